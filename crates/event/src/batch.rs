@@ -1,0 +1,425 @@
+//! One row ([`Event`]) and many rows as columns ([`EventBatch`]), with the Arrow schema they are stored in.
+use crate::{
+    account::{Account, System},
+    time::{NO_TIME, Nanos, TimeNote},
+    words::{Outcome, Verb},
+};
+use arrow_array::{
+    Array, ArrayRef, Int64Array, LargeStringArray, RecordBatch, StringArray, UInt8Array,
+    UInt64Array,
+};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
+/// Text of a row: borrowed from the evidence where possible. Empty means absent.
+pub type Text<'a> = Cow<'a, str>;
+
+/// Absent number. Every numeric column uses it, so that a row stays plain data.
+pub const NONE: u64 = u64::MAX;
+
+macro_rules! row {
+    (text { $($(#[$tmeta:meta])* $t:ident,)+ } number { $($(#[$nmeta:meta])* $n:ident,)+ }) => {
+        /// One normalised row of a source, pointing back to the evidence it came from.
+        ///
+        /// Absent text is empty, absent numbers are [`NONE`], an absent time is [`NO_TIME`]. Times are UTC nanoseconds.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Event<'a> {
+            /// Number of the record in its file, from 1; blank and comment lines have numbers too.
+            pub record: u64,
+            /// Byte offset of the record in the decompressed file.
+            pub offset: u64,
+            /// Length of the record in bytes.
+            pub len: u64,
+            pub time: Nanos,
+            /// The other reading of an ambiguous local time, or [`NO_TIME`].
+            pub time_alt: Nanos,
+            pub time_note: TimeNote,
+            pub verb: Verb,
+            pub outcome: Outcome,
+            /// System of `user`; with `domain` it makes the account.
+            pub system: System,
+            $($(#[$tmeta])* pub $t: Text<'a>,)+
+            $($(#[$nmeta])* pub $n: u64,)+
+        }
+        impl Default for Event<'_> {
+            fn default() -> Self {
+                Event { record: 0, offset: 0, len: 0, time: NO_TIME, time_alt: NO_TIME, time_note: TimeNote::Missing, verb: Verb::Other,
+                    outcome: Outcome::Unknown, system: System::Unknown, $($t: Cow::Borrowed(""),)+ $($n: NONE,)+ }
+            }
+        }
+        impl<'a> Event<'a> {
+            /// The same row owning its text.
+            pub fn into_owned(self) -> Event<'static> {
+                Event { record: self.record, offset: self.offset, len: self.len, time: self.time, time_alt: self.time_alt, time_note: self.time_note,
+                    verb: self.verb, outcome: self.outcome, system: self.system,
+                    $($t: Cow::Owned(self.$t.into_owned()),)+ $($n: self.$n,)+ }
+            }
+            /// Text columns by name, in schema order.
+            pub fn texts(&self) -> [(&'static str, &str); TEXTS] { [$((stringify!($t), &*self.$t),)+] }
+            /// Numeric columns by name, in schema order; [`NONE`] where absent.
+            pub fn numbers(&self) -> [(&'static str, u64); NUMBERS] { [$((stringify!($n), self.$n),)+] }
+        }
+        const TEXT_NAMES: &[&str] = &[$(stringify!($t),)+];
+        const NUMBER_NAMES: &[&str] = &[$(stringify!($n),)+];
+        const TEXTS: usize = TEXT_NAMES.len();
+        const NUMBERS: usize = NUMBER_NAMES.len();
+
+        /// Many rows of one file, as columns. Shape: one entry per event, in file order.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct EventBatch {
+            record: Vec<u64>, offset: Vec<u64>, len: Vec<u64>,
+            time: Vec<i64>, time_alt: Vec<i64>,
+            time_note: Vec<u8>, verb: Vec<u8>, outcome: Vec<u8>, system: Vec<u8>,
+            $($t: TextColumn,)+
+            $($n: Vec<u64>,)+
+        }
+        impl EventBatch {
+            pub fn push(&mut self, e: &Event<'_>) {
+                self.record.push(e.record); self.offset.push(e.offset); self.len.push(e.len);
+                self.time.push(e.time); self.time_alt.push(e.time_alt);
+                self.time_note.push(e.time_note as u8); self.verb.push(e.verb as u8);
+                self.outcome.push(e.outcome as u8); self.system.push(e.system as u8);
+                $(self.$t.push(&e.$t);)+
+                $(self.$n.push(e.$n);)+
+            }
+            /// Row `i`, borrowing the batch. Panics when out of range.
+            pub fn get(&self, i: usize) -> Event<'_> {
+                Event { record: self.record[i], offset: self.offset[i], len: self.len[i], time: self.time[i], time_alt: self.time_alt[i],
+                    time_note: TimeNote::from_code(self.time_note[i]), verb: Verb::from_code(self.verb[i]),
+                    outcome: Outcome::from_code(self.outcome[i]), system: System::from_code(self.system[i]),
+                    $($t: Cow::Borrowed(self.$t.get(i)),)+ $($n: self.$n[i],)+ }
+            }
+            /// Empties the batch and keeps its memory.
+            pub fn clear(&mut self) {
+                self.record.clear(); self.offset.clear(); self.len.clear(); self.time.clear(); self.time_alt.clear();
+                self.time_note.clear(); self.verb.clear(); self.outcome.clear(); self.system.clear();
+                $(self.$t.clear();)+ $(self.$n.clear();)+
+            }
+            /// Bytes held, to bound memory.
+            pub fn bytes(&self) -> usize { self.len() * (5 * 8 + 4 + NUMBERS * 8) $(+ self.$t.bytes())+ }
+            /// Mutable access to one text column by name, for tokenising and sealing values before they are stored.
+            pub fn text_mut(&mut self, name: &str) -> Option<&mut TextColumn> {
+                match name { $(stringify!($t) => Some(&mut self.$t),)+ _ => None }
+            }
+            pub fn text(&self, name: &str) -> Option<&TextColumn> {
+                match name { $(stringify!($t) => Some(&self.$t),)+ _ => None }
+            }
+            /// As Arrow, schema [`EventBatch::schema`]; moves the columns, copies nothing.
+            pub fn into_arrow(self) -> RecordBatch {
+                let columns: Vec<ArrayRef> = vec![
+                    Arc::new(UInt64Array::from(self.record)), Arc::new(UInt64Array::from(self.offset)), Arc::new(UInt64Array::from(self.len)),
+                    Arc::new(Int64Array::from(self.time)), Arc::new(Int64Array::from(self.time_alt)),
+                    Arc::new(UInt8Array::from(self.time_note)), Arc::new(UInt8Array::from(self.verb)),
+                    Arc::new(UInt8Array::from(self.outcome)), Arc::new(UInt8Array::from(self.system)),
+                    $(self.$t.into_arrow(),)+
+                    $(Arc::new(UInt64Array::from(self.$n)),)+
+                ];
+                RecordBatch::try_new(EventBatch::schema(), columns).expect("columns follow the schema")
+            }
+            /// From Arrow. Columns are found by name; a missing one (an older file) reads as absent.
+            pub fn from_arrow(b: &RecordBatch) -> EventBatch {
+                let n = b.num_rows();
+                EventBatch {
+                    record: number(b, "record", n), offset: number(b, "offset", n), len: number(b, "len", n),
+                    time: instant(b, "time", n), time_alt: instant(b, "time_alt", n),
+                    time_note: code(b, "time_note", n), verb: code(b, "verb", n), outcome: code(b, "outcome", n), system: code(b, "system", n),
+                    $($t: TextColumn::from_arrow(b, stringify!($t), n),)+
+                    $($n: number(b, stringify!($n), n),)+
+                }
+            }
+        }
+    };
+}
+
+row! {
+    text {
+        /// The source's own word for what happened (`tunnel-up`, `LOGIN`, `4624`).
+        action,
+        user,
+        domain,
+        /// Stable id of the user in its system (UUID, SID).
+        user_id,
+        /// Clear name of the user, where the source carries one.
+        user_name,
+        /// Account acted upon, when it is not the actor (`system:name` or the source's text).
+        target,
+        src_ip,
+        dst_ip,
+        /// `X-Forwarded-For` or equivalent, as received: client first.
+        forwarded,
+        /// Address lent by a tunnel, NAT or lease.
+        inner_ip,
+        src_country,
+        /// Id that holds rows of one use together: tunnel id, LogonId, sid, backend id.
+        session_id,
+        /// Id shared by two logs of one request.
+        request_id,
+        /// Token id (`jti`), opaque token tail or authorisation code.
+        token,
+        /// User agent, client machine name, MAC or device id.
+        device,
+        /// The machine or service that recorded or served (server name, virtual host, Computer).
+        host,
+        /// Program or process (application_name, Image, client_id).
+        process,
+        http_method,
+        /// Path and query as requested. May hold identifiers: sealed before it is stored.
+        url,
+        /// Search criteria or SQL statement, decoded. May hold identifiers: sealed before it is stored.
+        query,
+        file_path,
+        /// Share root as the source gives it (`\\*\RH$`, `\\FS01\Dentaire`).
+        share,
+        /// Resource, table, database, study or other object named.
+        object,
+        /// Data subjects named by the row, `authority|id` or `Patient/id`, one per line.
+        subjects,
+        /// Values before and after of a change: `field\u{1f}before\u{1f}after`, one per line.
+        changes,
+        /// Why, as the source says (reason code, purpose of use, error text without personal data).
+        reason,
+        /// Anything else worth keeping: `key=value`, one per line, sorted by key.
+        extra,
+    }
+    number {
+        src_port,
+        dst_port,
+        bytes_in,
+        bytes_out,
+        status,
+        /// Results returned, where the source tells.
+        count,
+        duration_ms,
+        /// The source's own running number (EventRecordID, event.sequence, session line number).
+        seq,
+        /// The source's own event code (Windows EventID, FortiGate logid).
+        code,
+        /// Access mask of a file open.
+        mask,
+        /// Windows logon type.
+        logon_type,
+        pid,
+    }
+}
+
+/// A column of text: one buffer and offsets, the layout Arrow uses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextColumn {
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+}
+
+impl Default for TextColumn {
+    fn default() -> Self {
+        TextColumn {
+            offsets: vec![0],
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl TextColumn {
+    pub fn push(&mut self, s: &str) {
+        self.bytes.extend_from_slice(s.as_bytes());
+        let end =
+            i32::try_from(self.bytes.len()).expect("a batch holds less than 2 GiB of one column");
+        self.offsets.push(end);
+    }
+    pub fn get(&self, i: usize) -> &str {
+        let (a, b) = (self.offsets[i] as usize, self.offsets[i + 1] as usize);
+        // Only whole strings are ever appended, so every range is valid UTF-8; checked again because a stored file may lie.
+        std::str::from_utf8(&self.bytes[a..b]).unwrap_or("")
+    }
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    fn clear(&mut self) {
+        self.offsets.truncate(1);
+        self.bytes.clear();
+    }
+    fn bytes(&self) -> usize {
+        self.bytes.len() + self.offsets.len() * 4
+    }
+    /// Replaces every non-empty value.
+    pub fn map(&mut self, mut f: impl FnMut(&str) -> String) {
+        let mut out = TextColumn {
+            offsets: Vec::with_capacity(self.offsets.len()),
+            bytes: Vec::with_capacity(self.bytes.len()),
+        };
+        out.offsets.push(0);
+        for i in 0..self.len() {
+            let s = self.get(i);
+            if s.is_empty() {
+                out.push("")
+            } else {
+                out.push(&f(s))
+            }
+        }
+        *self = out;
+    }
+    fn into_arrow(self) -> ArrayRef {
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        Arc::new(StringArray::new(
+            offsets,
+            Buffer::from_vec(self.bytes),
+            None,
+        ))
+    }
+    fn from_arrow(b: &RecordBatch, name: &str, n: usize) -> TextColumn {
+        let mut c = TextColumn::default();
+        match b.column_by_name(name).map(|a| a.as_any()) {
+            Some(any) if any.is::<StringArray>() => {
+                let a = any.downcast_ref::<StringArray>().expect("checked");
+                for i in 0..n {
+                    c.push(if a.is_null(i) { "" } else { a.value(i) });
+                }
+            }
+            Some(any) if any.is::<LargeStringArray>() => {
+                let a = any.downcast_ref::<LargeStringArray>().expect("checked");
+                for i in 0..n {
+                    c.push(if a.is_null(i) { "" } else { a.value(i) });
+                }
+            }
+            _ => c.offsets.resize(n + 1, 0),
+        }
+        c
+    }
+}
+
+fn number(b: &RecordBatch, name: &str, n: usize) -> Vec<u64> {
+    match b
+        .column_by_name(name)
+        .and_then(|a| a.as_any().downcast_ref::<UInt64Array>())
+    {
+        Some(a) => a.values().to_vec(),
+        None => vec![NONE; n],
+    }
+}
+fn instant(b: &RecordBatch, name: &str, n: usize) -> Vec<i64> {
+    match b
+        .column_by_name(name)
+        .and_then(|a| a.as_any().downcast_ref::<Int64Array>())
+    {
+        Some(a) => a.values().to_vec(),
+        None => vec![NO_TIME; n],
+    }
+}
+fn code(b: &RecordBatch, name: &str, n: usize) -> Vec<u8> {
+    match b
+        .column_by_name(name)
+        .and_then(|a| a.as_any().downcast_ref::<UInt8Array>())
+    {
+        Some(a) => a.values().to_vec(),
+        None => vec![0; n],
+    }
+}
+
+impl EventBatch {
+    pub fn len(&self) -> usize {
+        self.record.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.record.is_empty()
+    }
+    pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+        (0..self.len()).map(|i| self.get(i))
+    }
+    pub fn times(&self) -> &[Nanos] {
+        &self.time
+    }
+    pub fn verbs(&self) -> &[u8] {
+        &self.verb
+    }
+    pub fn seqs(&self) -> &[u64] {
+        &self.seq
+    }
+    /// The Arrow schema of stored events, without the columns the lake adds.
+    pub fn schema() -> SchemaRef {
+        static SCHEMA: OnceLock<SchemaRef> = OnceLock::new();
+        SCHEMA
+            .get_or_init(|| {
+                let mut f = vec![];
+                for n in ["record", "offset", "len"] {
+                    f.push(Field::new(n, DataType::UInt64, false));
+                }
+                for n in ["time", "time_alt"] {
+                    f.push(Field::new(n, DataType::Int64, false));
+                }
+                for n in ["time_note", "verb", "outcome", "system"] {
+                    f.push(Field::new(n, DataType::UInt8, false));
+                }
+                for n in TEXT_NAMES {
+                    f.push(Field::new(*n, DataType::Utf8, false));
+                }
+                for n in NUMBER_NAMES {
+                    f.push(Field::new(*n, DataType::UInt64, false));
+                }
+                Arc::new(Schema::new(f))
+            })
+            .clone()
+    }
+}
+
+impl Event<'_> {
+    /// The acting account, named as the contract says; `None` when the row names nobody.
+    pub fn account(&self) -> Option<Account> {
+        Account::new(self.system, &self.domain, &self.user)
+    }
+    /// Subjects named by the row.
+    pub fn subject_list(&self) -> impl Iterator<Item = &str> {
+        self.subjects.split('\n').filter(|s| !s.is_empty())
+    }
+    /// Value of one key of `extra`.
+    pub fn extra_value(&self, key: &str) -> Option<&str> {
+        self.extra
+            .split('\n')
+            .find_map(|l| l.split_once('=').filter(|(k, _)| *k == key).map(|(_, v)| v))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    fn sample() -> Event<'static> {
+        Event {
+            record: 3,
+            offset: 120,
+            len: 40,
+            time: 5,
+            verb: Verb::Search,
+            outcome: Outcome::Success,
+            system: System::Rpps,
+            user: "810101234567".into(),
+            query: "family=MART".into(),
+            subjects: "a|1\nb|2".into(),
+            bytes_out: 12,
+            ..Event::default()
+        }
+    }
+    #[test]
+    fn rows_survive_columns_and_arrow() {
+        let mut b = EventBatch::default();
+        b.push(&sample());
+        b.push(&Event::default());
+        assert_eq!(b.get(0), sample());
+        let arrow = b.clone().into_arrow();
+        assert_eq!(EventBatch::from_arrow(&arrow), b);
+        assert_eq!(arrow.schema(), EventBatch::schema());
+    }
+    #[test]
+    fn rows_name_account_and_subjects() {
+        let e = sample();
+        assert_eq!(
+            e.account().map(|a| a.to_string()).as_deref(),
+            Some("rpps:10101234567")
+        );
+        assert_eq!(e.subject_list().collect::<Vec<_>>(), ["a|1", "b|2"]);
+    }
+}

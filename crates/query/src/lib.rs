@@ -1,0 +1,107 @@
+//! The one narrow door to the event tables (floor 3): select by source, file, account, session, address, subject, verb and time.
+//!
+//! Two back ends give equal answers: `local` (default) and `datafusion` (feature `cluster`). [`MemoryDoor`] is the slow
+//! reference both are held to. Nobody above this floor names a file format or a query engine.
+
+use ampleur_event::{Event, EventBatch, Verb, Window};
+
+/// Number of a file in the case (`sources::case`), stable: files are numbered in order of their relative path.
+pub type FileId = u32;
+
+/// What to select. Empty lists select everything; several lists narrow each other (AND), values in a list widen (OR).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Select {
+    pub files: Vec<FileId>,
+    /// `Account::key()` texts.
+    pub accounts: Vec<String>,
+    pub session_ids: Vec<String>,
+    /// Matches `src_ip`, `inner_ip` or an element of `forwarded`.
+    pub addresses: Vec<String>,
+    /// Clear subjects, `authority|id` or `Patient/id`.
+    pub subjects: Vec<String>,
+    pub verbs: Vec<Verb>,
+    /// `[from, to)`. Rows without time match every window.
+    pub window: Window,
+}
+
+impl Default for Select {
+    fn default() -> Self {
+        Select {
+            files: vec![],
+            accounts: vec![],
+            session_ids: vec![],
+            addresses: vec![],
+            subjects: vec![],
+            verbs: vec![],
+            window: Window::ALL,
+        }
+    }
+}
+
+impl Select {
+    /// The definition every back end is held to.
+    pub fn matches(&self, file: FileId, e: &Event<'_>) -> bool {
+        (self.files.is_empty() || self.files.contains(&file))
+            && (e.time == ampleur_event::time::NO_TIME || self.window.contains(e.time))
+            && (self.verbs.is_empty() || self.verbs.contains(&e.verb))
+            && (self.session_ids.is_empty() || self.session_ids.iter().any(|s| *s == e.session_id))
+            && (self.addresses.is_empty()
+                || self.addresses.iter().any(|a| {
+                    *a == e.src_ip
+                        || *a == e.inner_ip
+                        || e.forwarded.split(',').any(|f| f.trim() == a)
+                }))
+            && (self.accounts.is_empty()
+                || e.account().is_some_and(|a| {
+                    let k = a.key();
+                    self.accounts.iter().any(|x| *x == k)
+                }))
+            && (self.subjects.is_empty()
+                || e.subject_list()
+                    .any(|s| self.subjects.iter().any(|x| x == s)))
+    }
+}
+
+/// The door. Batches arrive grouped by file in ascending [`FileId`], rows in file order, sensitive text already opened (clear).
+pub trait Door: Sync {
+    /// Calls `each(file, batch)` for every batch of matching rows; only matching rows are in the batch.
+    fn scan(
+        &self,
+        select: &Select,
+        each: &mut dyn FnMut(FileId, &EventBatch),
+    ) -> Result<(), DoorError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    #[error("read {path}: {message}")]
+    Read { path: String, message: String },
+}
+
+/// All rows in memory: the reference, and the door of small tests.
+#[derive(Debug, Default)]
+pub struct MemoryDoor {
+    pub batches: Vec<(FileId, EventBatch)>,
+}
+
+impl Door for MemoryDoor {
+    fn scan(
+        &self,
+        select: &Select,
+        each: &mut dyn FnMut(FileId, &EventBatch),
+    ) -> Result<(), DoorError> {
+        let mut order: Vec<usize> = (0..self.batches.len()).collect();
+        order.sort_by_key(|i| self.batches[*i].0);
+        for i in order {
+            let (file, batch) = &self.batches[i];
+            let mut hit = EventBatch::default();
+            for e in batch.iter().filter(|e| select.matches(*file, e)) {
+                hit.push(&e);
+            }
+            if !hit.is_empty() {
+                each(*file, &hit);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! Ampleur: serve.

@@ -1,0 +1,95 @@
+//! Decoders: bytes as received → events and rejects. Floor 2; imports `event` only.
+//!
+//! A source is one file beside this one, one line in [`SOURCES`], one folder in `testdata/sources/`. Decoding cannot fail as a
+//! whole: every record ends as an event, a reject (with its place and reason) or a skip (blank, comment), and
+//! records in = events + rejects + skipped for every input (EV-1).
+
+pub mod case;
+pub mod sink;
+
+pub use sink::{Decoded, Reason, Reject};
+
+use ampleur_event::{Capability, System};
+
+/// How sure a source is that an input is its own, judged from the first bytes only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    No,
+    /// The shape fits, many formats would (generic access log, bare JSON).
+    Maybe,
+    /// Words of this product are there.
+    Likely,
+    /// A signature or several unmistakable fields.
+    Certain,
+}
+
+/// The standard or documentation a decoder follows.
+#[derive(Debug, Clone, Copy)]
+pub struct Standard {
+    pub name: &'static str,
+    pub section: &'static str,
+}
+
+/// What the operator declared about the files being read; see `SourceEntry` in the context.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Zone for stamps that carry none. `None`: nobody declared one, UTC is assumed and said (`TimeNote::Assumed`).
+    pub zone: Option<jiff::tz::TimeZone>,
+    /// Nanoseconds added to every time of the source.
+    pub clock_offset: i64,
+    /// System of accounts, overriding the format's own.
+    pub accounts: Option<System>,
+    /// Custom log layout (`log_format`, `log_line_prefix`).
+    pub layout: Option<String>,
+    /// Year for stamps without one, from the file's neighbours or modification time; `None` when unknown.
+    pub year_hint: Option<i16>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Setting {
+            zone: None,
+            clock_offset: 0,
+            accounts: None,
+            layout: None,
+            year_hint: None,
+        }
+    }
+}
+
+/// The first bytes of an input, decompressed, at most 64 KiB. Never the file's name.
+pub struct Head<'a> {
+    pub bytes: &'a [u8],
+    /** True when the input is no longer than the head. */
+    pub whole: bool,
+}
+
+/// One kind of log. Stateless; [`Source::open`] makes the decoder of one file.
+pub trait Source: Sync {
+    /// Kebab-case name, unique, used in `[[source]] format` and in every output.
+    fn name(&self) -> &'static str;
+    /// One line for people: product, what it carries.
+    fn about(&self) -> &'static str;
+    fn standard(&self) -> Standard;
+    fn capability(&self) -> Capability;
+    fn sniff(&self, head: &Head<'_>) -> Confidence;
+    fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode>;
+}
+
+/// The decoder of one file. It is fed consecutive pieces and keeps what it must between them.
+pub trait Decode: Send {
+    /// Decodes whole records from the front of `bytes` and returns how many bytes it took. `last` is true when no more
+    /// bytes follow: then everything must be taken, a truncated record becoming a reject. When `last` is false and no
+    /// whole record is there it may return 0 and is called again with more bytes.
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize;
+    /// Called once after the last piece, for records held back (continuation lines).
+    fn finish(&mut self, _out: &mut Decoded) {}
+}
+
+/// Every source, in the order they are asked to sniff. The list, the docs page, the help, the fuzz targets and the goldens derive from it.
+pub static SOURCES: &[&dyn Source] = &[];
+
+/// The source with this name.
+pub fn by_name(name: &str) -> Option<&'static dyn Source> {
+    SOURCES.iter().copied().find(|s| s.name() == name)
+}

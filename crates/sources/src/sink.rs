@@ -1,0 +1,111 @@
+//! Where decoders put what they found: events as columns, rejects, counts.
+use ampleur_event::{Event, EventBatch};
+
+/// Why a record could not be decoded. No value of the record is ever part of the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The record does not have the format's shape.
+    Shape,
+    /// The record ends before it is complete.
+    Truncated,
+    /// A required field is missing or cannot be read.
+    Field(&'static str),
+    /// No usable time.
+    Time,
+    /// Bytes that are no text in any supported encoding.
+    Encoding,
+    /// Longer than the limit on one record.
+    TooLong,
+    /// XML with a document type or entity, forbidden input.
+    Forbidden,
+    /// No source knows the file.
+    UnknownFormat,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Reason::Shape => f.write_str("not the shape of this format"),
+            Reason::Truncated => f.write_str("record is cut short"),
+            Reason::Field(name) => write!(f, "field {name} is missing or unreadable"),
+            Reason::Time => f.write_str("no usable time"),
+            Reason::Encoding => f.write_str("not text in a supported encoding"),
+            Reason::TooLong => f.write_str("record is longer than the limit"),
+            Reason::Forbidden => f.write_str("document type or entity is not allowed"),
+            Reason::UnknownFormat => f.write_str("no source knows this format"),
+        }
+    }
+}
+
+/// A record that is kept, counted and shown, but not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    pub record: u64,
+    pub offset: u64,
+    pub len: u64,
+    pub reason: Reason,
+    /// Instant read from the readable part, if any.
+    pub time: Option<i64>,
+    /// Readable start of the record (user, address…), at most 512 bytes, lossy UTF-8. Evidence, not for logs.
+    pub readable: String,
+}
+
+/// Output of decoding one file. The engine empties `events` and `rejects` as it goes; counts and position stay.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    pub events: EventBatch,
+    pub rejects: Vec<Reject>,
+    /// Records seen so far: events + rejects + skipped (EV-1).
+    pub records: u64,
+    pub event_count: u64,
+    pub reject_count: u64,
+    pub skipped: u64,
+    /// Offset of the piece being decoded in the decompressed file; set by the engine before each `decode`.
+    pub base: u64,
+}
+
+impl Decoded {
+    /// Accepts `event` as the next record. `at` and `len` are within the piece given to `decode`.
+    pub fn event(&mut self, mut event: Event<'_>, at: usize, len: usize) {
+        self.records += 1;
+        self.event_count += 1;
+        event.record = self.records;
+        event.offset = self.base + at as u64;
+        event.len = len as u64;
+        self.events.push(&event);
+    }
+    /// Counts the next record as undecodable.
+    pub fn reject(&mut self, bytes: &[u8], at: usize, len: usize, reason: Reason) {
+        self.reject_at(bytes, at, len, reason, None)
+    }
+    /// The same, with the instant its readable part carries.
+    pub fn reject_at(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        len: usize,
+        reason: Reason,
+        time: Option<i64>,
+    ) {
+        self.records += 1;
+        self.reject_count += 1;
+        let end = (at + len.min(512)).min(bytes.len());
+        let readable = String::from_utf8_lossy(bytes.get(at..end).unwrap_or_default()).into_owned();
+        self.rejects.push(Reject {
+            record: self.records,
+            offset: self.base + at as u64,
+            len: len as u64,
+            reason,
+            time,
+            readable,
+        });
+    }
+    /// Counts the next record as blank or comment.
+    pub fn skip(&mut self) {
+        self.records += 1;
+        self.skipped += 1;
+    }
+    pub fn balanced(&self) -> bool {
+        self.records == self.event_count + self.reject_count + self.skipped
+    }
+}
