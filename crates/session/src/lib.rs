@@ -1,1 +1,25 @@
-//! Ampleur: session.
+//! Events → sessions → chains. Floor 4.
+//!
+//! - [`FileIntake`] reads one file's events as they are decoded and keeps [`Fragment`]s: memory grows with sessions, not events.
+//! - [`Sessions::build`] joins the fragments of all files: associative, independent of order and threads, and an event
+//!   delivered twice changes nothing but the count of events.
+//! - [`Sessions::of_event`] gives back the one session an event belongs to (SE-1).
+//! - [`Sessions::links`] say which session made which other one possible; [`Sessions::chains`] are their connected components.
+//!
+//! Bytes: `counts.bytes_out` is what went towards the user or outside. Tunnel: the highest running total of what the gateway
+//! sent to the remote client (totals are never added). HTTP: bytes of the answers (`Event::bytes_in`). Flow: `Event::bytes_out`.
+//! `counts.bytes_in` is the other direction.
+
+mod build;
+mod chain;
+mod features;
+mod geo;
+mod intake;
+mod key;
+pub mod net;
+pub mod profile;
+
+pub use build::Sessions;
+pub use features::Features;
+pub use intake::{FileIntake, Fragment, Partial};
+pub use key::{Key, key_of};

@@ -1,0 +1,1 @@
+//! Links between sessions and the chains they make.

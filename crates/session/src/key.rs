@@ -1,0 +1,236 @@
+//! The key that holds the rows of one session together, a pure function of source, format and event.
+use ampleur_event::{
+    Account, Event, SessionKey, System, Verb,
+    account::is_placeholder,
+    time::{HOUR, MINUTE, Nanos},
+};
+use std::net::IpAddr;
+
+/// What two events of one session share. Two events with different keys are never in one session.
+///
+/// Every key holds the origin address, so that owner and intruder are apart even inside one identity-provider session or token.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Index of the source in the case.
+    pub source: u32,
+    pub kind: SessionKey,
+    /// The source's own id (tunnel id, `LogonId@host`, sid, token, backend), empty for inactivity.
+    pub id: String,
+    /// Canonical account text ([`canonical`]), or `#` and the source's user id, or empty.
+    pub account: String,
+    /// Address as received, and behind a comma the forwarded client if any.
+    pub address: String,
+    /// User agent, client machine or destination of a flow.
+    pub device: String,
+}
+
+/// Rows of one inactivity key further apart than this are two sessions.
+pub const INACTIVITY: Nanos = 30 * MINUTE;
+/// Rows of one explicit id further apart than this are two uses of the id (contract §F, ids that come back).
+pub const ID_LIFE: Nanos = 24 * HOUR;
+
+/// Lower-case account text under which the spellings of one account agree: a domain account by its bare name, all others by
+/// `system:name`.
+pub fn canonical(a: &Account) -> String {
+    match a.system {
+        System::Ad | System::Smb => format!("ad:{}", a.bare()),
+        _ => a.key(),
+    }
+}
+
+/// First client address of an `X-Forwarded-For` value; empty when there is none.
+pub(crate) fn forwarded_client(forwarded: &str) -> &str {
+    forwarded
+        .split(',')
+        .map(|f| {
+            f.trim()
+                .trim_start_matches("for=")
+                .trim_matches('"')
+                .trim_matches(['[', ']'])
+        })
+        .find(|f| f.parse::<IpAddr>().is_ok())
+        .unwrap_or("")
+}
+
+fn clip(s: &str, n: usize) -> &str {
+    if s.len() <= n {
+        return s;
+    }
+    let mut end = n;
+    while !s.is_char_boundary(end) {
+        end -= 1;
+    }
+    &s[..end]
+}
+
+/// Longest part of a source's text that a key keeps; the rest cannot tell two sessions apart.
+const CLIP: usize = 256;
+
+fn absent(id: &str) -> bool {
+    is_placeholder(id) || matches!(id, "0" | "0x0" | "0x00000000")
+}
+
+/// The key of an event of `source`; `None` when the row names no account and no address (a source speaking of itself).
+pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
+    let account = match e.account() {
+        Some(a) => canonical(&a),
+        None if !absent(&e.user_id) => format!("#{}", clip(&e.user_id, CLIP)),
+        None => String::new(),
+    };
+    let client = forwarded_client(&e.forwarded);
+    let src = if absent(&e.src_ip) {
+        ""
+    } else {
+        clip(&e.src_ip, 64)
+    };
+    let address = if client.is_empty() || client == src {
+        src.to_string()
+    } else {
+        format!("{src},{client}")
+    };
+    let id = if absent(&e.session_id) {
+        ""
+    } else {
+        clip(&e.session_id, CLIP)
+    };
+    let device = if absent(&e.device) {
+        ""
+    } else {
+        clip(&e.device, CLIP)
+    };
+    let key = |kind, id: String, account: String, address: String, device: String| {
+        Some(Key {
+            source,
+            kind,
+            id,
+            account,
+            address,
+            device,
+        })
+    };
+    match e.verb {
+        Verb::Lease => {
+            let leased = if absent(&e.inner_ip) {
+                src
+            } else {
+                clip(&e.inner_ip, 64)
+            };
+            if leased.is_empty() {
+                return None;
+            }
+            return key(
+                SessionKey::Inactivity,
+                String::new(),
+                String::new(),
+                leased.to_string(),
+                device.to_string(),
+            );
+        }
+        Verb::Flow => {
+            if account.is_empty() && address.is_empty() {
+                return None;
+            }
+            return key(
+                SessionKey::Inactivity,
+                String::new(),
+                account,
+                address,
+                clip(&e.dst_ip, 64).to_string(),
+            );
+        }
+        _ => {}
+    }
+    // Rows inside a Windows logon, a database backend or a tunnel often lack the address; the id with its host stands for it.
+    if !id.is_empty() {
+        match e.system {
+            System::Vpn => {
+                return key(
+                    SessionKey::Tunnel,
+                    id.to_string(),
+                    String::new(),
+                    src.to_string(),
+                    String::new(),
+                );
+            }
+            System::Ad | System::Smb | System::Host if looks_like_logon_id(id) => {
+                return key(
+                    SessionKey::LogonId,
+                    format!(
+                        "{}@{}",
+                        id.to_lowercase(),
+                        clip(&e.host, CLIP).to_lowercase()
+                    ),
+                    account,
+                    String::new(),
+                    String::new(),
+                );
+            }
+            System::Db => {
+                // A csvlog session id is unique; a bare pid comes back, so the user keeps two lives apart.
+                let user = if id.contains('.') {
+                    String::new()
+                } else {
+                    account
+                };
+                return key(
+                    SessionKey::Backend,
+                    format!("{id}@{}", clip(&e.host, CLIP)),
+                    user,
+                    String::new(),
+                    String::new(),
+                );
+            }
+            System::Oidc | System::Rpps
+                if matches!(e.verb, Verb::Login | Verb::Logout | Verb::Token)
+                    || (account.starts_with('#') && !src.is_empty()) =>
+            {
+                return key(
+                    SessionKey::Sid,
+                    id.to_string(),
+                    String::new(),
+                    address,
+                    String::new(),
+                );
+            }
+            _ => {}
+        }
+    }
+    if account.is_empty() && address.is_empty() {
+        return None;
+    }
+    if !id.is_empty() {
+        return key(
+            SessionKey::Application,
+            id.to_string(),
+            account,
+            address,
+            device.to_string(),
+        );
+    }
+    let token = if absent(&e.token) {
+        ""
+    } else {
+        clip(&e.token, CLIP)
+    };
+    if !token.is_empty() {
+        return key(
+            SessionKey::Token,
+            token.to_string(),
+            account,
+            address,
+            String::new(),
+        );
+    }
+    key(
+        SessionKey::Inactivity,
+        String::new(),
+        account,
+        address,
+        device.to_string(),
+    )
+}
+
+fn looks_like_logon_id(id: &str) -> bool {
+    id.strip_prefix("0x")
+        .is_some_and(|h| !h.is_empty() && h.bytes().all(|b| b.is_ascii_hexdigit()))
+}

@@ -1,0 +1,1 @@
+//! What is usual for an account, its peers and an origin.
