@@ -1,1 +1,18 @@
-//! Ampleur: evidence.
+//! The sealed lake (floor 2): evidence as received, its rows as Parquet, and a signed log over both.
+//!
+//! Two logs hang under one signed checkpoint. The **evidence log** (`log/`) has one leaf per segment and holds nothing but
+//! facts of the evidence itself, so that equal evidence gives an equal root whatever the keys. The **custody log**
+//! (`log/custody/`) says where those segments are stored, with the hashes of the stored bytes, and who used the lake.
+//! Appending is write, fsync, rename, fsync the folder, then the checkpoint, the only file ever replaced (EV-2, EV-3).
+
+mod error;
+mod keys;
+mod lake;
+mod proof;
+mod segment;
+
+pub use error::EvidenceError;
+pub use keys::{DpoKey, Keys, PublicKey};
+pub use lake::{Checkpoint, Lake, SegmentInfo, Use, Wait};
+pub use proof::{LineProof, ProvenLine};
+pub use segment::{Cut, SealedSegment, SegmentCounts, SegmentMeta, SegmentWriter};

@@ -3,6 +3,9 @@
 //! Two back ends give equal answers: `local` (default) and `datafusion` (feature `cluster`). [`MemoryDoor`] is the slow
 //! reference both are held to. Nobody above this floor names a file format or a query engine.
 
+mod local;
+pub use local::LocalDoor;
+
 use ampleur_event::{Event, EventBatch, Verb, Window};
 
 /// Number of a file in the case (`sources::case`), stable: files are numbered in order of their relative path.
