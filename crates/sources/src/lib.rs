@@ -5,8 +5,12 @@
 //! records in = events + rejects + skipped for every input (EV-1).
 
 pub mod case;
+pub mod lines;
+pub mod reader;
 pub mod sink;
 
+pub use case::{Case, FileId};
+pub use reader::{FileReport, FileSink, Limits, Piece, ReadError, decode_bytes, read_file};
 pub use sink::{Decoded, Reason, Reject};
 
 use ampleur_event::{Capability, System};
@@ -60,7 +64,7 @@ impl Default for Setting {
 /// The first bytes of an input, decompressed, at most 64 KiB. Never the file's name.
 pub struct Head<'a> {
     pub bytes: &'a [u8],
-    /** True when the input is no longer than the head. */
+    /// True when the input is no longer than the head.
     pub whole: bool,
 }
 
@@ -92,4 +96,21 @@ pub static SOURCES: &[&dyn Source] = &[];
 /// The source with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
     SOURCES.iter().copied().find(|s| s.name() == name)
+}
+
+/// The name nearest to a mistyped one, if any is near.
+pub fn nearest_name(name: &str) -> Option<&'static str> {
+    let shared = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    SOURCES
+        .iter()
+        .map(|s| s.name())
+        .map(|n| (shared(n, name).max(shared_tail(n, name)), n))
+        .filter(|(k, _)| *k >= 3)
+        .max()
+        .map(|(_, n)| n)
+}
+
+fn shared_tail(a: &str, b: &str) -> usize {
+    let (a, b) = (a.bytes().rev(), b.bytes().rev());
+    a.zip(b).take_while(|(x, y)| x == y).count()
 }

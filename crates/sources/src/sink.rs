@@ -20,6 +20,10 @@ pub enum Reason {
     Forbidden,
     /// No source knows the file.
     UnknownFormat,
+    /// Compressed data is damaged: what would follow cannot be read. One reject for all of it.
+    Damaged,
+    /// A cap on decompression was reached. One reject for all that would follow.
+    Capped,
 }
 
 impl std::fmt::Display for Reason {
@@ -33,6 +37,8 @@ impl std::fmt::Display for Reason {
             Reason::TooLong => f.write_str("record is longer than the limit"),
             Reason::Forbidden => f.write_str("document type or entity is not allowed"),
             Reason::UnknownFormat => f.write_str("no source knows this format"),
+            Reason::Damaged => f.write_str("compressed data is damaged, the rest cannot be read"),
+            Reason::Capped => f.write_str("decompression limit reached, the rest was not read"),
         }
     }
 }

@@ -1,0 +1,1105 @@
+//! Reading files: compression, encoding and format are found from the content, decoders are driven over bounded blocks, and
+//! every byte and record is accounted for (EV-1).
+//!
+//! Offsets and lengths of events and rejects are those of the decompressed file as received, also when the text was UTF-16.
+use crate::{
+    Confidence, Decode, Decoded, Head, Reason, Reject, SOURCES, Setting, Source,
+    case::{Case, FileId},
+};
+use ampleur_event::{
+    EventBatch, invariant,
+    time::{NO_TIME, Nanos},
+};
+use std::{
+    fs::File,
+    io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Bytes looked at to tell formats apart.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Caps on hostile or huge input.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes decoded at a time; about one batch of events. Memory per open file is about twice this plus the longest record.
+    pub block_bytes: usize,
+    /// A record longer than this is a reject, and reading goes on at the next line end.
+    pub record_bytes: usize,
+    /// Decompressed bytes of one file; what would follow is one reject.
+    pub decompressed_bytes: u64,
+    /// Decompressed ÷ compressed bytes, looked at after the first 64 MiB. Deflate cannot exceed 1032.
+    pub ratio: u64,
+    /// Rejects kept in [`FileReport::reject_list`]; all are counted and all pass through the sink.
+    pub rejects_kept: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            block_bytes: 1024 * 1024,
+            record_bytes: 16 * 1024 * 1024,
+            decompressed_bytes: 1 << 40,
+            ratio: 2000,
+            rejects_kept: 10_000,
+        }
+    }
+}
+
+/// Decoded records together with the bytes they came from. Pieces are consecutive: their `bytes` put together are the
+/// decompressed file.
+pub struct Piece<'a> {
+    pub file: FileId,
+    /// Offset of `bytes` in the decompressed file.
+    pub offset: u64,
+    /// As received, decompressed.
+    pub bytes: &'a [u8],
+    /// Events of these bytes in file order, about 8192 or fewer; the sink may take them with [`std::mem::take`]. The start of a
+    /// record longer than the limit, and of a record held back by its decoder, can lie in an earlier piece.
+    pub events: &'a mut EventBatch,
+    pub rejects: &'a [Reject],
+}
+
+/// An error of the receiver of pieces.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Receives what a file holds.
+pub trait FileSink {
+    /// Called once before the first piece, with the source that claims the file.
+    fn begin(
+        &mut self,
+        _file: FileId,
+        _source: Option<&'static dyn Source>,
+    ) -> Result<(), SinkError> {
+        Ok(())
+    }
+    fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError>;
+}
+
+/// Keeps everything in memory: for tests, small files and `decode`.
+#[derive(Debug, Default)]
+pub struct Collect {
+    pub events: Vec<ampleur_event::Event<'static>>,
+    pub rejects: Vec<Reject>,
+    pub bytes: Vec<u8>,
+}
+
+impl FileSink for Collect {
+    fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError> {
+        self.events
+            .extend(piece.events.iter().map(|e| e.into_owned()));
+        self.rejects.extend_from_slice(piece.rejects);
+        self.bytes.extend_from_slice(piece.bytes);
+        Ok(())
+    }
+}
+
+/// What reading a file gave. records = events + rejects + skipped.
+#[derive(Debug, Clone)]
+pub struct FileReport {
+    pub file: FileId,
+    /// Name of the source, or `unknown`.
+    pub format: &'static str,
+    pub records: u64,
+    pub events: u64,
+    pub rejects: u64,
+    pub skipped: u64,
+    /// Decompressed bytes read.
+    pub bytes: u64,
+    /// Earliest and latest event time; [`NO_TIME`] without any.
+    pub from: Nanos,
+    pub to: Nanos,
+    /// The first [`Limits::rejects_kept`] rejects.
+    pub reject_list: Vec<Reject>,
+    /// What an operator should know: damage, caps, encodings.
+    pub notes: Vec<String>,
+}
+
+/// Why a file could not be read at all. Damage inside a compressed file is a reject, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("open {}: {source}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error("read {} at byte {offset}: {source}", path.display())]
+    Read {
+        path: PathBuf,
+        offset: u64,
+        source: io::Error,
+    },
+    #[error("keep {} at byte {offset}: {source}", path.display())]
+    Sink {
+        path: PathBuf,
+        offset: u64,
+        source: SinkError,
+    },
+    #[error("no file {0} in this case")]
+    NoFile(FileId),
+}
+
+/// Reads one file of a case through to `sink`.
+///
+/// Errors: the file cannot be opened or read, or the sink refuses. Everything else is in the report.
+pub fn read_file(
+    case: &Case,
+    file: FileId,
+    limits: &Limits,
+    sink: &mut dyn FileSink,
+) -> Result<FileReport, ReadError> {
+    let entry = case
+        .files
+        .get(file as usize)
+        .ok_or(ReadError::NoFile(file))?;
+    read_path(
+        &entry.path,
+        file,
+        case.format_of(file),
+        &case.setting(file),
+        limits,
+        sink,
+    )
+}
+
+/// Reads a file that need not be in a case. `format` is the source to use; `None` sniffs.
+pub fn read_path(
+    path: &Path,
+    file: FileId,
+    format: Option<&'static dyn Source>,
+    setting: &Setting,
+    limits: &Limits,
+    sink: &mut dyn FileSink,
+) -> Result<FileReport, ReadError> {
+    let open = |source| ReadError::Open {
+        path: path.to_path_buf(),
+        source,
+    };
+    let handle = File::open(path).map_err(open)?;
+    let (stream, packed) = unpack(handle, limits).map_err(open)?;
+    Engine::new(path, file, setting, limits, sink).run(stream, packed, format)
+}
+
+/// Reads bytes held in memory, as if they were a file without compression.
+pub fn read_bytes(
+    bytes: &[u8],
+    file: FileId,
+    format: Option<&'static dyn Source>,
+    setting: &Setting,
+    limits: &Limits,
+    sink: &mut dyn FileSink,
+) -> Result<FileReport, ReadError> {
+    Engine::new(Path::new("memory"), file, setting, limits, sink).run(
+        Box::new(Cursor::new(bytes)),
+        false,
+        format,
+    )
+}
+
+/// Opens a file for plain reading through its compression, capped by `limits`; for identities, inventories and leak lists.
+/// A byte-order mark is left in place.
+pub fn open(path: &Path, limits: &Limits) -> io::Result<Box<dyn Read + Send>> {
+    Ok(unpack(File::open(path)?, limits)?.0)
+}
+
+/// Decodes bytes held in memory with one source in one piece.
+pub fn decode_bytes(source: &dyn Source, bytes: &[u8], setting: &Setting) -> Decoded {
+    decode_cut(source, bytes, setting, &[])
+}
+
+/// The same, the input arriving in the pieces that `cuts` (rising offsets) make of it.
+pub fn decode_cut(source: &dyn Source, bytes: &[u8], setting: &Setting, cuts: &[usize]) -> Decoded {
+    let head = Head {
+        bytes: &bytes[..bytes.len().min(HEAD_BYTES)],
+        whole: bytes.len() <= HEAD_BYTES,
+    };
+    let mut decoder = source.open(&head, setting);
+    let mut out = Decoded::default();
+    let mut from = 0;
+    for end in cuts.iter().copied().chain([bytes.len()]) {
+        let end = end.min(bytes.len());
+        let last = end == bytes.len();
+        while from < end {
+            out.base = from as u64;
+            let taken = decoder
+                .decode(&bytes[from..end], last, &mut out)
+                .min(end - from);
+            from += taken;
+            if taken == 0 {
+                break;
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    if from < bytes.len() {
+        out.base = from as u64;
+        out.reject(&bytes[from..], 0, bytes.len() - from, Reason::Truncated);
+    }
+    out.base = bytes.len() as u64;
+    decoder.finish(&mut out);
+    invariant::check(out.balanced(), invariant::EV_1, source.name());
+    out
+}
+
+/// The source that claims these first bytes: the highest confidence wins, order in [`SOURCES`] breaks ties.
+pub fn sniff(head: &Head<'_>) -> Option<&'static dyn Source> {
+    let mut best: Option<(Confidence, &'static dyn Source)> = None;
+    for source in SOURCES.iter().copied() {
+        let c = source.sniff(head);
+        if c > best.map_or(Confidence::No, |b| b.0) {
+            best = Some((c, source));
+        }
+    }
+    best.map(|b| b.1)
+}
+
+// ---------------------------------------------------------------------------------------------------------------- engine
+
+enum Encoding {
+    Bytes,
+    Wide { big: bool },
+}
+
+struct Engine<'a> {
+    path: &'a Path,
+    file: FileId,
+    setting: &'a Setting,
+    limits: &'a Limits,
+    sink: &'a mut dyn FileSink,
+    /// Bytes read and not yet handed out.
+    raw: Vec<u8>,
+    /// Offset of `raw` in the decompressed file.
+    base: u64,
+    /// `raw` as UTF-8, only for UTF-16 input.
+    text: Vec<u8>,
+    /// Bytes of `raw` already in `text`.
+    transcoded: usize,
+    encoding: Encoding,
+    eof: bool,
+    damage: Option<(Reason, String)>,
+    out: Decoded,
+    report: FileReport,
+}
+
+impl<'a> Engine<'a> {
+    fn new(
+        path: &'a Path,
+        file: FileId,
+        setting: &'a Setting,
+        limits: &'a Limits,
+        sink: &'a mut dyn FileSink,
+    ) -> Self {
+        Engine {
+            path,
+            file,
+            setting,
+            limits,
+            sink,
+            raw: vec![],
+            base: 0,
+            text: vec![],
+            transcoded: 0,
+            encoding: Encoding::Bytes,
+            eof: false,
+            damage: None,
+            out: Decoded::default(),
+            report: FileReport {
+                file,
+                format: "unknown",
+                records: 0,
+                events: 0,
+                rejects: 0,
+                skipped: 0,
+                bytes: 0,
+                from: NO_TIME,
+                to: NO_TIME,
+                reject_list: vec![],
+                notes: vec![],
+            },
+        }
+    }
+
+    fn run(
+        mut self,
+        mut stream: Box<dyn Read + '_>,
+        packed: bool,
+        format: Option<&'static dyn Source>,
+    ) -> Result<FileReport, ReadError> {
+        self.fill(&mut stream, packed, HEAD_BYTES)?;
+        let skip = self.settle_encoding();
+        let (source, mut decoder): (Option<&'static dyn Source>, Box<dyn Decode>) = {
+            let bytes = &self.bytes()[skip.min(self.bytes().len())..];
+            let head = Head {
+                bytes: &bytes[..bytes.len().min(HEAD_BYTES)],
+                whole: self.eof && bytes.len() <= HEAD_BYTES,
+            };
+            let source = format.or_else(|| sniff(&head));
+            let decoder = match source {
+                Some(s) => s.open(&head, self.setting),
+                None if looks_binary(head.bytes) => Box::new(Opaque { begun: false }),
+                None => Box::new(UnknownText) as Box<dyn Decode>,
+            };
+            (source, decoder)
+        };
+        self.report.format = source.map_or("unknown", |s| s.name());
+        self.sink
+            .begin(self.file, source)
+            .map_err(|e| self.refused(e))?;
+        if skip > 0 {
+            // The mark is handed out with the bytes but belongs to no record.
+            self.hand_out(skip)?;
+        }
+        let mut want = self.limits.block_bytes.max(1);
+        loop {
+            self.fill(&mut stream, packed, want)?;
+            let pending = self.bytes().len();
+            let taken = {
+                // Borrowed apart from `out` by moving it for the call.
+                let mut out = std::mem::take(&mut self.out);
+                out.base = match self.encoding {
+                    Encoding::Bytes => self.base,
+                    Encoding::Wide { .. } => 0,
+                };
+                let bytes = self.bytes();
+                let taken = if bytes.is_empty() {
+                    0
+                } else {
+                    decoder.decode(bytes, self.eof, &mut out).min(pending)
+                };
+                if self.eof && taken < pending {
+                    out.reject(bytes, taken, pending - taken, Reason::Truncated);
+                }
+                self.out = out;
+                if self.eof { pending } else { taken }
+            };
+            if taken == 0 && !self.eof {
+                if pending >= self.limits.record_bytes {
+                    self.skip_long_record(&mut stream, packed)?;
+                    want = self.limits.block_bytes.max(1);
+                } else {
+                    want = (pending * 2).min(self.limits.record_bytes).max(pending + 1);
+                }
+                continue;
+            }
+            self.hand_out(taken)?;
+            want = self.limits.block_bytes.max(1);
+            if self.eof && self.bytes().is_empty() {
+                break;
+            }
+        }
+        self.out.base = self.base;
+        decoder.finish(&mut self.out);
+        if let Some((reason, note)) = self.damage.take() {
+            self.out.reject(&[], 0, 0, reason);
+            self.report
+                .notes
+                .push(format!("{note} at byte {} of the content", self.base));
+        }
+        self.encoding = Encoding::Bytes;
+        self.hand_out(0)?;
+        invariant::check(
+            self.out.balanced(),
+            invariant::EV_1,
+            &format!("source {}", self.report.format),
+        );
+        let mut report = self.report;
+        report.records = self.out.records;
+        report.events = self.out.event_count;
+        report.rejects = self.out.reject_count;
+        report.skipped = self.out.skipped;
+        report.bytes = self.base;
+        Ok(report)
+    }
+
+    /// What decoders see of the bytes not yet handed out.
+    fn bytes(&self) -> &[u8] {
+        match self.encoding {
+            Encoding::Bytes => &self.raw,
+            Encoding::Wide { .. } => &self.text,
+        }
+    }
+
+    fn refused(&self, source: SinkError) -> ReadError {
+        ReadError::Sink {
+            path: self.path.to_path_buf(),
+            offset: self.base,
+            source,
+        }
+    }
+
+    /// Reads until `want` bytes are pending or the input ends.
+    fn fill(&mut self, stream: &mut dyn Read, packed: bool, want: usize) -> Result<(), ReadError> {
+        while !self.eof && self.bytes().len() < want {
+            let have = self.raw.len();
+            let room = (want - self.bytes().len()).max(4096);
+            self.raw.resize(have + room, 0);
+            let got = stream.read(&mut self.raw[have..]);
+            self.raw.truncate(have + got.as_ref().map_or(0, |n| *n));
+            match got {
+                Ok(0) => self.eof = true,
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    let capped = e.get_ref().is_some_and(|r| r.is::<CapReached>());
+                    if !packed && !capped {
+                        return Err(ReadError::Read {
+                            path: self.path.to_path_buf(),
+                            offset: self.base + self.raw.len() as u64,
+                            source: e,
+                        });
+                    }
+                    self.eof = true;
+                    self.damage = Some(if capped {
+                        (Reason::Capped, format!("decompression stopped: {e}"))
+                    } else {
+                        (Reason::Damaged, format!("compressed data is damaged: {e}"))
+                    });
+                }
+            }
+            if let Encoding::Wide { big } = self.encoding {
+                self.transcode(big);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds a byte-order mark or UTF-16 without one. Returns how many bytes of the mark decoders do not see.
+    fn settle_encoding(&mut self) -> usize {
+        let wide = match self.raw.as_slice() {
+            [0xEF, 0xBB, 0xBF, ..] => return 3,
+            [0xFF, 0xFE, ..] => Some((false, "a byte-order mark")),
+            [0xFE, 0xFF, ..] => Some((true, "a byte-order mark")),
+            b => guess_wide(b).map(|big| (big, "its zero bytes")),
+        };
+        let Some((big, why)) = wide else { return 0 };
+        let order = if big { "BE" } else { "LE" };
+        self.report
+            .notes
+            .push(format!("text is UTF-16{order}, told by {why}"));
+        self.encoding = Encoding::Wide { big };
+        self.transcode(big);
+        if self.text.starts_with("\u{feff}".as_bytes()) {
+            3
+        } else {
+            0
+        }
+    }
+
+    fn transcode(&mut self, big: bool) {
+        let pending = &self.raw[self.transcoded..];
+        let even = pending.len() & !1;
+        let unit = |p: &[u8]| {
+            if big {
+                u16::from_be_bytes([p[0], p[1]])
+            } else {
+                u16::from_le_bytes([p[0], p[1]])
+            }
+        };
+        let mut units: Vec<u16> = pending[..even].chunks_exact(2).map(unit).collect();
+        // Half of a pair waits for its other half.
+        if !self.eof && units.last().is_some_and(|u| (0xD800..0xDC00).contains(u)) {
+            units.pop();
+        }
+        self.transcoded += units.len() * 2;
+        let mut utf8 = [0; 4];
+        for c in char::decode_utf16(units.iter().copied()) {
+            let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
+            self.text
+                .extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
+        }
+        if self.eof && self.transcoded < self.raw.len() {
+            self.transcoded = self.raw.len();
+            self.text.extend_from_slice(
+                char::REPLACEMENT_CHARACTER
+                    .encode_utf8(&mut utf8)
+                    .as_bytes(),
+            );
+        }
+    }
+
+    /// Gives the sink what was decoded from the first `taken` bytes decoders saw, and forgets those bytes.
+    fn hand_out(&mut self, taken: usize) -> Result<(), ReadError> {
+        let raw_taken = match self.encoding {
+            Encoding::Bytes => taken,
+            Encoding::Wide { .. } => self.place_wide(taken),
+        };
+        for t in self.out.events.times() {
+            if *t != NO_TIME {
+                if self.report.from == NO_TIME || *t < self.report.from {
+                    self.report.from = *t;
+                }
+                if self.report.to == NO_TIME || *t > self.report.to {
+                    self.report.to = *t;
+                }
+            }
+        }
+        let room = self
+            .limits
+            .rejects_kept
+            .saturating_sub(self.report.reject_list.len());
+        self.report
+            .reject_list
+            .extend(self.out.rejects.iter().take(room).cloned());
+        if raw_taken > 0 || !self.out.events.is_empty() || !self.out.rejects.is_empty() {
+            self.sink
+                .piece(Piece {
+                    file: self.file,
+                    offset: self.base,
+                    bytes: &self.raw[..raw_taken],
+                    events: &mut self.out.events,
+                    rejects: &self.out.rejects,
+                })
+                .map_err(|e| ReadError::Sink {
+                    path: self.path.to_path_buf(),
+                    offset: self.base,
+                    source: e,
+                })?;
+        }
+        self.out.events.clear();
+        self.out.rejects.clear();
+        self.base += raw_taken as u64;
+        self.raw.drain(..raw_taken);
+        if let Encoding::Wide { .. } = self.encoding {
+            self.text.drain(..taken);
+            self.transcoded -= raw_taken.min(self.transcoded);
+        }
+        Ok(())
+    }
+
+    /// Turns places in the transcoded text into places in the bytes as received; returns that of `taken`.
+    fn place_wide(&mut self, taken: usize) -> usize {
+        let mut at = WidePlace {
+            text: &self.text,
+            text_at: 0,
+            raw_at: 0,
+            raw_len: self.raw.len(),
+        };
+        let mut events = EventBatch::default();
+        for mut e in self.out.events.iter() {
+            let start = at.of(e.offset as usize);
+            let end = at.of((e.offset + e.len) as usize);
+            e.offset = self.base + start as u64;
+            e.len = (end - start) as u64;
+            events.push(&e);
+        }
+        at.rewind();
+        for r in &mut self.out.rejects {
+            let start = at.of(r.offset as usize);
+            let end = at.of((r.offset + r.len) as usize);
+            r.offset = self.base + start as u64;
+            r.len = (end - start) as u64;
+        }
+        at.rewind();
+        let raw = at.of(taken);
+        self.out.events = events;
+        raw
+    }
+
+    /// Counts a record above the limit as one reject and goes on after the next line end, holding only one block at a time.
+    fn skip_long_record(&mut self, stream: &mut dyn Read, packed: bool) -> Result<(), ReadError> {
+        let start = self.base;
+        let readable = self.bytes()[..self.bytes().len().min(512)].to_vec();
+        let mut end = start;
+        loop {
+            let (take, found) = match memchr::memchr(b'\n', self.bytes()) {
+                Some(i) => (i + 1, true),
+                None => (self.bytes().len(), false),
+            };
+            let before = self.base;
+            self.hand_out(take)?;
+            end += self.base - before;
+            if found || self.eof {
+                break;
+            }
+            self.fill(stream, packed, self.limits.block_bytes.max(1))?;
+        }
+        self.out.records += 1;
+        self.out.reject_count += 1;
+        let reject = Reject {
+            record: self.out.records,
+            offset: start,
+            len: end - start,
+            reason: Reason::TooLong,
+            time: None,
+            readable: String::from_utf8_lossy(&readable).into_owned(),
+        };
+        // Handed out at once, so that its place is not taken for one inside the text still to come.
+        let room = self
+            .limits
+            .rejects_kept
+            .saturating_sub(self.report.reject_list.len());
+        self.report
+            .reject_list
+            .extend(std::iter::once(reject.clone()).take(room));
+        self.sink
+            .piece(Piece {
+                file: self.file,
+                offset: self.base,
+                bytes: &[],
+                events: &mut EventBatch::default(),
+                rejects: &[reject],
+            })
+            .map_err(|e| self.refused(e))
+    }
+}
+
+/// Walks forward through UTF-8 text that came from UTF-16, two bytes a unit.
+struct WidePlace<'a> {
+    text: &'a [u8],
+    text_at: usize,
+    raw_at: usize,
+    raw_len: usize,
+}
+
+impl WidePlace<'_> {
+    fn rewind(&mut self) {
+        self.text_at = 0;
+        self.raw_at = 0;
+    }
+    fn of(&mut self, text_place: usize) -> usize {
+        if text_place < self.text_at {
+            self.rewind();
+        }
+        while self.text_at < text_place.min(self.text.len()) {
+            // The text is our own well-formed UTF-8: the first byte tells the length, four bytes are a pair.
+            let n = match self.text[self.text_at] {
+                0..=0x7F => 1,
+                0x80..=0xDF => 2,
+                0xE0..=0xEF => 3,
+                _ => 4,
+            };
+            self.text_at += n;
+            self.raw_at += if n == 4 { 4 } else { 2 };
+        }
+        self.raw_at.min(self.raw_len)
+    }
+}
+
+/// UTF-16 without a mark: nearly every second byte of plain text is zero. Gives whether the zeros come first (big-endian).
+fn guess_wide(bytes: &[u8]) -> Option<bool> {
+    let n = bytes.len().min(512) / 2;
+    if n < 8 {
+        return None;
+    }
+    let (mut even, mut odd) = (0, 0);
+    for p in bytes[..n * 2].chunks_exact(2) {
+        even += usize::from(p[0] == 0);
+        odd += usize::from(p[1] == 0);
+    }
+    if even == 0 && odd * 10 >= n * 9 {
+        Some(false)
+    } else if odd == 0 && even * 10 >= n * 9 {
+        Some(true)
+    } else {
+        None
+    }
+}
+
+fn looks_binary(head: &[u8]) -> bool {
+    let control = head
+        .iter()
+        .filter(|b| matches!(b, 0x00..=0x08 | 0x0E..=0x1A | 0x1C..=0x1F | 0x7F))
+        .count();
+    memchr::memchr(0, head).is_some() || control * 20 > head.len()
+}
+
+/// Text of no known format: each line is a reject.
+struct UnknownText;
+impl Decode for UnknownText {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        crate::lines::each(bytes, last, out, |line, at, len, _, out| {
+            out.reject(bytes, at, len, Reason::UnknownFormat);
+            let _ = line;
+        })
+    }
+}
+
+/// A binary file of no known format is one reject, however long.
+struct Opaque {
+    begun: bool,
+}
+impl Decode for Opaque {
+    fn decode(&mut self, bytes: &[u8], _last: bool, out: &mut Decoded) -> usize {
+        if !self.begun {
+            self.begun = true;
+            out.reject(bytes, 0, bytes.len(), Reason::UnknownFormat);
+        }
+        bytes.len()
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------------- compression
+
+/// A cap of [`Limits`] was reached.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct CapReached(String);
+
+/// Counts compressed bytes as they are read.
+struct Counted<R> {
+    inner: R,
+    count: Arc<AtomicU64>,
+}
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.count.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+struct Capped {
+    inner: Box<dyn Read + Send>,
+    packed: Arc<AtomicU64>,
+    produced: u64,
+    bytes_max: u64,
+    ratio_max: u64,
+}
+impl Read for Capped {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let packed = self.packed.load(Ordering::Relaxed).max(1);
+        let by_ratio = packed.saturating_mul(self.ratio_max).max(64 << 20);
+        let limit = self.bytes_max.min(by_ratio);
+        let room = usize::try_from(limit.saturating_sub(self.produced)).unwrap_or(usize::MAX);
+        if room == 0 && !buf.is_empty() {
+            // Only too much if something really follows.
+            if self.inner.read(&mut [0])? == 0 {
+                return Ok(0);
+            }
+            let which = if limit == self.bytes_max {
+                format!("more than {} bytes", self.bytes_max)
+            } else {
+                format!("more than {} times its compressed size", self.ratio_max)
+            };
+            return Err(io::Error::other(CapReached(format!(
+                "content is {which}; raise the limit if this is expected"
+            ))));
+        }
+        let end = buf.len().min(room);
+        let n = self.inner.read(&mut buf[..end])?;
+        self.produced += n as u64;
+        Ok(n)
+    }
+}
+
+/// The content of a file through up to two layers of compression; true when there was any.
+fn unpack(mut file: File, limits: &Limits) -> io::Result<(Box<dyn Read + Send>, bool)> {
+    let mut magic = [0; 6];
+    let n = read_up_to(&mut file, &mut magic)?;
+    file.seek(SeekFrom::Start(0))?;
+    let count = Arc::new(AtomicU64::new(0));
+    let kind = Packing::of(&magic[..n]);
+    let content: Box<dyn Read + Send> = match kind {
+        None => return Ok((Box::new(file), false)),
+        Some(Packing::Zip) => match ZipMembers::open(file, count.clone()) {
+            Ok(members) => Box::new(members),
+            Err(e) => Box::new(Broken(Some(e))),
+        },
+        Some(kind) => layer(
+            kind,
+            Box::new(Counted {
+                inner: file,
+                count: count.clone(),
+            }),
+            1,
+        )?,
+    };
+    let capped = Capped {
+        inner: content,
+        packed: count,
+        produced: 0,
+        bytes_max: limits.decompressed_bytes,
+        ratio_max: limits.ratio.max(1),
+    };
+    Ok((Box::new(capped), true))
+}
+
+#[derive(Clone, Copy)]
+enum Packing {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+    Zip,
+}
+
+impl Packing {
+    fn of(magic: &[u8]) -> Option<Packing> {
+        match magic {
+            [0x1F, 0x8B, 8, ..] => Some(Packing::Gzip),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Packing::Zstd),
+            // A skippable frame may come first (written by pzstd and seekable writers).
+            [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Packing::Zstd),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Packing::Bzip2),
+            [0xFD, b'7', b'z', b'X', b'Z', 0] => Some(Packing::Xz),
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Packing::Zip),
+            _ => None,
+        }
+    }
+}
+
+fn layer(
+    kind: Packing,
+    inner: Box<dyn Read + Send>,
+    depth: u8,
+) -> io::Result<Box<dyn Read + Send>> {
+    const BUFFER: usize = 128 * 1024;
+    let content: Box<dyn Read + Send> = match kind {
+        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(
+            BufReader::with_capacity(BUFFER, inner),
+        )),
+        Packing::Zstd => {
+            let mut d = zstd::stream::read::Decoder::new(inner)?;
+            // 128 MiB, what `zstd` itself accepts without asking; a larger window is a memory bomb.
+            d.window_log_max(27)?;
+            Box::new(d)
+        }
+        Packing::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(inner)),
+        Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
+            BufReader::with_capacity(BUFFER, inner),
+            true,
+            256 * 1024,
+        )),
+        Packing::Zip => return Ok(inner),
+    };
+    if depth >= 2 {
+        return Ok(content);
+    }
+    Ok(Box::new(Nested {
+        state: NestedState::Unknown(content),
+        depth,
+    }))
+}
+
+/// Looks for one more layer when first read, so that damage in the outer one is met while reading, not while opening.
+struct Nested {
+    state: NestedState,
+    depth: u8,
+}
+enum NestedState {
+    Unknown(Box<dyn Read + Send>),
+    Known(Box<dyn Read + Send>),
+    Moving,
+}
+impl Read for Nested {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let NestedState::Unknown(_) = self.state {
+            let NestedState::Unknown(mut inner) =
+                std::mem::replace(&mut self.state, NestedState::Moving)
+            else {
+                return Ok(0);
+            };
+            let mut magic = [0; 6];
+            let n = read_up_to(&mut inner, &mut magic)?;
+            let kind = Packing::of(&magic[..n]);
+            let whole: Box<dyn Read + Send> =
+                Box::new(Cursor::new(magic[..n].to_vec()).chain(inner));
+            self.state = NestedState::Known(match kind {
+                Some(kind) => layer(kind, whole, self.depth + 1)?,
+                None => whole,
+            });
+        }
+        match &mut self.state {
+            NestedState::Known(r) => r.read(buf),
+            _ => Ok(0),
+        }
+    }
+}
+
+/// Content that cannot be had: says why when read.
+struct Broken(Option<io::Error>);
+impl Read for Broken {
+    fn read(&mut self, _buf: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+fn read_up_to(r: &mut dyn Read, buf: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while n < buf.len() {
+        match r.read(&mut buf[n..]) {
+            Ok(0) => break,
+            Ok(k) => n += k,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(n)
+}
+
+/// The members of a zip archive one after the other, in the order of their names; a member that does not end in a line end is
+/// given one, so that no record spans two members.
+struct ZipMembers {
+    file: Arc<std::sync::Mutex<File>>,
+    count: Arc<AtomicU64>,
+    /// (name, start, compressed size, stored without compression, checksum), last first.
+    members: Vec<(String, u64, u64, bool, u32)>,
+    current: Option<Member>,
+    last_byte: u8,
+}
+
+struct Member {
+    content: Box<dyn Read + Send>,
+    checksum: Arc<std::sync::Mutex<flate2::Crc>>,
+    expected: u32,
+}
+
+impl ZipMembers {
+    fn open(file: File, count: Arc<AtomicU64>) -> io::Result<ZipMembers> {
+        let mut archive = zip::ZipArchive::new(file.try_clone()?)
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+        let mut members = vec![];
+        for i in 0..archive.len().min(100_000) {
+            let m = archive
+                .by_index_raw(i)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+            if m.is_dir() {
+                continue;
+            }
+            let stored = match m.compression() {
+                zip::CompressionMethod::Stored => true,
+                zip::CompressionMethod::Deflated => false,
+                other => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::Unsupported,
+                        format!("zip member is compressed as {other}"),
+                    ));
+                }
+            };
+            if m.encrypted() {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "zip member is encrypted",
+                ));
+            }
+            let start = m.data_start().ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, "zip member has no data")
+            })?;
+            members.push((
+                m.name().map(|n| n.into_owned()).unwrap_or_default(),
+                start,
+                m.compressed_size(),
+                stored,
+                m.crc32(),
+            ));
+        }
+        members.sort_by(|a, b| b.cmp(a));
+        Ok(ZipMembers {
+            file: Arc::new(std::sync::Mutex::new(file)),
+            count,
+            members,
+            current: None,
+            last_byte: b'\n',
+        })
+    }
+}
+
+/// A section of a file, read at its own place.
+struct Section {
+    file: Arc<std::sync::Mutex<File>>,
+    at: u64,
+    left: u64,
+}
+impl Read for Section {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = buf
+            .len()
+            .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if n == 0 {
+            return Ok(0);
+        }
+        let mut f = self
+            .file
+            .lock()
+            .map_err(|_| io::Error::other("file is in use"))?;
+        f.seek(SeekFrom::Start(self.at))?;
+        let got = f.read(&mut buf[..n])?;
+        self.at += got as u64;
+        self.left -= got as u64;
+        Ok(got)
+    }
+}
+
+struct Summed {
+    inner: Box<dyn Read + Send>,
+    sum: Arc<std::sync::Mutex<flate2::Crc>>,
+}
+impl Read for Summed {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        if let Ok(mut s) = self.sum.lock() {
+            s.update(&buf[..n]);
+        }
+        Ok(n)
+    }
+}
+
+impl Read for ZipMembers {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Some(m) = &mut self.current {
+                let n = m.content.read(buf)?;
+                if n > 0 {
+                    self.last_byte = buf[n - 1];
+                    return Ok(n);
+                }
+                let sum = m.checksum.lock().map_or(m.expected, |s| s.sum());
+                let wrong = sum != m.expected;
+                self.current = None;
+                if wrong {
+                    self.members.clear();
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "zip member does not match its checksum",
+                    ));
+                }
+            }
+            if self.members.is_empty() {
+                return Ok(0);
+            }
+            if self.last_byte != b'\n' {
+                self.last_byte = b'\n';
+                buf[0] = b'\n';
+                return Ok(1);
+            }
+            let Some((_, at, left, stored, expected)) = self.members.pop() else {
+                return Ok(0);
+            };
+            let packed = Counted {
+                inner: BufReader::with_capacity(
+                    128 * 1024,
+                    Section {
+                        file: self.file.clone(),
+                        at,
+                        left,
+                    },
+                ),
+                count: self.count.clone(),
+            };
+            let plain: Box<dyn Read + Send> = if stored {
+                Box::new(packed)
+            } else {
+                Box::new(flate2::read::DeflateDecoder::new(packed))
+            };
+            let checksum = Arc::new(std::sync::Mutex::new(flate2::Crc::new()));
+            let summed = Summed {
+                inner: plain,
+                sum: checksum.clone(),
+            };
+            self.current = Some(Member {
+                content: Box::new(Nested {
+                    state: NestedState::Unknown(Box::new(summed)),
+                    depth: 1,
+                }),
+                checksum,
+                expected,
+            });
+        }
+    }
+}
