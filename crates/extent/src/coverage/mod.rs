@@ -1,1 +1,359 @@
-//! Not written yet.
+//! What the evidence can and cannot show: for every source, where it is complete, where it has a gap, where nobody can say.
+//!
+//! [`Observer`] looks at one file as it is decoded (any order of files, bounded memory) and gives an [`Observation`]; [`Coverage::build`]
+//! joins them per source. Signs, strongest first: the source's own numbers, its own word about auditing, heartbeats (declared or
+//! learned), a second source that saw the same accesses, the rate it speaks at by hour of the week, the edges of what was kept.
+//!
+//! Times are UTC nanoseconds; a [`Stretch`] covers `[from, to)`.
+mod numbers;
+mod observe;
+mod pairs;
+mod readiness;
+mod rhythm;
+mod timeline;
+
+pub use observe::{Counts, Observation, Observer, RejectMark};
+pub use pairs::Clock;
+pub use readiness::{Question, ReadinessRow, readiness};
+pub use timeline::case_window;
+
+use crate::model::{Both, CoverageRow};
+use ampleur_event::{
+    Capability, Nanos, Silence, System, Window, category::Category, category::CategorySet,
+    time::rfc3339,
+};
+use ampleur_sources::case::Case;
+
+/// What can be said of one source over one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    Complete,
+    /// It spoke, and nothing says whether it said everything.
+    Unknown,
+    /// It should have spoken and did not, or records are missing.
+    Gap,
+}
+
+impl State {
+    pub const fn word(self) -> &'static str {
+        match self {
+            State::Complete => "complete",
+            State::Unknown => "unknown",
+            State::Gap => "gap",
+        }
+    }
+}
+
+/// How a gap shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Kind {
+    #[default]
+    None,
+    Silence,
+    Sequence,
+    Rotation,
+    Tamper,
+    Clock,
+    AuditOff,
+    Seal,
+}
+
+impl Kind {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::None => "",
+            Kind::Silence => "silence",
+            Kind::Sequence => "sequence",
+            Kind::Rotation => "rotation",
+            Kind::Tamper => "tamper",
+            Kind::Clock => "clock",
+            Kind::AuditOff => "audit_off",
+            Kind::Seal => "seal",
+        }
+    }
+}
+
+/// A reason in both languages. No personal data.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Why {
+    pub fr: String,
+    pub en: String,
+}
+
+impl Why {
+    pub fn new(fr: impl Into<String>, en: impl Into<String>) -> Why {
+        Why {
+            fr: fr.into(),
+            en: en.into(),
+        }
+    }
+}
+
+/// One source over one stretch, `[from, to)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    pub window: Window,
+    pub state: State,
+    pub kind: Kind,
+    /// Records known to be missing, when the source numbers them or another source saw them.
+    pub missing: Option<u64>,
+    /// Index of a source that was complete all this time and tells the same categories.
+    pub closed_by: Option<u32>,
+    pub why: Why,
+}
+
+/// Everything known about one source.
+#[derive(Debug, Clone)]
+pub struct SourceCoverage {
+    /// Index in `Case::sources`; sources that were declared and have no file come after the last of them.
+    pub index: u32,
+    /// The `files` glob of the entry, else the folder.
+    pub name: String,
+    /// Names of the formats seen in it, sorted.
+    pub formats: Vec<String>,
+    pub capability: Option<Capability>,
+    pub establishment: Option<String>,
+    /// Categories whose access would leave a record here, as declared; empty when nothing was declared.
+    pub tells: CategorySet,
+    pub shows_results: bool,
+    /// Its silence proves that nobody came through this door.
+    pub door: bool,
+    pub events: u64,
+    pub rejects: u64,
+    pub first: Option<Nanos>,
+    pub last: Option<Nanos>,
+    /// Systems of the accounts it names, sorted.
+    pub systems: Vec<System>,
+    /// Machines that wrote it, sorted, at most 64.
+    pub hosts: Vec<String>,
+    /// Seconds it stays silent at most, declared or learned.
+    pub heartbeat_s: Option<f64>,
+    /// In time order; complete stretches do not overlap gaps, gaps of different kinds may overlap each other.
+    pub stretches: Vec<Stretch>,
+    pub reject_marks: Vec<RejectMark>,
+}
+
+/// A stretch in which a source that should have told was not complete, and which no other source closes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    pub source: u32,
+    pub name: String,
+    pub establishment: Option<String>,
+    pub window: Window,
+    pub state: State,
+    pub kind: Kind,
+    pub missing: Option<u64>,
+    /// Categories that an access in this hole could have shown unseen.
+    pub categories: CategorySet,
+    pub why: Why,
+}
+
+/// The coverage of a case.
+#[derive(Debug, Clone)]
+pub struct Coverage {
+    pub window: Window,
+    /// How the window was found, for the method page.
+    pub window_why: Why,
+    /// In order of index.
+    pub sources: Vec<SourceCoverage>,
+    /// Offsets found between sources, sorted by source; see [`Clock`].
+    pub clocks: Vec<Clock>,
+    /// Actions seen by one source that the source named never records, although it declares their categories.
+    pub unaudited: Vec<Unaudited>,
+}
+
+/// An action one source saw and another, which claims to tell, never records.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unaudited {
+    pub source: u32,
+    pub seen_by: u32,
+    /// Method and path, numbers and ids replaced by `{id}`.
+    pub action: String,
+    pub count: u64,
+}
+
+/// All categories.
+pub fn every_category() -> CategorySet {
+    Category::ALL.iter().copied().collect()
+}
+
+impl Coverage {
+    /// Joins what was observed. `window` `None`: derived from the data, see [`case_window`].
+    pub fn build(case: &Case, observations: Vec<Observation>, window: Option<Window>) -> Coverage {
+        timeline::build(case, observations, window)
+    }
+
+    /// Coverage rows as written, sorted by (source, from, to).
+    pub fn rows(&self) -> Vec<CoverageRow> {
+        let mut rows: Vec<CoverageRow> = Vec::new();
+        for s in &self.sources {
+            for st in &s.stretches {
+                rows.push(CoverageRow {
+                    source: s.name.clone(),
+                    from: rfc3339(st.window.from),
+                    to: rfc3339(st.window.to),
+                    state: st.state.word().into(),
+                    kind: if st.state == State::Complete {
+                        String::new()
+                    } else {
+                        st.kind.word().into()
+                    },
+                    missing: st.missing,
+                    closed_by: st
+                        .closed_by
+                        .and_then(|i| self.source(i))
+                        .map(|s| s.name.clone()),
+                    because: Some(Both {
+                        fr: st.why.fr.clone(),
+                        en: st.why.en.clone(),
+                    }),
+                });
+            }
+        }
+        rows.sort_by(|a, b| {
+            (&a.source, &a.from, &a.to, &a.state, &a.kind)
+                .cmp(&(&b.source, &b.from, &b.to, &b.state, &b.kind))
+        });
+        rows
+    }
+
+    pub fn source(&self, index: u32) -> Option<&SourceCoverage> {
+        self.sources.iter().find(|s| s.index == index)
+    }
+
+    /// Open holes of every source that tells some of `categories` for `establishment` (`None`: for any), inside `window`.
+    /// A category drops out of a hole while another source that tells it is complete all through the hole.
+    pub fn holes(
+        &self,
+        window: Window,
+        establishment: Option<&str>,
+        categories: CategorySet,
+    ) -> Vec<Hole> {
+        let mut out = Vec::new();
+        for s in self.sources.iter().filter(|s| s.speaks_for(establishment)) {
+            let asked = s.tells.intersect(categories);
+            if asked.is_empty() {
+                continue;
+            }
+            for st in s
+                .stretches
+                .iter()
+                .filter(|st| st.state != State::Complete && st.kind != Kind::Clock)
+            {
+                let Some(w) = st.window.intersect(&window) else {
+                    continue;
+                };
+                let mut left = asked;
+                for o in self
+                    .sources
+                    .iter()
+                    .filter(|o| o.index != s.index && !o.tells.intersect(left).is_empty())
+                {
+                    if o.covers_establishment_of(s) && o.complete_in(w) {
+                        left = left.without(o.tells);
+                    }
+                }
+                if !left.is_empty() {
+                    out.push(s.hole(st, w, left));
+                }
+            }
+        }
+        out
+    }
+
+    /// `Ok` when at every instant of `window` a source that tells `category` for `establishment` was complete.
+    /// `Err` with the open holes; with an empty list when no source tells the category at all.
+    pub fn complete_for(
+        &self,
+        category: Category,
+        establishment: Option<&str>,
+        window: Window,
+    ) -> Result<(), Vec<Hole>> {
+        let one = CategorySet::of(&[category]);
+        if !self
+            .sources
+            .iter()
+            .any(|s| s.speaks_for(establishment) && s.tells.contains(category))
+        {
+            return Err(vec![]);
+        }
+        let holes = self.holes(window, establishment, one);
+        if holes.is_empty() { Ok(()) } else { Err(holes) }
+    }
+
+    /// Holes of the doors: time in which somebody may have come in unseen. Edges that are merely unproven count as unknown.
+    pub fn presence_holes(&self, window: Window) -> Vec<Hole> {
+        let mut out = Vec::new();
+        for s in self.sources.iter().filter(|s| s.door) {
+            for st in s.stretches.iter().filter(|st| {
+                st.state != State::Complete && st.kind != Kind::Clock && st.closed_by.is_none()
+            }) {
+                if let Some(w) = st.window.intersect(&window) {
+                    out.push(s.hole(st, w, s.tells));
+                }
+            }
+        }
+        out
+    }
+
+    /// Seconds to add to the times of a source, when its clock was found to be wrong by more than its uncertainty.
+    pub fn clock_of(&self, source: u32) -> Option<&Clock> {
+        self.clocks.iter().find(|c| c.source == source)
+    }
+}
+
+impl SourceCoverage {
+    /// True when an access to data of `establishment` would be seen here.
+    pub fn speaks_for(&self, establishment: Option<&str>) -> bool {
+        match (&self.establishment, establishment) {
+            (Some(own), Some(asked)) => own == asked,
+            _ => true,
+        }
+    }
+    fn covers_establishment_of(&self, other: &SourceCoverage) -> bool {
+        match (&self.establishment, &other.establishment) {
+            (None, _) => true,
+            (Some(a), Some(b)) => a == b,
+            (Some(_), None) => false,
+        }
+    }
+    /// Complete all through `window`.
+    pub fn complete_in(&self, window: Window) -> bool {
+        let mut at = window.from;
+        for st in &self.stretches {
+            if st.state != State::Complete {
+                if st.kind != Kind::Clock && st.window.overlaps(&window) {
+                    return false;
+                }
+                continue;
+            }
+            if st.window.from <= at && st.window.to > at {
+                at = st.window.to;
+            }
+        }
+        at >= window.to
+    }
+    fn hole(&self, st: &Stretch, window: Window, categories: CategorySet) -> Hole {
+        Hole {
+            source: self.index,
+            name: self.name.clone(),
+            establishment: self.establishment.clone(),
+            window,
+            state: st.state,
+            kind: st.kind,
+            missing: st.missing,
+            categories,
+            why: st.why.clone(),
+        }
+    }
+    /// The silence of this source is declared to prove something (context or capability).
+    pub fn is_witness(&self) -> bool {
+        !self.tells.is_empty()
+            || self
+                .capability
+                .is_some_and(|c| c.silence != Silence::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests;
