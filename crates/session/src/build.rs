@@ -1,8 +1,21 @@
 //! Fragments of all files → sessions, their accounts and links.
-use crate::{Features, Key, Partial, key_of};
-use ampleur_event::{Event, Link, Session, time::Nanos};
+use crate::{
+    Features, Fragment, Key, Partial, chain,
+    geo::Geo,
+    intake::machine,
+    key::{ID_LIFE, INACTIVITY, canonical},
+    key_of, net,
+    profile::People,
+};
+use ampleur_event::{
+    Account, Event, Link, Origin, Session, SessionKey,
+    time::{MINUTE, NO_TIME, Nanos},
+};
 use ampleur_sources::case::{Case, FileId};
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Every session of a case.
 #[derive(Debug, Clone, Default)]
@@ -15,20 +28,102 @@ pub struct Sessions {
     pub chains: Vec<String>,
     /// Sorted by (outer, inner, kind).
     pub links: Vec<Link>,
-    /// Sessions that two outer sessions claim with equal right.
+    /// Sessions that two outer sessions claim with equal right. Sorted.
     pub ambiguous: Vec<u32>,
+    /// Machine name (first label, lower case) → its addresses, learned from the logs and the context.
+    pub machines: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Addresses that stand for many clients: gateways, reverse proxies, public egress. Value: distinct accounts seen there.
+    pub shared: BTreeMap<IpAddr, usize>,
     pub(crate) index: BTreeMap<Key, Vec<(Nanos, Nanos, u32)>>,
     pub(crate) sources: Vec<u32>,
 }
 
+struct Proto {
+    key: Key,
+    format: &'static str,
+    part: Fragment,
+}
+
 impl Sessions {
     /// Joins what the files contributed. The order of `partials` does not matter.
-    pub fn build(case: &Case, _partials: Vec<Partial>) -> Sessions {
-        Sessions {
+    pub fn build(case: &Case, mut partials: Vec<Partial>) -> Sessions {
+        partials.sort_by_key(|p| p.file);
+        let mut parts: BTreeMap<Key, (&'static str, Vec<Fragment>)> = BTreeMap::new();
+        let mut untimed: BTreeMap<Key, (&'static str, Fragment)> = BTreeMap::new();
+        let mut names: BTreeMap<String, BTreeSet<Account>> = BTreeMap::new();
+        let mut restarts: BTreeMap<String, BTreeSet<Nanos>> = BTreeMap::new();
+        let mut told: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for p in partials {
+            for (k, list) in p.fragments {
+                let e = parts.entry(k).or_insert((p.format, vec![]));
+                e.0 = e.0.min(p.format);
+                e.1.extend(list);
+            }
+            for (k, f) in p.untimed {
+                match untimed.get_mut(&k) {
+                    Some((_, g)) => g.join(f),
+                    None => {
+                        untimed.insert(k, (p.format, f));
+                    }
+                }
+            }
+            for (k, v) in p.names {
+                names.entry(k).or_default().extend(v);
+            }
+            for (k, v) in p.restarts {
+                restarts.entry(k).or_default().extend(v);
+            }
+            for (k, v) in p.machines {
+                *told.entry(k).or_default() += v;
+            }
+        }
+        let mut protos: Vec<Proto> = vec![];
+        for (key, (format, list)) in parts {
+            let mut late = untimed.remove(&key).map(|(_, f)| f);
+            for mut part in joined(&key, list, &restarts) {
+                if let Some(f) = late.take() {
+                    let (from, to, began) = (part.from, part.to, part.features.began);
+                    part.join(f);
+                    (part.from, part.to, part.features.began) = (from, to, began);
+                }
+                protos.push(Proto {
+                    key: key.clone(),
+                    format,
+                    part,
+                });
+            }
+        }
+        for (key, (format, part)) in untimed {
+            protos.push(Proto { key, format, part });
+        }
+        let people = People::new(&case.context);
+        let geo = Geo::open(case);
+        let estates = chain::Estates::new(case);
+        let gateways = gateways(&protos, &estates);
+        let mut rows: Vec<(Session, Features, Key)> = protos
+            .into_iter()
+            .map(|p| session_of(case, p, &names, &gateways, &people, &geo))
+            .collect();
+        rows.sort_by(|a, b| (a.0.from, &a.0.id).cmp(&(b.0.from, &b.0.id)));
+        let mut out = Sessions {
             sources: case.files.iter().map(|f| f.source).collect(),
             ..Sessions::default()
+        };
+        for (i, (s, f, k)) in rows.into_iter().enumerate() {
+            out.index
+                .entry(k)
+                .or_default()
+                .push((s.from, s.to, i as u32));
+            out.list.push(s);
+            out.features.push(f);
         }
+        out.learn_machines(case, told);
+        out.adopt(&people);
+        out.shared = out.count_shared(&gateways);
+        chain::link(case, &mut out, &estates);
+        out
     }
+
     /// The one session an event of `file` belongs to (SE-1); `None` for rows without account and address.
     pub fn of_event(&self, file: FileId, e: &Event<'_>) -> Option<u32> {
         let key = key_of(*self.sources.get(file as usize)?, e)?;
@@ -37,6 +132,9 @@ impl Sessions {
     /// The session of `key` whose interval holds `time`, else the nearest one.
     pub fn of_key(&self, key: &Key, time: Nanos) -> Option<u32> {
         let spans = self.index.get(key)?;
+        if time == NO_TIME {
+            return spans.first().map(|s| s.2);
+        }
         let at = spans.partition_point(|(from, _, _)| *from <= time);
         let before = at.checked_sub(1).and_then(|i| spans.get(i));
         let after = spans.get(at);
@@ -55,4 +153,410 @@ impl Sessions {
     pub fn by_id(&self, id: &str) -> Option<u32> {
         self.list.iter().position(|s| s.id == id).map(|i| i as u32)
     }
+
+    /// True for sessions made of network flows only.
+    pub fn is_flow(&self, i: usize) -> bool {
+        self.features[i].ports != 0
+    }
+
+    fn learn_machines(&mut self, case: &Case, told: BTreeMap<(String, String), u64>) {
+        // A name one row tells may be forged or stale: an address belongs to the name told most often for it.
+        let mut best: BTreeMap<String, (u64, String)> = BTreeMap::new();
+        for ((name, address), n) in told {
+            let e = best.entry(address).or_insert((0, String::new()));
+            if n > e.0 {
+                *e = (n, name);
+            }
+        }
+        for (address, (_, name)) in best {
+            if let Some(a) = net::parse_address(&address) {
+                self.machines.entry(name).or_default().insert(a);
+            }
+        }
+        // A job's host and the single address its account works from name one machine.
+        for j in &case.context.jobs {
+            let Some(host) = j.host.as_deref().map(machine).filter(|h| !h.is_empty()) else {
+                continue;
+            };
+            let account = canonical(&Account::parse(&j.account));
+            for a in case
+                .context
+                .accounts
+                .iter()
+                .filter(|a| canonical(&Account::parse(&a.name)) == account)
+            {
+                for n in a
+                    .networks
+                    .iter()
+                    .filter(|n| net::Net::parse(n).is_some_and(|n| n.is_single()))
+                {
+                    if let Some(x) = net::parse_address(n.split('/').next().unwrap_or(n)) {
+                        self.machines.entry(host.clone()).or_default().insert(x);
+                    }
+                }
+            }
+        }
+        // Explicit credentials on host H for account A, and within minutes A logs on elsewhere from address X: X is H's.
+        let mut votes: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
+        let mut logons: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (i, s) in self
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.key_kind == SessionKey::LogonId)
+        {
+            if let Some(a) = &s.account {
+                logons.entry(canonical(a)).or_default().push(i as u32);
+            }
+        }
+        for (i, f) in self.features.iter().enumerate() {
+            let host = machine(&self.list[i].host);
+            for (target, t) in f.targets.iter().filter(|_| !host.is_empty()) {
+                let Some(of) = logons.get(target) else {
+                    continue;
+                };
+                let first = of.partition_point(|j| self.list[*j as usize].from < t - 5 * MINUTE);
+                let near: BTreeSet<IpAddr> = of[first..]
+                    .iter()
+                    .map(|j| &self.list[*j as usize])
+                    .take_while(|s| s.from <= t + 5 * MINUTE)
+                    .filter(|s| machine(&s.host) != host)
+                    .filter_map(|s| s.origin.address)
+                    .collect();
+                if near.len() == 1 {
+                    for a in near {
+                        *votes.entry((host.clone(), a)).or_default() += 1;
+                    }
+                }
+            }
+        }
+        for ((host, a), _) in votes {
+            self.machines.entry(host).or_default().insert(a);
+        }
+    }
+
+    /// Sessions without account get the account of their address when exactly one is known there at that time (contract §F).
+    fn adopt(&mut self, people: &People) {
+        let mut there: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+        let mut by_request: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+        for (i, s) in self.list.iter().enumerate() {
+            let Some(a) = &s.account else { continue };
+            if a.is_machine() {
+                continue;
+            }
+            for x in s.origin.address.iter().chain(s.inner.iter()) {
+                there.entry(*x).or_default().push(i as u32);
+            }
+            for r in &self.features[i].requests.items {
+                by_request.entry(*r).or_default().insert(canonical(a));
+            }
+        }
+        let mut found: Vec<(usize, Account)> = vec![];
+        for (i, s) in self.list.iter().enumerate() {
+            if s.account.is_some() {
+                continue;
+            }
+            let f = &self.features[i];
+            let asked: BTreeSet<&String> = f
+                .requests
+                .items
+                .iter()
+                .filter_map(|r| by_request.get(r))
+                .flatten()
+                .collect();
+            let Some(near) = s.origin.address.and_then(|a| there.get(&a)) else {
+                if asked.len() == 1 {
+                    let name = asked
+                        .iter()
+                        .next()
+                        .map(|x| x.to_string())
+                        .unwrap_or_default();
+                    if let Some(a) = self
+                        .list
+                        .iter()
+                        .filter_map(|x| x.account.as_ref())
+                        .find(|a| canonical(a) == name)
+                    {
+                        found.push((i, a.clone()));
+                    }
+                }
+                continue;
+            };
+            let slack = 10 * MINUTE;
+            let (from, to) = (
+                f.began.min(s.from).saturating_sub(slack),
+                s.to.saturating_add(slack),
+            );
+            let live: Vec<u32> = near
+                .iter()
+                .copied()
+                .filter(|j| {
+                    let o = &self.list[*j as usize];
+                    o.from <= to && o.to >= from
+                })
+                .collect();
+            let who = |list: &[u32]| -> BTreeMap<String, u32> {
+                let mut m = BTreeMap::new();
+                for j in list {
+                    let o = &self.list[*j as usize];
+                    if let Some(a) = &o.account {
+                        m.entry(
+                            people
+                                .of(a)
+                                .map_or_else(|| canonical(a), |p| format!("#{p}")),
+                        )
+                        .or_insert(*j);
+                    }
+                }
+                m
+            };
+            let mut candidates = who(&live);
+            if candidates.len() > 1 && !asked.is_empty() {
+                let kept: Vec<u32> = live
+                    .iter()
+                    .copied()
+                    .filter(|j| {
+                        self.list[*j as usize]
+                            .account
+                            .as_ref()
+                            .is_some_and(|a| asked.contains(&canonical(a)))
+                    })
+                    .collect();
+                candidates = who(&kept);
+            }
+            if candidates.len() > 1 {
+                // Several people behind one address: the one whose session begins and ends with this one.
+                let near = |a: Nanos, b: Nanos| (a - b).abs() <= 20 * ampleur_event::time::SECOND;
+                let kept: Vec<u32> = live
+                    .iter()
+                    .copied()
+                    .filter(|j| {
+                        let o = &self.list[*j as usize];
+                        near(o.from, s.from) && near(o.to, s.to)
+                    })
+                    .collect();
+                candidates = who(&kept);
+            }
+            if candidates.len() == 1 {
+                if let Some(a) = candidates
+                    .values()
+                    .next()
+                    .and_then(|j| self.list[*j as usize].account.clone())
+                {
+                    found.push((i, a));
+                }
+            }
+        }
+        for (i, a) in found {
+            self.list[i].person = people.of(&a);
+            self.list[i].account = Some(a);
+        }
+    }
+
+    fn count_shared(&self, gateways: &BTreeSet<IpAddr>) -> BTreeMap<IpAddr, usize> {
+        let mut seen: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+        for s in &self.list {
+            if let (Some(a), Some(x)) = (&s.account, s.origin.address) {
+                let set = seen.entry(x).or_default();
+                if set.len() < 1000 && !a.is_machine() {
+                    set.insert(s.person.map_or_else(|| canonical(a), |p| format!("#{p}")));
+                }
+            }
+        }
+        seen.into_iter()
+            .filter(|(a, s)| s.len() > 1 || gateways.contains(a))
+            .map(|(a, s)| (a, s.len()))
+            .collect()
+    }
+}
+
+/// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id.
+fn joined(
+    key: &Key,
+    mut list: Vec<Fragment>,
+    restarts: &BTreeMap<String, BTreeSet<Nanos>>,
+) -> Vec<Fragment> {
+    list.sort_by(|a, b| (a.from, a.to, a.fingerprint).cmp(&(b.from, b.to, b.fingerprint)));
+    let lives = match key.kind {
+        SessionKey::LogonId | SessionKey::Backend => key
+            .id
+            .rsplit_once('@')
+            .and_then(|(_, h)| restarts.get(&machine(h))),
+        _ => None,
+    };
+    let mut out: Vec<Fragment> = vec![];
+    for f in list {
+        let Some(last) = out.last_mut() else {
+            out.push(f);
+            continue;
+        };
+        if last.from == f.from && last.to == f.to && last.fingerprint == f.fingerprint {
+            // The same stretch delivered twice.
+            last.counts.events += f.counts.events;
+            continue;
+        }
+        let silence = f.from.saturating_sub(last.to);
+        let join = match key.kind {
+            _ if silence <= INACTIVITY => true,
+            SessionKey::Inactivity => false,
+            _ => {
+                silence <= ID_LIFE
+                    && !(last.closed && f.opened)
+                    && !lives.is_some_and(|l| l.range(last.to + 1..=f.from).next().is_some())
+            }
+        };
+        if join {
+            last.join(f);
+        } else {
+            out.push(f);
+        }
+    }
+    out
+}
+
+/// Addresses that forward for others: private ones that name clients, and public ones that name three clients or more.
+fn gateways(protos: &[Proto], estates: &chain::Estates) -> BTreeSet<IpAddr> {
+    let mut clients: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
+    for p in protos {
+        if let Some((src, client)) = p.key.address.split_once(',') {
+            if let Some(a) = net::parse_address(src) {
+                clients.entry(a).or_default().insert(client);
+            }
+        }
+    }
+    clients
+        .into_iter()
+        .filter(|(a, c)| net::is_private(*a) || estates.holds(*a) || c.len() >= 3)
+        .map(|(a, _)| a)
+        .collect()
+}
+
+fn most(accounts: &BTreeMap<String, (Account, u64)>) -> Option<Account> {
+    accounts
+        .values()
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
+        .map(|(a, _)| a.clone())
+}
+
+fn session_of(
+    case: &Case,
+    p: Proto,
+    names: &BTreeMap<String, BTreeSet<Account>>,
+    gateways: &BTreeSet<IpAddr>,
+    people: &People,
+    geo: &Geo,
+) -> (Session, Features, Key) {
+    let Proto { key, format, part } = p;
+    let f = part.features;
+    let account = if key.account.starts_with('#') {
+        None
+    } else {
+        f.accounts.get(&key.account).map(|(a, _)| a.clone())
+    }
+    .or_else(|| most(&f.accounts))
+    .or_else(|| {
+        let mut known = f
+            .user_ids
+            .items
+            .iter()
+            .filter_map(|u| names.get(u))
+            .flatten();
+        known.next().cloned()
+    });
+    let address = match key.address.split_once(',') {
+        Some((src, client)) => {
+            let near = net::parse_address(src);
+            match near {
+                Some(a) if !gateways.contains(&a) => Some(a),
+                _ => net::parse_address(client).or(near),
+            }
+        }
+        None => net::parse_address(&key.address).or_else(|| {
+            f.addresses
+                .items
+                .iter()
+                .filter_map(|a| net::parse_address(a))
+                .find(|a| !a.is_loopback() && !a.is_unspecified())
+        }),
+    };
+    let flow = f.ports != 0;
+    let device = if flow {
+        None
+    } else {
+        f.devices
+            .first()
+            .filter(|d| !d.is_empty())
+            .map(str::to_string)
+    };
+    let (country, asn) = address.map_or((None, None), |a| geo.find(a));
+    let country = country.or_else(|| {
+        f.countries
+            .items
+            .iter()
+            .find_map(|c| crate::geo::country_code(c))
+    });
+    let host = f.hosts.first().unwrap_or("").to_string();
+    let program = match f.programs.first() {
+        Some(p) => p.to_string(),
+        None => device
+            .as_deref()
+            .and_then(|d| d.split([' ', ';']).next())
+            .filter(|d| d.contains('/'))
+            .unwrap_or("")
+            .to_string(),
+    };
+    let mut counts = part.counts;
+    counts.subjects = f.subjects.len() as u64;
+    counts.objects = f.objects.len() as u64;
+    counts.bytes_in = counts.bytes_in.saturating_add(f.total_in);
+    counts.bytes_out = counts.bytes_out.saturating_add(f.total_out);
+    let id = {
+        let mut h = blake3::Hasher::new();
+        let name = case
+            .sources
+            .get(key.source as usize)
+            .map_or("", |s| s.name.as_str());
+        for t in [
+            name,
+            key.kind.word(),
+            &key.id,
+            &key.account,
+            &key.address,
+            &key.device,
+        ] {
+            h.update(t.as_bytes());
+            h.update(&[0]);
+        }
+        h.update(&part.from.to_le_bytes());
+        format!("s{}", h.finalize().to_hex().get(..15).unwrap_or_default())
+    };
+    let inner = f
+        .inner
+        .items
+        .iter()
+        .find_map(|a| net::parse_address(a))
+        .filter(|a| !a.is_unspecified());
+    let s = Session {
+        id,
+        source: key.source,
+        format,
+        key_kind: key.kind,
+        key: key.id.clone(),
+        person: account.as_ref().and_then(|a| people.of(a)),
+        account,
+        origin: Origin {
+            address,
+            country,
+            asn,
+            device,
+        },
+        inner: if flow { None } else { inner },
+        host,
+        program,
+        from: part.from,
+        to: part.to,
+        closed: part.closed,
+        counts,
+    };
+    (s, f, key)
 }

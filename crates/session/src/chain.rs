@@ -1,1 +1,505 @@
 //! Links between sessions and the chains they make.
+use crate::{
+    Sessions,
+    intake::machine,
+    key::canonical,
+    net::{self, Net},
+    profile::{Rules, is_service, job_of},
+};
+use ampleur_event::{
+    Link, LinkKind, SessionKey, System,
+    time::{DAY, HOUR, MINUTE, Nanos, SECOND},
+};
+use ampleur_sources::case::Case;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// Links of this certainty or more join two sessions into one chain.
+pub const JOINS: f32 = 0.5;
+
+/// The networks of the establishments.
+pub(crate) struct Estates {
+    nets: Vec<Net>,
+}
+impl Estates {
+    pub(crate) fn new(case: &Case) -> Estates {
+        Estates {
+            nets: case
+                .context
+                .establishments
+                .iter()
+                .flat_map(|e| &e.networks)
+                .filter_map(|n| Net::parse(n))
+                .collect(),
+        }
+    }
+    pub(crate) fn holds(&self, a: IpAddr) -> bool {
+        self.nets.iter().any(|n| n.contains(a))
+    }
+    /// True for addresses beyond the hospital: neither private nor in its networks.
+    pub(crate) fn outside(&self, a: IpAddr) -> bool {
+        !net::is_private(a) && !self.holds(a)
+    }
+}
+
+struct Web<'a> {
+    s: &'a Sessions,
+    by_address: BTreeMap<IpAddr, Vec<u32>>,
+    links: BTreeMap<(u32, u32), (f32, LinkKind)>,
+}
+
+impl Web<'_> {
+    fn add(&mut self, outer: u32, inner: u32, kind: LinkKind, certainty: f32) {
+        if outer == inner {
+            return;
+        }
+        let e = self
+            .links
+            .entry((outer, inner))
+            .or_insert((certainty, kind));
+        // The strongest reason is kept; equal ones by their code, so that order does not matter.
+        if certainty > e.0 || (certainty == e.0 && kind < e.1) {
+            *e = (certainty, kind);
+        }
+    }
+    fn start(&self, i: u32) -> Nanos {
+        let s = &self.s.list[i as usize];
+        s.from.min(self.s.features[i as usize].began)
+    }
+    /// Sessions from `address` that begin inside `[from, to]`.
+    fn begun(&self, address: IpAddr, from: Nanos, to: Nanos) -> Vec<u32> {
+        let Some(list) = self.by_address.get(&address) else {
+            return vec![];
+        };
+        // A flow can begin up to its duration before its row: look a little beyond and test the true begin.
+        let a = list.partition_point(|i| self.s.list[*i as usize].from < from);
+        list[a..]
+            .iter()
+            .copied()
+            .take_while(|i| self.s.list[*i as usize].from <= to.saturating_add(2 * DAY))
+            .filter(|i| {
+                let b = self.start(*i);
+                b >= from && b <= to
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn link(case: &Case, out: &mut Sessions, estates: &Estates) {
+    let rules = Rules::new(&case.context);
+    let mut by_address: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+    for (i, s) in out.list.iter().enumerate() {
+        if let Some(a) = s.origin.address {
+            by_address.entry(a).or_default().push(i as u32);
+        }
+    }
+    let mut w = Web {
+        s: out,
+        by_address,
+        links: BTreeMap::new(),
+    };
+    let mut ambiguous = BTreeSet::new();
+    tunnels(&mut w, &mut ambiguous);
+    shared_ids(&mut w);
+    same_account(case, &rules, &mut w);
+    hops(case, &rules, estates, &mut w, &mut ambiguous);
+    let links: Vec<Link> = w
+        .links
+        .iter()
+        .map(|((o, i), (c, k))| Link {
+            outer: *o,
+            inner: *i,
+            kind: *k,
+            certainty: *c,
+        })
+        .collect();
+    out.chains = components(out, &links);
+    out.links = links;
+    out.ambiguous = ambiguous.into_iter().collect();
+}
+
+/// Sessions that come from the address a tunnel lent, while it was up.
+fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
+    let mut claims: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let mut lent: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+    for (i, s) in w.s.list.iter().enumerate() {
+        let Some(inner) = s.inner.filter(|_| {
+            s.key_kind == SessionKey::Tunnel
+                || s.account.as_ref().is_some_and(|a| a.system == System::Vpn)
+        }) else {
+            continue;
+        };
+        if Some(inner) == s.origin.address {
+            continue;
+        }
+        lent.entry(inner).or_default().push(i as u32);
+        for j in w.begun(inner, s.from - MINUTE, s.to + MINUTE) {
+            claims.entry(j).or_default().push(i as u32);
+        }
+    }
+    let s = w.s;
+    for (j, owners) in &claims {
+        let same: Vec<u32> = owners
+            .iter()
+            .copied()
+            .filter(|o| {
+                let (a, b) = (&s.list[*o as usize], &s.list[*j as usize]);
+                (a.person.is_some() && a.person == b.person)
+                    || (a.account.is_some()
+                        && b.account.as_ref().map(|x| x.bare())
+                            == a.account.as_ref().map(|x| x.bare()))
+            })
+            .collect();
+        let (chosen, certainty) = match (owners.len(), same.len()) {
+            (1, _) => (owners.clone(), 0.95),
+            (_, 1) => (same, 0.9),
+            _ => {
+                ambiguous.insert(*j);
+                (owners.clone(), 0.45)
+            }
+        };
+        for o in chosen {
+            w.add(o, *j, LinkKind::TunnelAddress, certainty);
+        }
+    }
+    // Clocks may disagree: an orphan from a lent address belongs to the only tunnel that had it within two hours.
+    for (inner, owners) in &lent {
+        let Some(list) = w.by_address.get(inner).cloned() else {
+            continue;
+        };
+        for j in list {
+            if claims.contains_key(&j) {
+                continue;
+            }
+            let b = w.start(j);
+            let near: Vec<u32> = owners
+                .iter()
+                .copied()
+                .filter(|o| {
+                    s.list[*o as usize].from - 2 * HOUR <= b
+                        && b <= s.list[*o as usize].to + 2 * HOUR
+                })
+                .collect();
+            if let [one] = near[..] {
+                w.add(one, j, LinkKind::TunnelAddress, 0.6);
+            }
+        }
+    }
+}
+
+/// The same token, identity-provider session, logon or request in two logs. From one address it is one use; from two it may be
+/// a stolen one, which is said but joins nothing.
+fn shared_ids(w: &mut Web<'_>) {
+    let s = w.s;
+    let mut groups: BTreeMap<(LinkKind, String), Vec<u32>> = BTreeMap::new();
+    for (i, x) in s.list.iter().enumerate() {
+        let i = i as u32;
+        let f = &s.features[i as usize];
+        for t in &f.tokens.items {
+            groups
+                .entry((LinkKind::Token, t.clone()))
+                .or_default()
+                .push(i);
+        }
+        for r in &f.requests.items {
+            groups
+                .entry((LinkKind::RequestId, format!("{r:016x}")))
+                .or_default()
+                .push(i);
+        }
+        match x.key_kind {
+            SessionKey::Sid | SessionKey::Application => groups
+                .entry((LinkKind::Sid, x.key.clone()))
+                .or_default()
+                .push(i),
+            SessionKey::LogonId => groups
+                .entry((LinkKind::LogonId, x.key.clone()))
+                .or_default()
+                .push(i),
+            _ => {}
+        }
+    }
+    for ((kind, _), list) in groups {
+        if list.len() < 2 || list.len() > 64 {
+            continue;
+        }
+        for pair in 1..list.len() {
+            let j = list[pair];
+            // The nearest earlier one of the same origin, else the first.
+            let b = &s.list[j as usize];
+            let same = list[..pair]
+                .iter()
+                .rev()
+                .copied()
+                .find(|o| s.list[*o as usize].origin.address == b.origin.address);
+            let (o, certainty) = match same {
+                Some(o) => (o, 0.95),
+                None => {
+                    let o = list[0];
+                    let a = &s.list[o as usize];
+                    let hidden = |x: Option<IpAddr>| {
+                        x.is_none_or(|x| s.shared.contains_key(&x) || net::is_private(x))
+                    };
+                    let through = kind == LinkKind::RequestId
+                        || kind == LinkKind::LogonId
+                        || (hidden(a.origin.address) != hidden(b.origin.address));
+                    (o, if through { 0.8 } else { 0.4 })
+                }
+            };
+            let a = &s.list[o as usize];
+            if (b.from - a.to).abs() > DAY && b.from > a.to {
+                continue;
+            }
+            w.add(o, j, kind, certainty);
+        }
+    }
+}
+
+/// One account, or one person's accounts, from one address in the same time.
+fn same_account(case: &Case, rules: &Rules, w: &mut Web<'_>) {
+    let s = w.s;
+    let mut groups: BTreeMap<(String, IpAddr), Vec<u32>> = BTreeMap::new();
+    for (i, x) in s.list.iter().enumerate() {
+        let (Some(a), Some(at)) = (&x.account, x.origin.address) else {
+            continue;
+        };
+        // A server works for many at once: its address and account say nothing about who is behind.
+        if is_service(case, rules, a) {
+            continue;
+        }
+        let who = x.person.map_or_else(|| canonical(a), |p| format!("#{p}"));
+        groups.entry((who, at)).or_default().push(i as u32);
+    }
+    for ((_, at), mut list) in groups {
+        list.sort_by_key(|i| (w.start(*i), *i));
+        let crowd = s.shared.get(&at).copied().unwrap_or(1);
+        let mut open: Vec<u32> = vec![];
+        for j in list {
+            let b = &s.list[j as usize];
+            let begin = w.start(j);
+            open.retain(|o| s.list[*o as usize].to.saturating_add(5 * MINUTE) >= begin);
+            for o in &open {
+                let a = &s.list[*o as usize];
+                let unlike = match (&a.origin.device, &b.origin.device) {
+                    (Some(x), Some(y)) => x != y && a.source == b.source,
+                    _ => false,
+                };
+                let token = a.key_kind == SessionKey::Token
+                    && b.key_kind == SessionKey::Token
+                    && a.key != b.key
+                    && crowd > 1;
+                let kind = if s.is_flow(j as usize) || s.is_flow(*o as usize) {
+                    LinkKind::Flow
+                } else if a.account.as_ref().map(canonical) == b.account.as_ref().map(canonical) {
+                    LinkKind::SameAccountAddress
+                } else {
+                    LinkKind::SamePerson
+                };
+                let c = if unlike || token {
+                    0.3
+                } else if crowd > 1 {
+                    0.7
+                } else {
+                    0.9
+                };
+                w.add(*o, j, kind, c);
+            }
+            open.push(j);
+            if open.len() > 8 {
+                open.remove(0);
+            }
+        }
+    }
+}
+
+/// How long an interactive logon without a seen end is thought to stay open.
+const OPEN_END: Nanos = 4 * HOUR;
+
+/// Sessions that start from a machine somebody is logged on to.
+fn hops(
+    case: &Case,
+    rules: &Rules,
+    estates: &Estates,
+    w: &mut Web<'_>,
+    ambiguous: &mut BTreeSet<u32>,
+) {
+    let s = w.s;
+    // Interactive logons on each machine.
+    let mut stays: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (i, x) in s.list.iter().enumerate() {
+        let f = &s.features[i];
+        let interactive = match x.account.as_ref().map(|a| a.system) {
+            Some(System::Ad | System::Host | System::Smb) if x.key_kind == SessionKey::LogonId => {
+                f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0
+            }
+            Some(System::Bastion | System::Citrix | System::Host) => x.counts.logins > 0,
+            _ => false,
+        };
+        let host = machine(&x.host);
+        if interactive && !host.is_empty() && s.machines.contains_key(&host) {
+            stays.entry(host).or_default().push(i as u32);
+        }
+    }
+    for (host, logons) in &stays {
+        let addresses = &s.machines[host];
+        let end = |l: u32| {
+            let x = &s.list[l as usize];
+            if x.closed {
+                x.to + 2 * MINUTE
+            } else {
+                x.to + OPEN_END
+            }
+        };
+        // Remote ones are the hop; a logon at the machine's own console from its own address is its user.
+        let remote: Vec<u32> = logons
+            .iter()
+            .copied()
+            .filter(|l| {
+                s.list[*l as usize]
+                    .origin
+                    .address
+                    .is_some_and(|a| !addresses.contains(&a))
+            })
+            .collect();
+        if remote.is_empty() {
+            continue;
+        }
+        for address in addresses {
+            let Some(all) = w.by_address.get(address).cloned() else {
+                continue;
+            };
+            // What this machine does when nobody is logged on to it is its own habit.
+            let trait_of = |j: u32| {
+                let x = &s.list[j as usize];
+                (
+                    x.account.as_ref().map(canonical),
+                    machine(&x.host),
+                    x.program.to_lowercase(),
+                    s.is_flow(j as usize)
+                        .then(|| s.features[j as usize].destinations.items.clone()),
+                )
+            };
+            let mut habit = BTreeMap::new();
+            for j in &all {
+                let b = w.start(*j);
+                if !remote
+                    .iter()
+                    .any(|l| s.list[*l as usize].from - MINUTE <= b && b <= end(*l))
+                {
+                    *habit.entry(trait_of(*j)).or_insert(0u32) += 1;
+                }
+            }
+            for j in &all {
+                let x = &s.list[*j as usize];
+                if machine(&x.host) == *host && !s.is_flow(*j as usize) {
+                    continue;
+                }
+                if job_of(rules, s, *j as usize).is_some() {
+                    continue;
+                }
+                let b = w.start(*j);
+                let open: Vec<u32> = remote
+                    .iter()
+                    .copied()
+                    .filter(|l| s.list[*l as usize].from - 30 * SECOND <= b && b <= end(*l))
+                    .collect();
+                if open.is_empty() {
+                    continue;
+                }
+                let named: Vec<u32> = open
+                    .iter()
+                    .copied()
+                    .filter(|l| {
+                        let o = &s.list[*l as usize];
+                        let mine = x.account.as_ref().map(canonical);
+                        (mine.is_some() && mine == o.account.as_ref().map(canonical))
+                            || (o.person.is_some() && o.person == x.person)
+                            || mine.is_some_and(|m| {
+                                s.features[*l as usize].targets.get(&m).is_some_and(|t| {
+                                    (x.from - t).abs() <= 30 * MINUTE || *t <= x.from
+                                })
+                            })
+                    })
+                    .collect();
+                let usual = habit.get(&trait_of(*j)).copied().unwrap_or(0);
+                let flow_inside = s.is_flow(*j as usize)
+                    && !s.features[*j as usize]
+                        .destinations
+                        .items
+                        .iter()
+                        .any(|d| net::parse_address(d).is_some_and(|d| estates.outside(d)));
+                let origins: BTreeSet<Option<IpAddr>> = open
+                    .iter()
+                    .map(|l| s.list[*l as usize].origin.address)
+                    .collect();
+                let (chosen, certainty) = if !named.is_empty() && !s.is_flow(*j as usize) {
+                    (named, 0.95)
+                } else if origins.len() > 1 {
+                    ambiguous.insert(*j);
+                    (open, 0.45)
+                } else if flow_inside && usual > 0 {
+                    (open, 0.3)
+                } else if usual >= 3 {
+                    // The machine does this by itself: the logon does not explain it, hours may.
+                    (
+                        open,
+                        if is_off_pattern(case, rules, s, *j, &all) {
+                            0.6
+                        } else {
+                            0.3
+                        },
+                    )
+                } else {
+                    (open, 0.85)
+                };
+                for l in chosen {
+                    w.add(l, *j, LinkKind::Hop, certainty);
+                }
+            }
+        }
+    }
+}
+
+/// True when sessions like this one (account, host, program, origin) never happen at this hour of day on other days.
+fn is_off_pattern(_case: &Case, rules: &Rules, s: &Sessions, j: u32, all: &[u32]) -> bool {
+    let x = &s.list[j as usize];
+    let hour = |t: Nanos| {
+        crate::intake::local(t, &rules.zone)
+            .map_or(0, |z| i32::from(z.hour()) * 60 + i32::from(z.minute()))
+    };
+    let mine = hour(x.from);
+    let like = all.iter().filter(|k| **k != j).filter(|k| {
+        let y = &s.list[**k as usize];
+        y.account == x.account
+            && machine(&y.host) == machine(&x.host)
+            && y.program == x.program
+            && {
+                let d = (hour(y.from) - mine).abs();
+                d.min(1440 - d) <= 45 && (y.from - x.from).abs() >= 12 * HOUR
+            }
+    });
+    like.count() < 2
+}
+
+fn components(s: &Sessions, links: &[Link]) -> Vec<String> {
+    let mut root: Vec<u32> = (0..s.list.len() as u32).collect();
+    fn find(root: &mut [u32], mut i: u32) -> u32 {
+        while root[i as usize] != i {
+            root[i as usize] = root[root[i as usize] as usize];
+            i = root[i as usize];
+        }
+        i
+    }
+    for l in links.iter().filter(|l| l.certainty >= JOINS) {
+        let (a, b) = (find(&mut root, l.outer), find(&mut root, l.inner));
+        // The earliest session names the chain.
+        let (low, high) = (a.min(b), a.max(b));
+        root[high as usize] = low;
+    }
+    (0..s.list.len() as u32)
+        .map(|i| find(&mut root, i))
+        .map(|r| format!("c{}", &s.list[r as usize].id[1..]))
+        .collect()
+}

@@ -107,6 +107,8 @@ pub struct Features {
     pub tokens: Few<String>,
     /// The source's session ids.
     pub ids: Few<String>,
+    /// Canonical accounts acted with or upon (explicit credentials, account changes).
+    pub targets: BTreeMap<String, Nanos>,
     /// Hashes of request ids.
     pub requests: Few<u64>,
     /// Hashes of distinct subjects / objects; smallest 4096.
@@ -190,6 +192,13 @@ impl Features {
         self.places.join(o.places, TEXTS);
         self.tokens.join(o.tokens, TOKENS);
         self.ids.join(o.ids, TEXTS);
+        for (k, t) in o.targets {
+            let e = self.targets.entry(k).or_insert(t);
+            *e = (*e).min(t);
+        }
+        while self.targets.len() > TOKENS {
+            self.targets.pop_last();
+        }
         self.requests.join(o.requests, TOKENS);
         self.subjects.join(o.subjects, SKETCH);
         self.objects.join(o.objects, SKETCH);

@@ -1,8 +1,22 @@
-//! One file's events → fragments of sessions.
-use crate::{Features, Key};
-use ampleur_event::{Account, EventBatch, SessionCounts, time::Nanos};
+//! One file's events → fragments of sessions. Memory grows with sessions, not with events.
+use crate::{
+    Features, Key,
+    features::{Ask, SKETCH, TEXTS, TOKENS},
+    key::{INACTIVITY, canonical, clip, forwarded_client},
+    key_of, net,
+};
+use ampleur_event::{
+    Account, Event, EventBatch, Outcome, SessionCounts, System, Verb,
+    account::is_placeholder,
+    batch::NONE,
+    time::{HOUR, NO_TIME, Nanos},
+};
 use ampleur_sources::case::{Case, FileId};
-use std::collections::{BTreeMap, BTreeSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::Hasher,
+};
 
 /// A stretch of rows with one key and no silence longer than the inactivity limit.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +26,7 @@ pub struct Fragment {
     pub to: Nanos,
     /// Order-independent hash of its distinct rows: the same stretch delivered in two files is counted once.
     pub fingerprint: u64,
+    /// A begin (tunnel-up, logon, connection) or an end was seen.
     pub opened: bool,
     pub closed: bool,
     pub counts: SessionCounts,
@@ -36,22 +51,553 @@ pub struct Partial {
 
 /// Reads the events of one file, in file order.
 pub struct FileIntake {
+    source: u32,
+    zone: jiff::tz::TimeZone,
     partial: Partial,
+    slots: FxHashMap<Key, Vec<Fragment>>,
+    seen: Recent,
+    hour: HourOfWeek,
 }
+
+/// Longest memory of names and machines of one file; beyond it the file is no log of a hospital.
+const FACTS: usize = 1 << 20;
 
 impl FileIntake {
     /// `format` is the name of the source that decodes the file.
-    pub fn new(_case: &Case, file: FileId, format: &'static str) -> FileIntake {
+    pub fn new(case: &Case, file: FileId, format: &'static str) -> FileIntake {
         FileIntake {
+            source: case.source_of(file),
+            zone: case.context.zone(),
             partial: Partial {
                 file,
                 format,
                 ..Partial::default()
             },
+            slots: FxHashMap::default(),
+            seen: Recent::default(),
+            hour: HourOfWeek::default(),
         }
     }
-    pub fn push(&mut self, _batch: &EventBatch) {}
-    pub fn finish(self) -> Partial {
+
+    pub fn push(&mut self, batch: &EventBatch) {
+        for e in batch.iter() {
+            self.take(&e);
+        }
+    }
+
+    fn take(&mut self, e: &Event<'_>) {
+        self.learn(e);
+        let Some(key) = key_of(self.source, e) else {
+            return;
+        };
+        let hash = row_hash(e);
+        let fresh = self.seen.insert(hash);
+        let hour = if e.time == NO_TIME {
+            0
+        } else {
+            self.hour.of(e.time, &self.zone)
+        };
+        if e.time == NO_TIME {
+            let f = self
+                .partial
+                .untimed
+                .entry(key)
+                .or_insert_with(|| Fragment::new(NO_TIME));
+            f.counts.events += 1;
+            if fresh {
+                f.add(e, hash, None);
+            }
+            return;
+        }
+        let list = self.slots.entry(key).or_default();
+        let at = place(list, e.time);
+        let f = &mut list[at];
+        f.counts.events += 1;
+        if fresh {
+            f.add(e, hash, Some(hour));
+        }
+    }
+
+    /// What rows say about names, machines and lives, whatever session they are in.
+    fn learn(&mut self, e: &Event<'_>) {
+        let p = &mut self.partial;
+        if !e.user_id.is_empty() && p.names.len() < FACTS {
+            if let Some(a) = e.account() {
+                if a.name != e.user_id {
+                    match p.names.get_mut(&*e.user_id) {
+                        Some(s) if s.len() < TEXTS => {
+                            s.insert(a);
+                        }
+                        Some(_) => {}
+                        None => {
+                            p.names.insert(e.user_id.to_string(), BTreeSet::from([a]));
+                        }
+                    }
+                }
+            }
+        }
+        match e.verb {
+            Verb::Restart if e.time != NO_TIME => {
+                p.restarts
+                    .entry(machine(&e.host))
+                    .or_default()
+                    .insert(e.time);
+            }
+            Verb::Lease => {
+                for name in [&e.device, &e.user_name] {
+                    self.machine(name, &e.inner_ip, 4);
+                }
+            }
+            Verb::Login => {
+                let name = if e.user.ends_with('$') {
+                    e.user.trim_end_matches('$')
+                } else {
+                    ""
+                };
+                if !name.is_empty() {
+                    self.machine(name, &e.src_ip, 16);
+                } else if e.logon_type != 10 && machine(&e.device) != machine(&e.host) {
+                    self.machine(&e.device, &e.src_ip, 1);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn machine(&mut self, name: &str, address: &str, weight: u64) {
+        let name = machine(name);
+        if name.is_empty()
+            || name.len() > 63
+            || name.contains(['/', ' ', ':'])
+            || self.partial.machines.len() >= FACTS
+        {
+            return;
+        }
+        if let Some(a) =
+            net::parse_address(address).filter(|a| !a.is_loopback() && !a.is_unspecified())
+        {
+            *self
+                .partial
+                .machines
+                .entry((name, a.to_string()))
+                .or_default() += weight;
+        }
+    }
+
+    pub fn finish(mut self) -> Partial {
+        self.partial.fragments = self.slots.drain().collect();
         self.partial
     }
+}
+
+/// First label of a host name in lower case: `FS-RH01.ch.example` and `fs-rh01` are one machine.
+pub(crate) fn machine(host: &str) -> String {
+    let h = host.trim().trim_start_matches('\\');
+    if h.parse::<std::net::IpAddr>().is_ok() || is_placeholder(h) {
+        return String::new();
+    }
+    clip(h.split('.').next().unwrap_or(h), 64).to_lowercase()
+}
+
+/// The fragment of `list` that `time` falls into, joined with its neighbours when it bridges them.
+fn place(list: &mut Vec<Fragment>, time: Nanos) -> usize {
+    let i = list.partition_point(|f| f.from.saturating_sub(INACTIVITY) <= time);
+    // Fragments 0..i begin no later than `time` + limit.
+    if i > 0 && time <= list[i - 1].to.saturating_add(INACTIVITY) {
+        let f = &mut list[i - 1];
+        f.from = f.from.min(time);
+        f.to = f.to.max(time);
+        // The row may have bridged two fragments.
+        if i >= 2 && list[i - 1].from.saturating_sub(list[i - 2].to) <= INACTIVITY {
+            let b = list.remove(i - 1);
+            list[i - 2].join(b);
+            return i - 2;
+        }
+        if i < list.len() && list[i].from.saturating_sub(list[i - 1].to) <= INACTIVITY {
+            let b = list.remove(i);
+            list[i - 1].join(b);
+        }
+        return i - 1;
+    }
+    list.insert(i, Fragment::new(time));
+    i
+}
+
+impl Fragment {
+    pub(crate) fn new(time: Nanos) -> Fragment {
+        Fragment {
+            from: time,
+            to: time,
+            fingerprint: 0,
+            opened: false,
+            closed: false,
+            counts: SessionCounts::default(),
+            features: Features {
+                began: time,
+                ..Features::default()
+            },
+        }
+    }
+
+    /// Takes over another stretch of the same session.
+    pub(crate) fn join(&mut self, o: Fragment) {
+        self.from = self.from.min(o.from);
+        self.to = self.to.max(o.to);
+        self.fingerprint = self.fingerprint.wrapping_add(o.fingerprint);
+        self.opened |= o.opened;
+        self.closed |= o.closed;
+        let (a, b) = (&mut self.counts, &o.counts);
+        a.events += b.events;
+        a.bytes_in = a.bytes_in.saturating_add(b.bytes_in);
+        a.bytes_out = a.bytes_out.saturating_add(b.bytes_out);
+        a.logins += b.logins;
+        a.failures += b.failures;
+        a.requests += b.requests;
+        a.reads += b.reads;
+        a.searches += b.searches;
+        a.exports += b.exports;
+        a.writes += b.writes;
+        a.files += b.files;
+        a.queries += b.queries;
+        self.features.join(o.features);
+    }
+
+    fn add(&mut self, e: &Event<'_>, hash: u64, hour: Option<usize>) {
+        self.fingerprint = self.fingerprint.wrapping_add(hash | 1);
+        let c = &mut self.counts;
+        let f = &mut self.features;
+        let failed = e.outcome == Outcome::Failure;
+        match e.verb {
+            Verb::Login if failed => c.failures += 1,
+            Verb::Login => c.logins += 1,
+            Verb::Request => c.requests += 1,
+            Verb::Read => c.reads += 1,
+            Verb::Search => c.searches += 1,
+            Verb::Export => c.exports += 1,
+            Verb::FileRead => c.files += 1,
+            Verb::Query => c.queries += 1,
+            v if v.writes() => c.writes += 1,
+            _ => {}
+        }
+        if matches!(e.verb, Verb::Create | Verb::Update) {
+            f.acts += 1;
+        }
+        self.opened |=
+            matches!(e.verb, Verb::TunnelUp | Verb::Connect) || (e.verb == Verb::Login && !failed);
+        self.closed |= matches!(e.verb, Verb::TunnelDown | Verb::Logout | Verb::Disconnect);
+        let (inward, outward) = (
+            if e.bytes_in == NONE { 0 } else { e.bytes_in },
+            if e.bytes_out == NONE { 0 } else { e.bytes_out },
+        );
+        match e.verb {
+            Verb::TunnelUp | Verb::TunnelDown | Verb::TunnelStats => {
+                f.total_in = f.total_in.max(inward);
+                f.total_out = f.total_out.max(outward);
+            }
+            Verb::Flow => {
+                c.bytes_in = c.bytes_in.saturating_add(inward);
+                c.bytes_out = c.bytes_out.saturating_add(outward);
+            }
+            _ => {
+                // The answer of a server is what went towards the user.
+                c.bytes_in = c.bytes_in.saturating_add(outward);
+                c.bytes_out = c.bytes_out.saturating_add(inward);
+            }
+        }
+        if e.time != NO_TIME {
+            let long = if e.verb == Verb::Flow && e.duration_ms != NONE {
+                i64::try_from(e.duration_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
+            } else {
+                0
+            };
+            f.began = f.began.min(e.time.saturating_sub(long.min(48 * HOUR)));
+        }
+        if let Some(h) = hour {
+            f.hour(h);
+        }
+        if let Some(a) = e.account() {
+            let k = canonical(&a);
+            let room = f.accounts.len() < TOKENS;
+            match f.accounts.get_mut(&k) {
+                Some((old, n)) => {
+                    *n += 1;
+                    if a < *old {
+                        *old = a;
+                    }
+                }
+                None if room => {
+                    f.accounts.insert(k, (a, 1));
+                }
+                None => {}
+            }
+        }
+        f.user_ids.note(clip(&e.user_id, 256), TEXTS);
+        f.user_names.note(clip(&e.user_name, 256), TEXTS);
+        if !is_placeholder(&e.src_ip) {
+            f.addresses.note(clip(&e.src_ip, 64), TEXTS);
+        }
+        f.forwarded.note(forwarded_client(&e.forwarded), TEXTS);
+        f.inner.note(clip(&e.inner_ip, 64), TEXTS);
+        f.countries.note(clip(&e.src_country, 64), TEXTS);
+        if !is_placeholder(&e.device) {
+            f.devices.note(clip(&e.device, 256), TEXTS);
+        }
+        f.hosts.note(clip(&e.host, 256), TEXTS);
+        if !is_placeholder(&e.process) {
+            f.programs.note(clip(&e.process, 128), TEXTS);
+        }
+        f.destinations.note(clip(&e.dst_ip, 64), TEXTS);
+        f.places.note(clip(&e.share, 256), TEXTS);
+        f.tokens.note(clip(&e.token, 256), TOKENS);
+        f.ids.note(clip(&e.session_id, 256), TEXTS);
+        if !e.request_id.is_empty() {
+            f.requests.add(text_hash(&e.request_id), TOKENS);
+        }
+        if !e.target.is_empty() && f.targets.len() < TOKENS && e.time != NO_TIME {
+            let a = Account::parse(&e.target);
+            let k = if a.system == System::Unknown {
+                format!("ad:{}", a.bare())
+            } else {
+                canonical(&a)
+            };
+            let t = f.targets.entry(k).or_insert(e.time);
+            *t = (*t).min(e.time);
+        }
+        for s in e.subject_list() {
+            f.subjects.add(text_hash(s), SKETCH);
+        }
+        if e.verb.may_show() || e.verb.writes() {
+            let path = &*e.file_path;
+            let text: &str = if !path.is_empty() {
+                path
+            } else if !e.url.is_empty() {
+                &e.url
+            } else if !e.query.is_empty() {
+                &e.query
+            } else {
+                &e.object
+            };
+            if !text.is_empty() {
+                f.objects.add(text_hash(text), SKETCH);
+            }
+            if e.verb == Verb::FileRead && !path.is_empty() {
+                f.files.add(text_hash(path), SKETCH);
+            }
+            if e.time != NO_TIME {
+                f.ask(e.time, ask_of(e));
+            }
+        }
+        if e.logon_type != NONE && e.logon_type < 32 {
+            f.logon_types |= 1 << e.logon_type;
+        }
+        if e.verb == Verb::Flow {
+            f.ports |= match e.dst_port {
+                3389 => 1,
+                445 | 139 => 2,
+                22 => 4,
+                80 | 443 | 8080 | 8443 => 8,
+                1433 | 1521 | 3306 | 5432 => 16,
+                _ => 32,
+            };
+        }
+        match e.verb {
+            Verb::BreakGlass => f.break_glass += 1,
+            Verb::AuditOff | Verb::AuditClear => f.tampering += 1,
+            _ => {}
+        }
+        if matches!(e.status, 401 | 403 | 407) {
+            f.refused += 1;
+        }
+        if e.count != NONE {
+            f.results = f.results.saturating_add(e.count);
+        }
+    }
+}
+
+pub(crate) fn text_hash(s: &str) -> u64 {
+    let mut h = FxHasher::default();
+    h.write(s.as_bytes());
+    h.finish()
+}
+
+/// Hash of what a row says, without its place: equal for a line delivered twice.
+fn row_hash(e: &Event<'_>) -> u64 {
+    let mut h = FxHasher::default();
+    h.write_i64(e.time);
+    h.write_u8(e.verb as u8);
+    h.write_u8(e.outcome as u8);
+    for t in [
+        &e.action,
+        &e.user,
+        &e.user_id,
+        &e.src_ip,
+        &e.dst_ip,
+        &e.inner_ip,
+        &e.forwarded,
+        &e.session_id,
+        &e.request_id,
+        &e.token,
+        &e.device,
+        &e.host,
+        &e.url,
+        &e.query,
+        &e.file_path,
+        &e.share,
+        &e.object,
+        &e.subjects,
+        &e.changes,
+        &e.target,
+    ] {
+        h.write(t.as_bytes());
+        h.write_u8(0xff);
+    }
+    for n in [
+        e.seq,
+        e.code,
+        e.bytes_in,
+        e.bytes_out,
+        e.status,
+        e.src_port,
+        e.dst_port,
+        e.duration_ms,
+        e.count,
+        e.mask,
+        e.pid,
+    ] {
+        h.write_u64(n);
+    }
+    h.finish()
+}
+
+/// Remembers the last rows of a file in bounded memory, to see a line delivered twice near its first place.
+#[derive(Default)]
+struct Recent {
+    now: FxHashSet<u64>,
+    before: FxHashSet<u64>,
+}
+impl Recent {
+    /// True when the row was not seen lately.
+    fn insert(&mut self, h: u64) -> bool {
+        if self.before.contains(&h) || !self.now.insert(h) {
+            return false;
+        }
+        if self.now.len() >= 1 << 17 {
+            self.before = std::mem::take(&mut self.now);
+        }
+        true
+    }
+}
+
+/// Hour of the local week, 0 = Monday 00:00; remembers the last hour because zone arithmetic costs more than the rest of a row.
+#[derive(Default)]
+pub(crate) struct HourOfWeek {
+    last: Option<(i64, usize)>,
+}
+impl HourOfWeek {
+    pub(crate) fn of(&mut self, t: Nanos, zone: &jiff::tz::TimeZone) -> usize {
+        // Zones differ by whole quarters of an hour.
+        let quarter = t.div_euclid(HOUR / 4);
+        if let Some((q, h)) = self.last {
+            if q == quarter {
+                return h;
+            }
+        }
+        let h = local(t, zone).map_or(0, |z| {
+            z.weekday().to_monday_zero_offset() as usize * 24 + z.hour() as usize
+        });
+        self.last = Some((quarter, h));
+        h
+    }
+}
+
+/// The civil time of an instant.
+pub(crate) fn local(t: Nanos, zone: &jiff::tz::TimeZone) -> Option<jiff::civil::DateTime> {
+    jiff::Timestamp::from_nanosecond(i128::from(t))
+        .ok()
+        .map(|ts| zone.to_datetime(ts))
+}
+
+fn lower_clip(s: &str) -> String {
+    clip(s, 24).to_lowercase()
+}
+
+/// What a row asks for, read from its criteria, statement or path. Only the shape matters here; replaying is another floor's work.
+fn ask_of(e: &Event<'_>) -> Ask {
+    let mut a = Ask::default();
+    let criteria = if !e.query.is_empty() {
+        &*e.query
+    } else {
+        e.url.split_once('?').map_or("", |(_, q)| q)
+    };
+    let head = clip(criteria, 2048);
+    let sql = e.verb == Verb::Query
+        || head
+            .get(..6)
+            .is_some_and(|s| s.eq_ignore_ascii_case("select"));
+    if sql {
+        let low = head.to_lowercase();
+        a.range = low.contains(" between ")
+            || low.contains(">=")
+            || low.contains("<=")
+            || low.contains("offset ");
+        if let Some(lit) = low.split('\'').nth(1) {
+            a.prefix = lit.ends_with('%') || low.contains(" like ");
+            a.stem = lower_clip(lit.trim_end_matches('%'));
+            a.exact = !a.prefix
+                && lit.len() >= 6
+                && lit.bytes().filter(u8::is_ascii_digit).count() * 2 > lit.len();
+        }
+        a.number = last_number(&low);
+        return a;
+    }
+    let mut birth = false;
+    for pair in head.split('&') {
+        let Some((k, v)) = pair.split_once('=') else {
+            continue;
+        };
+        let k = k.split(':').next().unwrap_or(k).to_ascii_lowercase();
+        let v = v.trim();
+        match k.as_str() {
+            "family" | "name" | "nom" | "lastname" | "surname" | "q" | "search" | "given"
+                if a.stem.is_empty() =>
+            {
+                a.stem = lower_clip(v.trim_end_matches(['*', '%']));
+                a.prefix = v.ends_with(['*', '%']) || v.chars().count() <= 4;
+            }
+            "birthdate" | "dob" | "naissance" | "date" => {
+                if v.starts_with("ge")
+                    || v.starts_with("le")
+                    || v.starts_with("gt")
+                    || v.starts_with("lt")
+                    || v.len() < 10
+                {
+                    a.range = true;
+                } else {
+                    birth = true;
+                }
+            }
+            "identifier" | "ins" | "nir" | "ipp" | "_id" | "patient" | "subject" => {
+                a.exact = true;
+                a.number = last_number(v);
+            }
+            _ => {}
+        }
+    }
+    a.exact |= birth && !a.stem.is_empty();
+    if criteria.is_empty() {
+        let path = if e.url.is_empty() {
+            &*e.object
+        } else {
+            &*e.url
+        };
+        a.number = last_number(clip(path, 512));
+        a.exact = a.number.is_some() && e.verb != Verb::FileRead;
+    }
+    a
+}
+
+fn last_number(s: &str) -> Option<u64> {
+    s.rsplit(|c: char| !c.is_ascii_digit())
+        .find(|d| !d.is_empty() && d.len() <= 15)
+        .and_then(|d| d.parse().ok())
 }

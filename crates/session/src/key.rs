@@ -38,21 +38,30 @@ pub fn canonical(a: &Account) -> String {
     }
 }
 
-/// First client address of an `X-Forwarded-For` value; empty when there is none.
+/// The client an `X-Forwarded-For` value names: each proxy appends what it saw, so the last public address is the one the own
+/// infrastructure received; without a public one the first. Empty when no address is there. What stands before was told by
+/// the client itself and can be forged.
 pub(crate) fn forwarded_client(forwarded: &str) -> &str {
-    forwarded
-        .split(',')
-        .map(|f| {
-            f.trim()
+    if forwarded.is_empty() {
+        return "";
+    }
+    let parts = || {
+        forwarded.split([',', ';']).filter_map(|f| {
+            let t = f
+                .trim()
                 .trim_start_matches("for=")
-                .trim_matches('"')
-                .trim_matches(['[', ']'])
+                .trim_matches(['"', '[', ']']);
+            t.parse::<IpAddr>().ok().map(|a| (t, a))
         })
-        .find(|f| f.parse::<IpAddr>().is_ok())
-        .unwrap_or("")
+    };
+    parts()
+        .filter(|(_, a)| !crate::net::is_private(*a))
+        .last()
+        .or_else(|| parts().next())
+        .map_or("", |(t, _)| t)
 }
 
-fn clip(s: &str, n: usize) -> &str {
+pub(crate) fn clip(s: &str, n: usize) -> &str {
     if s.len() <= n {
         return s;
     }
