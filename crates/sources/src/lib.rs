@@ -7,7 +7,10 @@
 pub mod case;
 pub mod lines;
 pub mod reader;
+mod scan;
 pub mod sink;
+mod windows_security;
+mod zeek;
 
 pub use case::{Case, FileId};
 pub use reader::{FileReport, FileSink, Limits, Piece, ReadError, decode_bytes, read_file};
@@ -91,7 +94,10 @@ pub trait Decode: Send {
 }
 
 /// Every source, in the order they are asked to sniff. The list, the docs page, the help, the fuzz targets and the goldens derive from it.
-pub static SOURCES: &[&dyn Source] = &[];
+pub static SOURCES: &[&dyn Source] = &[
+    &windows_security::WindowsSecurity,
+    &zeek::Zeek,
+];
 
 /// The source with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {

@@ -1,0 +1,881 @@
+//! Windows events: EVTX files, event XML, and the JSON of Winlogbeat, Elastic Agent, NXLog and Azure diagnostics.
+//! Standard: MS-EVEN6 §2.2.13 (event schema), MS-EVTX file layout; meaning of fields per event as in Microsoft's "Audit" reference.
+//! Times: UTC in EVTX, XML and Winlogbeat; NXLog `EventTime` is the host's local time and uses the zone of the source.
+//! Not here: the text of `Message`, which is localised and repeats the fields.
+use crate::{
+    Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
+    scan::{self, Elements, Extra, Lines, Pairs, Stamp, Tag, Xml, XmlStop},
+};
+use ampleur_event::{
+    Event, GapSign, Outcome, Proof, Silence, System, TimeNote, Verb,
+    batch::NONE,
+    time::{HOUR, MINUTE},
+};
+use std::{borrow::Cow, sync::Arc};
+
+pub(crate) struct WindowsSecurity;
+
+impl Source for WindowsSecurity {
+    fn name(&self) -> &'static str {
+        "windows-security"
+    }
+    fn about(&self) -> &'static str {
+        "Windows event log (EVTX, event XML, Winlogbeat/NXLog JSON): logons, Kerberos, shares, files, audit policy"
+    }
+    fn standard(&self) -> Standard {
+        Standard {
+            name: "MS-EVEN6",
+            section: "§2.2.13",
+        }
+    }
+    fn capability(&self) -> Capability {
+        Capability {
+            rows: &[
+                (Verb::Login, Proof::Presence),
+                (Verb::Logout, Proof::Presence),
+                (Verb::Token, Proof::Presence),
+                (Verb::Disconnect, Proof::Presence),
+                (Verb::ShareConnect, Proof::Presence),
+                (Verb::FileRead, Proof::Access),
+                (Verb::FileList, Proof::Access),
+                (Verb::FileWrite, Proof::Change),
+                (Verb::FileDelete, Proof::Change),
+                (Verb::FileRename, Proof::Change),
+                (Verb::Process, Proof::Attempt),
+                (Verb::Config, Proof::Change),
+                (Verb::AuditOff, Proof::Health),
+                (Verb::AuditClear, Proof::Health),
+                (Verb::Restart, Proof::Health),
+            ],
+            // Object auditing is switched on per folder and per policy; only the operator knows where.
+            silence: Silence::Nothing,
+            names_results: false,
+            gap: GapSign::SequencePerHost,
+        }
+    }
+    fn sniff(&self, head: &Head<'_>) -> Confidence {
+        let b = head.bytes;
+        if b.starts_with(b"ElfFile\0") {
+            return Confidence::Certain;
+        }
+        let has = |s: &str| memchr::memmem::find(b, s.as_bytes()).is_some();
+        let start = scan::past_space(b, if b.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 });
+        match b.get(start) {
+            Some(b'<') if has("schemas.microsoft.com/win/2004/08/events/event") => {
+                Confidence::Certain
+            }
+            Some(b'<') if has("<EventRecordID>") && has("<EventID") => Confidence::Likely,
+            Some(b'{') if has("\"winlog\"") || has("\"winlog.") => Confidence::Certain,
+            Some(b'{')
+                if (has("\"EventID\"") || has("\"EventId\""))
+                    && (has("Microsoft-Windows-") || has("\"Channel\"") || has("\"RawXml\"")) =>
+            {
+                Confidence::Certain
+            }
+            _ => Confidence::No,
+        }
+    }
+    fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
+        let b = head.bytes;
+        if b.starts_with(b"ElfFile\0") {
+            return Box::new(Evtx {
+                setting: setting.clone(),
+                header: false,
+                render: Arc::new(evtx::ParserSettings::new().num_threads(1).indent(false)),
+            });
+        }
+        let start = scan::past_space(b, if b.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 });
+        if b.get(start) == Some(&b'{') {
+            Box::new(Json {
+                setting: setting.clone(),
+                lines: Lines::default(),
+            })
+        } else {
+            Box::new(EventXml {
+                setting: setting.clone(),
+                elements: Elements::new("<Event", "</Event>"),
+            })
+        }
+    }
+}
+
+/// What one event says, whatever carried it.
+#[derive(Default)]
+struct Fields<'a> {
+    provider: Cow<'a, str>,
+    id: Cow<'a, str>,
+    record: Cow<'a, str>,
+    time: Cow<'a, str>,
+    /// Local time of the host, when `time` is only the time of receipt.
+    local: Cow<'a, str>,
+    computer: Cow<'a, str>,
+    keywords: Cow<'a, str>,
+    channel: Cow<'a, str>,
+    pid: Cow<'a, str>,
+    user_id: Cow<'a, str>,
+    data: Pairs<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// The first value that says something: not empty and not a dash.
+    fn get(&self, names: &[&str]) -> Cow<'a, str> {
+        for name in names {
+            if let Some((_, v)) = self.data.iter().find(|(k, _)| k == name) {
+                let t = v.trim();
+                if !t.is_empty() && t != "-" {
+                    return if t.len() == v.len() {
+                        v.clone()
+                    } else {
+                        Cow::Owned(t.to_string())
+                    };
+                }
+            }
+        }
+        Cow::Borrowed("")
+    }
+}
+
+fn number(text: &str) -> u64 {
+    let t = text.trim();
+    match t.strip_prefix("0x").or_else(|| t.strip_prefix("0X")) {
+        Some(h) => u64::from_str_radix(h, 16).unwrap_or(NONE),
+        None => t
+            .parse::<u64>()
+            .or_else(|_| t.parse::<i64>().map(|v| v as u64))
+            .unwrap_or(NONE),
+    }
+}
+
+/// LogonId in lower-case hex; the null id is no id.
+fn logon(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text == "0x0" || text == "0" {
+        return Cow::Borrowed("");
+    }
+    if text.starts_with("0x") && !text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return text;
+    }
+    let n = number(&text);
+    if n == NONE {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Owned(format!("{n:#x}"))
+    }
+}
+
+const READ_DATA: u64 = 0x1 | 0x8000_0000 | 0x1000_0000;
+const WRITE_DATA: u64 = 0x2 | 0x4 | 0x4000_0000;
+const WRITE_OTHER: u64 = 0x10 | 0x100 | 0x4_0000 | 0x8_0000;
+const DELETE: u64 = 0x1_0000 | 0x40;
+
+/// What a mask on a file lets the opener do; the strongest reading wins, because a read may show data.
+fn file_verb(mask: u64, access_list: &str) -> Verb {
+    let list = |code: &str| access_list.contains(code);
+    let known = mask != NONE;
+    if (known && mask & READ_DATA != 0) || (!known && (list("%%4416") || list("ReadData"))) {
+        Verb::FileRead
+    } else if (known && mask & WRITE_DATA != 0)
+        || (!known && (list("%%4417") || list("%%4418") || list("WriteData")))
+    {
+        Verb::FileWrite
+    } else if (known && mask & DELETE != 0) || (!known && (list("%%1537") || list("DELETE"))) {
+        Verb::FileDelete
+    } else if known && mask & WRITE_OTHER != 0 {
+        Verb::FileWrite
+    } else {
+        Verb::FileList
+    }
+}
+
+fn verb_of(id: u64) -> Verb {
+    match id {
+        4624 | 4625 | 4648 | 4768 | 4771 | 4772 | 4776 | 4777 | 4778 | 6272 | 6273 => Verb::Login,
+        4634 | 4647 => Verb::Logout,
+        4779 => Verb::Disconnect,
+        4769 | 4770 | 4773 => Verb::Token,
+        4688 => Verb::Process,
+        5140 => Verb::ShareConnect,
+        4660 => Verb::FileDelete,
+        4719 | 4912 | 1100 | 1104 => Verb::AuditOff,
+        1102 => Verb::AuditClear,
+        4608 | 4609 => Verb::Restart,
+        4616
+        | 4670
+        | 4697..=4702
+        | 4703..=4707
+        | 4713..=4718
+        | 4720..=4767
+        | 4780..=4794
+        | 4904..=4909
+        | 4946..=4958
+        | 5136..=5139
+        | 5141..=5144 => Verb::Config,
+        _ => Verb::Other,
+    }
+}
+
+/// The instant: an explicit one, or the host's local time in the declared zone, or the local time moved by the whole
+/// quarter hours that separate it from the explicit time of receipt.
+fn instant(f: &Fields<'_>, setting: &Setting) -> Option<Stamp> {
+    let explicit = scan::stamp(&f.time, setting);
+    if f.local.is_empty() {
+        return explicit;
+    }
+    let local = scan::stamp(&f.local, setting)?;
+    if local.note == TimeNote::Explicit || setting.zone.is_some() {
+        return Some(local);
+    }
+    match explicit {
+        Some(received) if received.note == TimeNote::Explicit => {
+            let quarter = 15 * MINUTE;
+            let away = received.time.saturating_sub(local.time);
+            let zone = (away + quarter / 2).div_euclid(quarter) * quarter;
+            if zone.abs() <= 14 * HOUR && (away - zone).abs() <= 7 * MINUTE {
+                Some(Stamp {
+                    time: local.time + zone,
+                    note: TimeNote::Zoned,
+                    ..local
+                })
+            } else {
+                Some(local)
+            }
+        }
+        _ => Some(local),
+    }
+}
+
+fn is_security(f: &Fields<'_>) -> bool {
+    f.channel.eq_ignore_ascii_case("Security")
+        || f.provider == "Microsoft-Windows-Security-Auditing"
+        || f.provider == "Microsoft-Windows-Eventlog"
+        || f.provider == "Security"
+        || (f.channel.is_empty() && f.provider.is_empty())
+}
+
+fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
+    let id = number(&f.id);
+    if id == NONE {
+        return Err(Reason::Field("EventID"));
+    }
+    let mut e = Event {
+        action: f.id.clone(),
+        system: setting.accounts.unwrap_or(System::Ad),
+        code: id,
+        seq: number(&f.record),
+        host: f.computer.clone(),
+        ..Event::default()
+    };
+    match instant(f, setting) {
+        Some(s) => s.put(&mut e),
+        None if f.time.is_empty() && f.local.is_empty() => {}
+        None => return Err(Reason::Time),
+    }
+    let security = is_security(f);
+    let id = if security { id } else { 0 };
+    e.verb = verb_of(id);
+    let mut extra = Extra::default();
+    // Whose act it is: the account logged on for logons and Kerberos, the subject for everything else.
+    let target_acts = matches!(id, 4624..=4627 | 4634 | 4647 | 4648 | 4768..=4777 | 4964);
+    const SUBJECT: [&[&str]; 4] = [
+        &["SubjectUserName", "user.name", "AccountName", "UserName"],
+        &[
+            "SubjectDomainName",
+            "user.domain",
+            "AccountDomain",
+            "DomainName",
+        ],
+        &["SubjectUserSid", "user.id", "UserSid"],
+        &[
+            "SubjectLogonId",
+            "winlog.logon.id",
+            "logon.id",
+            "LogonId",
+            "LogonID",
+        ],
+    ];
+    const TARGET: [&[&str]; 4] = [
+        &["TargetUserName", "user.name", "AccountName", "LogonAccount"],
+        &["TargetDomainName", "user.domain", "AccountDomain"],
+        &["TargetUserSid", "TargetSid", "user.id"],
+        &["TargetLogonId", "winlog.logon.id", "logon.id"],
+    ];
+    let who = if target_acts { TARGET } else { SUBJECT };
+    e.user = f.get(who[0]);
+    e.domain = f.get(who[1]);
+    e.user_id = f.get(who[2]);
+    if e.user_id == "S-1-0-0" {
+        e.user_id = Cow::Borrowed("");
+    }
+    e.session_id = logon(f.get(who[3]));
+    if target_acts {
+        if id == 4648 {
+            // The subject used the credentials of the target; its LogonId is not a session of the target.
+            e.session_id = Cow::Borrowed("");
+        }
+        let subject = f.get(&["SubjectUserName"]);
+        if !subject.is_empty() && subject != e.user {
+            let domain = f.get(&["SubjectDomainName"]);
+            extra.put("subject", &format!("{domain}\\{subject}"));
+            extra.put("subject_logon_id", &logon(f.get(&["SubjectLogonId"])));
+        }
+        extra.put("logon_guid", &f.get(&["LogonGuid"]).to_ascii_lowercase());
+        let linked = logon(f.get(&["TargetLinkedLogonId"]));
+        extra.put("linked_logon_id", &linked);
+        extra.put(
+            "auth_package",
+            &f.get(&["AuthenticationPackageName", "PackageName"]),
+        );
+        extra.put("logon_process", &f.get(&["LogonProcessName"]));
+        extra.put("ticket_options", &f.get(&["TicketOptions"]));
+        extra.put("ticket_encryption", &f.get(&["TicketEncryptionType"]));
+    } else {
+        let target = f.get(&["TargetUserName", "MemberName", "TargetSid"]);
+        if !target.is_empty() && target != e.user {
+            let domain = f.get(&["TargetDomainName"]);
+            e.target = if domain.is_empty() {
+                target
+            } else {
+                Cow::Owned(format!("ad:{domain}\\{target}"))
+            };
+        }
+    }
+    e.device = f.get(&["WorkstationName", "Workstation", "ClientName"]);
+    if let Some(bare) = e.device.strip_prefix("\\\\") {
+        e.device = Cow::Owned(bare.to_string());
+    }
+    let ip = f.get(&[
+        "IpAddress",
+        "ClientAddress",
+        "SourceAddress",
+        "SourceNetworkAddress",
+        "source.ip",
+        "Address",
+    ]);
+    e.src_ip = match scan::address(&ip) {
+        a if a.len() == ip.len() => ip,
+        a => Cow::Owned(a.to_string()),
+    };
+    e.src_port = number(&f.get(&["IpPort", "SourcePort", "source.port"]));
+    if e.src_port > 65_535 || (e.src_port == 0 && e.verb != Verb::Flow) {
+        e.src_port = NONE;
+    }
+    e.logon_type = number(&f.get(&["LogonType", "logon.type"]));
+    e.pid = number(&f.pid);
+    e.process = f.get(&[
+        "NewProcessName",
+        "ProcessName",
+        "Image",
+        "Application",
+        "process.executable",
+    ]);
+    e.share = f.get(&["ShareName"]);
+    extra.put("share_root", &f.get(&["ShareLocalPath"]));
+    e.file_path = f.get(&["RelativeTargetName", "ObjectName"]);
+    e.mask = number(&f.get(&["AccessMask"]));
+    e.object = match id {
+        5140..=5145 => e.share.clone(),
+        4648 => f.get(&["TargetServerName"]),
+        4768..=4773 => f.get(&["ServiceName"]),
+        4688 => Cow::Borrowed(""),
+        1102 => f.channel.clone(),
+        4719 => f.get(&["SubcategoryGuid", "SubcategoryId"]),
+        _ => f.get(&["ObjectType"]),
+    };
+    let status = f.get(&["Status"]);
+    let sub = f.get(&["SubStatus"]);
+    extra.put("status", &status);
+    extra.put("substatus", &sub);
+    extra.put("object_type", &f.get(&["ObjectType"]));
+    extra.put("handle_id", &f.get(&["HandleId"]));
+    extra.put("parent_process", &f.get(&["ParentProcessName"]));
+    extra.put("command_line", &f.get(&["CommandLine"]));
+    extra.put("privileges", &f.get(&["PrivilegeList"]));
+    if !f.channel.eq_ignore_ascii_case("Security") {
+        extra.put("channel", &f.channel);
+    }
+    if f.provider != "Microsoft-Windows-Security-Auditing" {
+        extra.put("provider", &f.provider);
+    }
+
+    let bits = number(&f.keywords);
+    let said = if bits != NONE && bits & 0x0010_0000_0000_0000 != 0 {
+        Outcome::Failure
+    } else if bits != NONE && bits & 0x0020_0000_0000_0000 != 0 {
+        Outcome::Success
+    } else {
+        match &*f.keywords {
+            k if k.contains("Audit Success") || k.contains("AUDIT_SUCCESS") => Outcome::Success,
+            k if k.contains("Audit Failure") || k.contains("AUDIT_FAILURE") => Outcome::Failure,
+            _ => match &*f.get(&["EventType", "event.outcome"]) {
+                "AUDIT_SUCCESS" | "success" => Outcome::Success,
+                "AUDIT_FAILURE" | "failure" => Outcome::Failure,
+                _ => Outcome::Unknown,
+            },
+        }
+    };
+    let bad_status = !status.is_empty() && !matches!(number(&status), 0 | NONE);
+    e.outcome = match id {
+        4625 | 4771 | 4772 | 4773 | 4777 | 6273 => Outcome::Failure,
+        4624 | 4634 | 4647 | 4778 | 4779 | 1102 | 6272 => Outcome::Success,
+        4768..=4770 | 4776 if bad_status => Outcome::Failure,
+        4768..=4770 | 4776 if !status.is_empty() => Outcome::Success,
+        _ => said,
+    };
+    if e.outcome == Outcome::Failure {
+        e.reason = if sub.is_empty() || number(&sub) == 0 {
+            if status.is_empty() {
+                f.get(&["FailureReason", "FailureCode", "ErrorCode"])
+            } else {
+                status
+            }
+        } else {
+            sub
+        };
+    }
+    match id {
+        5145 => {
+            let pipe = e.share.len() >= 4
+                && e.share.is_char_boundary(e.share.len() - 4)
+                && e.share[e.share.len() - 4..].eq_ignore_ascii_case("IPC$");
+            e.verb = if pipe {
+                Verb::Other
+            } else if e.file_path == "\\" {
+                Verb::FileList
+            } else {
+                file_verb(e.mask, &f.get(&["AccessList"]))
+            };
+        }
+        4663 | 4656 => {
+            e.verb = if id == 4663 && f.get(&["ObjectType"]) == "File" {
+                file_verb(e.mask, &f.get(&["AccessList"]))
+            } else {
+                Verb::Other
+            };
+        }
+        4660 | 4658 => e.file_path = Cow::Borrowed(""),
+        5156..=5159 => {
+            // Filtering platform: inbound connections name the client as destination on some versions; kept as told.
+            e.dst_ip = f.get(&["DestAddress"]);
+            e.dst_port = number(&f.get(&["DestPort"]));
+            e.verb = Verb::Flow;
+        }
+        4778 | 4779 if e.user.is_empty() => e.user = f.get(&["AccountName"]),
+        4616 => {
+            extra.put("old_time", &f.get(&["PreviousTime"]));
+            extra.put("new_time", &f.get(&["NewTime"]));
+        }
+        _ => {}
+    }
+    if !security {
+        other_channel(&mut e, f);
+    }
+    e.extra = extra.done();
+    Ok(e)
+}
+
+/// Events of the terminal server and system channels that tell of presence or restarts.
+fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
+    let p: &str = &f.provider;
+    if p.contains("TerminalServices-RemoteConnectionManager") && e.code == 1149 {
+        e.verb = Verb::Login;
+        e.user = f.get(&["Param1"]);
+        e.domain = f.get(&["Param2"]);
+        let ip = f.get(&["Param3"]);
+        e.src_ip = Cow::Owned(scan::address(&ip).to_string());
+        e.logon_type = 10;
+    } else if p.contains("TerminalServices-LocalSessionManager") {
+        e.verb = match e.code {
+            21 | 22 | 25 => Verb::Login,
+            23 => Verb::Logout,
+            24 => Verb::Disconnect,
+            _ => Verb::Other,
+        };
+        e.user = f.get(&["User"]);
+        e.session_id = f.get(&["SessionID"]);
+        e.logon_type = 10;
+    } else if matches!(
+        p,
+        "EventLog" | "Microsoft-Windows-Kernel-General" | "Microsoft-Windows-Eventlog"
+    ) {
+        e.verb = match (p, e.code) {
+            ("EventLog", 6005 | 6009) | ("Microsoft-Windows-Kernel-General", 12) => Verb::Restart,
+            (_, 104) => Verb::AuditClear,
+            _ => Verb::Other,
+        };
+    }
+    if e.user_id.is_empty() {
+        e.user_id = f.user_id.clone();
+    }
+}
+
+/// Reads one `<Event>` element.
+fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
+    let mut f = Fields::default();
+    let mut x = Xml::new(text);
+    // Names of the open elements; depth is bounded by the refusal of deeper ones.
+    let mut path: Vec<&str> = Vec::with_capacity(6);
+    let mut name = "";
+    let mut value: Cow<'_, str> = Cow::Borrowed("");
+    while let Some(tag) = x.next()? {
+        match tag {
+            Tag::Open(tag, raw, closed) => {
+                value = Cow::Borrowed("");
+                name = "";
+                match (path.last().copied(), tag) {
+                    (Some("System"), "Provider") => {
+                        f.provider = scan::unescape(scan::attribute(raw, "Name"))?
+                    }
+                    (Some("System"), "TimeCreated") => {
+                        f.time = scan::unescape(scan::attribute(raw, "SystemTime"))?
+                    }
+                    (Some("System"), "Execution") => {
+                        f.pid = Cow::Borrowed(scan::attribute(raw, "ProcessID"))
+                    }
+                    (Some("System"), "Security") => {
+                        f.user_id = Cow::Borrowed(scan::attribute(raw, "UserID"))
+                    }
+                    (_, "Data") => name = scan::attribute(raw, "Name"),
+                    _ => {}
+                }
+                if !closed {
+                    if path.len() > 32 {
+                        return Err(XmlStop::Shape);
+                    }
+                    path.push(tag);
+                }
+            }
+            Tag::Text(raw) => {
+                if value.is_empty() {
+                    value = scan::unescape(raw)?;
+                } else {
+                    value.to_mut().push_str(&scan::unescape(raw)?);
+                }
+            }
+            Tag::Literal(raw) => value.to_mut().push_str(raw),
+            Tag::Close(tag) => {
+                if path.pop() != Some(tag) {
+                    return Err(XmlStop::Shape);
+                }
+                let value = std::mem::take(&mut value);
+                match path.last().copied() {
+                    Some("System") => match tag {
+                        "EventID" => f.id = trimmed(value),
+                        "EventRecordID" => f.record = trimmed(value),
+                        "Computer" => f.computer = trimmed(value),
+                        "Channel" => f.channel = trimmed(value),
+                        "Keywords" => f.keywords = trimmed(value),
+                        _ => {}
+                    },
+                    Some("EventData") if !name.is_empty() => {
+                        f.data.push((Cow::Borrowed(name), value))
+                    }
+                    Some("EventData" | "Event" | "RenderingInfo") | None => {}
+                    Some(_) if path.contains(&"UserData") => {
+                        f.data.push((Cow::Borrowed(tag), value))
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    if path.is_empty() {
+        Ok(f)
+    } else {
+        Err(XmlStop::Truncated)
+    }
+}
+
+fn trimmed(v: Cow<'_, str>) -> Cow<'_, str> {
+    if v.trim().len() == v.len() {
+        v
+    } else {
+        Cow::Owned(v.trim().to_string())
+    }
+}
+
+struct EventXml {
+    setting: Setting,
+    elements: Elements,
+}
+
+fn one_xml(
+    bytes: &[u8],
+    setting: &Setting,
+    at: usize,
+    len: usize,
+    out: &mut Decoded,
+    place: &[u8],
+) {
+    let text = scan::text(bytes);
+    let result = from_xml(&text)
+        .map_err(XmlStop::reason)
+        .and_then(|f| event(&f, setting));
+    match result {
+        Ok(e) => out.event(e, at, len),
+        Err(reason) => {
+            let time = xml_time(&text, setting);
+            out.reject_at(place, at, len, reason, time);
+        }
+    }
+}
+
+/// Time of an event that could not be read whole.
+fn xml_time(text: &str, setting: &Setting) -> Option<i64> {
+    let i = text.find("SystemTime=")?;
+    let rest = text.get(i + 12..)?;
+    let end = rest.find(['\'', '"'])?;
+    scan::stamp(&rest[..end], setting).map(|s| s.time)
+}
+
+impl Decode for EventXml {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let setting = &self.setting;
+        self.elements.run(
+            bytes,
+            last,
+            out,
+            |element, at, out| one_xml(element, setting, at, element.len(), out, bytes),
+            |all, at, len, out| {
+                let time = xml_time(&scan::text(&all[at..at + len]), setting);
+                out.reject_at(all, at, len, Reason::Truncated, time);
+            },
+        )
+    }
+}
+
+struct Json {
+    setting: Setting,
+    lines: Lines,
+}
+
+/// Where the shippers put what Windows says about itself.
+fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
+    let pairs = scan::flatten(json).map_err(|e| {
+        if e.is_eof() {
+            Reason::Truncated
+        } else {
+            Reason::Shape
+        }
+    })?;
+    let mut f = Fields::default();
+    let mut raw_xml = None;
+    let mut received = Cow::Borrowed("");
+    let mut host = Cow::Borrowed("");
+    for (path, v) in pairs {
+        let p: &str = &path;
+        let p = p.strip_prefix("Event.").unwrap_or(p);
+        let p = p.strip_prefix("winlog.").unwrap_or(p);
+        let p = p.strip_prefix("properties.").unwrap_or(p);
+        match p {
+            "EventID"
+            | "EventId"
+            | "event_id"
+            | "System.EventID"
+            | "System.EventID.#text"
+            | "Id"
+            | "event.code" => {
+                if f.id.is_empty() || p != "event.code" {
+                    f.id = v
+                }
+            }
+            "Hostname" | "Computer" | "computer_name" | "ComputerName" | "System.Computer"
+            | "MachineName" => f.computer = v,
+            "host.name" | "host.hostname" | "RoleInstance" => {
+                if host.is_empty() {
+                    host = v
+                }
+            }
+            "RecordNumber"
+            | "record_id"
+            | "EventRecordID"
+            | "System.EventRecordID"
+            | "RecordId" => f.record = v,
+            "SourceName"
+            | "provider_name"
+            | "ProviderName"
+            | "Provider"
+            | "System.Provider.#attributes.Name"
+            | "System.Provider.Name" => f.provider = v,
+            "Channel" | "channel" | "System.Channel" | "LogName" => f.channel = v,
+            "Keywords" | "keywords" | "System.Keywords" => f.keywords = v,
+            "TimeCreated"
+            | "System.TimeCreated.#attributes.SystemTime"
+            | "System.TimeCreated.SystemTime"
+            | "TimeGenerated" => f.time = v,
+            "@timestamp" | "time" | "timestamp" => received = v,
+            "EventTime" => f.local = v,
+            "ProcessID"
+            | "ExecutionProcessID"
+            | "process.pid"
+            | "Pid"
+            | "System.Execution.#attributes.ProcessID" => f.pid = v,
+            "user.identifier" => f.user_id = v,
+            "RawXml" => raw_xml = Some(v),
+            // Long, localised, and only a repetition of the fields.
+            "Message" | "message" | "event.original" | "Description" => {}
+            _ => {
+                let key = ["event_data.", "user_data.", "EventData.", "UserData."]
+                    .iter()
+                    .find_map(|m| p.find(m).map(|i| i + m.len()))
+                    .map(|i| &p[i..])
+                    .unwrap_or(p);
+                let key = key.strip_prefix("Data.").unwrap_or(key);
+                if key.len() == path.len() {
+                    f.data.push((path, v));
+                } else {
+                    let key = key.to_string();
+                    f.data.push((Cow::Owned(key), v));
+                }
+            }
+        }
+    }
+    if f.time.is_empty() {
+        f.time = received;
+    } else if f.local.is_empty() {
+        // `TimeCreated` with an offset is the event's own time.
+    }
+    if f.computer.is_empty() {
+        f.computer = host;
+    }
+    Ok((f, raw_xml))
+}
+
+impl Decode for Json {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let setting = &self.setting;
+        self.lines.run(bytes, last, out, |line, at, len, out| {
+            if line.first() == Some(&b'#') {
+                return out.skip();
+            }
+            let text = scan::text(line);
+            match from_json(&text) {
+                Ok((_, Some(xml))) => {
+                    one_xml(xml.as_bytes(), setting, at, len, out, bytes);
+                }
+                Ok((f, None)) => match event(&f, setting) {
+                    Ok(mut e) => {
+                        if e.user.is_empty() && !is_security(&f) {
+                            e.user = f.get(&["AccountName"]);
+                            e.domain = f.get(&["Domain"]);
+                        }
+                        out.event(e, at, len)
+                    }
+                    Err(reason) => {
+                        let time = instant(&f, setting).map(|s| s.time);
+                        out.reject_at(bytes, at, len, reason, time)
+                    }
+                },
+                Err(reason) => out.reject(bytes, at, len, reason),
+            }
+        })
+    }
+}
+
+/// Size of the file header block and of every chunk.
+const HEADER: usize = 4096;
+const CHUNK: usize = 65_536;
+
+struct Evtx {
+    setting: Setting,
+    header: bool,
+    render: Arc<evtx::ParserSettings>,
+}
+
+impl Evtx {
+    fn chunk(&self, bytes: &[u8], at: usize, end: usize, out: &mut Decoded) {
+        let chunk = &bytes[at..end];
+        if !chunk.starts_with(b"ElfChnk\0") {
+            // Space set aside and never used is zero and holds no record.
+            if chunk.iter().any(|b| *b != 0) {
+                out.reject(bytes, at, end - at, Reason::Shape);
+            }
+            return;
+        }
+        let mut data = chunk.to_vec();
+        data.resize(CHUNK, 0);
+        let before = out.records;
+        // The parser is fuzzed upstream; should it still panic on a hostile chunk, only that chunk is lost, and it is counted.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.records(bytes, data, at, end, out)
+        }));
+        if !matches!(done, Ok(Ok(()))) {
+            let reason = if end - at < CHUNK {
+                Reason::Truncated
+            } else {
+                Reason::Shape
+            };
+            out.reject(bytes, at, end - at, reason);
+        } else if out.records == before && end - at < CHUNK {
+            out.reject(bytes, at, end - at, Reason::Truncated);
+        }
+    }
+    fn records(
+        &self,
+        bytes: &[u8],
+        data: Vec<u8>,
+        at: usize,
+        end: usize,
+        out: &mut Decoded,
+    ) -> Result<(), ()> {
+        let mut chunk = evtx::EvtxChunkData::new(data, false).map_err(|_| ())?;
+        let mut chunk = chunk.parse(self.render.clone()).map_err(|_| ())?;
+        for record in chunk.iter() {
+            match record {
+                Ok(r) => {
+                    // The record header of 24 bytes stands before the binary XML; a copy of the size follows it.
+                    let from = usize::try_from(r.binxml_offset).unwrap_or(0);
+                    let from = (at + from.saturating_sub(24)).min(end);
+                    let len = (r.binxml_size as usize + 28).min(end - from);
+                    match r.into_xml() {
+                        Ok(r) => {
+                            let xml = r.data.trim_start();
+                            let xml = match xml.strip_prefix("<?xml") {
+                                Some(rest) => rest.find("?>").map_or(rest, |i| &rest[i + 2..]),
+                                None => xml,
+                            };
+                            one_xml(xml.as_bytes(), &self.setting, from, len, out, bytes);
+                        }
+                        Err(_) => out.reject(bytes, from, len, Reason::Shape),
+                    }
+                }
+                Err(evtx::err::EvtxError::FailedToReadRecordAt { offset, .. }) => {
+                    let from = at + usize::try_from(offset).unwrap_or(0).min(end - at);
+                    let reason = if end - at < CHUNK {
+                        Reason::Truncated
+                    } else {
+                        Reason::Shape
+                    };
+                    out.reject(bytes, from, 0, reason);
+                }
+                Err(_) => out.reject(bytes, at, 0, Reason::Shape),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Decode for Evtx {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let mut at = 0;
+        if !self.header {
+            if bytes.len() < HEADER && !last {
+                return 0;
+            }
+            if bytes.len() < HEADER {
+                out.reject(bytes, 0, bytes.len(), Reason::Truncated);
+                return bytes.len();
+            }
+            self.header = true;
+            at = HEADER;
+        }
+        while at < bytes.len() {
+            let end = at + CHUNK;
+            if end > bytes.len() && !last {
+                return at;
+            }
+            let end = end.min(bytes.len());
+            self.chunk(bytes, at, end, out);
+            at = end;
+        }
+        at
+    }
+}
