@@ -1,0 +1,257 @@
+//! The summary for a terminal: at most 80 columns, one language, colours only when asked.
+use crate::{
+    Lang, Options,
+    html::standing,
+    view::{Standing, Sureness, View},
+    words::{self, Both},
+};
+use ampleur_extent::model::{Answer, PersonRow};
+use anstyle::{AnsiColor, Style};
+use std::fmt::Write as _;
+
+/// Widest line, in characters.
+pub const WIDTH: usize = 80;
+
+struct Ink {
+    on: bool,
+}
+
+impl Ink {
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.on {
+            format!("{}{text}{}", style.render(), style.render_reset())
+        } else {
+            text.to_string()
+        }
+    }
+}
+
+/// The summary, ending with a line feed. No line is longer than [`WIDTH`] characters (styling aside).
+pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour: bool) -> String {
+    let v = View::new(answer, persons, options);
+    let l = options.lang;
+    let ink = Ink { on: colour };
+    let bold = Style::new().bold();
+    let dim = Style::new().dimmed();
+    let red = AnsiColor::Red.on_default().bold();
+    let yellow = AnsiColor::Yellow.on_default();
+    let green = AnsiColor::Green.on_default();
+    let t = |fr: &'static str, en: &'static str| if l == Lang::Fr { fr } else { en };
+    let mut out = String::new();
+
+    let title = plain(&clip_width(&answer.incident, WIDTH - 10));
+    let _ = writeln!(
+        out,
+        "{} {}",
+        ink.paint(bold, "Ampleur"),
+        ink.paint(dim, &format!("· {title}"))
+    );
+    out.push('\n');
+    let style = match v.sureness {
+        Sureness::NoIntrusion => green.bold(),
+        Sureness::NothingFound => yellow.bold(),
+        _ => red,
+    };
+    let _ = writeln!(out, "  {}", ink.paint(style, &plain(v.headline().get(l))));
+    for line in wrap(&plain(v.how_sure().get(l)), WIDTH - 2) {
+        let _ = writeln!(out, "  {line}");
+    }
+    let un = answer.extent.unaffected;
+    if un != ampleur_event::Interval::ZERO {
+        let _ = writeln!(
+            out,
+            "  {} {}",
+            t("Patients non concernés :", "Patients not affected:"),
+            plain(&words::interval(un, l))
+        );
+    }
+    heading(&mut out, &ink, bold, t("Données", "Data"));
+    for g in &v.groups {
+        let (sign, style) = match g.standing {
+            Standing::Seen(_) => ("●", red),
+            Standing::Possible(_) => ("◐", yellow),
+            Standing::Excluded => ("✓", green),
+            Standing::Untold => ("?", yellow),
+        };
+        let _ = writeln!(
+            out,
+            "  {} {} {}",
+            ink.paint(style, sign),
+            pad(g.label.get(l), 30),
+            plain(standing(g.standing).get(l))
+        );
+    }
+    let touched: Vec<_> = v.places.iter().filter(|p| p.subjects.at_most > 0).collect();
+    if !touched.is_empty() {
+        heading(&mut out, &ink, bold, t("Hôpitaux", "Hospitals"));
+        for p in touched.iter().take(8) {
+            let n = plain(&words::interval(p.subjects, l));
+            let name = clip_width(&p.name, 74 - n.chars().count());
+            let _ = writeln!(out, "  {} {n}", pad(&plain(&name), 75 - n.chars().count()));
+        }
+        if touched.len() > 8 {
+            let _ = writeln!(
+                out,
+                "  {}",
+                ink.paint(
+                    dim,
+                    &format!(
+                        "{} {}",
+                        touched.len() - 8,
+                        t("autres : voir le rapport", "more: see the report")
+                    )
+                )
+            );
+        }
+    }
+    heading(&mut out, &ink, bold, t("Intrus", "Intruder"));
+    for line in wrap(&plain(v.story().get(l)), WIDTH - 2) {
+        let _ = writeln!(out, "  {line}");
+    }
+    if !answer.containment.cut.is_empty() {
+        let list = answer
+            .containment
+            .cut
+            .iter()
+            .take(12)
+            .map(|c| plain(c))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = answer.containment.cut.len().saturating_sub(12);
+        let more = if more > 0 {
+            format!(", +{more}")
+        } else {
+            String::new()
+        };
+        for line in wrap(
+            &format!("{} {list}{more}", t("À couper :", "To cut:")),
+            WIDTH - 2,
+        ) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    heading(&mut out, &ink, bold, t("Limites", "Limits"));
+    let limits = Both::of(|l| match l {
+        Lang::Fr => format!(
+            "{} ({}) ; {} ; {}.",
+            words::count(v.gaps.len() as u64, l, ("trou", "trous"), ("", "")),
+            if v.open_gaps == 0 {
+                "tous comblés".to_string()
+            } else {
+                words::count(
+                    v.open_gaps as u64,
+                    l,
+                    ("non comblé", "non comblés"),
+                    ("", ""),
+                )
+            },
+            words::count(
+                v.doubtful.len() as u64,
+                l,
+                ("session douteuse", "sessions douteuses"),
+                ("", "")
+            ),
+            words::count(
+                answer.evidence.rejects,
+                l,
+                ("ligne illisible", "lignes illisibles"),
+                ("", "")
+            )
+        ),
+        Lang::En => format!(
+            "{} ({}); {}; {}.",
+            words::count(v.gaps.len() as u64, l, ("", ""), ("gap", "gaps")),
+            if v.open_gaps == 0 {
+                "all closed".to_string()
+            } else {
+                format!("{} open", words::number(v.open_gaps as u64, l))
+            },
+            words::count(
+                v.doubtful.len() as u64,
+                l,
+                ("", ""),
+                ("doubtful session", "doubtful sessions")
+            ),
+            words::count(
+                answer.evidence.rejects,
+                l,
+                ("", ""),
+                ("unreadable line", "unreadable lines")
+            )
+        ),
+    });
+    for line in wrap(&plain(limits.get(l)), WIDTH - 2) {
+        let _ = writeln!(out, "  {line}");
+    }
+    let e = &answer.evidence;
+    let n = |x| plain(&words::number(x, l));
+    let sums = format!(
+        "{} {} = {} {} + {} {} + {} {}",
+        n(e.records),
+        t("enregistrements", "records"),
+        n(e.events),
+        t("événements", "events"),
+        n(e.rejects),
+        t("rejets", "rejects"),
+        n(e.skipped),
+        t("ignorés", "skipped")
+    );
+    for line in wrap(&sums, WIDTH - 2) {
+        let _ = writeln!(out, "  {}", ink.paint(dim, &line));
+    }
+    out
+}
+
+fn heading(out: &mut String, ink: &Ink, style: Style, text: &str) {
+    let _ = writeln!(out, "\n{}", ink.paint(style, text));
+}
+
+/// No control characters (a log can hold escape sequences), plain blanks instead of the typographic ones.
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{a0}' | '\u{202f}' => ' ',
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                '\u{fffd}'
+            }
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+fn clip_width(text: &str, max: usize) -> String {
+    crate::picture::clip(text, max)
+}
+
+fn pad(text: &str, width: usize) -> String {
+    let n = text.chars().count();
+    format!("{text}{}", " ".repeat(width.saturating_sub(n)))
+}
+
+/// Lines of at most `width` characters; a word longer than that is cut.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut len = 0;
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        if len > 0 && len + 1 + word.len() > width {
+            lines.push(std::mem::take(&mut line));
+            len = 0;
+        }
+        while word.len() > width {
+            lines.push(word.drain(..width).collect());
+        }
+        if len > 0 {
+            line.push(' ');
+            len += 1;
+        }
+        len += word.len();
+        line.extend(word);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}

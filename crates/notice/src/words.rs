@@ -1,0 +1,386 @@
+//! Words for people: numbers, dates, sizes, labels, in both languages.
+use crate::Lang;
+use ampleur_event::Interval;
+
+/// A text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Both {
+    pub fr: String,
+    pub en: String,
+}
+
+impl Both {
+    pub fn new(fr: impl Into<String>, en: impl Into<String>) -> Self {
+        Both {
+            fr: fr.into(),
+            en: en.into(),
+        }
+    }
+    /// The same text in both languages (names, addresses, codes).
+    pub fn same(text: impl Into<String>) -> Self {
+        let t = text.into();
+        Both {
+            en: t.clone(),
+            fr: t,
+        }
+    }
+    /// Each language made by one function.
+    pub fn of(f: impl Fn(Lang) -> String) -> Self {
+        Both {
+            fr: f(Lang::Fr),
+            en: f(Lang::En),
+        }
+    }
+    pub fn get(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Fr => &self.fr,
+            Lang::En => &self.en,
+        }
+    }
+}
+
+impl From<(&str, &str)> for Both {
+    fn from((fr, en): (&str, &str)) -> Self {
+        Both::new(fr, en)
+    }
+}
+
+/// Groups of three digits: U+202F in French, a comma in English.
+pub fn number(n: u64, lang: Lang) -> String {
+    let digits = n.to_string();
+    let sep = match lang {
+        Lang::Fr => '\u{202f}',
+        Lang::En => ',',
+    };
+    let mut out = String::with_capacity(digits.len() + 8);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(sep);
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 204`, or `1 204 – 1 390`.
+pub fn interval(i: Interval, lang: Lang) -> String {
+    if i.is_exact() {
+        number(i.at_least, lang)
+    } else {
+        format!(
+            "{}\u{a0}–\u{a0}{}",
+            number(i.at_least, lang),
+            number(i.at_most, lang)
+        )
+    }
+}
+
+/// `1 personne`, `2 personnes`: French counts 0 and 1 as singular, English only 1.
+pub fn count(n: u64, lang: Lang, fr: (&str, &str), en: (&str, &str)) -> String {
+    let word = match lang {
+        Lang::Fr if n < 2 => fr.0,
+        Lang::Fr => fr.1,
+        Lang::En if n == 1 => en.0,
+        Lang::En => en.1,
+    };
+    format!("{}\u{a0}{word}", number(n, lang))
+}
+
+/// Decimal sizes with one digit: `1,2 Go`, `1.2 GB`.
+pub fn bytes(n: u64, lang: Lang) -> String {
+    let units = match lang {
+        Lang::Fr => ["o", "ko", "Mo", "Go", "To", "Po"],
+        Lang::En => ["B", "kB", "MB", "GB", "TB", "PB"],
+    };
+    let mut unit = 0;
+    let mut scaled = u128::from(n) * 10;
+    while scaled >= 10_000 && unit + 1 < units.len() {
+        scaled = (scaled + 500) / 1000;
+        unit += 1;
+    }
+    let (whole, tenth) = (scaled / 10, scaled % 10);
+    if unit == 0 || tenth == 0 || whole >= 100 {
+        format!("{whole}\u{a0}{}", units[unit])
+    } else {
+        let point = match lang {
+            Lang::Fr => ',',
+            Lang::En => '.',
+        };
+        format!("{whole}{point}{tenth}\u{a0}{}", units[unit])
+    }
+}
+
+const MONTHS: [(&str, &str); 12] = [
+    ("janv.", "Jan"),
+    ("févr.", "Feb"),
+    ("mars", "Mar"),
+    ("avr.", "Apr"),
+    ("mai", "May"),
+    ("juin", "Jun"),
+    ("juil.", "Jul"),
+    ("août", "Aug"),
+    ("sept.", "Sep"),
+    ("oct.", "Oct"),
+    ("nov.", "Nov"),
+    ("déc.", "Dec"),
+];
+
+/// An RFC 3339 text as an instant; `None` when empty or unreadable.
+pub fn instant(text: &str) -> Option<jiff::Timestamp> {
+    text.parse().ok()
+}
+
+fn month(m: i8, lang: Lang) -> &'static str {
+    let (fr, en) = MONTHS[(m.clamp(1, 12) - 1) as usize];
+    match lang {
+        Lang::Fr => fr,
+        Lang::En => en,
+    }
+}
+
+/// `14 sept. 2025, 03:51`.
+pub fn moment(t: jiff::Timestamp, zone: &jiff::tz::TimeZone, lang: Lang) -> String {
+    let z = t.to_zoned(zone.clone());
+    format!(
+        "{}\u{a0}{}\u{a0}{}, {:02}:{:02}",
+        z.day(),
+        month(z.month(), lang),
+        z.year(),
+        z.hour(),
+        z.minute()
+    )
+}
+
+/// `14 sept.`.
+pub fn day(t: jiff::Timestamp, zone: &jiff::tz::TimeZone, lang: Lang) -> String {
+    let z = t.to_zoned(zone.clone());
+    format!("{}\u{a0}{}", z.day(), month(z.month(), lang))
+}
+
+/// `14 sept. 2025`.
+pub fn date(t: jiff::Timestamp, zone: &jiff::tz::TimeZone, lang: Lang) -> String {
+    let z = t.to_zoned(zone.clone());
+    format!(
+        "{}\u{a0}{}\u{a0}{}",
+        z.day(),
+        month(z.month(), lang),
+        z.year()
+    )
+}
+
+/// `03:51`.
+pub fn clock(t: jiff::Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    let z = t.to_zoned(zone.clone());
+    format!("{:02}:{:02}", z.hour(), z.minute())
+}
+
+/// An RFC 3339 text for people; a dash when unknown.
+pub fn moment_text(text: &str, zone: &jiff::tz::TimeZone, lang: Lang) -> String {
+    instant(text).map_or_else(|| "—".into(), |t| moment(t, zone, lang))
+}
+
+/// `3 j 4 h`, `2 h 05 min`, `40 s`: the two largest units.
+pub fn duration(seconds: i64, lang: Lang) -> String {
+    let s = seconds.max(0);
+    let d = match lang {
+        Lang::Fr => "j",
+        Lang::En => "d",
+    };
+    let (days, hours, minutes) = (s / 86_400, s % 86_400 / 3600, s % 3600 / 60);
+    if days > 0 && hours > 0 && days < 10 {
+        format!("{days}\u{a0}{d} {hours}\u{a0}h")
+    } else if days > 0 {
+        format!("{days}\u{a0}{d}")
+    } else if hours > 0 {
+        format!("{hours}\u{a0}h\u{a0}{minutes:02}")
+    } else if minutes > 0 {
+        format!("{minutes}\u{a0}min")
+    } else {
+        format!("{s}\u{a0}s")
+    }
+}
+
+/// The neutral name of a data category. An unknown code (from a later version) is shown as it is.
+pub fn category(code: &str) -> Both {
+    let (fr, en) = match code {
+        "ID.NAME" => ("nom et prénoms", "names"),
+        "ID.SEX" => ("sexe", "sex"),
+        "ID.DOB" => ("date de naissance", "date of birth"),
+        "ID.BIRTHPLACE" => ("lieu de naissance", "place of birth"),
+        "ID.DEATH" => ("décès", "death"),
+        "ID.CIVIL" => ("situation familiale", "family status"),
+        "ID.PHOTO" => ("photo", "photo"),
+        "ID.NIR" => ("numéro de sécurité sociale", "social security number"),
+        "ID.LOCAL" => ("numéro de dossier", "record number"),
+        "ID.DOC" => ("papiers d’identité", "identity documents"),
+        "CONTACT.PHONE" => ("téléphone", "phone number"),
+        "CONTACT.EMAIL" => ("adresse e-mail", "e-mail address"),
+        "CONTACT.POSTAL" => ("adresse postale", "postal address"),
+        "CONTACT.MSSANTE" => ("messagerie Mon espace santé", "secure health mail"),
+        "CRED.LOGIN" => ("identifiant de connexion", "user name"),
+        "CRED.SECRET" => ("mot de passe", "password"),
+        "COVER.RIGHTS" => ("droits à l’assurance maladie", "insurance rights"),
+        "COVER.STATUS" => (
+            "statut de prise en charge (ALD, C2S, AME…)",
+            "cover status (long illness, state aid…)",
+        ),
+        "FIN.BANK" => ("coordonnées bancaires", "bank details"),
+        "FIN.BILL" => ("factures", "bills"),
+        "CARE.EXISTENCE" => ("fait d’avoir été soigné ici", "having been treated here"),
+        "CARE.REASON" => ("motif de venue", "reason for the visit"),
+        "CARE.PLACE" => ("lieu de prise en charge", "place of care"),
+        "CARE.DATE" => ("dates de prise en charge", "dates of care"),
+        "CARE.PRO" => ("professionnel consulté", "professional seen"),
+        "CARE.UNIT" => ("service", "department"),
+        "HEALTH.STATE" => ("état de santé", "state of health"),
+        "HEALTH.RESULT" => ("résultats d’examens", "test results"),
+        "HEALTH.IMAGE" => ("images médicales", "medical images"),
+        "HEALTH.DRUG" => ("traitements", "medicines"),
+        "HEALTH.ACT" => ("actes et vaccins", "procedures and vaccines"),
+        "HEALTH.ALLERGY" => ("allergies", "allergies"),
+        "HEALTH.DOC" => ("comptes rendus", "medical letters"),
+        "HEALTH.GEN" => ("données génétiques", "genetic data"),
+        "HEALTH.BIO" => ("données biométriques", "biometric data"),
+        "HEALTH.VULN" => (
+            "santé particulièrement sensible",
+            "particularly sensitive health data",
+        ),
+        "SENS.SEX" => ("vie ou orientation sexuelle", "sex life or orientation"),
+        "SENS.RELIGION" => ("convictions religieuses", "religious beliefs"),
+        "SENS.ORIGIN" => ("origine", "origin"),
+        "SENS.OPINION" => ("opinions", "opinions"),
+        "SENS.UNION" => ("appartenance syndicale", "trade-union membership"),
+        "SENS.JUSTICE" => ("infractions, condamnations", "offences, convictions"),
+        "SOC.LIFE" => ("situation sociale", "social situation"),
+        "KIN.NAME" => ("identité des proches", "relatives’ names"),
+        "KIN.CONTACT" => ("coordonnées des proches", "relatives’ contact details"),
+        "LOC" => ("localisation", "location"),
+        "FREE.TEXT" => ("notes libres, non relues", "free notes, unread"),
+        "FREE.FILE" => ("documents, non relus", "documents, unread"),
+        "META.TRACE" => ("traces d’accès", "access logs"),
+        "STAFF.ID" => ("personnel : identité", "staff: identity"),
+        "STAFF.CONTACT" => ("personnel : coordonnées", "staff: contact details"),
+        "STAFF.NIR" => (
+            "personnel : numéro de sécurité sociale",
+            "staff: social security number",
+        ),
+        "STAFF.BANK" => ("personnel : coordonnées bancaires", "staff: bank details"),
+        "STAFF.PAY" => ("personnel : bulletins de paie", "staff: payslips"),
+        "STAFF.CAREER" => ("personnel : carrière", "staff: career"),
+        "STAFF.SICK" => ("personnel : arrêts maladie", "staff: sick leave"),
+        "STAFF.UNION" => ("personnel : syndicat", "staff: union membership"),
+        "STAFF.CRED" => ("personnel : identifiants", "staff: credentials"),
+        "STAFF.FAMILY" => ("personnel : famille", "staff: family"),
+        "PRO.ID" => (
+            "professionnel de santé : identité",
+            "health professional: identity",
+        ),
+        "PRO.CONTACT" => (
+            "professionnel de santé : coordonnées",
+            "health professional: contact details",
+        ),
+        other => return Both::same(other),
+    };
+    Both::new(fr, en)
+}
+
+/// A verdict on data, for a table head.
+pub fn verdict(word: &str) -> Both {
+    match word {
+        "leaked" => ("publiées", "leaked").into(),
+        "exfiltrated" => ("copiées hors de l’hôpital", "exfiltrated").into(),
+        "consulted" => ("consultées", "consulted").into(),
+        "exposed" => ("exposées, sans trace", "exposed, no trace").into(),
+        "ruled_out" => ("exclues", "ruled out").into(),
+        other => Both::same(other),
+    }
+}
+
+pub fn session_verdict(word: &str) -> Both {
+    match word {
+        "intruder" => ("intrus", "intruder").into(),
+        "doubtful" => ("douteuse", "doubtful").into(),
+        "legitimate" => ("légitime", "legitimate").into(),
+        other => Both::same(other),
+    }
+}
+
+pub fn account_verdict(word: &str) -> Both {
+    match word {
+        "usurped" => ("usurpé", "usurped").into(),
+        "doubtful" => ("douteux", "doubtful").into(),
+        "clean" => ("sain", "clean").into(),
+        other => Both::same(other),
+    }
+}
+
+pub fn claim_verdict(word: &str) -> Both {
+    match word {
+        "refuted" => ("réfutée", "refuted").into(),
+        "supported" => ("confirmée", "supported").into(),
+        "undecidable" => ("indécidable", "undecidable").into(),
+        other => Both::same(other),
+    }
+}
+
+/// Why a source fell short, for people.
+pub fn gap_kind(word: &str) -> Both {
+    match word {
+        "silence" => ("silence anormal", "unusual silence").into(),
+        "sequence" => ("numéros manquants", "missing numbers").into(),
+        "rotation" => ("journaux déjà effacés", "logs already deleted").into(),
+        "tamper" => ("lignes supprimées ou modifiées", "lines removed or edited").into(),
+        "clock" => ("horloge décalée", "clock offset").into(),
+        "audit_off" => ("audit coupé", "auditing switched off").into(),
+        "seal" => ("preuve illisible", "unreadable evidence").into(),
+        "" => ("couverture inconnue", "coverage unknown").into(),
+        other => Both::same(other),
+    }
+}
+
+pub fn state(word: &str) -> Both {
+    match word {
+        "complete" => ("complet", "complete").into(),
+        "gap" => ("trou", "gap").into(),
+        "unknown" => ("inconnu", "unknown").into(),
+        other => Both::same(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn numbers_are_grouped_by_language() {
+        assert_eq!(number(1_234_567, Lang::Fr), "1\u{202f}234\u{202f}567");
+        assert_eq!(number(1_234_567, Lang::En), "1,234,567");
+        assert_eq!(number(999, Lang::En), "999");
+        assert_eq!(
+            interval(Interval::new(1, 1200), Lang::En),
+            "1\u{a0}–\u{a0}1,200"
+        );
+    }
+    #[test]
+    fn sizes_are_decimal() {
+        assert_eq!(bytes(999, Lang::Fr), "999\u{a0}o");
+        assert_eq!(bytes(1_250_000_000, Lang::Fr), "1,3\u{a0}Go");
+        assert_eq!(bytes(320_000_000_000, Lang::En), "320\u{a0}GB");
+        assert_eq!(bytes(999_999, Lang::En), "1\u{a0}MB");
+        assert_eq!(bytes(u64::MAX, Lang::En), "18447\u{a0}PB");
+    }
+    #[test]
+    fn every_category_has_words() {
+        for c in ampleur_event::Category::ALL {
+            assert_ne!(category(c.code()).fr, c.code(), "{c}");
+        }
+    }
+    #[test]
+    fn durations_keep_two_units() {
+        assert_eq!(
+            duration(3 * 86_400 + 4 * 3600, Lang::Fr),
+            "3\u{a0}j 4\u{a0}h"
+        );
+        assert_eq!(duration(59, Lang::En), "59\u{a0}s");
+        assert_eq!(duration(7500, Lang::En), "2\u{a0}h\u{a0}05");
+    }
+}
