@@ -17,6 +17,7 @@ pub mod leak;
 pub mod model;
 pub mod replay;
 pub mod statements;
+pub mod strings;
 pub mod targeted;
 pub mod versions;
 pub mod writes;

@@ -1,0 +1,641 @@
+//! FHIR R4 requests as questions: search on Patient (R4 §3.1.1, patient.html#search), reads, `$everything`, `$export`,
+//! `$ihe-pix` (ITI-83), `$match` (ITI-119), searches of other types by patient. Only the request is looked at.
+use super::{AddressPart, DateOp, Expr, FieldName, NamePart, Test, TextOp};
+use crate::{
+    fold,
+    identity::{Gender, IdentityBase, PartDate, TelecomKind, oid},
+};
+use ampleur_event::{Nanos, time::SECOND};
+
+/// A request taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub what: What,
+    pub paging: Paging,
+    pub shape: Shape,
+    /// Resource types added by `_include` and `_revinclude`.
+    pub included: Vec<String>,
+    /// Parameters that could not be taken into account.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// One resource by logical id; `everything` for the whole compartment.
+    Read {
+        kind: String,
+        id: String,
+        everything: bool,
+    },
+    /// Search on Patient.
+    Patients(Expr),
+    /// Search on another type; the patients it names, as subject texts (`Patient/id`, `system|value`).
+    Others {
+        kind: String,
+        patients: Vec<String>,
+        narrowed: bool,
+    },
+    /// `$export` of everything, or of one group.
+    Export { group: Option<String> },
+    /// `$match`: the criteria are in the body.
+    Match,
+    /// `$ihe-pix`: identifiers of the patient that holds `source`.
+    Pix {
+        source: String,
+        targets: Vec<String>,
+    },
+    /// A page of an earlier answer, by token.
+    Page { token: String },
+    /// No request for data (`metadata`, `healthz`).
+    Nothing,
+}
+
+/// Which part of the answer was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Paging {
+    pub count: Option<u64>,
+    pub offset: Option<u64>,
+    /// From 1.
+    pub page: Option<u64>,
+    pub sorted: Option<String>,
+}
+
+/// Which elements come back (health-audit c.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    pub summary: Option<String>,
+    pub elements: Vec<String>,
+}
+
+/// `%41` and `+` of a query undone; bytes that are no UTF-8 are read as Windows-1252.
+pub fn percent_decode(text: &str, plus: bool) -> String {
+    let b = text.as_bytes();
+    let mut out = Vec::with_capacity(b.len());
+    let mut i = 0;
+    while i < b.len() {
+        match b[i] {
+            b'%' if i + 2 < b.len() && hex(b[i + 1]).is_some() && hex(b[i + 2]).is_some() => {
+                out.push(hex(b[i + 1]).unwrap_or(0) * 16 + hex(b[i + 2]).unwrap_or(0));
+                i += 3;
+            }
+            b'+' if plus => {
+                out.push(b' ');
+                i += 1;
+            }
+            c => {
+                out.push(c);
+                i += 1;
+            }
+        }
+    }
+    fold::text_of(&out)
+}
+
+fn hex(b: u8) -> Option<u8> {
+    match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        b'A'..=b'F' => Some(b - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// `name=value` pairs of a query, decoded, in order.
+pub fn pairs(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|p| !p.is_empty())
+        .map(|p| {
+            let (k, v) = p.split_once('=').unwrap_or((p, ""));
+            (percent_decode(k, true), percent_decode(v, true))
+        })
+        .collect()
+}
+
+/// Path and query of a request target; scheme, host and fragment are taken off.
+pub fn split_url(url: &str) -> (&str, &str) {
+    let u = url.split('#').next().unwrap_or(url);
+    let u = match u.find("://") {
+        Some(i) => {
+            let rest = &u[i + 3..];
+            rest.find('/').map_or("/", |j| &rest[j..])
+        }
+        None => u,
+    };
+    u.split_once('?').unwrap_or((u, ""))
+}
+
+/// Values of one parameter: a comma is OR, `\,` is a comma.
+fn alternatives(value: &str) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                if let Some(n) = chars.next() {
+                    // The bar keeps its escape for the token split.
+                    if n == '|' {
+                        push(&mut out, '\u{1}');
+                    } else {
+                        push(&mut out, n);
+                    }
+                }
+            }
+            ',' => out.push(String::new()),
+            c => push(&mut out, c),
+        }
+    }
+    out
+}
+
+fn push(out: &mut [String], c: char) {
+    if let Some(l) = out.last_mut() {
+        l.push(c);
+    }
+}
+
+fn token(value: &str) -> (Option<String>, String) {
+    let un = |s: &str| s.replace('\u{1}', "|");
+    match value.split_once('|') {
+        Some((s, v)) => (Some(un(s)), un(v)),
+        None => (None, un(value)),
+    }
+}
+
+fn date_op(value: &str) -> (DateOp, &str) {
+    let op = match value.get(..2) {
+        Some("eq") => DateOp::Eq,
+        Some("ne") => DateOp::Ne,
+        Some("gt") => DateOp::Gt,
+        Some("lt") => DateOp::Lt,
+        Some("ge") => DateOp::Ge,
+        Some("le") => DateOp::Le,
+        Some("sa") => DateOp::Sa,
+        Some("eb") => DateOp::Eb,
+        Some("ap") => DateOp::Ap,
+        _ => return (DateOp::Eq, value),
+    };
+    (op, &value[2..])
+}
+
+/// A FHIR date or date-time as the half-open range of instants it covers; without offset it is UTC.
+fn instant_range(text: &str) -> Option<(Nanos, Nanos)> {
+    if let Ok(t) = text.parse::<jiff::Timestamp>() {
+        let t = i64::try_from(t.as_nanosecond()).ok()?;
+        return Some((t, t.checked_add(SECOND)?));
+    }
+    let d = PartDate::parse(text)?;
+    let (y, m, day) = (d.0 / 10_000, d.0 / 100 % 100, d.0 % 100);
+    let at = |y: u32, m: u32, d: u32| -> Option<Nanos> {
+        let date = jiff::civil::Date::new(
+            i16::try_from(y).ok()?,
+            i8::try_from(m).ok()?,
+            i8::try_from(d).ok()?,
+        )
+        .ok()?;
+        let t = date
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_nanosecond();
+        i64::try_from(t).ok()
+    };
+    let from = at(y, m.max(1), day.max(1))?;
+    let to = match (m, day) {
+        (0, _) => at(y + 1, 1, 1)?,
+        (12, 0) => at(y + 1, 1, 1)?,
+        (_, 0) => at(y, m + 1, 1)?,
+        _ => from.checked_add(ampleur_event::time::DAY)?,
+    };
+    Some((from, to))
+}
+
+/// A search criterion on Patient; `None` when it limits nothing (result parameters).
+fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) -> Option<Expr> {
+    let (name, modifier) = key.split_once(':').unwrap_or((key, ""));
+    if modifier == "missing" {
+        let field = match name {
+            "name" => FieldName::Name,
+            "family" => FieldName::Family,
+            "given" => FieldName::Given,
+            "birthdate" => FieldName::Birth,
+            "identifier" => FieldName::Identifier,
+            "telecom" => FieldName::Telecom,
+            "phone" => FieldName::Phone,
+            "email" => FieldName::Email,
+            "address" => FieldName::Address,
+            "gender" => FieldName::Gender,
+            "death-date" | "deceased" => FieldName::Death,
+            "organization" => FieldName::Organization,
+            "link" => FieldName::Link,
+            "active" | "_id" | "_lastUpdated" => {
+                return Some(Expr::Known(value == "false"));
+            }
+            _ => {
+                notes.push(key.to_string());
+                return Some(Expr::Unknown);
+            }
+        };
+        let missing = Expr::Test(Test::Missing(field));
+        return Some(if value == "true" {
+            missing
+        } else {
+            Expr::Not(Box::new(missing))
+        });
+    }
+    let text_op = |v: &str| -> TextOp {
+        let v = v.replace('\u{1}', "|");
+        match modifier {
+            "exact" => TextOp::Exact(v),
+            "contains" => TextOp::Contains(fold::name(&v)),
+            _ => TextOp::Starts(fold::name(&v)),
+        }
+    };
+    let text_ok = matches!(modifier, "" | "exact" | "contains");
+    let token_ok = matches!(modifier, "" | "not");
+    let mut unknown = || {
+        notes.push(key.to_string());
+        Expr::Unknown
+    };
+    let each = |f: &mut dyn FnMut(&str) -> Expr| -> Expr {
+        let mut v: Vec<Expr> = alternatives(value)
+            .iter()
+            .filter(|v| !v.is_empty())
+            .map(|v| f(v))
+            .collect();
+        if v.len() == 1 {
+            v.remove(0)
+        } else {
+            Expr::Any(v)
+        }
+    };
+    if value.is_empty() {
+        // An empty value is ignored by servers (R4 §3.1.1.4).
+        return None;
+    }
+    let e = match name {
+        "family" | "given" | "name" if text_ok => {
+            let part = match name {
+                "family" => NamePart::Family,
+                "given" => NamePart::Given,
+                _ => NamePart::Any,
+            };
+            each(&mut |v| Expr::Test(Test::name(b, part, text_op(v))))
+        }
+        "birthdate" if modifier.is_empty() => each(&mut |v| {
+            let (op, d) = date_op(v);
+            match PartDate::parse(d) {
+                Some(date) => Expr::Test(Test::Birth { op, date }),
+                // A server refuses a date it cannot read; the outcome of the row says so when it did.
+                None => Expr::Unknown,
+            }
+        }),
+        "identifier" if modifier.is_empty() || modifier == "of-type" || modifier == "not" => {
+            each(&mut |v| {
+                let (system, value) = if modifier == "of-type" {
+                    let mut p = v.rsplitn(2, '|');
+                    (None, p.next().unwrap_or("").to_string())
+                } else {
+                    token(v)
+                };
+                identifier(b, system.as_deref(), &value)
+            })
+        }
+        "telecom" | "phone" | "email" if token_ok => each(&mut |v| {
+            let (system, value) = token(v);
+            let kind = match (name, system.as_deref()) {
+                ("phone", _) | (_, Some("phone" | "sms" | "fax" | "pager")) => {
+                    Some(TelecomKind::Phone)
+                }
+                ("email", _) | (_, Some("email")) => Some(TelecomKind::Email),
+                _ => None,
+            };
+            telecom(b, kind, &value)
+        }),
+        "gender" if token_ok => each(&mut |v| {
+            let (_, v) = token(v);
+            Expr::Test(Test::Gender(Gender::of(&v)))
+        }),
+        "active" if token_ok => each(&mut |v| {
+            let (_, v) = token(v);
+            match v.as_str() {
+                "true" => Expr::Test(Test::Active(true)),
+                "false" => Expr::Test(Test::Active(false)),
+                _ => Expr::Unknown,
+            }
+        }),
+        "_id" if token_ok => each(&mut |v| {
+            let id = v.rsplit('/').next().unwrap_or(v);
+            Expr::Test(Test::Record(b.record_by_id(id)))
+        }),
+        "_lastUpdated" if modifier.is_empty() => each(&mut |v| {
+            let (op, d) = date_op(v);
+            match instant_range(d) {
+                Some((from, to)) => Expr::Test(Test::Updated { op, from, to }),
+                None => Expr::Unknown,
+            }
+        }),
+        "address" | "address-city" | "address-postalcode" | "address-state"
+        | "address-country"
+            if text_ok =>
+        {
+            let part = match name {
+                "address-city" => AddressPart::City,
+                "address-postalcode" => AddressPart::Postal,
+                "address-state" => AddressPart::State,
+                "address-country" => AddressPart::Country,
+                _ => AddressPart::Any,
+            };
+            each(&mut |v| {
+                Expr::Test(Test::Address {
+                    part,
+                    op: text_op(v),
+                })
+            })
+        }
+        "deceased" if token_ok => each(&mut |v| Expr::Test(Test::Deceased(v == "true"))),
+        "mothersMaidenName" if text_ok => {
+            each(&mut |v| Expr::Test(Test::MothersName(text_op(v))))
+        }
+        "organization" if modifier.is_empty() || modifier == "Organization" => each(&mut |v| {
+            Expr::Test(Test::Organization(TextOp::Exact(v.replace('\u{1}', "|"))))
+        }),
+        "organization:identifier" | "organization.identifier" => each(&mut |v| {
+            let (_, v) = token(v);
+            Expr::Test(Test::Organization(TextOp::Exact(format!("finess:{v}"))))
+        }),
+        "_count" | "_offset" | "_page" | "page" | "_sort" | "_format" | "_pretty" | "_total"
+        | "_include" | "_revinclude" | "_elements" | "_summary" | "_getpages"
+        | "_getpagesoffset" | "_bundletype" | "_pageId" | "_contained" | "_containedType"
+        | "_maxresults" | "offset" | "count" | "_cursor" | "pageToken" | "_page_token"
+        | "ct" | "search-id" => {
+            return None;
+        }
+        _ => unknown(),
+    };
+    Some(if modifier == "not" {
+        Expr::Not(Box::new(e))
+    } else {
+        e
+    })
+}
+
+/// An identifier test from a token's parts.
+pub fn identifier(b: &IdentityBase, system: Option<&str>, value: &str) -> Expr {
+    let no_system = system == Some("");
+    let sys = match system {
+        None | Some("") => None,
+        Some(s) => match b.strings.find(&oid(s)) {
+            Some(x) => Some(x),
+            None => return Expr::Known(false),
+        },
+    };
+    let val = if value.is_empty() {
+        None
+    } else {
+        match b.strings.find(value) {
+            Some(x) => Some(x),
+            None => return Expr::Known(false),
+        }
+    };
+    Expr::Test(Test::Identifier {
+        system: sys,
+        no_system,
+        value: val,
+    })
+}
+
+fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
+    match b.strings.find(value) {
+        Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
+        None => {
+            // Another case of the letters, or blanks in the number.
+            let folded = value.to_lowercase();
+            match b.strings.find(&folded) {
+                Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
+                None => Expr::Known(false),
+            }
+        }
+    }
+}
+
+/// The criteria of a search on Patient, as one condition (repeated parameters are AND).
+pub fn patient_search(b: &IdentityBase, query: &str) -> (Expr, Vec<String>) {
+    let mut notes = vec![];
+    let mut all: Vec<Expr> = pairs(query)
+        .iter()
+        .filter_map(|(k, v)| criterion(b, k, v, &mut notes))
+        .collect();
+    let e = if all.len() == 1 {
+        all.remove(0)
+    } else {
+        Expr::All(all)
+    };
+    (e, notes)
+}
+
+const TYPES: &[&str] = &[
+    "Patient",
+    "RelatedPerson",
+    "Encounter",
+    "EpisodeOfCare",
+    "CareTeam",
+    "CarePlan",
+    "Goal",
+    "Task",
+    "Flag",
+    "Appointment",
+    "AppointmentResponse",
+    "Slot",
+    "Schedule",
+    "Condition",
+    "ClinicalImpression",
+    "DetectedIssue",
+    "RiskAssessment",
+    "AdverseEvent",
+    "Observation",
+    "DiagnosticReport",
+    "Specimen",
+    "Media",
+    "ImagingStudy",
+    "BodyStructure",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "Procedure",
+    "ServiceRequest",
+    "DeviceRequest",
+    "DeviceUseStatement",
+    "Immunization",
+    "NutritionOrder",
+    "VisionPrescription",
+    "AllergyIntolerance",
+    "FamilyMemberHistory",
+    "MolecularSequence",
+    "DocumentReference",
+    "Composition",
+    "Binary",
+    "DocumentManifest",
+    "QuestionnaireResponse",
+    "Communication",
+    "List",
+    "Basic",
+    "Coverage",
+    "CoverageEligibilityRequest",
+    "CoverageEligibilityResponse",
+    "EnrollmentRequest",
+    "Claim",
+    "ClaimResponse",
+    "ExplanationOfBenefit",
+    "Invoice",
+    "ChargeItem",
+    "Account",
+    "Consent",
+    "Person",
+    "Group",
+    "ResearchSubject",
+    "Practitioner",
+    "PractitionerRole",
+    "AuditEvent",
+    "Provenance",
+    "Bundle",
+    "Organization",
+    "Location",
+    "Medication",
+    "Device",
+    "Questionnaire",
+];
+
+/// True for a resource type of FHIR R4 that the category tables know.
+pub fn is_type(word: &str) -> bool {
+    TYPES.contains(&word)
+}
+
+/// Takes a request apart. `criteria` are search parameters from elsewhere (a form body the audit kept); they join the URL's.
+pub fn ask(b: &IdentityBase, url: &str, criteria: &str) -> Asked {
+    let (path, query) = split_url(url);
+    let query = match (query.is_empty(), criteria.is_empty()) {
+        (true, _) => criteria.to_string(),
+        (_, true) => query.to_string(),
+        // The audit repeats the URL's own query.
+        _ if query == criteria || query.ends_with(criteria) => query.to_string(),
+        _ if criteria.ends_with(query) => criteria.to_string(),
+        _ => format!("{query}&{criteria}"),
+    };
+    let decoded = percent_decode(path, false);
+    let segments: Vec<&str> = decoded.split('/').filter(|s| !s.is_empty()).collect();
+    let all = pairs(&query);
+    let get = |k: &str| all.iter().find(|(n, _)| n == k).map(|(_, v)| v.as_str());
+    let number = |k: &str| get(k).and_then(|v| v.parse::<u64>().ok());
+    let paging = Paging {
+        count: number("_count").or_else(|| number("count")),
+        offset: number("_offset")
+            .or_else(|| number("_getpagesoffset"))
+            .or_else(|| number("offset")),
+        page: number("_page").or_else(|| number("page")),
+        sorted: get("_sort").map(str::to_string),
+    };
+    let shape = Shape {
+        summary: get("_summary").map(str::to_string),
+        elements: get("_elements")
+            .map(|e| e.split(',').map(|x| x.trim().to_string()).collect())
+            .unwrap_or_default(),
+    };
+    let included = all
+        .iter()
+        .filter(|(k, _)| {
+            matches!(
+                k.split(':').next(),
+                Some("_include" | "_revinclude")
+            )
+        })
+        .filter_map(|(_, v)| v.split(':').next().map(str::to_string))
+        .collect();
+    let mut notes = vec![];
+    let at = segments.iter().position(|s| is_type(s));
+    let last = segments.last().copied().unwrap_or("");
+    let what = match at {
+        _ if last == "metadata" => What::Nothing,
+        _ if get("_getpages").or(get("_cursor")).or(get("pageToken")).is_some() && !all.iter().any(|(k, _)| !k.starts_with('_') && k != "pageToken") => {
+            What::Page {
+                token: get("_getpages")
+                    .or(get("_cursor"))
+                    .or(get("pageToken"))
+                    .unwrap_or("")
+                    .to_string(),
+            }
+        }
+        None if last == "$export" => What::Export { group: None },
+        None => What::Nothing,
+        Some(i) => {
+            let kind = segments[i];
+            let next = segments.get(i + 1).copied().unwrap_or("");
+            let after = segments.get(i + 2).copied().unwrap_or("");
+            match (kind, next) {
+                ("Patient", "$export") => What::Export { group: None },
+                ("Group", id) if after == "$export" => What::Export {
+                    group: Some(id.to_string()),
+                },
+                ("Patient", "$match") => What::Match,
+                ("Patient", "$ihe-pix") => What::Pix {
+                    source: get("sourceIdentifier").unwrap_or("").to_string(),
+                    targets: all
+                        .iter()
+                        .filter(|(k, _)| k == "targetSystem")
+                        .map(|(_, v)| v.clone())
+                        .collect(),
+                },
+                ("Patient", "" | "_search") => {
+                    let (e, n) = patient_search(b, &query);
+                    notes = n;
+                    What::Patients(e)
+                }
+                (_, "" | "_search") => other_search(kind, &all, &mut notes),
+                (_, op) if op.starts_with('$') => other_search(kind, &all, &mut notes),
+                (_, id) => What::Read {
+                    kind: kind.to_string(),
+                    id: id.to_string(),
+                    everything: after == "$everything",
+                },
+            }
+        }
+    };
+    Asked {
+        what,
+        paging,
+        shape,
+        included,
+        notes,
+    }
+}
+
+fn other_search(kind: &str, all: &[(String, String)], notes: &mut Vec<String>) -> What {
+    let mut patients = vec![];
+    let mut narrowed = false;
+    for (k, v) in all {
+        let base = k.split([':', '.']).next().unwrap_or(k);
+        match base {
+            "patient" | "subject" | "beneficiary" | "individual" => {
+                for x in alternatives(v) {
+                    let x = x.replace('\u{1}', "|");
+                    if k.ends_with(".identifier") || k.ends_with(":identifier") || x.contains('|') {
+                        patients.push(x);
+                    } else if k == base || k.ends_with(":Patient") || k.ends_with("._id") {
+                        let id = x.rsplit('/').next().unwrap_or(&x).to_string();
+                        patients.push(format!("Patient/{id}"));
+                    } else {
+                        notes.push(k.clone());
+                    }
+                }
+            }
+            _ if base.starts_with('_') || matches!(base, "page" | "count" | "offset") => {}
+            _ => narrowed = true,
+        }
+    }
+    What::Others {
+        kind: kind.to_string(),
+        patients,
+        narrowed,
+    }
+}
