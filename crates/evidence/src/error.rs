@@ -9,26 +9,49 @@ pub enum EvidenceError {
         path: String,
         source: std::io::Error,
     },
-    #[error("open lake {path}: another writer holds it")]
-    Locked { path: String },
-    #[error("open lake {path}: a lake is already there")]
-    Exists { path: String },
-    #[error("open lake {path}: no lake is there")]
-    Absent { path: String },
+    #[error("open lake: another writer holds it")]
+    Locked,
+    #[error("create lake: one is already there")]
+    Exists,
+    #[error("open lake: no lake is there")]
+    Absent,
     #[error("read {path} at byte {offset}: {what}")]
     Corrupt {
         path: String,
         offset: u64,
-        what: String,
+        what: &'static str,
     },
     #[error("read key {path}: {what}")]
     Key { path: String, what: &'static str },
     #[error("find {file} byte {offset}: not in the lake")]
     NotFound { file: String, offset: u64 },
-    #[error("write {path}: {what}")]
-    Write { path: String, what: String },
+    #[error("write {path}: {source}")]
+    Parquet {
+        path: String,
+        source: parquet::errors::ParquetError,
+    },
     #[error(
-        "append to lake: it was opened for reading, or an earlier append failed; open it again to write"
+        "append to lake: it was opened for reading, or an earlier append failed and it must be opened again"
     )]
     NotWritable,
+}
+
+/// Adds the place to an I/O error.
+pub(crate) fn io<'a>(
+    doing: &'static str,
+    path: &'a str,
+) -> impl FnOnce(std::io::Error) -> EvidenceError + 'a {
+    move |source| EvidenceError::Io {
+        doing,
+        path: path.to_string(),
+        source,
+    }
+}
+
+pub(crate) fn corrupt(path: &str, offset: u64, what: &'static str) -> EvidenceError {
+    EvidenceError::Corrupt {
+        path: path.to_string(),
+        offset,
+        what,
+    }
 }

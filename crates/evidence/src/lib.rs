@@ -4,15 +4,23 @@
 //! facts of the evidence itself, so that equal evidence gives an equal root whatever the keys. The **custody log**
 //! (`log/custody/`) says where those segments are stored, with the hashes of the stored bytes, and who used the lake.
 //! Appending is write, fsync, rename, fsync the folder, then the checkpoint, the only file ever replaced (EV-2, EV-3).
+//!
+//! Not here yet: compaction and retention. A lake only grows.
 
+pub mod columns;
 mod error;
 mod keys;
 mod lake;
+mod merkle;
 mod proof;
+mod raw;
 mod segment;
+pub mod store;
+mod stored;
+mod tiles;
 
 pub use error::EvidenceError;
-pub use keys::{DpoKey, Keys, PublicKey};
-pub use lake::{Checkpoint, Lake, SegmentInfo, Use, Wait};
+pub use keys::{ColumnCipher, DpoKey, Keys, PublicKey, load_raw_key};
+pub use lake::{Checkpoint, Citation, Lake, SegmentInfo, Use, Wait};
 pub use proof::{LineProof, ProvenLine};
 pub use segment::{Cut, SealedSegment, SegmentCounts, SegmentMeta, SegmentWriter};

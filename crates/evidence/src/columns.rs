@@ -1,0 +1,487 @@
+//! Rows as stored: plain Parquet any tool opens, with what may name a person sealed or replaced by tokens.
+//!
+//! Columns are those of [`EventBatch::schema`], with three differences: an absent value is NULL; `time` and `time_alt` are
+//! UTC timestamps in nanoseconds; the columns of [`SEALED`] are bytes under the lake's value key. Added columns:
+//!
+//! - `account_key`: the account as compared (`Account::key`), so that one bloom filter answers for user, domain and system;
+//! - `forwarded_many`: true when `forwarded` holds more than one plain address, so that its filter cannot answer;
+//! - `subject_tokens`: one keyed token per subject named, in the order of the row.
+//!
+//! Row groups hold at most 64 Ki rows in file order, pages at most 8 Ki, both with min/max of the time; filters are on the
+//! columns people select by.
+use crate::{
+    EvidenceError, Keys,
+    error::io,
+    keys::ColumnCipher,
+    store::Store,
+    stored::{Stored, StoredFile},
+};
+use ampleur_event::{Account, EventBatch, System, batch::NONE, time::NO_TIME};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray,
+    TimestampNanosecondArray, UInt64Array,
+    builder::{BinaryBuilder, BooleanBuilder, ListBuilder, StringBuilder},
+    new_null_array,
+};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::{
+    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
+    basic::{Compression, Encoding, ZstdLevel},
+    errors::ParquetError,
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+    },
+    schema::types::ColumnPath,
+};
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, OnceLock};
+
+/// Text that may hold patient identifiers: addresses asked for, criteria, names, paths, objects, changed values, and
+/// `extra`, whose content no code vouches for. Login names, machines, shares and reasons stay readable.
+pub const SEALED: &[&str] = &[
+    "user_name",
+    "url",
+    "query",
+    "file_path",
+    "object",
+    "subjects",
+    "changes",
+    "extra",
+];
+
+/// Columns with a bloom filter per row group.
+pub const FILTERED: &[&str] = &[
+    "account_key",
+    "session_id",
+    "src_ip",
+    "inner_ip",
+    "forwarded",
+    TOKENS_LEAF,
+];
+
+/// Path of the token values inside the Parquet list.
+pub const TOKENS_LEAF: &str = "subject_tokens.list.item";
+
+/// Rows of a row group at most.
+pub const ROW_GROUP: usize = 65_536;
+
+/// True for a column stored sealed.
+pub fn is_sealed(column: &str) -> bool {
+    SEALED.contains(&column)
+}
+
+/// The Arrow schema of stored events, without its added columns' values being of any use to the engine above the door.
+pub fn stored_schema() -> SchemaRef {
+    static SCHEMA: OnceLock<SchemaRef> = OnceLock::new();
+    SCHEMA
+        .get_or_init(|| {
+            let utc = || DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+            let mut fields: Vec<Field> = EventBatch::schema()
+                .fields()
+                .iter()
+                .map(|f| match (f.name().as_str(), f.data_type()) {
+                    ("time" | "time_alt", _) => Field::new(f.name(), utc(), true),
+                    (name, DataType::Utf8) if is_sealed(name) => {
+                        Field::new(name, DataType::Binary, true)
+                    }
+                    (name, DataType::Utf8) => Field::new(name, DataType::Utf8, true),
+                    ("record" | "offset" | "len", _) => f.as_ref().clone(),
+                    (name, DataType::UInt64) => Field::new(name, DataType::UInt64, true),
+                    _ => f.as_ref().clone(),
+                })
+                .collect();
+            fields.push(Field::new("account_key", DataType::Utf8, true));
+            fields.push(Field::new("forwarded_many", DataType::Boolean, true));
+            fields.push(Field::new(
+                "subject_tokens",
+                DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
+                true,
+            ));
+            Arc::new(Schema::new(fields))
+        })
+        .clone()
+}
+
+fn properties() -> WriterProperties {
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
+    let mut p = WriterProperties::builder()
+        .set_compression(zstd)
+        .set_created_by("ampleur".to_string())
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_data_page_row_count_limit(8192)
+        .set_dictionary_page_size_limit(256 << 10)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(false)
+        .set_bloom_filter_fpp(0.01)
+        .set_bloom_filter_max_ndv(ROW_GROUP as u64)
+        .set_bloom_filter_enabled(false)
+        .set_key_value_metadata(Some(vec![KeyValue::new(
+            "ampleur.events".to_string(),
+            "1".to_string(),
+        )]));
+    for column in ["time", "record", "verb"] {
+        p = p.set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
+    }
+    // Running numbers: their differences are small, a dictionary of them is waste.
+    for column in ["record", "offset", "len", "time", "time_alt"] {
+        let column = ColumnPath::from(column);
+        p = p
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+    }
+    for field in EventBatch::schema().fields() {
+        if field.data_type() == &DataType::UInt64
+            && !matches!(
+                field.name().as_str(),
+                "status" | "code" | "logon_type" | "mask" | "dst_port"
+            )
+        {
+            p = p.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+        }
+    }
+    // Ciphertext does not compress; repeated values are still caught by the dictionary.
+    for column in SEALED {
+        p = p.set_column_compression(ColumnPath::from(*column), Compression::UNCOMPRESSED);
+    }
+    for column in FILTERED {
+        p = p.set_column_bloom_filter_enabled(path(column), true);
+    }
+    p.build()
+}
+
+fn path(column: &str) -> ColumnPath {
+    ColumnPath::new(column.split('.').map(str::to_string).collect())
+}
+
+/// Remembers the sealed form of values that come back; gives up on a column whose values do not.
+struct Memo {
+    cipher: ColumnCipher,
+    seen: FxHashMap<Box<str>, Box<[u8]>>,
+    asked: u32,
+    hits: u32,
+    off: bool,
+}
+
+const MEMO_VALUES: usize = 8192;
+
+impl Memo {
+    fn seal(&mut self, clear: &str, out: &mut BinaryBuilder) {
+        if self.off {
+            return out.append_value(self.cipher.seal(clear));
+        }
+        self.asked += 1;
+        if let Some(sealed) = self.seen.get(clear) {
+            self.hits += 1;
+            return out.append_value(sealed);
+        }
+        let sealed = self.cipher.seal(clear);
+        out.append_value(&sealed);
+        if self.seen.len() == MEMO_VALUES {
+            self.seen.clear();
+        }
+        self.seen.insert(clear.into(), sealed.into_boxed_slice());
+        if self.asked == 16_384 {
+            self.off = self.hits < self.asked / 4;
+            (self.asked, self.hits) = (0, 0);
+            if self.off {
+                self.seen = FxHashMap::default();
+            }
+        }
+    }
+}
+
+/// Writes rows of one segment.
+pub(crate) struct ParquetSink {
+    writer: ArrowWriter<StoredFile>,
+    path: String,
+    memos: Vec<Memo>,
+    tokens: FxHashMap<Box<str>, Box<str>>,
+    accounts: FxHashMap<(u8, Box<str>, Box<str>), Option<Box<str>>>,
+    keys: Arc<Keys>,
+}
+
+impl ParquetSink {
+    pub fn create(
+        store: &dyn Store,
+        path: &str,
+        keys: &Arc<Keys>,
+    ) -> Result<ParquetSink, EvidenceError> {
+        let file = StoredFile::create(store, path).map_err(io("create", path))?;
+        let options = ArrowWriterOptions::new().with_properties(properties());
+        let writer = ArrowWriter::try_new_with_options(file, stored_schema(), options)
+            .map_err(|e| wrap(path, e))?;
+        let memos = SEALED
+            .iter()
+            .map(|c| Memo {
+                cipher: keys.column(c),
+                seen: FxHashMap::default(),
+                asked: 0,
+                hits: 0,
+                off: false,
+            })
+            .collect();
+        Ok(ParquetSink {
+            writer,
+            path: path.to_string(),
+            memos,
+            tokens: FxHashMap::default(),
+            accounts: FxHashMap::default(),
+            keys: keys.clone(),
+        })
+    }
+    pub fn write(&mut self, rows: &EventBatch) -> Result<(), EvidenceError> {
+        let batch = self.stored(rows);
+        self.writer.write(&batch).map_err(|e| wrap(&self.path, e))
+    }
+    pub fn finish(mut self) -> Result<Stored, EvidenceError> {
+        self.writer.finish().map_err(|e| wrap(&self.path, e))?;
+        let file = self.writer.into_inner().map_err(|e| wrap(&self.path, e))?;
+        file.finish().map_err(io("sync", &self.path))
+    }
+    fn stored(&mut self, rows: &EventBatch) -> RecordBatch {
+        let n = rows.len();
+        let clear = rows.clone().into_arrow();
+        let schema = stored_schema();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            let name = field.name().as_str();
+            let column: ArrayRef = match (name, clear.column_by_name(name)) {
+                ("account_key", _) => self.account_keys(&clear),
+                ("forwarded_many", _) => forwarded_many(&clear),
+                ("subject_tokens", _) => self.subject_tokens(&clear),
+                (_, Some(c)) if matches!(field.data_type(), DataType::Timestamp(..)) => {
+                    instants(int64(c))
+                }
+                (_, Some(c)) if is_sealed(name) => self.seal(name, text(c)),
+                (_, Some(c)) if field.data_type() == &DataType::Utf8 => absent_text(text(c)),
+                (_, Some(c)) if field.data_type() == &DataType::UInt64 && field.is_nullable() => {
+                    absent_number(uint64(c))
+                }
+                (_, Some(c)) => c.clone(),
+                (_, None) => new_null_array(field.data_type(), n),
+            };
+            columns.push(column);
+        }
+        RecordBatch::try_new(schema, columns).expect("columns follow the schema")
+    }
+    fn seal(&mut self, name: &str, clear: &StringArray) -> ArrayRef {
+        if clear.value_data().is_empty() {
+            return new_null_array(&DataType::Binary, clear.len());
+        }
+        let at = SEALED.iter().position(|c| *c == name).unwrap_or(0);
+        let mut out =
+            BinaryBuilder::with_capacity(clear.len(), clear.value_data().len() + clear.len() * 8);
+        for i in 0..clear.len() {
+            match clear.value(i) {
+                "" => out.append_null(),
+                v => self.memos[at].seal(v, &mut out),
+            }
+        }
+        Arc::new(out.finish())
+    }
+    fn account_keys(&mut self, clear: &RecordBatch) -> ArrayRef {
+        let n = clear.num_rows();
+        let (Some(user), Some(domain), Some(system)) = (
+            clear.column_by_name("user"),
+            clear.column_by_name("domain"),
+            clear.column_by_name("system"),
+        ) else {
+            return new_null_array(&DataType::Utf8, n);
+        };
+        let (user, domain) = (text(user), text(domain));
+        if user.value_data().is_empty() {
+            return new_null_array(&DataType::Utf8, n);
+        }
+        let system = system
+            .as_any()
+            .downcast_ref::<arrow_array::UInt8Array>()
+            .expect("a code column");
+        let mut out = StringBuilder::with_capacity(n, n * 16);
+        for i in 0..n {
+            let (s, d, u) = (system.value(i), domain.value(i), user.value(i));
+            if u.is_empty() {
+                out.append_null();
+                continue;
+            }
+            if self.accounts.len() >= 65_536 {
+                self.accounts.clear();
+            }
+            let key = self
+                .accounts
+                .entry((s, d.into(), u.into()))
+                .or_insert_with(|| {
+                    Account::new(System::from_code(s), d, u).map(|a| a.key().into())
+                });
+            out.append_option(key.as_deref());
+        }
+        Arc::new(out.finish())
+    }
+    fn subject_tokens(&mut self, clear: &RecordBatch) -> ArrayRef {
+        let n = clear.num_rows();
+        let data_type = || DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
+        let Some(subjects) = clear.column_by_name("subjects").map(|c| text(c)) else {
+            return new_null_array(&data_type(), n);
+        };
+        if subjects.value_data().is_empty() {
+            return new_null_array(&data_type(), n);
+        }
+        let mut out = ListBuilder::new(StringBuilder::new());
+        for i in 0..n {
+            let mut some = false;
+            for s in subjects.value(i).split('\n').filter(|s| !s.is_empty()) {
+                if self.tokens.len() >= 65_536 {
+                    self.tokens.clear();
+                }
+                if let Some(t) = self.tokens.get(s) {
+                    out.values().append_value(t);
+                } else {
+                    let t = self.keys.token(s);
+                    out.values().append_value(&t);
+                    self.tokens.insert(s.into(), t.into());
+                }
+                some = true;
+            }
+            out.append(some);
+        }
+        let list: ListArray = out.finish();
+        Arc::new(list)
+    }
+}
+
+fn wrap(path: &str, source: ParquetError) -> EvidenceError {
+    // A failed write keeps its own error, so that a full disk is said to be one.
+    match source {
+        ParquetError::External(e) => match e.downcast::<std::io::Error>() {
+            Ok(e) => io("write", path)(*e),
+            Err(e) => EvidenceError::Parquet {
+                path: path.to_string(),
+                source: ParquetError::External(e),
+            },
+        },
+        source => EvidenceError::Parquet {
+            path: path.to_string(),
+            source,
+        },
+    }
+}
+
+fn text(c: &ArrayRef) -> &StringArray {
+    c.as_any().downcast_ref().expect("a text column")
+}
+fn uint64(c: &ArrayRef) -> &UInt64Array {
+    c.as_any().downcast_ref().expect("a number column")
+}
+fn int64(c: &ArrayRef) -> &Int64Array {
+    c.as_any().downcast_ref().expect("a time column")
+}
+
+/// Empty text becomes NULL; the text itself is not copied.
+fn absent_text(c: &StringArray) -> ArrayRef {
+    if c.value_data().is_empty() {
+        return new_null_array(&DataType::Utf8, c.len());
+    }
+    let offsets = c.value_offsets();
+    let present = BooleanBuffer::collect_bool(c.len(), |i| offsets[i] != offsets[i + 1]);
+    Arc::new(StringArray::new(
+        c.offsets().clone(),
+        c.values().clone(),
+        Some(NullBuffer::new(present)),
+    ))
+}
+
+fn absent_number(c: &UInt64Array) -> ArrayRef {
+    let v = c.values();
+    let present = BooleanBuffer::collect_bool(v.len(), |i| v[i] != NONE);
+    if present.count_set_bits() == 0 {
+        return new_null_array(&DataType::UInt64, v.len());
+    }
+    Arc::new(UInt64Array::new(v.clone(), Some(NullBuffer::new(present))))
+}
+
+fn instants(c: &Int64Array) -> ArrayRef {
+    let v = c.values();
+    let present = BooleanBuffer::collect_bool(v.len(), |i| v[i] != NO_TIME);
+    Arc::new(
+        TimestampNanosecondArray::new(v.clone(), Some(NullBuffer::new(present)))
+            .with_timezone("UTC"),
+    )
+}
+
+fn forwarded_many(clear: &RecordBatch) -> ArrayRef {
+    let n = clear.num_rows();
+    let Some(f) = clear.column_by_name("forwarded").map(|c| text(c)) else {
+        return Arc::new(BooleanArray::new_null(n));
+    };
+    if f.value_data().is_empty() {
+        return Arc::new(BooleanArray::new_null(n));
+    }
+    let mut out = BooleanBuilder::with_capacity(n);
+    for i in 0..n {
+        let v = f.value(i);
+        // Not exactly one trimmed address: the filter over whole values cannot be trusted to know its parts.
+        if v.contains(',') || v.trim() != v {
+            out.append_value(true);
+        } else {
+            out.append_null();
+        }
+    }
+    Arc::new(out.finish())
+}
+
+/// Turns stored rows back into rows as the engine knows them: sealed text opened, NULL absent. Columns that are not there
+/// read as absent, so a reader may leave out what it does not need. `Err(column)`: a value does not open with these keys.
+pub fn opened(
+    stored: &RecordBatch,
+    ciphers: &[(&'static str, ColumnCipher)],
+) -> Result<EventBatch, &'static str> {
+    let n = stored.num_rows();
+    let mut fields = vec![];
+    let mut columns: Vec<ArrayRef> = vec![];
+    for field in EventBatch::schema().fields() {
+        let name = field.name().as_str();
+        let Some(c) = stored.column_by_name(name) else {
+            continue;
+        };
+        let any = c.as_any();
+        let column: ArrayRef = if let Some((label, cipher)) = ciphers.iter().find(|k| k.0 == name) {
+            let Some(b) = any.downcast_ref::<arrow_array::BinaryArray>() else {
+                return Err(label);
+            };
+            let mut out = StringBuilder::with_capacity(n, b.value_data().len());
+            for i in 0..n {
+                if b.is_null(i) {
+                    out.append_value("");
+                } else {
+                    out.append_value(cipher.open(b.value(i)).ok_or(*label)?);
+                }
+            }
+            Arc::new(out.finish())
+        } else if let Some(t) = any.downcast_ref::<TimestampNanosecondArray>() {
+            Arc::new(Int64Array::from_iter_values(
+                (0..n).map(|i| if t.is_null(i) { NO_TIME } else { t.value(i) }),
+            ))
+        } else if let Some(t) = any.downcast_ref::<UInt64Array>() {
+            Arc::new(UInt64Array::from_iter_values(
+                (0..n).map(|i| if t.is_null(i) { NONE } else { t.value(i) }),
+            ))
+        } else {
+            c.clone()
+        };
+        fields.push(Field::new(name, column.data_type().clone(), true));
+        columns.push(column);
+    }
+    let batch = RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        columns,
+        &arrow_array::RecordBatchOptions::new().with_row_count(Some(n)),
+    )
+    .map_err(|_| "row")?;
+    Ok(EventBatch::from_arrow(&batch))
+}
+
+/// The ciphers [`opened`] needs.
+pub fn ciphers(keys: &Keys) -> Vec<(&'static str, ColumnCipher)> {
+    SEALED.iter().map(|c| (*c, keys.column(c))).collect()
+}
