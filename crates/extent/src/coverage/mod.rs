@@ -244,12 +244,12 @@ impl Coverage {
                     continue;
                 };
                 let mut left = asked;
-                for o in self
-                    .sources
-                    .iter()
-                    .filter(|o| o.index != s.index && !o.tells.intersect(left).is_empty())
-                {
-                    if o.covers_establishment_of(s) && o.complete_in(w) {
+                for o in &self.sources {
+                    if o.index != s.index
+                        && !o.tells.intersect(left).is_empty()
+                        && o.covers_establishment_of(s)
+                        && o.complete_in(w)
+                    {
                         left = left.without(o.tells);
                     }
                 }

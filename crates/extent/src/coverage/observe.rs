@@ -1,9 +1,29 @@
 //! One file, seen as it is decoded.
-use ampleur_event::{EventBatch, Nanos};
+use super::numbers::Numbers;
+use ampleur_event::{
+    Capability, EventBatch, GapSign, Nanos, Outcome, System, Verb,
+    batch::NONE,
+    time::{MINUTE, NO_TIME},
+};
 use ampleur_sources::{Decoded, Reject};
+use rustc_hash::FxHasher;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
+};
 
 /// Number of a file in the case.
 pub type FileId = u32;
+
+const REJECTS_KEPT: usize = 4096;
+const MARKS_KEPT: usize = 4096;
+const TOUCHES_KEPT: usize = 1 << 20;
+const IDS_KEPT: usize = 1 << 18;
+const STARTS_KEPT: usize = 1 << 17;
+const ADDRESSES_KEPT: usize = 1 << 16;
+const CLASSES_KEPT: usize = 2048;
+/// An address that was silent this long starts anew when it speaks.
+const PAUSE: Nanos = 10 * MINUTE;
 
 /// Counts of one file, as conservation has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,18 +53,99 @@ impl Counts {
 pub struct RejectMark {
     pub file: FileId,
     pub record: u64,
-    /// Its own time when readable, else that of its neighbours: `[after, before]`, [`ampleur_event::time::NO_TIME`] when none.
+    /// Its own time twice when readable, else that of the event before and the event after it; [`NO_TIME`] when there is none.
     pub after: Nanos,
     pub before: Nanos,
     /// Readable start, at most 512 bytes. Evidence: may hold personal data.
     pub readable: String,
 }
 
-/// Looks at one file. Feed every batch in file order, and the rejects of the same stretch before or after it.
+/// The source's word about its own auditing, or about its life.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    pub time: Nanos,
+    pub verb: Verb,
+    pub host: String,
+}
+
+/// One minute in which the source spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bin {
+    pub count: u64,
+    pub first: Nanos,
+    pub last: Nanos,
+}
+
+/// Keeps items by a hash of what they are about, so that two sources keep the same ones whatever their size.
+#[derive(Debug, Clone)]
+pub(super) struct Sample<T> {
+    pub items: Vec<(u64, T)>,
+    /// Only hashes whose lowest `level` bits are zero are kept.
+    pub level: u32,
+    limit: usize,
+}
+
+impl<T> Sample<T> {
+    pub fn new(limit: usize) -> Self {
+        Sample {
+            items: Vec::new(),
+            level: 0,
+            limit,
+        }
+    }
+    pub fn push(&mut self, key: u64, item: T) {
+        if kept(key, self.level) {
+            self.items.push((key, item));
+            while self.items.len() > self.limit && self.level < 40 {
+                self.thin(self.level + 1);
+            }
+        }
+    }
+    pub fn thin(&mut self, level: u32) {
+        if level > self.level {
+            self.level = level;
+            self.items.retain(|(k, _)| kept(*k, level));
+        }
+    }
+    pub fn absorb(&mut self, other: Sample<T>) {
+        self.thin(other.level);
+        for (k, t) in other.items {
+            self.push(k, t);
+        }
+    }
+}
+
+fn kept(key: u64, level: u32) -> bool {
+    key & ((1u64 << level) - 1) == 0
+}
+
+/// A stable hash: same text, same number, on every machine and run.
+pub(super) fn hash(text: &str) -> u64 {
+    let mut h = FxHasher::default();
+    text.hash(&mut h);
+    // The multiplicative hash leaves its low bits poor; sampling looks at those.
+    let x = h.finish();
+    let x = (x ^ (x >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    x ^ (x >> 29)
+}
+
+/// One access as two sources could both see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Touch {
+    pub time: Nanos,
+    /// Hash of the action's shape.
+    pub class: u32,
+}
+
+/// Looks at one file. Feed every batch in file order, and the rejects of a stretch before the events that follow it.
 pub struct Observer {
-    pub file: FileId,
-    pub source: u32,
-    pub format: String,
+    o: Observation,
+    minute: i64,
+    bin: Bin,
+    last_time: Nanos,
+    open_rejects: usize,
+    speaking: BTreeMap<u64, Nanos>,
+    host: String,
 }
 
 /// What was seen in one file. Small, whatever the size of the file.
@@ -54,28 +155,347 @@ pub struct Observation {
     pub source: u32,
     pub format: String,
     pub counts: Counts,
+    pub(super) capability: Option<Capability>,
+    pub(super) bins: BTreeMap<i64, Bin>,
+    pub(super) numbers: Numbers,
+    pub(super) marks: Vec<Mark>,
+    pub(super) rejects: Vec<RejectMark>,
+    pub(super) hosts: BTreeSet<String>,
+    pub(super) systems: BTreeSet<System>,
+    /// Accesses by client address, and by account.
+    pub(super) by_address: Sample<Touch>,
+    pub(super) by_account: Sample<Touch>,
+    pub(super) by_request: Sample<Nanos>,
+    /// An address spoke after a pause.
+    pub(super) starts: Sample<Nanos>,
+    /// A tunnel came up, by lent address.
+    pub(super) tunnels: Sample<Nanos>,
+    pub(super) classes: BTreeMap<u32, String>,
+}
+
+impl Observation {
+    /// First and last instant, `None` when no row had a time.
+    pub fn span(&self) -> Option<(Nanos, Nanos)> {
+        let a = self.bins.values().next()?.first;
+        let b = self.bins.values().next_back()?.last;
+        Some((a, b))
+    }
+    /// Joins another file of the same source.
+    pub(super) fn absorb(&mut self, other: Observation) {
+        self.counts.records += other.counts.records;
+        self.counts.events += other.counts.events;
+        self.counts.rejects += other.counts.rejects;
+        self.counts.skipped += other.counts.skipped;
+        self.counts.cut_short |= other.counts.cut_short;
+        self.capability = self.capability.or(other.capability);
+        for (m, b) in other.bins {
+            merge_bin(&mut self.bins, m, b);
+        }
+        self.numbers.absorb(other.numbers);
+        self.marks.extend(other.marks);
+        self.marks.sort();
+        self.marks.dedup();
+        self.marks.truncate(MARKS_KEPT);
+        self.rejects.extend(other.rejects);
+        self.rejects.sort();
+        self.rejects.truncate(4 * REJECTS_KEPT);
+        self.hosts.extend(other.hosts);
+        self.systems.extend(other.systems);
+        self.by_address.absorb(other.by_address);
+        self.by_account.absorb(other.by_account);
+        self.by_request.absorb(other.by_request);
+        self.starts.absorb(other.starts);
+        self.tunnels.absorb(other.tunnels);
+        for (k, v) in other.classes {
+            if self.classes.len() < CLASSES_KEPT {
+                self.classes.entry(k).or_insert(v);
+            }
+        }
+    }
+}
+
+fn merge_bin(bins: &mut BTreeMap<i64, Bin>, minute: i64, b: Bin) {
+    bins.entry(minute)
+        .and_modify(|x| {
+            x.count += b.count;
+            x.first = x.first.min(b.first);
+            x.last = x.last.max(b.last);
+        })
+        .or_insert(b);
 }
 
 impl Observer {
+    /// `format` is the name in the registry of sources; its capability sheet says what its rows and its silence prove.
     pub fn new(file: FileId, source: u32, format: &str) -> Observer {
+        let capability = ampleur_sources::by_name(format).map(|s| s.capability());
+        Observer::with_capability(file, source, format, capability)
+    }
+    /// The same under a capability sheet given by the caller.
+    pub fn with_capability(
+        file: FileId,
+        source: u32,
+        format: &str,
+        capability: Option<Capability>,
+    ) -> Observer {
         Observer {
-            file,
-            source,
-            format: format.to_string(),
+            o: Observation {
+                file,
+                source,
+                format: format.to_string(),
+                counts: Counts::default(),
+                capability,
+                bins: BTreeMap::new(),
+                numbers: Numbers::new(capability.map_or(GapSign::RateOnly, |c| c.gap)),
+                marks: vec![],
+                rejects: vec![],
+                hosts: BTreeSet::new(),
+                systems: BTreeSet::new(),
+                by_address: Sample::new(TOUCHES_KEPT),
+                by_account: Sample::new(TOUCHES_KEPT),
+                by_request: Sample::new(IDS_KEPT),
+                starts: Sample::new(STARTS_KEPT),
+                tunnels: Sample::new(STARTS_KEPT),
+                classes: BTreeMap::new(),
+            },
+            minute: i64::MIN,
+            bin: Bin {
+                count: 0,
+                first: 0,
+                last: 0,
+            },
+            last_time: NO_TIME,
+            open_rejects: 0,
+            speaking: BTreeMap::new(),
+            host: String::new(),
         }
     }
+
     pub fn batch(&mut self, batch: &EventBatch) {
-        let _ = batch;
-    }
-    pub fn rejects(&mut self, rejects: &[Reject]) {
-        let _ = rejects;
-    }
-    pub fn finish(self, counts: Counts) -> Observation {
-        Observation {
-            file: self.file,
-            source: self.source,
-            format: self.format,
-            counts,
+        for e in batch.iter() {
+            self.o.counts.events += 1;
+            let t = e.time;
+            if t == NO_TIME {
+                continue;
+            }
+            self.tick(t);
+            if self.host != *e.host {
+                self.host.clear();
+                self.host.push_str(&e.host);
+                if self.o.hosts.len() < 64 && !e.host.is_empty() {
+                    self.o.hosts.insert(e.host.to_string());
+                }
+            }
+            if e.system != System::Unknown && !e.user.is_empty() {
+                self.o.systems.insert(e.system);
+            }
+            if e.seq != NONE {
+                self.o.numbers.see(&e.host, &e.session_id, e.seq, t);
+            }
+            match e.verb {
+                Verb::AuditOff | Verb::AuditOn | Verb::AuditClear | Verb::Restart => {
+                    if self.o.marks.len() < MARKS_KEPT {
+                        self.o.marks.push(Mark {
+                            time: t,
+                            verb: e.verb,
+                            host: e.host.to_string(),
+                        });
+                    }
+                }
+                Verb::TunnelUp if !e.inner_ip.is_empty() => {
+                    self.o.tunnels.push(hash(&e.inner_ip), t)
+                }
+                Verb::Heartbeat => continue,
+                _ => {}
+            }
+            let client = e
+                .forwarded
+                .split(',')
+                .next()
+                .map(str::trim)
+                .filter(|f| !f.is_empty() && *f != "-")
+                .unwrap_or(&e.src_ip);
+            let begun = if e.verb == Verb::Flow && e.duration_ms != NONE {
+                t.saturating_sub((e.duration_ms.min(864_000_000) as i64) * 1_000_000)
+            } else {
+                t
+            };
+            // A refused request shows nothing, and many audits stay silent about it.
+            let compared = comparable(e.verb)
+                && e.outcome != Outcome::Failure
+                && (e.status == NONE || (200..300).contains(&e.status));
+            if !client.is_empty() {
+                let who = hash(client);
+                if matches!(
+                    e.verb,
+                    Verb::Login
+                        | Verb::Request
+                        | Verb::Flow
+                        | Verb::Read
+                        | Verb::Search
+                        | Verb::Connect
+                        | Verb::ShareConnect
+                        | Verb::Query
+                ) {
+                    if self.speaking.len() >= ADDRESSES_KEPT && !self.speaking.contains_key(&who) {
+                        self.speaking.clear();
+                    }
+                    let last = self.speaking.insert(who, t);
+                    if last.is_none_or(|l| begun.saturating_sub(l) > PAUSE) {
+                        self.o.starts.push(who, begun);
+                    }
+                }
+                if compared {
+                    let class = self.class(&e.http_method, &e.url, e.verb);
+                    self.o.by_address.push(who, Touch { time: t, class });
+                }
+            }
+            if compared {
+                if !e.user.is_empty()
+                    && let Some(a) = e.account()
+                {
+                    let class = self.class(&e.http_method, &e.url, e.verb);
+                    self.o
+                        .by_account
+                        .push(hash(&a.bare()), Touch { time: t, class });
+                }
+                if !e.request_id.is_empty() {
+                    self.o.by_request.push(hash(&e.request_id), t);
+                }
+            }
         }
+    }
+
+    /// Rejects of the file, in order. Their place between events is kept, so that a cut line is not taken for silence.
+    pub fn rejects(&mut self, rejects: &[Reject]) {
+        for r in rejects {
+            self.o.counts.rejects += 1;
+            let own = r.time.filter(|t| *t != NO_TIME);
+            if let Some(t) = own {
+                self.tick(t);
+            }
+            if self.o.rejects.len() < REJECTS_KEPT {
+                self.o.rejects.push(RejectMark {
+                    file: self.o.file,
+                    record: r.record,
+                    after: own.unwrap_or(self.last_time),
+                    before: own.unwrap_or(NO_TIME),
+                    readable: r.readable.clone(),
+                });
+            }
+        }
+    }
+
+    pub fn finish(mut self, counts: Counts) -> Observation {
+        self.flush();
+        self.o.counts = counts;
+        self.o.numbers.settle();
+        self.o
+    }
+
+    fn tick(&mut self, t: Nanos) {
+        while let Some(r) = self.o.rejects.get_mut(self.open_rejects) {
+            if r.before == NO_TIME {
+                r.before = t;
+            }
+            self.open_rejects += 1;
+        }
+        self.last_time = t;
+        let minute = t.div_euclid(MINUTE);
+        if minute == self.minute {
+            self.bin.count += 1;
+            self.bin.first = self.bin.first.min(t);
+            self.bin.last = self.bin.last.max(t);
+        } else {
+            self.flush();
+            self.minute = minute;
+            self.bin = Bin {
+                count: 1,
+                first: t,
+                last: t,
+            };
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.bin.count > 0 {
+            merge_bin(&mut self.o.bins, self.minute, self.bin);
+            self.bin.count = 0;
+        }
+    }
+
+    fn class(&mut self, method: &str, url: &str, verb: Verb) -> u32 {
+        let shape = if url.is_empty() {
+            verb.word().to_string()
+        } else {
+            format!("{method} {}", shape_of(url))
+        };
+        let class = (hash(&shape) >> 16) as u32;
+        if self.o.classes.len() < CLASSES_KEPT {
+            self.o.classes.entry(class).or_insert(shape);
+        }
+        class
+    }
+}
+
+fn comparable(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Request
+            | Verb::Read
+            | Verb::Search
+            | Verb::Export
+            | Verb::Create
+            | Verb::Update
+            | Verb::Delete
+            | Verb::BreakGlass
+    )
+}
+
+/// The path of a request with everything that looks like an id replaced, at most eight segments; the query is left out.
+fn shape_of(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let path = path
+        .split_once("://")
+        .map_or(path, |(_, rest)| rest.find('/').map_or("/", |i| &rest[i..]));
+    let mut out = String::with_capacity(path.len().min(128));
+    for seg in path.split('/').filter(|s| !s.is_empty()).take(8) {
+        out.push('/');
+        let digits = seg.bytes().filter(u8::is_ascii_digit).count();
+        if digits * 3 >= seg.len() || seg.len() > 32 {
+            out.push_str("{id}");
+        } else {
+            out.push_str(seg);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn shapes_hide_ids_and_queries() {
+        assert_eq!(
+            shape_of("/fhir/Patient/9948302852?x=1"),
+            "/fhir/Patient/{id}"
+        );
+        assert_eq!(
+            shape_of("https://h.example/fhir/Patient/_search"),
+            "/fhir/Patient/_search"
+        );
+    }
+    #[test]
+    fn a_sample_keeps_the_same_keys_on_both_sides() {
+        let mut a = Sample::new(64);
+        let mut b = Sample::new(1000);
+        for i in 0..900u64 {
+            let k = hash(&i.to_string());
+            a.push(k, i);
+            b.push(k, i);
+        }
+        b.thin(a.level);
+        assert!(a.items.len() <= 64 && a.level > 0);
+        let keys = |s: &Sample<u64>| s.items.iter().map(|x| x.0).collect::<Vec<_>>();
+        assert_eq!(keys(&a), keys(&b));
     }
 }

@@ -1,5 +1,13 @@
-//! Two sources, the same acts: clocks and missing lines.
-use super::Why;
+//! Two sources, the same acts: clocks that disagree, and lines that one has and the other lacks.
+use super::{
+    Unaudited, Why,
+    observe::{Observation, Sample, Touch},
+};
+use ampleur_event::{
+    Nanos, Window,
+    time::{HOUR, MINUTE, SECOND},
+};
+use std::collections::BTreeMap;
 
 /// The clock of one source against the others.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,4 +22,477 @@ pub struct Clock {
     /// Source it was compared with.
     pub against: u32,
     pub why: Why,
+}
+
+/// Farthest that two clocks are searched apart: zone mistakes and dead batteries of a day are found by their owner.
+const REACH: Nanos = 3 * HOUR;
+/// What follows a tunnel or a login comes within this time; a smaller difference is no clock.
+const LAG: Nanos = 180 * SECOND;
+const VOTES: usize = 400_000;
+
+/// `b` minus `a` for one pair of sources.
+#[derive(Debug, Clone, Copy)]
+struct Difference {
+    a: u32,
+    b: u32,
+    nanos: Nanos,
+    slack: Nanos,
+    pairs: u64,
+}
+
+/// Clocks that are off by more than their uncertainty, sorted by source.
+pub(super) fn clocks(per: &BTreeMap<u32, Observation>, tells: &BTreeMap<u32, bool>) -> Vec<Clock> {
+    let mut found: Vec<Difference> = Vec::new();
+    let ids: Vec<u32> = per.keys().copied().collect();
+    for (i, a) in ids.iter().enumerate() {
+        for b in &ids[i + 1..] {
+            if let Some(d) = difference(&per[a], &per[b], *a, *b) {
+                found.push(d);
+            }
+        }
+    }
+    let agrees = |d: &Difference| d.nanos.abs() <= d.slack;
+    let mut wrong: BTreeMap<u32, Clock> = BTreeMap::new();
+    // The source that disagrees with most others, and whose others agree among themselves, is the one that is off.
+    loop {
+        let open: Vec<&Difference> = found
+            .iter()
+            .filter(|d| !agrees(d) && !wrong.contains_key(&d.a) && !wrong.contains_key(&d.b))
+            .collect();
+        let mut score: BTreeMap<u32, (i64, bool)> = BTreeMap::new();
+        for d in &open {
+            for s in [d.a, d.b] {
+                let good = found
+                    .iter()
+                    .filter(|x| agrees(x) && (x.a == s || x.b == s))
+                    .count() as i64;
+                let bad = open.iter().filter(|x| x.a == s || x.b == s).count() as i64;
+                score.insert(s, (bad - good, !tells.get(&s).copied().unwrap_or(false)));
+            }
+        }
+        // On a tie the source that tells keeps its clock: the answer is dated by it.
+        let Some((s, _)) = score
+            .iter()
+            .max_by_key(|(s, v)| (**v, std::cmp::Reverse(**s)))
+        else {
+            break;
+        };
+        let s = *s;
+        let Some(best) = open
+            .iter()
+            .filter(|d| d.a == s || d.b == s)
+            .max_by_key(|d| (d.pairs, std::cmp::Reverse(d.slack)))
+        else {
+            break;
+        };
+        let add = if best.a == s { best.nanos } else { -best.nanos };
+        let (offset_s, uncertainty_s) = (
+            add as f64 / SECOND as f64,
+            best.slack as f64 / SECOND as f64,
+        );
+        wrong.insert(
+            s,
+            Clock {
+                source: s,
+                offset_s,
+                uncertainty_s,
+                pairs: best.pairs,
+                against: if best.a == s { best.b } else { best.a },
+                why: Why::new(
+                    format!(
+                        "horloge décalée : ajouter {offset_s:.0} s (± {uncertainty_s:.0} s), d’après {} actes vus aussi par une autre source",
+                        best.pairs
+                    ),
+                    format!(
+                        "clock is off: add {offset_s:.0} s (± {uncertainty_s:.0} s), from {} acts another source saw too",
+                        best.pairs
+                    ),
+                ),
+            },
+        );
+    }
+    wrong.into_values().collect()
+}
+
+fn difference(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Difference> {
+    if let Some(mut d) = shared(&a.by_request, &b.by_request) {
+        d.sort_unstable();
+        if d.len() >= 5 {
+            let median = d[d.len() / 2];
+            let mut dev: Vec<Nanos> = d.iter().map(|x| (x - median).abs()).collect();
+            dev.sort_unstable();
+            let slack = (3 * dev[dev.len() / 2]).max(2 * SECOND);
+            return Some(Difference {
+                a: ia,
+                b: ib,
+                nanos: median,
+                slack,
+                pairs: d.len() as u64,
+            });
+        }
+    }
+    // A tunnel comes up, then its lent address speaks elsewhere.
+    let up_a = mode(votes(&a.tunnels, &b.starts), 120 * SECOND).map(|(n, p)| (n, p, true));
+    let up_b = mode(votes(&b.tunnels, &a.starts), 120 * SECOND).map(|(n, p)| (-n, p, false));
+    let start = mode(votes(&a.starts, &b.starts), 10 * SECOND);
+    let tunnel = [up_a, up_b].into_iter().flatten().max_by_key(|x| x.1);
+    match (tunnel, start) {
+        (Some((n, p, a_first)), s) if s.is_none_or(|s| s.1 <= p) => {
+            let within = if a_first { n } else { -n };
+            let d = Difference {
+                a: ia,
+                b: ib,
+                nanos: n,
+                slack: LAG,
+                pairs: p,
+            };
+            if (0..=LAG).contains(&within) {
+                return Some(Difference { nanos: 0, ..d });
+            }
+            // Half the usual lag is taken away; the rest is in the uncertainty.
+            let lag = if a_first { LAG / 2 } else { -LAG / 2 };
+            Some(Difference {
+                nanos: n - lag,
+                slack: LAG / 2 + 60 * SECOND,
+                ..d
+            })
+        }
+        (_, Some((n, p))) => {
+            let nanos = if n.abs() <= LAG { 0 } else { n };
+            Some(Difference {
+                a: ia,
+                b: ib,
+                nanos,
+                slack: 10 * SECOND,
+                pairs: p,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Differences of the instants of keys that each side has exactly once.
+fn shared(a: &Sample<Nanos>, b: &Sample<Nanos>) -> Option<Vec<Nanos>> {
+    let (a, b) = (once(a, b.level), once(b, a.level));
+    let d: Vec<Nanos> = a
+        .iter()
+        .filter_map(|(k, t)| Some(b.get(k).copied().flatten()? - (*t)?))
+        .collect();
+    (!d.is_empty()).then_some(d)
+}
+
+fn once(s: &Sample<Nanos>, level: u32) -> BTreeMap<u64, Option<Nanos>> {
+    let mut s = s.clone();
+    s.thin(level);
+    let mut m: BTreeMap<u64, Option<Nanos>> = BTreeMap::new();
+    for (k, t) in s.items {
+        m.entry(k).and_modify(|x| *x = None).or_insert(Some(t));
+    }
+    m
+}
+
+fn grouped(s: &Sample<Nanos>, level: u32) -> BTreeMap<u64, Vec<Nanos>> {
+    let mut s = s.clone();
+    s.thin(level);
+    let mut m: BTreeMap<u64, Vec<Nanos>> = BTreeMap::new();
+    for (k, t) in s.items {
+        m.entry(k).or_default().push(t);
+    }
+    m.values_mut().for_each(|v| v.sort_unstable());
+    m
+}
+
+/// Every difference `b - a` under one key within [`REACH`], and how many instants of `a` took part.
+fn votes(a: &Sample<Nanos>, b: &Sample<Nanos>) -> (Vec<Nanos>, u64) {
+    let (ga, gb) = (grouped(a, b.level), grouped(b, a.level));
+    let mut out = Vec::new();
+    let mut took = 0;
+    for (k, ta) in &ga {
+        let Some(tb) = gb.get(k) else { continue };
+        for t in ta {
+            let from = tb.partition_point(|x| *x < t.saturating_sub(REACH));
+            let before = out.len();
+            for x in tb[from..]
+                .iter()
+                .take_while(|x| **x <= t.saturating_add(REACH))
+            {
+                out.push(x - t);
+                if out.len() >= VOTES {
+                    return (out, took + 1);
+                }
+            }
+            took += u64::from(out.len() > before);
+        }
+    }
+    (out, took)
+}
+
+/// The difference most pairs agree on: `(median of the peak, pairs in it)`; `None` when no peak stands out.
+fn mode((mut v, took): (Vec<Nanos>, u64), width: Nanos) -> Option<(Nanos, u64)> {
+    if v.len() < 6 {
+        return None;
+    }
+    v.sort_unstable();
+    let (mut best, mut at, mut lo) = (0usize, 0usize, 0usize);
+    for hi in 0..v.len() {
+        while v[hi] - v[lo] > width {
+            lo += 1;
+        }
+        let n = hi - lo + 1;
+        // Of equal peaks the one nearest to no difference at all.
+        if n > best || (n == best && v[(lo + hi) / 2].abs() < v[at + best / 2].abs()) {
+            best = n;
+            at = lo;
+        }
+    }
+    let noise = v.len() as f64 * width as f64 / (2 * REACH) as f64;
+    (best >= 6 && best as f64 >= 5.0 * noise && best as u64 * 10 >= took * 3)
+        .then(|| (v[at + best / 2], best as u64))
+}
+
+/// Accesses that `seen_by` has and `source` lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lack {
+    pub source: u32,
+    pub seen_by: u32,
+    pub window: Window,
+    pub count: u64,
+    /// All of one client while others were still recorded, or nobody else was there.
+    pub one_session: bool,
+}
+
+/// The outcome of comparing every pair of telling sources.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    pub lacks: Vec<Lack>,
+    /// Sources of which nearly every access another source saw was found: `(source, seen_by, matched)`.
+    pub verified: Vec<(u32, u32, u64)>,
+    pub unaudited: Vec<Unaudited>,
+}
+
+const TOLERANCE: Nanos = 3 * SECOND;
+const RUN_PAUSE: Nanos = 30 * MINUTE;
+
+/// Compares `per[a]` and `per[b]` both ways for every pair in `pairs`. `usable` says where a source was alive by its own signs;
+/// accesses in its known gaps are not counted twice.
+pub(super) fn compare(
+    per: &BTreeMap<u32, Observation>,
+    pairs: &[(u32, u32)],
+    clocks: &[Clock],
+    known_gaps: &BTreeMap<u32, Vec<Window>>,
+) -> Compared {
+    let mut out = Compared::default();
+    let shift = |s: u32| {
+        clocks
+            .iter()
+            .find(|c| c.source == s)
+            .map_or(0, |c| (c.offset_s * SECOND as f64) as Nanos)
+    };
+    for (a, b) in pairs {
+        let (Some(oa), Some(ob)) = (per.get(a), per.get(b)) else {
+            continue;
+        };
+        let ways = [
+            (&oa.by_address, &ob.by_address),
+            (&oa.by_account, &ob.by_account),
+        ];
+        let best = ways
+            .into_iter()
+            .map(|(x, y)| matched(x, y, shift(*a), shift(*b)))
+            .max_by_key(|m| m.hits);
+        let Some(m) = best else { continue };
+        if m.hits < 20 {
+            continue;
+        }
+        for (of, by, rows, o) in [(*b, *a, &m.a, oa), (*a, *b, &m.b, ob)] {
+            one_way(&mut out, per, of, by, rows, &o.classes, known_gaps);
+        }
+    }
+    out.lacks
+        .sort_by_key(|l| (l.source, l.window.from, l.window.to, l.seen_by));
+    out.verified.sort_unstable();
+    out.unaudited.sort();
+    out.unaudited.dedup();
+    out
+}
+
+struct Row {
+    who: u64,
+    touch: Touch,
+    hit: bool,
+}
+
+struct Matched {
+    a: Vec<Row>,
+    b: Vec<Row>,
+    hits: u64,
+}
+
+/// Joins accesses of the same client within [`TOLERANCE`], each used once.
+fn matched(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos, shift_b: Nanos) -> Matched {
+    let rows = |s: &Sample<Touch>, level: u32, shift: Nanos| {
+        let mut s = s.clone();
+        s.thin(level);
+        let mut v: Vec<Row> = s
+            .items
+            .into_iter()
+            .map(|(who, t)| Row {
+                who,
+                touch: Touch {
+                    time: t.time.saturating_add(shift),
+                    class: t.class,
+                },
+                hit: false,
+            })
+            .collect();
+        v.sort_by_key(|r| (r.who, r.touch));
+        v
+    };
+    let mut va = rows(a, b.level, shift_a);
+    let mut vb = rows(b, a.level, shift_b);
+    let (mut i, mut j, mut hits) = (0, 0, 0);
+    while i < va.len() && j < vb.len() {
+        let (x, y) = (&va[i], &vb[j]);
+        match x.who.cmp(&y.who) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                let d = y.touch.time - x.touch.time;
+                if d.abs() <= TOLERANCE {
+                    va[i].hit = true;
+                    vb[j].hit = true;
+                    hits += 1;
+                    i += 1;
+                    j += 1;
+                } else if d > 0 {
+                    i += 1;
+                } else {
+                    j += 1;
+                }
+            }
+        }
+    }
+    Matched { a: va, b: vb, hits }
+}
+
+/// Rows of `by` that `of` lacks.
+fn one_way(
+    out: &mut Compared,
+    per: &BTreeMap<u32, Observation>,
+    of: u32,
+    by: u32,
+    rows: &[Row],
+    classes: &BTreeMap<u32, String>,
+    known_gaps: &BTreeMap<u32, Vec<Window>>,
+) {
+    let Some((first, last)) = per[&of].span() else {
+        return;
+    };
+    let none = Vec::new();
+    let gaps = known_gaps.get(&of).unwrap_or(&none);
+    let inside = |t: Nanos| t >= first && t <= last && !gaps.iter().any(|g| g.contains(t));
+    let mut tally: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    for r in rows.iter().filter(|r| inside(r.touch.time)) {
+        let t = tally.entry(r.touch.class).or_default();
+        t.0 += 1;
+        t.1 += u64::from(r.hit);
+    }
+    let audited = |c: u32| {
+        tally
+            .get(&c)
+            .is_some_and(|(n, hit)| *hit >= 5 && hit * 2 >= *n)
+    };
+    let sure = |c: u32| {
+        tally
+            .get(&c)
+            .is_some_and(|(n, hit)| *n >= 100 && hit * 200 >= n * 199)
+    };
+    for (class, (n, hit)) in &tally {
+        if *n >= 5 && hit * 50 <= *n {
+            out.unaudited.push(Unaudited {
+                source: of,
+                seen_by: by,
+                action: classes.get(class).cloned().unwrap_or_default(),
+                count: *n,
+            });
+        }
+    }
+    let rejects = &per[&of].rejects;
+    let explained = |t: Nanos| {
+        rejects.iter().any(|r| {
+            t >= r.after.saturating_sub(5 * SECOND)
+                && t <= r.before.saturating_add(5 * SECOND)
+                && r.before.saturating_sub(r.after) < HOUR
+        })
+    };
+    // Runs of one client, then runs that overlap in time.
+    let mut runs: Vec<(Window, u64, u64, bool)> = Vec::new();
+    let mut open: Option<(u64, Nanos, Nanos, u64, bool)> = None;
+    let mut close = |o: &mut Option<(u64, Nanos, Nanos, u64, bool)>| {
+        if let Some((who, from, to, n, all_sure)) = o.take()
+            && (n >= 3 || all_sure)
+        {
+            runs.push((
+                Window::new(from, to.saturating_add(1_000_000)),
+                n,
+                who,
+                true,
+            ));
+        }
+    };
+    let (mut seen, mut found) = (0u64, 0u64);
+    for r in rows
+        .iter()
+        .filter(|r| inside(r.touch.time) && audited(r.touch.class))
+    {
+        seen += 1;
+        found += u64::from(r.hit);
+        if r.hit {
+            close(&mut open);
+            continue;
+        }
+        if explained(r.touch.time) {
+            found += 1;
+            continue;
+        }
+        let t = r.touch.time;
+        match &mut open {
+            Some((who, _, to, n, all)) if *who == r.who && t - *to <= RUN_PAUSE => {
+                *to = t;
+                *n += 1;
+                *all &= sure(r.touch.class);
+            }
+            _ => {
+                close(&mut open);
+                open = Some((r.who, t, t, 1, sure(r.touch.class)));
+            }
+        }
+    }
+    close(&mut open);
+    if seen >= 20 && found * 100 >= seen * 98 {
+        out.verified.push((of, by, found));
+    }
+    runs.sort_by_key(|r| (r.0.from, r.0.to, r.2));
+    let mut merged: Vec<(Window, u64, Vec<u64>)> = Vec::new();
+    for (w, n, who, _) in runs {
+        match merged.last_mut() {
+            Some(m) if w.from <= m.0.to => {
+                m.0.to = m.0.to.max(w.to);
+                m.1 += n;
+                if !m.2.contains(&who) {
+                    m.2.push(who);
+                }
+            }
+            _ => merged.push((w, n, vec![who])),
+        }
+    }
+    for (window, count, who) in merged.into_iter().take(4096) {
+        out.lacks.push(Lack {
+            source: of,
+            seen_by: by,
+            window,
+            count,
+            one_session: who.len() == 1,
+        });
+    }
 }

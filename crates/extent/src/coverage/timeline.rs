@@ -1,12 +1,118 @@
 //! From observations to stretches.
-use super::{Coverage, Observation, Why};
-use ampleur_event::Window;
+use super::{
+    Clock, Coverage, Kind, Observation, SourceCoverage, State, Stretch, Unaudited, Why,
+    observe::{Bin, RejectMark},
+    pairs,
+    rhythm::{self, Rate},
+};
+use ampleur_event::{
+    Capability, Context, Nanos, Proof, Silence, Verb, Window,
+    category::{Category, CategorySet},
+    time::{DAY, HOUR, MINUTE, SECOND, rfc3339},
+};
 use ampleur_sources::case::Case;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 
-/// The window of a case.
+/// Edges shorter than this are left to the rate alone.
+const SHORT_EDGE: Nanos = 12 * HOUR;
+/// At most this many gaps of one kind in one source are told apart.
+const GAPS_KEPT: usize = 2000;
+
+/// The window of a case: from 00:00 of the first day any source speaks of to 00:00 after the last, in the case's zone. Days that
+/// lie more than two months from the rest are taken for wrong stamps. A last day that holds only the ends of what began before is
+/// not counted.
 pub fn case_window(case: &Case, observations: &[Observation]) -> (Window, Why) {
-    let _ = (case, observations);
-    (Window::new(0, 0), Why::default())
+    let zone = case.context.zone();
+    let mut per_source: BTreeMap<u32, BTreeMap<Nanos, u64>> = BTreeMap::new();
+    let mut days: BTreeMap<Nanos, u64> = BTreeMap::new();
+    for o in observations {
+        for (m, b) in &o.bins {
+            let d = day_start(&zone, m.saturating_mul(MINUTE));
+            *days.entry(d).or_default() += b.count;
+            *per_source
+                .entry(o.source)
+                .or_default()
+                .entry(d)
+                .or_default() += b.count;
+        }
+    }
+    let Some((from, last)) = main_days(&days) else {
+        return (
+            Window::new(0, 0),
+            Why::new("aucun enregistrement daté", "no dated record"),
+        );
+    };
+    let mut to = next_day(&zone, last);
+    let tail_only = last > from
+        && per_source.values().all(|s| {
+            let mut before: Vec<u64> = s.range(from..last).map(|(_, n)| *n).collect();
+            before.sort_unstable();
+            let usual = before.get(before.len() / 2).copied().unwrap_or(0);
+            let tail = s.get(&last).copied().unwrap_or(0);
+            // A quiet source may end anywhere; a talkative one that stopped at midnight shows it.
+            tail == 0
+                || (usual >= 48 && tail * 20 <= usual)
+                || (usual < 288 && tail * 4 <= usual.max(64))
+        })
+        && per_source.values().any(|s| {
+            s.range(from..last)
+                .next_back()
+                .is_some_and(|(_, n)| *n >= 48)
+                && s.get(&last).is_none_or(|n| *n * 20 <= 48)
+        });
+    if tail_only {
+        to = last;
+    }
+    let why = Why::new(
+        format!(
+            "du premier au dernier jour local dont parle une source ({} à {})",
+            rfc3339(from),
+            rfc3339(to)
+        ),
+        format!(
+            "from the first to the last local day any source speaks of ({} to {})",
+            rfc3339(from),
+            rfc3339(to)
+        ),
+    );
+    (Window::new(from, to), why)
+}
+
+fn main_days(days: &BTreeMap<Nanos, u64>) -> Option<(Nanos, Nanos)> {
+    let mut groups: Vec<(u64, Nanos, Nanos)> = Vec::new();
+    for (d, n) in days {
+        match groups.last_mut() {
+            Some(g) if d - g.2 <= 60 * DAY => {
+                g.0 += n;
+                g.2 = *d;
+            }
+            _ => groups.push((*n, *d, *d)),
+        }
+    }
+    groups
+        .into_iter()
+        .max_by_key(|g| (g.0, g.1))
+        .map(|g| (g.1, g.2))
+}
+
+fn day_start(zone: &TimeZone, t: Nanos) -> Nanos {
+    jiff::Timestamp::from_second(t.div_euclid(SECOND))
+        .ok()
+        .and_then(|ts| ts.to_zoned(zone.clone()).start_of_day().ok())
+        .and_then(|z| i64::try_from(z.timestamp().as_nanosecond()).ok())
+        .unwrap_or_else(|| t.div_euclid(DAY) * DAY)
+}
+
+fn next_day(zone: &TimeZone, start: Nanos) -> Nanos {
+    day_start(zone, start.saturating_add(30 * HOUR))
+}
+
+struct Made {
+    source: SourceCoverage,
+    base: State,
+    base_why: Why,
+    gaps: Vec<Stretch>,
 }
 
 pub(super) fn build(
@@ -14,12 +120,655 @@ pub(super) fn build(
     observations: Vec<Observation>,
     window: Option<Window>,
 ) -> Coverage {
-    let (derived, why) = case_window(case, &observations);
+    let (derived, window_why) = case_window(case, &observations);
+    let window = window.unwrap_or(derived);
+    let zone = case.context.zone();
+    let mut observations = observations;
+    observations.sort_by_key(|o| (o.source, o.file));
+    let mut cut: BTreeMap<u32, Vec<(Nanos, Option<Nanos>)>> = BTreeMap::new();
+    for o in observations.iter().filter(|o| o.counts.cut_short) {
+        if let Some((_, last)) = o.span() {
+            let next = observations
+                .iter()
+                .filter(|x| x.source == o.source && x.file != o.file)
+                .filter_map(|x| x.span())
+                .map(|s| s.0)
+                .filter(|f| *f >= last)
+                .min();
+            cut.entry(o.source).or_default().push((last, next));
+        }
+    }
+    let mut per: BTreeMap<u32, Observation> = BTreeMap::new();
+    let mut formats: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for o in observations {
+        if !o.format.is_empty() {
+            formats.entry(o.source).or_default().push(o.format.clone());
+        }
+        match per.get_mut(&o.source) {
+            Some(p) => p.absorb(o),
+            None => {
+                per.insert(o.source, o);
+            }
+        }
+    }
+    let mut made: Vec<Made> = Vec::new();
+    for (i, def) in case.sources.iter().enumerate() {
+        let index = i as u32;
+        let entry = case.entry(index);
+        let o = per.get_mut(&index);
+        let capability = o.as_ref().and_then(|o| o.capability).or_else(|| {
+            entry
+                .and_then(|e| e.format.as_deref())
+                .and_then(ampleur_sources::by_name)
+                .map(|s| s.capability())
+        });
+        let mut names = formats.remove(&index).unwrap_or_default();
+        names.sort();
+        names.dedup();
+        let mut source = SourceCoverage {
+            index,
+            name: def.name.clone(),
+            formats: names,
+            capability,
+            establishment: entry.and_then(|e| e.establishment.clone()),
+            tells: tells_of(
+                entry.map(|e| e.tells.as_slice()).unwrap_or(&[]),
+                capability,
+                &case.context,
+            ),
+            shows_results: entry
+                .and_then(|e| e.shows_results)
+                .or(capability.map(|c| c.names_results))
+                .unwrap_or(false),
+            door: capability.is_some_and(|c| c.silence == Silence::NoPresence),
+            events: 0,
+            rejects: 0,
+            first: None,
+            last: None,
+            systems: vec![],
+            hosts: vec![],
+            heartbeat_s: entry.and_then(|e| e.heartbeat_s).filter(|h| *h > 0.0),
+            stretches: vec![],
+            reject_marks: vec![],
+        };
+        made.push(one(&mut source, o, window, &zone, cut.get(&index)));
+    }
+    let tells: BTreeMap<u32, bool> = made
+        .iter()
+        .map(|m| (m.source.index, !m.source.tells.is_empty()))
+        .collect();
+    let clocks = pairs::clocks(&per, &tells);
+    let unaudited = cross_check(&mut made, &per, &clocks, case);
+    for m in &mut made {
+        m.gaps = tidy(std::mem::take(&mut m.gaps), window);
+        if let Some(c) = clocks.iter().find(|c| c.source == m.source.index) {
+            m.gaps.push(Stretch {
+                window: Window::new(
+                    m.source.first.unwrap_or(window.from).max(window.from),
+                    m.source.last.unwrap_or(window.to).min(window.to),
+                ),
+                state: State::Unknown,
+                kind: Kind::Clock,
+                missing: None,
+                closed_by: None,
+                why: c.why.clone(),
+            });
+        }
+        let mut all = complement(&m.gaps, window, m.base, &m.base_why);
+        all.append(&mut m.gaps);
+        all.sort_by(|a, b| (a.window, a.kind, a.state).cmp(&(b.window, b.kind, b.state)));
+        m.source.stretches = all;
+    }
+    let mut sources: Vec<SourceCoverage> = made.into_iter().map(|m| m.source).collect();
+    close(&mut sources);
     Coverage {
-        window: window.unwrap_or(derived),
-        window_why: why,
-        sources: vec![],
-        clocks: vec![],
-        unaudited: vec![],
+        window,
+        window_why,
+        sources,
+        clocks,
+        unaudited,
+    }
+}
+
+/// Declared categories, else what the capability sheet stands for: a web log tells what its endpoints show, an access journal the
+/// patient record.
+fn tells_of(declared: &[String], capability: Option<Capability>, context: &Context) -> CategorySet {
+    if !declared.is_empty() {
+        return CategorySet::parse(declared).unwrap_or(CategorySet::EMPTY);
+    }
+    match capability {
+        Some(c) if c.silence == Silence::NoAccess => {
+            if c.proof_of(Verb::Request).is_some() {
+                context
+                    .endpoints
+                    .iter()
+                    .filter_map(|e| CategorySet::parse(&e.categories).ok())
+                    .fold(CategorySet::EMPTY, CategorySet::union)
+            } else if c.rows.iter().any(|(v, p)| {
+                matches!(v, Verb::Read | Verb::Search)
+                    && matches!(p, Proof::Access | Proof::Question)
+            }) {
+                Category::ALL
+                    .iter()
+                    .copied()
+                    .filter(|c| {
+                        ["ID.", "CONTACT.", "CARE.", "HEALTH."]
+                            .iter()
+                            .any(|p| c.code().starts_with(p))
+                    })
+                    .collect()
+            } else {
+                CategorySet::EMPTY
+            }
+        }
+        _ => CategorySet::EMPTY,
+    }
+}
+
+fn gap(window: Window, state: State, kind: Kind, missing: Option<u64>, why: Why) -> Stretch {
+    Stretch {
+        window,
+        state,
+        kind,
+        missing,
+        closed_by: None,
+        why,
+    }
+}
+
+/// One source by its own signs.
+fn one(
+    s: &mut SourceCoverage,
+    o: Option<&mut Observation>,
+    window: Window,
+    zone: &TimeZone,
+    cut: Option<&Vec<(Nanos, Option<Nanos>)>>,
+) -> Made {
+    let mut gaps = Vec::new();
+    let absent = |s: &SourceCoverage, state, why: Why| Made {
+        source: s.clone(),
+        base: state,
+        base_why: why.clone(),
+        gaps: if window.is_empty() {
+            vec![]
+        } else {
+            vec![gap(window, state, Kind::Silence, None, why)]
+        },
+    };
+    let Some(o) = o else {
+        return absent(
+            s,
+            State::Gap,
+            Why::new(
+                "source déclarée, aucun fichier remis",
+                "declared, and no file was handed over",
+            ),
+        );
+    };
+    s.events = o.counts.events;
+    s.rejects = o.counts.rejects;
+    s.systems = o.systems.iter().copied().collect();
+    s.hosts = o.hosts.iter().cloned().collect();
+    s.reject_marks = o.rejects.clone();
+    let bins: BTreeMap<i64, Bin> = o
+        .bins
+        .range(window.from.div_euclid(MINUTE)..=window.to.div_euclid(MINUTE))
+        .map(|(m, b)| (*m, *b))
+        .collect();
+    let (Some(first), Some(last)) = (
+        bins.values().next().map(|b| b.first),
+        bins.values().map(|b| b.last).max(),
+    ) else {
+        let (state, why) = if o.counts.rejects > 0 {
+            (
+                State::Unknown,
+                Why::new(
+                    "fichiers présents mais illisibles",
+                    "files are there and cannot be read",
+                ),
+            )
+        } else {
+            (
+                State::Gap,
+                Why::new(
+                    "aucun enregistrement daté dans la période",
+                    "no dated record in the period",
+                ),
+            )
+        };
+        return absent(s, state, why);
+    };
+    s.first = Some(first);
+    s.last = Some(last);
+    let usable = o.numbers.usable();
+    let every_silence_numbered = usable && o.numbers.per_host() && o.numbers.ends().len() <= 1;
+
+    // Numbers.
+    if usable {
+        for m in o.numbers.missing() {
+            let from_start = m.window.from < window.from && m.window.from == i64::MIN + 1;
+            if from_start && m.window.to.saturating_sub(first) < DAY {
+                continue;
+            }
+            let w = Window::new(m.window.from.max(first), m.window.to);
+            if w.is_empty() || rejects_in(&o.rejects, w) >= m.count {
+                continue;
+            }
+            gaps.push(gap(
+                w,
+                State::Gap,
+                Kind::Sequence,
+                Some(m.count),
+                Why::new(
+                    format!("{} numéros d’enregistrement manquent", m.count),
+                    format!("{} record numbers are missing", m.count),
+                ),
+            ));
+        }
+    }
+
+    // Heartbeat, declared or learned.
+    let quiet = rhythm::silences(&bins);
+    let learned = rhythm::learn_beat(&quiet);
+    let limit = match s.heartbeat_s {
+        Some(h) => Some(((h * SECOND as f64) as Nanos).saturating_add(2 * SECOND)),
+        None => learned.map(|b| b + b / 2),
+    };
+    if s.heartbeat_s.is_none() {
+        s.heartbeat_s = learned.map(|b| b as f64 / SECOND as f64);
+    }
+    let rate = Rate::learn(&bins, first, last, zone);
+    let (base, base_why);
+    if let Some(limit) = limit {
+        for (a, b) in &quiet {
+            let cut_lines = untimed_rejects(&o.rejects, *a, *b) as i64;
+            if b - a > limit.saturating_mul(cut_lines + 1) {
+                gaps.push(gap(
+                    Window::new(*a, *b),
+                    State::Gap,
+                    Kind::Silence,
+                    None,
+                    Why::new(
+                        format!(
+                            "silence de {} min, plus long que son battement ({} s)",
+                            (b - a) / MINUTE,
+                            limit / SECOND
+                        ),
+                        format!(
+                            "silent for {} min, longer than its heartbeat ({} s)",
+                            (b - a) / MINUTE,
+                            limit / SECOND
+                        ),
+                    ),
+                ));
+            }
+        }
+        base = State::Complete;
+        base_why = Why::new(
+            format!("jamais silencieuse plus de {} s", limit / SECOND),
+            format!("never silent for more than {} s", limit / SECOND),
+        );
+    } else {
+        if !every_silence_numbered {
+            for (a, b) in &quiet {
+                if *b - *a >= HOUR && rate.surprise(*a, *b) >= rhythm::IMPROBABLE {
+                    gaps.push(gap(
+                        Window::new(*a, *b),
+                        State::Gap,
+                        Kind::Silence,
+                        None,
+                        Why::new(
+                            format!(
+                                "silence de {} h, invraisemblable à ces heures",
+                                (b - a) / HOUR
+                            ),
+                            format!("silent for {} h, improbable at these hours", (b - a) / HOUR),
+                        ),
+                    ));
+                }
+            }
+        }
+        (base, base_why) = if usable {
+            (
+                State::Complete,
+                Why::new("numéros consécutifs", "consecutive numbers"),
+            )
+        } else if rate.bursts_per_day >= 2.0 || rate.per_day >= 48.0 {
+            let h = rate.resolution_h().unwrap_or(168.0);
+            (
+                State::Complete,
+                Why::new(
+                    format!("débit habituel ; une panne de {h:.0} h se verrait"),
+                    format!("usual rate; an outage of {h:.0} h would show"),
+                ),
+            )
+        } else {
+            (
+                State::Unknown,
+                Why::new(
+                    "ni numéros, ni battement, trop rare pour qu’un silence se voie",
+                    "no numbers, no heartbeat, too rare for a silence to show",
+                ),
+            )
+        };
+    }
+
+    // Edges.
+    let cleared = o
+        .marks
+        .iter()
+        .find(|m| m.verb == Verb::AuditClear && (m.time - first).abs() <= MINUTE);
+    for (w, start) in [
+        (Window::new(window.from, first), true),
+        (Window::new(last, window.to), false),
+    ] {
+        if w.is_empty() {
+            continue;
+        }
+        let surprise = rate.surprise(w.from, w.to);
+        let (state, shown) = match limit {
+            Some(l) if w.length() > l => (State::Gap, true),
+            Some(_) => (State::Complete, false),
+            None if surprise >= rhythm::IMPROBABLE => (State::Gap, true),
+            None if w.length() > SHORT_EDGE || surprise > 3.0 => (State::Unknown, true),
+            None => (State::Complete, false),
+        };
+        if start && cleared.is_some() {
+            gaps.push(gap(
+                w,
+                State::Gap,
+                Kind::Tamper,
+                None,
+                Why::new(
+                    "le journal a été effacé ; il ne commence qu’ensuite",
+                    "the log was cleared and only begins after that",
+                ),
+            ));
+        } else if shown {
+            let why = if start {
+                Why::new(
+                    "avant le premier enregistrement conservé",
+                    "before the first record kept",
+                )
+            } else {
+                Why::new(
+                    "après le dernier enregistrement conservé",
+                    "after the last record kept",
+                )
+            };
+            gaps.push(gap(
+                w,
+                state,
+                if start { Kind::Rotation } else { Kind::Silence },
+                None,
+                why,
+            ));
+        }
+    }
+
+    // Its own word about auditing.
+    let mut off: BTreeMap<&str, Nanos> = BTreeMap::new();
+    for m in &o.marks {
+        match m.verb {
+            Verb::AuditOff => {
+                off.entry(&m.host).or_insert(m.time);
+            }
+            Verb::AuditOn => {
+                if let Some(t) = off.remove(m.host.as_str()) {
+                    gaps.push(audit_off(t, m.time));
+                }
+            }
+            Verb::AuditClear => {
+                let before = bins
+                    .range(..m.time.div_euclid(MINUTE))
+                    .next_back()
+                    .map_or(m.time - MINUTE, |(_, b)| b.last);
+                gaps.push(gap(
+                    Window::new(before.min(m.time - 1_000_000), m.time),
+                    State::Gap,
+                    Kind::Tamper,
+                    None,
+                    Why::new("le journal a été effacé", "the log was cleared"),
+                ));
+            }
+            _ => {}
+        }
+    }
+    for t in off.into_values() {
+        gaps.push(audit_off(t, window.to));
+    }
+    for (from, to) in cut.into_iter().flatten() {
+        gaps.push(gap(
+            Window::new(*from, to.unwrap_or(window.to)),
+            State::Gap,
+            Kind::Silence,
+            None,
+            Why::new(
+                "un fichier n’a pas pu être lu jusqu’au bout",
+                "a file could not be read to its end",
+            ),
+        ));
+    }
+    Made {
+        source: s.clone(),
+        base,
+        base_why,
+        gaps,
+    }
+}
+
+fn audit_off(from: Nanos, to: Nanos) -> Stretch {
+    gap(
+        Window::new(from, to.max(from + 1_000_000)),
+        State::Gap,
+        Kind::AuditOff,
+        None,
+        Why::new(
+            "la journalisation a été coupée ou réduite",
+            "auditing was switched off or reduced",
+        ),
+    )
+}
+
+fn rejects_in(rejects: &[RejectMark], w: Window) -> u64 {
+    let w = w.grow(SECOND);
+    rejects
+        .iter()
+        .filter(|r| r.after <= w.to && r.before >= w.from)
+        .count() as u64
+}
+
+/// Rejects whose own time could not be read and which lie between two instants.
+fn untimed_rejects(rejects: &[RejectMark], from: Nanos, to: Nanos) -> u64 {
+    rejects
+        .iter()
+        .filter(|r| r.after != r.before && r.after <= to && r.before >= from)
+        .count() as u64
+}
+
+/// Compares sources that both tell, and marks what one lacks.
+fn cross_check(
+    made: &mut [Made],
+    per: &BTreeMap<u32, Observation>,
+    clocks: &[Clock],
+    case: &Case,
+) -> Vec<Unaudited> {
+    let mut couples = Vec::new();
+    for (i, a) in made.iter().enumerate() {
+        for b in &made[i + 1..] {
+            if !a.source.tells.intersect(b.source.tells).is_empty() {
+                couples.push((a.source.index, b.source.index));
+            }
+        }
+    }
+    let known: BTreeMap<u32, Vec<Window>> = made
+        .iter()
+        .map(|m| {
+            (
+                m.source.index,
+                m.gaps
+                    .iter()
+                    .filter(|g| g.state == State::Gap)
+                    .map(|g| g.window)
+                    .collect(),
+            )
+        })
+        .collect();
+    let c = pairs::compare(per, &couples, clocks, &known);
+    for (of, by, n) in &c.verified {
+        let by_complete = made
+            .iter()
+            .any(|m| m.source.index == *by && m.base == State::Complete);
+        if let Some(m) = made
+            .iter_mut()
+            .find(|m| m.source.index == *of && m.base == State::Unknown && by_complete)
+        {
+            m.base = State::Complete;
+            m.base_why = Why::new(
+                format!("{n} accès vus par une autre source y figurent"),
+                format!("{n} accesses another source saw are in it"),
+            );
+        }
+    }
+    for l in &c.lacks {
+        let other = made
+            .iter()
+            .find(|m| m.source.index == l.seen_by)
+            .map(|m| m.source.name.clone())
+            .unwrap_or_default();
+        let intact = made.iter().any(|m| {
+            m.source.index == l.seen_by
+                && m.base == State::Complete
+                && !m.gaps.iter().any(|g| g.window.overlaps(&l.window))
+        });
+        let kind = if l.one_session && intact {
+            Kind::Tamper
+        } else {
+            Kind::Silence
+        };
+        if let Some(m) = made.iter_mut().find(|m| m.source.index == l.source) {
+            m.gaps.push(gap(
+                l.window,
+                State::Gap,
+                kind,
+                Some(l.count),
+                Why::new(
+                    format!("{} accès que {other} a vus n’y figurent pas", l.count),
+                    format!("{} accesses that {other} saw are not in it", l.count),
+                ),
+            ));
+        }
+    }
+    // An action nobody maps to data is no loss: health checks, scripts, pictures.
+    c.unaudited
+        .into_iter()
+        .filter(|u| {
+            let path = u.action.split_once(' ').map_or("", |(_, p)| p);
+            case.context.endpoints.iter().any(|e| {
+                e.matches.path.as_deref().is_some_and(|p| {
+                    let stem = p.split(['*', '{']).next().unwrap_or(p);
+                    stem.len() > 1 && path.starts_with(stem.trim_end_matches('/'))
+                })
+            })
+        })
+        .collect()
+}
+
+/// Clips to the window, joins what touches, bounds the number.
+fn tidy(mut gaps: Vec<Stretch>, window: Window) -> Vec<Stretch> {
+    let mut out: Vec<Stretch> = Vec::new();
+    gaps.retain_mut(|g| match g.window.intersect(&window) {
+        Some(w) => {
+            g.window = w;
+            true
+        }
+        None => false,
+    });
+    gaps.sort_by_key(|g| (g.kind, g.state, g.window));
+    let mut apart = MINUTE;
+    loop {
+        out.clear();
+        for g in &gaps {
+            match out.last_mut() {
+                Some(p)
+                    if p.kind == g.kind
+                        && p.state == g.state
+                        && g.window.from <= p.window.to.saturating_add(apart) =>
+                {
+                    if g.missing.is_some() || g.window.to > p.window.to {
+                        p.missing = match (p.missing, g.missing) {
+                            (None, None) => None,
+                            (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),
+                        };
+                        if let (Some(n), Kind::Sequence) = (p.missing, p.kind) {
+                            p.why = Why::new(
+                                format!("{n} numéros d’enregistrement manquent"),
+                                format!("{n} record numbers are missing"),
+                            );
+                        }
+                    }
+                    p.window.to = p.window.to.max(g.window.to);
+                }
+                _ => out.push(g.clone()),
+            }
+        }
+        if out.len() <= GAPS_KEPT {
+            break;
+        }
+        apart = apart.saturating_mul(4);
+    }
+    out
+}
+
+/// What is left of the window between the gaps, in the base state. Clock stretches do not count as gaps.
+fn complement(gaps: &[Stretch], window: Window, state: State, why: &Why) -> Vec<Stretch> {
+    let mut busy: Vec<Window> = gaps
+        .iter()
+        .filter(|g| g.kind != Kind::Clock)
+        .map(|g| g.window)
+        .collect();
+    busy.sort();
+    let mut out = Vec::new();
+    let mut at = window.from;
+    let mut put = |from: Nanos, to: Nanos| {
+        if from < to {
+            out.push(gap(
+                Window::new(from, to),
+                state,
+                Kind::None,
+                None,
+                why.clone(),
+            ));
+        }
+    };
+    for b in busy {
+        put(at, b.from);
+        at = at.max(b.to);
+    }
+    put(at, window.to);
+    out
+}
+
+/// A gap is closed by a source that was complete all through it and tells all the same categories.
+fn close(sources: &mut [SourceCoverage]) {
+    let all: Vec<SourceCoverage> = sources.to_vec();
+    for (s, own) in sources.iter_mut().zip(&all) {
+        if own.tells.is_empty() {
+            continue;
+        }
+        for st in &mut s.stretches {
+            if st.state == State::Complete || st.kind == Kind::Clock {
+                continue;
+            }
+            st.closed_by = all
+                .iter()
+                .find(|o| {
+                    o.index != own.index
+                        && own.tells.without(o.tells).is_empty()
+                        && o.covers_establishment_of(own)
+                        && o.complete_in(st.window)
+                })
+                .map(|o| o.index);
+        }
     }
 }
