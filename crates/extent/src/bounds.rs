@@ -1,11 +1,15 @@
 //! Upper bounds: what could have been seen where nobody was looking (design §6, law L11).
 //!
 //! A hole of a source that tells widens the answer only while the intruder could have been present: during a session of his, or
-//! while every door he knows is itself in a hole. What he could have seen there is limited by rights, by the bytes that left, and by
-//! the population. Nothing here lowers a bound because evidence is missing.
-use crate::coverage::{Coverage, Hole};
-use ampleur_event::{Category, Context, Nanos, System, Window};
-use std::collections::BTreeMap;
+//! while a door he could use is itself in a hole. What he could have seen there is limited by rights, by the bytes that left, by the
+//! number of missing records and by the population. Nothing here lowers a bound because evidence is missing.
+use crate::coverage::{Coverage, Hole, SourceCoverage, State};
+use ampleur_event::{
+    Account, Category, Context, Nanos, System, Window,
+    context::Population,
+    time::{SECOND, rfc3339},
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One judged use of an account, as far as bounds need it. `[from, to]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +29,7 @@ pub struct Presence {
     pub closed: bool,
 }
 
-/// A place that holds data and that no source watches, or only by its bytes: a share without object audit, a database without audit.
+/// A place that holds data and that no source watches: a share of a server whose log was never collected, a database without audit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlindPlace {
     pub name: String,
@@ -50,11 +54,14 @@ pub struct Facts {
     pub persons: u64,
     /// Staff known (persons of the context, inventory); bound for STAFF.* and PRO.*.
     pub staff: u64,
+    /// Places the intruder could reach and nobody watched.
     pub blind: Vec<BlindPlace>,
-    /// Bytes that left in sessions of the intruder while a hole was open, by source; absent: not measured.
+    /// Bytes that left in the intruder's sessions while a hole of the source was open; absent: not measured, no limit.
     pub bytes_out: BTreeMap<u32, u64>,
     /// Fewest bytes one person's record was ever answered with, by source; absent: not calibrated.
     pub bytes_per_person: BTreeMap<u32, u64>,
+    /// Most persons one record of the source ever named; with numbered gaps it limits what the missing records can hold.
+    pub persons_per_record: BTreeMap<u32, u64>,
 }
 
 /// What one hole or blind place may hide in one cell.
@@ -75,7 +82,7 @@ pub struct Widening {
 pub struct Bounds {
     /// One per (establishment, category, reason), sorted.
     pub widenings: Vec<Widening>,
-    /// Holes the intruder could have used.
+    /// The parts of holes the intruder could have used, sorted by (source, window).
     pub usable: Vec<Hole>,
     /// Persons reachable in each cell, at most: the sum over reasons, never above the population of the cell.
     pub cells: BTreeMap<(String, Category), u64>,
@@ -85,8 +92,650 @@ pub struct Bounds {
     pub patients: u64,
 }
 
+impl Bounds {
+    /// Upper bound of a cell in which `established` persons are already counted: nobody is counted twice, and never more than
+    /// the cell can hold.
+    pub fn exposed_beside(
+        &self,
+        facts: &Facts,
+        establishment: &str,
+        category: Category,
+        established: u64,
+    ) -> u64 {
+        let Some(reach) = self.cells.get(&(establishment.to_string(), category)) else {
+            return 0;
+        };
+        (*reach).min(
+            facts
+                .holders(establishment, category)
+                .saturating_sub(established),
+        )
+    }
+}
+
+impl Facts {
+    /// Persons who have a value of the category in the establishment, at most. Without an identity base nobody knows: no limit.
+    pub fn holders(&self, establishment: &str, category: Category) -> u64 {
+        if category.is_staff() {
+            return self.staff;
+        }
+        if let Some(n) = self
+            .population_with
+            .get(&(establishment.to_string(), category))
+        {
+            return *n;
+        }
+        self.population.get(establishment).copied().unwrap_or(0)
+    }
+}
+
+/// Systems whose logins open each other's doors: a portal login is an identity-provider login; a domain account opens shares.
+pub fn related(a: System, b: System) -> bool {
+    fn family(s: System) -> u8 {
+        match s {
+            System::Oidc | System::Rpps | System::Web | System::Cloud => 1,
+            System::Ad | System::Smb | System::Host | System::Citrix | System::Bastion => 2,
+            System::Vpn => 3,
+            System::Db => 4,
+            System::Mail => 5,
+            System::Unknown => 0,
+        }
+    }
+    family(a) == family(b) || a == System::Unknown || b == System::Unknown
+}
+
+/// True when the intruder holds something that opens this source: a session of his was seen in it, or it knows accounts of a kind
+/// he has, or nothing is known of its accounts.
+fn opens(s: &SourceCoverage, presences: &[Presence]) -> bool {
+    s.systems.is_empty()
+        || presences
+            .iter()
+            .any(|p| p.source == s.index || s.systems.iter().any(|x| related(*x, p.system)))
+}
+
+/// Windows in which the intruder was seen, joined; and holes of doors he could use.
+struct Possible {
+    seen: Vec<Window>,
+    doors: Vec<Hole>,
+    /// No source stands at any door: he could have come at any time.
+    always: bool,
+}
+
+fn possible(facts: &Facts, coverage: &Coverage) -> Possible {
+    let mut seen: Vec<Window> = facts
+        .presences
+        .iter()
+        .map(|p| Window::new(p.from, p.to.max(p.from).saturating_add(SECOND)))
+        .collect();
+    seen.sort();
+    let seen = merge(seen);
+    let outer: BTreeSet<u32> = facts
+        .presences
+        .iter()
+        .filter(|p| p.outermost)
+        .map(|p| p.source)
+        .collect();
+    let relevant = |s: &SourceCoverage| {
+        facts.presences.is_empty() || outer.contains(&s.index) || opens(s, &facts.presences)
+    };
+    let doors = coverage
+        .presence_holes(coverage.window)
+        .into_iter()
+        .filter(|h| coverage.source(h.source).is_some_and(relevant))
+        .collect();
+    let any_door = coverage.sources.iter().any(|s| s.door && relevant(s));
+    // Without a door log the sources that tell are their own witnesses of presence; only their holes are blind, all of them.
+    Possible {
+        seen,
+        doors,
+        always: !any_door,
+    }
+}
+
+fn merge(sorted: Vec<Window>) -> Vec<Window> {
+    let mut out: Vec<Window> = Vec::new();
+    for w in sorted {
+        match out.last_mut() {
+            Some(l) if w.from <= l.to => l.to = l.to.max(w.to),
+            _ => out.push(w),
+        }
+    }
+    out
+}
+
+/// Parts of holes that the intruder could have used. The flag says that any account could have been used there, for a door was open.
+pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
+    let p = possible(facts, coverage);
+    let mut out: Vec<(Hole, bool)> = Vec::new();
+    for h in coverage.holes(coverage.window, None, crate::coverage::every_category()) {
+        let Some(s) = coverage.source(h.source) else {
+            continue;
+        };
+        let mut parts: Vec<(Window, bool)> = Vec::new();
+        if opens(s, &facts.presences) {
+            parts.extend(
+                p.seen
+                    .iter()
+                    .filter_map(|w| w.intersect(&h.window))
+                    .map(|w| (w, false)),
+            );
+        }
+        for d in &p.doors {
+            // Two sources that merely cannot prove themselves are no opening.
+            if d.state == State::Unknown && h.state == State::Unknown {
+                continue;
+            }
+            // With an intruder known, a door that merely cannot prove itself is no opening either while he was not seen.
+            if d.state == State::Unknown && facts.presences.is_empty() {
+                continue;
+            }
+            if let Some(w) = d.window.intersect(&h.window) {
+                parts.push((w, true));
+            }
+        }
+        if p.always
+            && (h.state == State::Gap || !facts.presences.is_empty())
+            && opens(s, &facts.presences)
+            && !facts.presences.is_empty()
+        {
+            parts.push((h.window, false));
+        }
+        if p.always && facts.presences.is_empty() && h.state == State::Gap {
+            parts.push((h.window, true));
+        }
+        parts.sort();
+        parts.dedup();
+        let any = parts.iter().any(|x| x.1);
+        for w in merge(parts.into_iter().map(|x| x.0).collect()) {
+            out.push((
+                Hole {
+                    window: w,
+                    ..h.clone()
+                },
+                any,
+            ));
+        }
+    }
+    out.sort_by(|a, b| (a.0.source, a.0.window, a.0.kind).cmp(&(b.0.source, b.0.window, b.0.kind)));
+    out
+}
+
 /// What the holes may hide.
 pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
-    let _ = (facts, coverage, context, Window::ALL);
-    Bounds::default()
+    let mut b = Bounds::default();
+    let mut patients: BTreeMap<String, u64> = BTreeMap::new();
+    let mut staff = 0u64;
+    let mut take = |b: &mut Bounds, w: Vec<Widening>| {
+        let mut per: BTreeMap<String, u64> = BTreeMap::new();
+        let mut own_staff = 0;
+        for x in w {
+            if x.at_most == 0 {
+                continue;
+            }
+            if x.category.is_staff() {
+                own_staff = own_staff.max(x.at_most);
+            } else {
+                let e = per.entry(x.establishment.clone()).or_default();
+                *e = (*e).max(x.at_most);
+            }
+            let cell = b
+                .cells
+                .entry((x.establishment.clone(), x.category))
+                .or_default();
+            *cell = cell
+                .saturating_add(x.at_most)
+                .min(facts.holders(&x.establishment, x.category).max(x.at_most));
+            b.widenings.push(x);
+        }
+        for (e, n) in per {
+            let p = patients.entry(e).or_default();
+            *p = p.saturating_add(n);
+        }
+        staff = u64::max(staff, own_staff);
+    };
+    let all = usable_holes(facts, coverage);
+    // The parts of one source add up to one limit by bytes, and to one by missing records.
+    let mut by_source: BTreeMap<u32, Vec<&(Hole, bool)>> = BTreeMap::new();
+    for h in &all {
+        by_source.entry(h.0.source).or_default().push(h);
+    }
+    for (source, holes) in &by_source {
+        let Some(s) = coverage.source(*source) else {
+            continue;
+        };
+        let any_account = holes.iter().any(|h| h.1);
+        let reach = Reach::of(facts, context, s, any_account);
+        let mut limit = u64::MAX;
+        if let (Some(bytes), Some(per)) = (
+            facts.bytes_out.get(source),
+            facts.bytes_per_person.get(source),
+        ) && *per > 0
+        {
+            limit = limit.min(bytes / per);
+        }
+        // A numbered gap cannot hide more records than are missing.
+        if holes.iter().all(|h| h.0.missing.is_some())
+            && let Some(per) = facts.persons_per_record.get(source)
+        {
+            let missing: u64 = holes
+                .iter()
+                .map(|h| h.0.missing.unwrap_or(0))
+                .fold(0, u64::saturating_add);
+            limit = limit.min(missing.saturating_mul((*per).max(1)));
+        }
+        let categories = holes
+            .iter()
+            .fold(ampleur_event::category::CategorySet::EMPTY, |c, h| {
+                c.union(h.0.categories)
+            });
+        let (from, to) = (
+            holes.iter().map(|h| h.0.window.from).min().unwrap_or(0),
+            holes.iter().map(|h| h.0.window.to).max().unwrap_or(0),
+        );
+        let mut w = Vec::new();
+        for e in &facts.establishments {
+            if !s.speaks_for(Some(e)) {
+                continue;
+            }
+            for c in categories.iter() {
+                let n = reach.people(facts, e, c).min(limit);
+                w.push(Widening {
+                    establishment: e.clone(),
+                    category: c,
+                    at_most: n,
+                    because: s.name.clone(),
+                    fr: format!(
+                        "{} ne dit pas tout entre {} et {} : jusqu’à {n} personnes ont pu être vues",
+                        s.name,
+                        rfc3339(from),
+                        rfc3339(to)
+                    ),
+                    en: format!(
+                        "{} does not tell everything between {} and {}: up to {n} persons may have been seen",
+                        s.name,
+                        rfc3339(from),
+                        rfc3339(to)
+                    ),
+                });
+            }
+        }
+        take(&mut b, w);
+    }
+    for place in &facts.blind {
+        let w = place
+            .categories
+            .iter()
+            .map(|c| {
+                let cap = facts.holders(&place.establishment, *c);
+                let n = place.persons.unwrap_or(cap);
+                Widening {
+                    establishment: place.establishment.clone(),
+                    category: *c,
+                    at_most: n,
+                    because: place.name.clone(),
+                    fr: format!(
+                        "aucun journal ne surveille {} : {n} personnes au plus",
+                        place.name
+                    ),
+                    en: format!("no log watches {}: {n} persons at most", place.name),
+                }
+            })
+            .collect();
+        take(&mut b, w);
+    }
+    b.widenings.sort_by(|x, y| {
+        (&x.establishment, x.category, &x.because).cmp(&(&y.establishment, y.category, &y.because))
+    });
+    b.usable = all.into_iter().map(|h| h.0).collect();
+    let mut sum = 0u64;
+    for (e, n) in &patients {
+        let cap = facts.population.get(e).copied().unwrap_or(*n);
+        sum = sum.saturating_add((*n).min(cap));
+    }
+    b.patients = if facts.persons > 0 {
+        sum.min(facts.persons)
+    } else {
+        sum
+    };
+    b.persons = b.patients.saturating_add(staff);
+    b
+}
+
+/// Whom the accounts that open a source may see there.
+struct Reach {
+    /// Every account that could have been used has an entry.
+    limited: bool,
+    establishments: BTreeSet<String>,
+    absolute: u64,
+}
+
+impl Reach {
+    fn of(facts: &Facts, context: &Context, s: &SourceCoverage, any_account: bool) -> Reach {
+        let mut r = Reach {
+            limited: !any_account,
+            establishments: BTreeSet::new(),
+            absolute: 0,
+        };
+        let mut accounts: BTreeSet<Option<String>> = BTreeSet::new();
+        for p in &facts.presences {
+            if p.source == s.index
+                || s.systems.is_empty()
+                || s.systems.iter().any(|x| related(*x, p.system))
+            {
+                accounts.insert(p.account.as_deref().map(|a| Account::parse(a).key()));
+            }
+        }
+        // A session without an account says nothing of rights; it counts only when no account is known beside it.
+        if accounts.iter().any(Option::is_some) {
+            accounts.remove(&None);
+        }
+        if accounts.is_empty() {
+            r.limited = false;
+        }
+        for a in &accounts {
+            let names = a
+                .as_ref()
+                .map(|a| same_person(context, a))
+                .unwrap_or_default();
+            let mut has = false;
+            for entry in &context.rights {
+                if names.contains(&Account::parse(&entry.account).key()) {
+                    has = true;
+                    match &entry.population {
+                        Population::Establishment(e) => {
+                            r.establishments.insert(e.clone());
+                        }
+                        Population::Absolute { subjects } => {
+                            r.absolute = r.absolute.saturating_add(*subjects);
+                        }
+                    }
+                }
+            }
+            r.limited &= has;
+        }
+        r
+    }
+    fn people(&self, facts: &Facts, establishment: &str, category: Category) -> u64 {
+        let all = facts.holders(establishment, category);
+        if !self.limited || category.is_staff() || self.establishments.contains(establishment) {
+            all
+        } else {
+            self.absolute.min(all)
+        }
+    }
+}
+
+/// Keys of the account and of the other accounts of its person.
+fn same_person(context: &Context, key: &str) -> BTreeSet<String> {
+    let mut out = BTreeSet::from([key.to_string()]);
+    for p in &context.persons {
+        let keys: Vec<String> = p.accounts.iter().map(|a| Account::parse(a).key()).collect();
+        if keys.iter().any(|k| k == key) {
+            out.extend(keys);
+        }
+    }
+    out
+}
+
+/// Records that could not be decoded and that fit a session of the intruder in time, in sources that tell: each is one possible
+/// access (contract §B). `fits` looks at the readable part; it is asked only for rejects that fit in time.
+pub fn possible_accesses(
+    facts: &Facts,
+    coverage: &Coverage,
+    mut fits: impl FnMut(&SourceCoverage, &str) -> bool,
+) -> Vec<(u32, u64)> {
+    let seen = merge({
+        let mut v: Vec<Window> = facts
+            .presences
+            .iter()
+            .map(|p| Window::new(p.from, p.to.saturating_add(SECOND)))
+            .collect();
+        v.sort();
+        v
+    });
+    let mut out = Vec::new();
+    for s in coverage.sources.iter().filter(|s| !s.tells.is_empty()) {
+        let n = s
+            .reject_marks
+            .iter()
+            .filter(|r| {
+                let w = Window::new(
+                    r.after,
+                    r.before.saturating_add(1).max(r.after.saturating_add(1)),
+                );
+                seen.iter().any(|x| x.overlaps(&w)) && fits(s, &r.readable)
+            })
+            .count() as u64;
+        if n > 0 {
+            out.push((s.index, n));
+        }
+    }
+    out
+}
+
+/// Chao's lower estimate of how many distinct persons a set of accesses drew from, by capture–recapture: `seen_once` and
+/// `seen_twice` are how many persons were met exactly once and exactly twice. A figure for the method page, never a bound.
+pub fn capture_recapture(distinct: u64, seen_once: u64, seen_twice: u64) -> f64 {
+    let (f1, f2) = (seen_once as f64, seen_twice as f64);
+    distinct as f64 + f1 * (f1 - 1.0).max(0.0) / (2.0 * (f2 + 1.0))
+}
+
+/// Bytes one answered person takes, from accesses whose answer is known: `(bytes, persons)` per access. The tenth percentile of
+/// bytes per person, so that dividing by it gives an upper bound on persons; `None` below five accesses.
+pub fn calibrate(accesses: &[(u64, u64)]) -> Option<u64> {
+    let mut per: Vec<u64> = accesses
+        .iter()
+        .filter(|(b, n)| *b > 0 && *n > 0)
+        .map(|(b, n)| b / n)
+        .collect();
+    if per.len() < 5 {
+        return None;
+    }
+    per.sort_unstable();
+    // The smallest seen, less a tenth: one leaner record than any before must still be inside.
+    per.first().map(|m| (m - m / 10).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coverage::{Kind, Stretch, Why};
+    use ampleur_event::{category::CategorySet, time::HOUR};
+    use proptest::prelude::*;
+
+    fn source(
+        index: u32,
+        door: bool,
+        tells: &[&str],
+        systems: &[System],
+        stretches: Vec<Stretch>,
+    ) -> SourceCoverage {
+        SourceCoverage {
+            index,
+            name: format!("logs/{index}/*"),
+            formats: vec![],
+            capability: None,
+            establishment: None,
+            tells: CategorySet::parse(tells).unwrap(),
+            shows_results: false,
+            door,
+            events: 1,
+            rejects: 0,
+            first: Some(0),
+            last: Some(100 * HOUR),
+            systems: systems.to_vec(),
+            hosts: vec![],
+            heartbeat_s: None,
+            stretches,
+            reject_marks: vec![],
+        }
+    }
+    fn st(a: i64, b: i64, state: State) -> Stretch {
+        Stretch {
+            window: Window::new(a * HOUR, b * HOUR),
+            state,
+            kind: if state == State::Complete {
+                Kind::None
+            } else {
+                Kind::Silence
+            },
+            missing: None,
+            closed_by: None,
+            why: Why::default(),
+        }
+    }
+    fn with_gap(a: i64, b: i64) -> Vec<Stretch> {
+        [
+            st(0, a, State::Complete),
+            st(a, b, State::Gap),
+            st(b, 100, State::Complete),
+        ]
+        .into_iter()
+        .filter(|s| !s.window.is_empty())
+        .collect()
+    }
+    fn coverage(sources: Vec<SourceCoverage>) -> Coverage {
+        Coverage {
+            window: Window::new(0, 100 * HOUR),
+            window_why: Why::default(),
+            sources,
+            clocks: vec![],
+            unaudited: vec![],
+        }
+    }
+    fn facts() -> Facts {
+        Facts {
+            presences: vec![Presence {
+                account: Some("rpps:99700100426".into()),
+                system: System::Rpps,
+                source: 1,
+                from: 10 * HOUR,
+                to: 12 * HOUR,
+                certain: true,
+                outermost: true,
+                closed: true,
+            }],
+            establishments: vec!["finess:1".into(), "finess:2".into()],
+            population: [("finess:1".into(), 100), ("finess:2".into(), 50)].into(),
+            persons: 140,
+            staff: 10,
+            ..Facts::default()
+        }
+    }
+    fn door(s: Vec<Stretch>) -> SourceCoverage {
+        source(0, true, &[], &[System::Oidc], s)
+    }
+    fn teller(s: Vec<Stretch>) -> SourceCoverage {
+        source(1, false, &["ID.NAME"], &[System::Rpps], s)
+    }
+    fn whole() -> Vec<Stretch> {
+        vec![st(0, 100, State::Complete)]
+    }
+
+    #[test]
+    fn a_hole_while_he_was_there_exposes_everybody_he_may_see() {
+        let c = coverage(vec![door(whole()), teller(with_gap(8, 20))]);
+        let b = bounds(&facts(), &c, &Context::default());
+        assert_eq!(b.cells[&("finess:1".to_string(), Category::IdName)], 100);
+        assert_eq!(b.patients, 140);
+        assert_eq!(
+            b.exposed_beside(&facts(), "finess:1", Category::IdName, 30),
+            70
+        );
+        assert_eq!(
+            b.usable[0].window,
+            Window::new(10 * HOUR, 12 * HOUR + SECOND)
+        );
+    }
+    #[test]
+    fn a_hole_while_the_door_saw_nobody_widens_nothing() {
+        let c = coverage(vec![door(whole()), teller(with_gap(20, 40))]);
+        assert!(
+            bounds(&facts(), &c, &Context::default())
+                .widenings
+                .is_empty()
+        );
+    }
+    #[test]
+    fn a_hole_behind_an_open_door_widens() {
+        let c = coverage(vec![door(with_gap(25, 30)), teller(with_gap(20, 40))]);
+        let b = bounds(&facts(), &c, &Context::default());
+        assert_eq!(b.usable[0].window, Window::new(25 * HOUR, 30 * HOUR));
+        assert_eq!(b.patients, 140);
+    }
+    #[test]
+    fn rights_limit_and_bytes_limit() {
+        let context =
+            Context::parse("[[rights]]\naccount=\"rpps:99700100426\"\npopulation=\"finess:2\"\n")
+                .unwrap();
+        let c = coverage(vec![door(whole()), teller(with_gap(8, 20))]);
+        let b = bounds(&facts(), &c, &context);
+        assert_eq!(
+            b.cells.get(&("finess:1".to_string(), Category::IdName)),
+            None
+        );
+        assert_eq!(b.patients, 50);
+        let mut f = facts();
+        f.bytes_out.insert(1, 5000);
+        f.bytes_per_person.insert(1, 1000);
+        assert_eq!(bounds(&f, &c, &context).patients, 5);
+    }
+    #[test]
+    fn a_closed_hole_widens_nothing() {
+        let second = source(2, false, &["ID.*"], &[], whole());
+        let c = coverage(vec![door(whole()), teller(with_gap(8, 20)), second]);
+        assert!(
+            bounds(&facts(), &c, &Context::default())
+                .widenings
+                .is_empty()
+        );
+    }
+    #[test]
+    fn another_kind_of_account_does_not_open_a_source() {
+        let staff = source(2, false, &["STAFF.PAY"], &[System::Ad], with_gap(0, 100));
+        let c = coverage(vec![door(whole()), teller(whole()), staff]);
+        assert!(
+            bounds(&facts(), &c, &Context::default())
+                .widenings
+                .is_empty()
+        );
+    }
+    #[test]
+    fn recapture_is_above_what_was_seen() {
+        assert_eq!(capture_recapture(100, 0, 50), 100.0);
+        assert!(capture_recapture(100, 80, 10) > 300.0);
+        assert_eq!(
+            calibrate(&[(1000, 1), (2500, 2), (900, 1), (3000, 3), (1100, 1)]),
+            Some(810)
+        );
+        assert_eq!(calibrate(&[(1000, 1)]), None);
+    }
+    proptest! {
+        /// L11: one more hole, in whatever source, never lowers any bound.
+        #[test]
+        fn more_holes_never_narrow(a in 0i64..99, len in 1i64..60, d in 0i64..99, dlen in 1i64..60, extra in 0usize..2, x in 0i64..99, xlen in 1i64..60) {
+            let cut = |a: i64, len: i64, b: i64, blen: i64| {
+                let mut hours = vec![true; 100];
+                for (s, l) in [(a, len), (b, blen)] { for h in s..(s + l).min(100) { hours[h as usize] = false; } }
+                let mut out = Vec::new();
+                let mut i = 0;
+                while i < 100 {
+                    let mut j = i; while j < 100 && hours[j] == hours[i] { j += 1; }
+                    out.push(st(i as i64, j as i64, if hours[i] { State::Complete } else { State::Gap }));
+                    i = j;
+                }
+                out
+            };
+            let before = coverage(vec![door(cut(d, dlen, d, dlen)), teller(cut(a, len, a, len))]);
+            let after = if extra == 0 {
+                coverage(vec![door(cut(d, dlen, x, xlen)), teller(cut(a, len, a, len))])
+            } else {
+                coverage(vec![door(cut(d, dlen, d, dlen)), teller(cut(a, len, x, xlen))])
+            };
+            let (f, ctx) = (facts(), Context::default());
+            let (p, q) = (bounds(&f, &before, &ctx), bounds(&f, &after, &ctx));
+            prop_assert!(q.persons >= p.persons && q.patients >= p.patients);
+            for (k, n) in &p.cells { prop_assert!(q.cells.get(k).copied().unwrap_or(0) >= *n); }
+        }
+    }
 }
