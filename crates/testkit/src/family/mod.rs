@@ -1,4 +1,6 @@
 //! The incidents. Each family builds its world, writes its logs slice by slice in time and reports every touch.
+pub(crate) mod office;
+mod s1;
 mod s2;
 
 use crate::civil::{self, Ms, iso};
@@ -64,6 +66,7 @@ pub(crate) fn window(r: &Recipe) -> (Ms, Ms) {
 /// Plays a recipe into an existing empty case folder and returns the truth.
 pub(crate) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
     match r.family {
+        Family::S1 => s1::play(r, case),
         Family::S2 => s2::play(r, case),
         _ => Err(io::Error::other("this family is not played yet")),
     }
