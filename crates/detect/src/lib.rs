@@ -3,10 +3,24 @@
 //! [`judge`] is a transparent sum of log-likelihood ratios, a pivot to a fixed point over what bad sessions share, and the
 //! analyst's own word over both. Cardinal rule: no innocent is accused; what stays in doubt is `doubtful`.
 
-use ampleur_event::{Account, SessionVerdict, Window, session::Judgement};
+mod contain;
+mod internal;
+mod pivot;
+mod score;
+mod units;
+
+use ampleur_event::{
+    Account, SessionVerdict, Window,
+    session::{Judgement, Reason},
+};
 use ampleur_query::{Door, DoorError};
-use ampleur_session::Sessions;
+use ampleur_session::{
+    Sessions,
+    net::Net,
+    profile::{Rules, account_id},
+};
 use ampleur_sources::case::Case;
+use std::collections::BTreeMap;
 
 /// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,25 +85,233 @@ pub struct Judged {
 }
 
 /// Judges every session. The door is used only for the accesses of employees (`internal`).
+///
+/// Errors: the door cannot read.
 pub fn judge(
-    _case: &Case,
+    case: &Case,
     sessions: &Sessions,
-    _door: &dyn Door,
-    _word: &Word,
+    door: &dyn Door,
+    word: &Word,
 ) -> Result<Judged, DoorError> {
-    let judgements = sessions
-        .chains
+    let rules = Rules::new(&case.context);
+    let units = units::Units::new(case, sessions, &rules);
+    let model = score::Model::new(case, sessions, &rules, &units);
+    let spoken = spoken(sessions, word);
+    let said: pivot::Said = units
+        .list
         .iter()
-        .map(|c| Judgement {
-            verdict: SessionVerdict::Legitimate,
-            score: 0.0,
-            reasons: vec![],
-            chain: c.clone(),
-            intrusion: None,
+        .map(|u| {
+            let words: Vec<bool> = u
+                .members
+                .iter()
+                .filter_map(|m| spoken[*m as usize])
+                .collect();
+            match (words.contains(&false), words.contains(&true)) {
+                (true, _) => Some(false),
+                (_, true) => Some(true),
+                _ => None,
+            }
         })
         .collect();
+    let outcome = pivot::run(&model, &said);
+    let labels = pivot::label(&model, &outcome.verdicts);
+    let mut judgements = Vec::with_capacity(sessions.list.len());
+    for (i, chain) in sessions.chains.iter().enumerate() {
+        let u = units.of[i];
+        let verdict = match spoken[i] {
+            Some(false) => SessionVerdict::Legitimate,
+            Some(true) => SessionVerdict::Intruder,
+            None => outcome.verdicts[u],
+        };
+        let mut reasons: Vec<Reason> = outcome.sums[u].reasons.values().cloned().collect();
+        let mut score = outcome.sums[u].total();
+        match spoken[i] {
+            Some(true) => reasons.push(said_reason(true)),
+            Some(false) => reasons.push(said_reason(false)),
+            None => {
+                if let Some(p) = outcome.through[u] {
+                    let outer = &units.list[p];
+                    let from = outer.account.as_ref().map_or_else(
+                        || outer.address.map_or_else(String::new, |a| a.to_string()),
+                        |a| a.to_string(),
+                    );
+                    let weight = outcome.sums[p].total() - score;
+                    reasons.push(Reason {
+                        code: "reached_through",
+                        fr: format!("ouverte depuis une session de {from} jugée de même"),
+                        en: format!("opened from a session of {from} judged alike"),
+                        weight,
+                    });
+                    score += weight.max(0.0);
+                }
+            }
+        }
+        if sessions.ambiguous.binary_search(&(i as u32)).is_ok() {
+            reasons.push(Reason {
+                code: "two_possible_paths",
+                fr: "deux sessions ont pu l'ouvrir, rien ne les départage".into(),
+                en: "two sessions could have opened it and nothing tells them apart".into(),
+                weight: 0.0,
+            });
+        }
+        reasons.sort_by(|a, b| {
+            b.weight
+                .abs()
+                .total_cmp(&a.weight.abs())
+                .then_with(|| a.code.cmp(b.code))
+        });
+        judgements.push(Judgement {
+            verdict,
+            score,
+            reasons,
+            chain: chain.clone(),
+            intrusion: if verdict == SessionVerdict::Legitimate {
+                None
+            } else {
+                labels[u].clone().or_else(|| Some("1".into()))
+            },
+        });
+    }
+    let accounts = accounts(case, sessions, &judgements);
+    let containment = contain::contain(case, sessions, &rules, &judgements, &accounts);
+    let internal = internal::curious(case, sessions, door, &judgements)?;
     Ok(Judged {
         judgements,
-        ..Judged::default()
+        accounts,
+        containment,
+        internal,
     })
+}
+
+fn said_reason(bad: bool) -> Reason {
+    if bad {
+        Reason {
+            code: "analyst",
+            fr: "l'analyste l'attribue à l'intrus".into(),
+            en: "the analyst attributes it to the intruder".into(),
+            weight: 20.0,
+        }
+    } else {
+        Reason {
+            code: "analyst_not",
+            fr: "l'analyste l'écarte".into(),
+            en: "the analyst rules it out".into(),
+            weight: -20.0,
+        }
+    }
+}
+
+/// What the analyst said of each session.
+fn spoken(s: &Sessions, word: &Word) -> Vec<Option<bool>> {
+    let ids = |list: &[String]| {
+        list.iter()
+            .map(|a| account_id(&Account::parse(a)))
+            .collect::<Vec<_>>()
+    };
+    let nets = |list: &[String]| {
+        list.iter()
+            .filter_map(|n| Net::parse(n))
+            .collect::<Vec<_>>()
+    };
+    let (bad_accounts, bad_nets) = (ids(&word.accounts), nets(&word.origins));
+    let (not_accounts, not_nets) = (ids(&word.not), nets(&word.not));
+    s.list
+        .iter()
+        .map(|x| {
+            let id = x.account.as_ref().map(account_id);
+            let in_net = |n: &[Net]| {
+                x.origin
+                    .address
+                    .is_some_and(|a| n.iter().any(|n| n.contains(a)))
+            };
+            if word.not.contains(&x.id)
+                || id.as_ref().is_some_and(|i| not_accounts.contains(i))
+                || in_net(&not_nets)
+            {
+                return Some(false);
+            }
+            if word.sessions.contains(&x.id) {
+                return Some(true);
+            }
+            let timely = word.window.is_none_or(|w| x.from < w.to && x.to >= w.from);
+            (timely && (id.is_some_and(|i| bad_accounts.contains(&i)) || in_net(&bad_nets)))
+                .then_some(true)
+        })
+        .collect()
+}
+
+fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJudged> {
+    let mut by: BTreeMap<String, AccountJudged> = BTreeMap::new();
+    for (x, j) in s.list.iter().zip(judgements) {
+        let Some(a) = &x.account else { continue };
+        let e = by.entry(account_id(a)).or_insert_with(|| AccountJudged {
+            account: a.clone(),
+            kind: String::new(),
+            person: x.person,
+            verdict: SessionVerdict::Legitimate,
+            intruder: 0,
+            doubtful: 0,
+            legitimate: 0,
+        });
+        // The fullest spelling names the account: with its domain rather than bare.
+        if (a.name.contains('\\'), std::cmp::Reverse(a))
+            > (e.account.name.contains('\\'), std::cmp::Reverse(&e.account))
+        {
+            e.account = a.clone();
+        }
+        e.person = e.person.or(x.person);
+        match j.verdict {
+            SessionVerdict::Intruder => e.intruder += 1,
+            SessionVerdict::Doubtful => e.doubtful += 1,
+            SessionVerdict::Legitimate => e.legitimate += 1,
+        }
+        e.verdict = if e.intruder > 0 {
+            SessionVerdict::Intruder
+        } else if e.doubtful > 0 && e.legitimate == 0 {
+            SessionVerdict::Doubtful
+        } else {
+            SessionVerdict::Legitimate
+        };
+    }
+    for (id, e) in &mut by {
+        e.kind = kind_of(case, id, e);
+    }
+    let mut out: Vec<AccountJudged> = by.into_values().collect();
+    out.sort_by(|a, b| a.account.cmp(&b.account));
+    out
+}
+
+fn kind_of(case: &Case, id: &str, e: &AccountJudged) -> String {
+    if let Some(k) = case
+        .context
+        .accounts
+        .iter()
+        .find(|a| account_id(&Account::parse(&a.name)) == *id)
+        .and_then(|a| a.kind.clone())
+    {
+        return k;
+    }
+    let c = &case.context;
+    if e.account.is_machine()
+        || c.jobs
+            .iter()
+            .any(|j| account_id(&Account::parse(&j.account)) == *id)
+    {
+        return "service".into();
+    }
+    match (e.account.system, e.person) {
+        (ampleur_event::System::Rpps, _) => "professional".into(),
+        (_, Some(p)) => {
+            let rpps = c
+                .persons
+                .get(p as usize)
+                .is_some_and(|p| p.accounts.iter().any(|a| a.starts_with("rpps:")));
+            if rpps {
+                "professional".into()
+            } else {
+                "staff".into()
+            }
+        }
+        _ => String::new(),
+    }
 }

@@ -34,6 +34,8 @@ pub struct Sessions {
     pub machines: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Addresses that stand for many clients: gateways, reverse proxies, public egress. Value: distinct accounts seen there.
     pub shared: BTreeMap<IpAddr, usize>,
+    /// Autonomous system → name of its operator, as the case's files say.
+    pub operators: BTreeMap<u32, String>,
     pub(crate) index: BTreeMap<Key, Vec<(Nanos, Nanos, u32)>>,
     pub(crate) sources: Vec<u32>,
 }
@@ -100,13 +102,15 @@ impl Sessions {
         let geo = Geo::open(case);
         let estates = chain::Estates::new(case);
         let gateways = gateways(&protos, &estates);
+        let mut operators = BTreeMap::new();
         let mut rows: Vec<(Session, Features, Key)> = protos
             .into_iter()
-            .map(|p| session_of(case, p, &names, &gateways, &people, &geo))
+            .map(|p| session_of(case, p, &names, &gateways, &people, &geo, &mut operators))
             .collect();
         rows.sort_by(|a, b| (a.0.from, &a.0.id).cmp(&(b.0.from, &b.0.id)));
         let mut out = Sessions {
             sources: case.files.iter().map(|f| f.source).collect(),
+            operators,
             ..Sessions::default()
         };
         for (i, (s, f, k)) in rows.into_iter().enumerate() {
@@ -445,6 +449,7 @@ fn session_of(
     gateways: &BTreeSet<IpAddr>,
     people: &People,
     geo: &Geo,
+    operators: &mut BTreeMap<u32, String>,
 ) -> (Session, Features, Key) {
     let Proto { key, format, part } = p;
     let f = part.features;
@@ -488,7 +493,10 @@ fn session_of(
             .filter(|d| !d.is_empty())
             .map(str::to_string)
     };
-    let (country, asn) = address.map_or((None, None), |a| geo.find(a));
+    let (country, asn, operator) = address.map_or((None, None, None), |a| geo.find(a));
+    if let (Some(n), Some(o)) = (asn, operator) {
+        operators.entry(n).or_insert(o);
+    }
     let country = country.or_else(|| {
         f.countries
             .items

@@ -19,37 +19,27 @@ impl Geo {
                 .collect(),
         }
     }
-    /// Country code and autonomous system number.
-    pub(crate) fn find(&self, a: IpAddr) -> (Option<String>, Option<u32>) {
-        let (mut country, mut asn) = (None, None);
+    /// Country code, autonomous system number and the name of its operator.
+    pub(crate) fn find(&self, a: IpAddr) -> (Option<String>, Option<u32>, Option<String>) {
+        use maxminddb::PathElement::Key;
+        let (mut country, mut asn, mut org) = (None, None, None);
         for r in &self.readers {
             let Ok(found) = r.lookup(a) else { continue };
-            if country.is_none() {
-                country = found
-                    .decode_path::<String>(&[
-                        maxminddb::PathElement::Key("country"),
-                        maxminddb::PathElement::Key("iso_code"),
-                    ])
+            let text = |path: &[maxminddb::PathElement<'_>]| {
+                found.decode_path::<String>(path).ok().flatten()
+            };
+            country = country
+                .or_else(|| text(&[Key("country"), Key("iso_code")]))
+                .or_else(|| text(&[Key("registered_country"), Key("iso_code")]));
+            asn = asn.or_else(|| {
+                found
+                    .decode_path::<u32>(&[Key("autonomous_system_number")])
                     .ok()
                     .flatten()
-                    .or_else(|| {
-                        found
-                            .decode_path::<String>(&[
-                                maxminddb::PathElement::Key("registered_country"),
-                                maxminddb::PathElement::Key("iso_code"),
-                            ])
-                            .ok()
-                            .flatten()
-                    });
-            }
-            if asn.is_none() {
-                asn = found
-                    .decode_path::<u32>(&[maxminddb::PathElement::Key("autonomous_system_number")])
-                    .ok()
-                    .flatten();
-            }
+            });
+            org = org.or_else(|| text(&[Key("autonomous_system_organization")]));
         }
-        (country, asn)
+        (country, asn, org)
     }
 }
 

@@ -20,6 +20,6 @@ pub mod net;
 pub mod profile;
 
 pub use build::Sessions;
-pub use features::Features;
+pub use features::{Ask, Features, Few};
 pub use intake::{FileIntake, Fragment, Partial};
 pub use key::{Key, key_of};

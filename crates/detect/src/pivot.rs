@@ -1,0 +1,342 @@
+//! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
+use crate::{
+    score::{DOUBTFUL, INTRUDER, Model, Sum, Trust, automated, common_browser},
+    units::Units,
+};
+use ampleur_event::SessionVerdict;
+use ampleur_session::net;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// Verdict and reasons of every unit.
+pub(crate) struct Outcome {
+    pub verdicts: Vec<SessionVerdict>,
+    pub sums: Vec<Sum>,
+    /// The unit whose verdict this one took over, if any.
+    pub through: Vec<Option<usize>>,
+}
+
+pub(crate) fn verdict(score: f32) -> SessionVerdict {
+    if score >= INTRUDER {
+        SessionVerdict::Intruder
+    } else if score >= DOUBTFUL {
+        SessionVerdict::Doubtful
+    } else {
+        SessionVerdict::Legitimate
+    }
+}
+
+/// Said by the analyst: `Some(true)` the intruder's, `Some(false)` certainly not.
+pub(crate) type Said = Vec<Option<bool>>;
+
+pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
+    let n = m.units.list.len();
+    let mut base: Vec<Sum> = vec![];
+    for i in 0..n {
+        let mut sum = Sum::default();
+        if !m.mute(i) {
+            let u = &m.units.list[i];
+            if !u.parents.iter().any(|(_, c)| *c >= 0.5) {
+                m.origin(i, &mut sum);
+            }
+            m.behaviour(i, &mut sum);
+        }
+        base.push(sum);
+    }
+    let mut sums = base.clone();
+    let mut out = settle(m, &sums, said);
+    for _ in 0..32 {
+        let next = share(m, &base, &out.0);
+        if next.iter().zip(&sums).all(|(a, b)| a.total() == b.total()) {
+            break;
+        }
+        sums = next;
+        out = settle(m, &sums, said);
+    }
+    Outcome {
+        verdicts: out.0,
+        sums,
+        through: out.1,
+    }
+}
+
+/// Verdicts from scores, flowing down tunnels and hops.
+fn settle(m: &Model<'_>, sums: &[Sum], said: &Said) -> (Vec<SessionVerdict>, Vec<Option<usize>>) {
+    let n = sums.len();
+    let units = &m.units.list;
+    let mut v: Vec<SessionVerdict> = vec![SessionVerdict::Legitimate; n];
+    let mut through = vec![None; n];
+    for i in 0..n {
+        let u = &units[i];
+        v[i] = match said[i] {
+            Some(true) => SessionVerdict::Intruder,
+            Some(false) => SessionVerdict::Legitimate,
+            None if m.mute(i) => SessionVerdict::Legitimate,
+            None if u.parents.iter().any(|(_, c)| *c >= 0.75) => SessionVerdict::Legitimate,
+            // Nobody is known behind it: its own looks alone never make it more than doubtful.
+            None if u.who.is_empty() && sums[i].weight("shared_origin") <= 0.0 => {
+                verdict(sums[i].total()).min(SessionVerdict::Doubtful)
+            }
+            None => verdict(sums[i].total()),
+        };
+    }
+    // Every pass carries a verdict one step further; paths are short.
+    for _ in 0..16 {
+        let mut moved = false;
+        for i in 0..n {
+            if said[i].is_some() || units[i].job.is_some() {
+                continue;
+            }
+            for (p, c) in &units[i].parents {
+                let mut given = match v[*p] {
+                    SessionVerdict::Intruder if *c >= 0.75 => SessionVerdict::Intruder,
+                    SessionVerdict::Intruder | SessionVerdict::Doubtful if *c >= 0.4 => {
+                        SessionVerdict::Doubtful
+                    }
+                    _ => SessionVerdict::Legitimate,
+                };
+                // Several could have opened the door: an innocent one among them keeps it in doubt.
+                if given == SessionVerdict::Intruder
+                    && units[i]
+                        .parents
+                        .iter()
+                        .any(|(q, d)| *d >= *c && v[*q] == SessionVerdict::Legitimate)
+                {
+                    given = SessionVerdict::Doubtful;
+                }
+                if given == SessionVerdict::Doubtful && units[i].machine {
+                    given = SessionVerdict::Legitimate;
+                }
+                if given > v[i] {
+                    v[i] = given;
+                    through[i] = Some(*p);
+                    moved = true;
+                }
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    (v, through)
+}
+
+/// Scores with what is shared with bad units added to the base.
+fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
+    let units = &m.units.list;
+    let root = |i: usize| !units[i].parents.iter().any(|(_, c)| *c >= 0.5);
+    let mut addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut tokens: BTreeSet<&str> = BTreeSet::new();
+    let mut accounts: BTreeSet<&str> = BTreeSet::new();
+    let mut clean_devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (i, u) in units.iter().enumerate() {
+        let bad = verdicts[i] == SessionVerdict::Intruder;
+        if bad && root(i) {
+            if let Some(a) = u
+                .address
+                .filter(|a| m.trust[i] <= Trust::Habit && !m.on_site(*a))
+            {
+                *addresses.entry(a).or_default() += 1;
+            }
+            if !u.who.is_empty() {
+                accounts.insert(&u.who);
+            }
+            tokens.extend(u.tokens.iter().map(String::as_str));
+        }
+        if bad {
+            for d in u.devices.iter().filter(|d| specific(m, d)) {
+                devices.entry(d).or_default().insert(&u.who);
+            }
+        } else if verdicts[i] == SessionVerdict::Legitimate && !u.who.is_empty() {
+            for d in &u.devices {
+                clean_devices.entry(d).or_default().insert(&u.who);
+            }
+        }
+    }
+    let mut out = base.to_vec();
+    for (i, u) in units.iter().enumerate() {
+        if u.machine
+            || u.job.is_some()
+            || !root(i)
+            || (u.flow_only && u.who.is_empty() && u.address.is_none())
+        {
+            continue;
+        }
+        let sum = &mut out[i];
+        if sum.weight("ticket") < 0.0 {
+            continue;
+        }
+        let known = sum.weight("own_device") < 0.0;
+        if let Some(a) = u.address {
+            let others = addresses
+                .get(&a)
+                .copied()
+                .unwrap_or(0)
+                .saturating_sub(usize::from(
+                    verdicts[i] == SessionVerdict::Intruder && m.trust[i] <= Trust::Habit,
+                ));
+            if others > 0
+                && m.trust[i] < Trust::Peers
+                && !(known && m.trust[i] == Trust::Habit)
+                && !m.on_site(a)
+            {
+                sum.add(
+                    "shared_origin",
+                    4.0,
+                    format!("même origine qu'une session de l'intrus : {a}"),
+                    format!("same origin as a session of the intruder: {a}"),
+                );
+            }
+        }
+        for d in &u.devices {
+            let bad = devices.get(d.as_str()).is_some_and(|w| {
+                w.len() > 1
+                    || !w.contains(u.who.as_str())
+                    || verdicts[i] != SessionVerdict::Intruder
+            });
+            let clean = clean_devices
+                .get(d.as_str())
+                .is_some_and(|w| w.len() > 1 || !w.contains(u.who.as_str()));
+            if bad && !clean && m.trust[i] < Trust::Peers {
+                let w = if automated(d) { 1.5 } else { 3.0 };
+                sum.add(
+                    "shared_device",
+                    w,
+                    format!("même appareil ou outil que l'intrus : {d}"),
+                    format!("same device or tool as the intruder: {d}"),
+                );
+            }
+        }
+        if m.trust[i] == Trust::None && !known && verdicts[i] != SessionVerdict::Intruder {
+            if accounts.contains(u.who.as_str()) {
+                sum.add(
+                    "usurped_account",
+                    1.2,
+                    "compte employé par l'intrus, origine inconnue".into(),
+                    "account used by the intruder, unknown origin".into(),
+                );
+            }
+            if u.tokens.iter().any(|t| tokens.contains(t.as_str())) {
+                sum.add(
+                    "shared_token",
+                    3.0,
+                    "même jeton qu'une session de l'intrus".into(),
+                    "same token as a session of the intruder".into(),
+                );
+            }
+        }
+    }
+    out
+}
+
+/// A device that tells somebody apart: a machine's own name or a tool; never a common browser, never one of the hospital's machines.
+fn specific(m: &Model<'_>, d: &str) -> bool {
+    !d.is_empty()
+        && !common_browser(d)
+        && !m
+            .s
+            .machines
+            .contains_key(&d.split('.').next().unwrap_or(d).to_lowercase())
+}
+
+/// One label per stranger: units joined by address, own machine, token, chain, or one tool with one manner.
+pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<String>> {
+    let units: &Units = m.units;
+    let n = units.list.len();
+    let bad: Vec<usize> = (0..n)
+        .filter(|i| verdicts[*i] != SessionVerdict::Legitimate)
+        .collect();
+    let mut root: Vec<usize> = (0..n).collect();
+    fn find(root: &mut [usize], mut i: usize) -> usize {
+        while root[i] != i {
+            root[i] = root[root[i]];
+            i = root[i];
+        }
+        i
+    }
+    fn join(root: &mut [usize], a: usize, b: usize) {
+        let (a, b) = (find(root, a), find(root, b));
+        root[a.max(b)] = a.min(b);
+    }
+    let mut keys: BTreeMap<String, usize> = BTreeMap::new();
+    for i in &bad {
+        let u = &units.list[*i];
+        for (p, c) in &u.parents {
+            if *c >= 0.5 && verdicts[*p] != SessionVerdict::Legitimate {
+                join(&mut root, *p, *i);
+            }
+        }
+        let outer = !u.parents.iter().any(|(_, c)| *c >= 0.5);
+        let mut mine: Vec<String> = vec![];
+        if let Some(a) = u
+            .address
+            .filter(|a| outer && !m.on_site(*a) && m.trust[*i] < Trust::Peers)
+        {
+            mine.push(format!("a {a}"));
+            if let (Some(n), true) = (u.asn, !u.who.is_empty()) {
+                mine.push(format!("n {n} {}", u.who));
+            }
+            let _ = net::neighbourhood(a);
+        } else if outer && !u.who.is_empty() {
+            mine.push(format!(
+                "w {} {}",
+                u.who,
+                u.address.map_or_else(String::new, |a| a.to_string())
+            ));
+        }
+        for d in u.devices.iter().filter(|d| specific(m, d)) {
+            if automated(d) {
+                // A tool is no person: the manner must agree too.
+                let b = &u.does;
+                let manner = (
+                    b.prefix >= 0.5,
+                    b.range >= 0.5,
+                    b.walk >= 0.5,
+                    if b.asks >= 8 && b.gap > 0.0 {
+                        b.gap.ln().round() as i64
+                    } else {
+                        -99
+                    },
+                );
+                if b.asks >= 8 {
+                    for near in [manner.3 - 1, manner.3, manner.3 + 1] {
+                        let k = format!("t {d} {} {} {} {near}", manner.0, manner.1, manner.2);
+                        if near == manner.3 {
+                            mine.push(k);
+                        } else if let Some(o) = keys.get(&k) {
+                            join(&mut root, *o, *i);
+                        }
+                    }
+                } else {
+                    mine.push(format!("t {d} {}", u.who));
+                }
+            } else {
+                mine.push(format!("d {d}"));
+            }
+        }
+        for t in u.tokens.iter() {
+            mine.push(format!("k {t}"));
+        }
+        for k in mine {
+            match keys.get(&k) {
+                Some(o) => join(&mut root, *o, *i),
+                None => {
+                    keys.insert(k, *i);
+                }
+            }
+        }
+    }
+    let mut names: BTreeMap<usize, String> = BTreeMap::new();
+    let mut out = vec![None; n];
+    let mut order = bad.clone();
+    order.sort_by_key(|i| (units.list[*i].from, *i));
+    for i in order {
+        let r = find(&mut root, i);
+        let next = names.len() + 1;
+        out[i] = Some(names.entry(r).or_insert_with(|| next.to_string()).clone());
+    }
+    out
+}
