@@ -235,8 +235,7 @@ impl ParquetSink {
         let batch = self.stored(rows);
         self.writer.write(&batch).map_err(|e| wrap(&self.path, e))
     }
-    pub fn finish(mut self) -> Result<Stored, EvidenceError> {
-        self.writer.finish().map_err(|e| wrap(&self.path, e))?;
+    pub fn finish(self) -> Result<Stored, EvidenceError> {
         let file = self.writer.into_inner().map_err(|e| wrap(&self.path, e))?;
         file.finish().map_err(io("sync", &self.path))
     }

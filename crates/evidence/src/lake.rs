@@ -640,15 +640,6 @@ impl Lake {
     pub fn uses(&self) -> &[Use] {
         &self.uses
     }
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
-    }
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-    pub(crate) fn writable(&self) -> bool {
-        self.lock.is_some()
-    }
 }
 
 /// Bytes of a source file somebody rests a figure on.

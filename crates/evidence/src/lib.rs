@@ -7,6 +7,7 @@
 //!
 //! Not here yet: compaction and retention. A lake only grows.
 
+pub mod bundle;
 pub mod columns;
 mod error;
 mod keys;
@@ -18,6 +19,7 @@ mod segment;
 pub mod store;
 mod stored;
 mod tiles;
+pub mod verify;
 
 pub use error::EvidenceError;
 pub use keys::{ColumnCipher, DpoKey, Keys, PublicKey, load_raw_key};
