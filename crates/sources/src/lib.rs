@@ -4,14 +4,27 @@
 //! whole: every record ends as an event, a reject (with its place and reason) or a skip (blank, comment), and
 //! records in = events + rejects + skipped for every input (EV-1).
 
+mod canonical;
 pub mod case;
+mod dicom_audit;
+mod fhir_auditevent;
+mod fortinet_fortigate;
+mod http_access;
+mod keycloak;
+pub mod kv;
 pub mod lines;
+pub mod net;
+mod openvpn;
 pub mod reader;
+mod samba_audit;
 mod scan;
 pub mod sink;
+pub mod syslog;
+pub mod time;
 mod windows_security;
 mod zeek;
 
+pub use canonical::canonical;
 pub use case::{Case, FileId};
 pub use reader::{FileReport, FileSink, Limits, Piece, ReadError, decode_bytes, read_file};
 pub use sink::{Decoded, Reason, Reject};
@@ -95,8 +108,15 @@ pub trait Decode: Send {
 
 /// Every source, in the order they are asked to sniff. The list, the docs page, the help, the fuzz targets and the goldens derive from it.
 pub static SOURCES: &[&dyn Source] = &[
+    &fortinet_fortigate::FortinetFortigate,
+    &openvpn::Openvpn,
+    &keycloak::Keycloak,
+    &samba_audit::SambaAudit,
     &windows_security::WindowsSecurity,
+    &fhir_auditevent::FhirAuditEvent,
+    &dicom_audit::DicomAudit,
     &zeek::Zeek,
+    &http_access::HttpAccess,
 ];
 
 /// The source with this name.

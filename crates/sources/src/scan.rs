@@ -427,6 +427,386 @@ impl Lines {
     }
 }
 
+/// What a decoder made of one JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It was accounted for.
+    Done,
+    /// It ends too early; nothing was accounted for.
+    Cut,
+    /// It holds an array of records under the key the cutter was made for; nothing was accounted for.
+    Container,
+}
+
+/// Cuts JSON into records: one value a line, values that span lines, top-level arrays, and the elements of one named
+/// array inside a container object. Containers, brackets and commas are no records; blank and `#` lines are skips.
+#[derive(Debug)]
+pub(crate) struct Values {
+    /// Key of the array that holds records; empty when there are no containers.
+    key: &'static str,
+    state: State,
+    /// True at the start of a line.
+    fresh: bool,
+    /// True after a top-level `[`.
+    array: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Top,
+    Inside,
+    Tail,
+    /// After a value longer than the limit, until the next line.
+    Skipping,
+}
+
+/// Where a JSON value ends.
+enum End {
+    At(usize),
+    More,
+    /// A line end inside a string, or a new value at the start of a line: the value was cut there.
+    Broken(usize),
+}
+
+/// Finds the end of the object or array at `from`; `depth` brackets are open already.
+fn json_end(b: &[u8], from: usize, mut depth: usize) -> End {
+    let mut i = from;
+    while i < b.len() {
+        match b[i] {
+            b'"' => {
+                let mut j = i + 1;
+                loop {
+                    match memchr::memchr3(b'"', b'\\', b'\n', &b[j.min(b.len())..]) {
+                        None => return End::More,
+                        Some(k) => match b[j + k] {
+                            b'"' => {
+                                i = j + k;
+                                break;
+                            }
+                            b'\n' => return End::Broken(j + k),
+                            _ => j += k + 2,
+                        },
+                    }
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return End::At(i + 1);
+                }
+            }
+            b'\n' if depth > 0 => {
+                if b.get(i + 1) == Some(&b'{') {
+                    return End::Broken(i);
+                }
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+    End::More
+}
+
+/// Finds the array under `key` of the object at `from`: the index after its `[`. `Err(true)`: not decided yet.
+fn array_of(b: &[u8], from: usize, key: &str) -> Result<usize, bool> {
+    let mut depth = 0usize;
+    let mut i = from;
+    while i < b.len() {
+        match b[i] {
+            b'"' => {
+                let mut j = i + 1;
+                loop {
+                    match memchr::memchr3(b'"', b'\\', b'\n', &b[j.min(b.len())..]) {
+                        None => return Err(true),
+                        Some(k) => match b[j + k] {
+                            b'"' => {
+                                j += k;
+                                break;
+                            }
+                            b'\n' => return Err(false),
+                            _ => j += k + 2,
+                        },
+                    }
+                }
+                if depth == 1 && &b[i + 1..j] == key.as_bytes() {
+                    let colon = past_space(b, j + 1);
+                    match b.get(colon) {
+                        None => return Err(true),
+                        Some(b':') => {
+                            let open = past_space(b, colon + 1);
+                            match b.get(open) {
+                                None => return Err(true),
+                                Some(b'[') => return Ok(open + 1),
+                                Some(_) => {}
+                            }
+                        }
+                        Some(_) => {}
+                    }
+                }
+                i = j;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return Err(false);
+                }
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+    Err(true)
+}
+
+impl Values {
+    pub(crate) fn new(key: &'static str) -> Self {
+        Values {
+            key,
+            state: State::Top,
+            fresh: true,
+            array: false,
+        }
+    }
+    /// Calls `each(value, offset, length, element of a container, out)` and returns the bytes taken.
+    pub(crate) fn run(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        out: &mut Decoded,
+        mut each: impl FnMut(&[u8], usize, usize, bool, &mut Decoded) -> Seen,
+    ) -> usize {
+        let mut at = 0;
+        if out.base == 0 && !last && bytes.len() < 3 {
+            return 0;
+        }
+        at += mark(bytes, out.base);
+        loop {
+            let step = match self.state {
+                State::Top => self.top(bytes, at, last, out, &mut each),
+                State::Inside => self.inside(bytes, at, last, out, &mut each),
+                State::Tail => match json_end(bytes, at, 1) {
+                    End::At(i) => {
+                        self.state = State::Top;
+                        self.fresh = false;
+                        Some(i)
+                    }
+                    End::More if !last && bytes.len() - at <= RECORD_MAX => None,
+                    _ => {
+                        // The records before it were complete; only their container was cut.
+                        if !last {
+                            self.state = State::Top;
+                        }
+                        out.reject(bytes, at, bytes.len() - at, Reason::Truncated);
+                        Some(bytes.len())
+                    }
+                },
+                State::Skipping => match memchr::memchr(b'\n', &bytes[at..]) {
+                    Some(i) => {
+                        self.state = State::Top;
+                        self.fresh = true;
+                        Some(at + i + 1)
+                    }
+                    None => return bytes.len(),
+                },
+            };
+            match step {
+                Some(i) if i >= bytes.len() => {
+                    if last && self.state == State::Inside {
+                        out.reject(bytes, bytes.len(), 0, Reason::Truncated);
+                    }
+                    return bytes.len();
+                }
+                Some(i) => at = i,
+                None => return at,
+            }
+        }
+    }
+    fn top(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        last: bool,
+        out: &mut Decoded,
+        each: &mut impl FnMut(&[u8], usize, usize, bool, &mut Decoded) -> Seen,
+    ) -> Option<usize> {
+        if at >= bytes.len() {
+            return Some(at);
+        }
+        let eol = memchr::memchr(b'\n', &bytes[at..]).map(|i| at + i);
+        let (end, next) = match eol {
+            Some(e) => (e, e + 1),
+            None => (bytes.len(), bytes.len()),
+        };
+        let mut p = at;
+        while p < end && bytes[p].is_ascii_whitespace() {
+            p += 1;
+        }
+        if p == end {
+            // Nothing but white space up to the line end.
+            if eol.is_none() && !last {
+                return None;
+            }
+            if std::mem::replace(&mut self.fresh, true) {
+                out.skip();
+            }
+            return Some(next);
+        }
+        match bytes[p] {
+            b'[' | b']' | b',' => {
+                self.array |= bytes[p] == b'[';
+                self.fresh = false;
+                return Some(p + 1);
+            }
+            b'{' => {}
+            c => {
+                if eol.is_none() && !last {
+                    if bytes.len() - p > RECORD_MAX {
+                        out.reject(bytes, p, RECORD_MAX, Reason::TooLong);
+                        self.state = State::Skipping;
+                        return Some(bytes.len());
+                    }
+                    return None;
+                }
+                if c == b'#' {
+                    out.skip();
+                } else {
+                    out.reject(bytes, p, next - p, Reason::Shape);
+                }
+                self.fresh = true;
+                return Some(next);
+            }
+        }
+        let mut container = false;
+        if eol.is_some() || last {
+            let mut stop = end;
+            while stop > p
+                && (bytes[stop - 1].is_ascii_whitespace()
+                    || (self.array && matches!(bytes[stop - 1], b',' | b']')))
+            {
+                stop -= 1;
+            }
+            match each(&bytes[p..stop], p, next - p, false, out) {
+                Seen::Done => {
+                    self.fresh = true;
+                    return Some(next);
+                }
+                Seen::Container => container = true,
+                Seen::Cut => {
+                    // A line cut short is followed by a new value; a value that spans lines is not.
+                    match bytes.get(next) {
+                        None if !last => return None,
+                        Some(b'{') | None => {
+                            out.reject(bytes, p, next - p, Reason::Truncated);
+                            self.fresh = true;
+                            return Some(next);
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+        if !self.key.is_empty() {
+            match array_of(bytes, p, self.key) {
+                Ok(i) => {
+                    self.state = State::Inside;
+                    return Some(i);
+                }
+                Err(true) if !last && bytes.len() - p <= RECORD_MAX => return None,
+                Err(_) if container => {
+                    // A container without records.
+                    if let End::At(i) = json_end(bytes, p, 0) {
+                        self.fresh = false;
+                        return Some(i);
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        match json_end(bytes, p, 0) {
+            End::At(i) => {
+                if each(&bytes[p..i], p, i - p, false, out) != Seen::Done {
+                    out.reject(bytes, p, i - p, Reason::Shape);
+                }
+                self.fresh = false;
+                Some(i)
+            }
+            End::Broken(i) => {
+                out.reject(bytes, p, i - p, Reason::Truncated);
+                self.fresh = true;
+                Some(i + 1)
+            }
+            End::More if last => {
+                out.reject(bytes, p, bytes.len() - p, Reason::Truncated);
+                Some(bytes.len())
+            }
+            End::More if bytes.len() - p > RECORD_MAX => {
+                out.reject(bytes, p, RECORD_MAX, Reason::TooLong);
+                self.state = State::Skipping;
+                Some(bytes.len())
+            }
+            End::More => None,
+        }
+    }
+    fn inside(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        last: bool,
+        out: &mut Decoded,
+        each: &mut impl FnMut(&[u8], usize, usize, bool, &mut Decoded) -> Seen,
+    ) -> Option<usize> {
+        let mut p = past_space(bytes, at);
+        while bytes.get(p) == Some(&b',') {
+            p = past_space(bytes, p + 1);
+        }
+        match bytes.get(p) {
+            None => Some(p),
+            Some(b']') => {
+                self.state = State::Tail;
+                Some(p + 1)
+            }
+            Some(b'{') => match json_end(bytes, p, 0) {
+                End::At(i) => {
+                    if each(&bytes[p..i], p, i - p, true, out) != Seen::Done {
+                        out.reject(bytes, p, i - p, Reason::Shape);
+                    }
+                    Some(i)
+                }
+                End::Broken(i) => {
+                    out.reject(bytes, p, i - p, Reason::Truncated);
+                    self.state = State::Top;
+                    self.fresh = true;
+                    Some(i + 1)
+                }
+                End::More if last => {
+                    out.reject(bytes, p, bytes.len() - p, Reason::Truncated);
+                    self.state = State::Top;
+                    Some(bytes.len())
+                }
+                End::More if bytes.len() - p > RECORD_MAX => {
+                    out.reject(bytes, p, RECORD_MAX, Reason::TooLong);
+                    self.state = State::Skipping;
+                    Some(bytes.len())
+                }
+                End::More => None,
+            },
+            Some(_) => {
+                let end = memchr::memchr(b'\n', &bytes[p..]).map(|i| p + i + 1);
+                if end.is_none() && !last {
+                    return None;
+                }
+                let end = end.unwrap_or(bytes.len());
+                out.reject(bytes, p, end - p, Reason::Shape);
+                self.state = State::Top;
+                self.fresh = true;
+                Some(end)
+            }
+        }
+    }
+}
+
 /// Keys and scalar values of a JSON object: nested keys joined with dots, arrays of scalars joined with commas.
 pub(crate) type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 

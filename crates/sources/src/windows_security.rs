@@ -4,7 +4,7 @@
 //! Not here: the text of `Message`, which is localised and repeats the fields.
 use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
-    scan::{self, Elements, Extra, Lines, Pairs, Stamp, Tag, Xml, XmlStop},
+    scan::{self, Elements, Extra, Pairs, Seen, Stamp, Tag, Values, Xml, XmlStop},
 };
 use ampleur_event::{
     Event, GapSign, Outcome, Proof, Silence, System, TimeNote, Verb,
@@ -88,7 +88,7 @@ impl Source for WindowsSecurity {
         if b.get(start) == Some(&b'{') {
             Box::new(Json {
                 setting: setting.clone(),
-                lines: Lines::default(),
+                values: Values::new(""),
             })
         } else {
             Box::new(EventXml {
@@ -216,6 +216,13 @@ fn verb_of(id: u64) -> Verb {
 /// The instant: an explicit one, or the host's local time in the declared zone, or the local time moved by the whole
 /// quarter hours that separate it from the explicit time of receipt.
 fn instant(f: &Fields<'_>, setting: &Setting) -> Option<Stamp> {
+    let utc = f.get(&["UtcTime"]);
+    if !utc.is_empty() && f.provider.ends_with("Sysmon") {
+        // Sysmon writes its own field in UTC, without saying so in the value.
+        if let Some(s) = scan::stamp(&format!("{utc}Z"), setting) {
+            return Some(s);
+        }
+    }
     let explicit = scan::stamp(&f.time, setting);
     if f.local.is_empty() {
         return explicit;
@@ -253,7 +260,7 @@ fn is_security(f: &Fields<'_>) -> bool {
 
 fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     let id = number(&f.id);
-    if id == NONE {
+    if id == NONE && (f.computer.is_empty() || (f.provider.is_empty() && f.channel.is_empty())) {
         return Err(Reason::Field("EventID"));
     }
     let mut e = Event {
@@ -502,6 +509,16 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
             _ => Verb::Other,
         };
     }
+    if e.user.is_empty() {
+        let user = f.get(&["User"]);
+        match user.split_once('\\') {
+            Some((domain, name)) => {
+                e.user = Cow::Owned(name.to_string());
+                e.domain = Cow::Owned(domain.to_string());
+            }
+            None => e.user = user,
+        }
+    }
     if e.user_id.is_empty() {
         e.user_id = f.user_id.clone();
     }
@@ -644,7 +661,7 @@ impl Decode for EventXml {
 
 struct Json {
     setting: Setting,
-    lines: Lines,
+    values: Values,
 }
 
 /// Where the shippers put what Windows says about itself.
@@ -730,8 +747,6 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
     }
     if f.time.is_empty() {
         f.time = received;
-    } else if f.local.is_empty() {
-        // `TimeCreated` with an offset is the event's own time.
     }
     if f.computer.is_empty() {
         f.computer = host;
@@ -742,30 +757,23 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
 impl Decode for Json {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         let setting = &self.setting;
-        self.lines.run(bytes, last, out, |line, at, len, out| {
-            if line.first() == Some(&b'#') {
-                return out.skip();
-            }
-            let text = scan::text(line);
+        self.values.run(bytes, last, out, |value, at, len, _, out| {
+            let text = scan::text(value);
             match from_json(&text) {
                 Ok((_, Some(xml))) => {
                     one_xml(xml.as_bytes(), setting, at, len, out, bytes);
                 }
                 Ok((f, None)) => match event(&f, setting) {
-                    Ok(mut e) => {
-                        if e.user.is_empty() && !is_security(&f) {
-                            e.user = f.get(&["AccountName"]);
-                            e.domain = f.get(&["Domain"]);
-                        }
-                        out.event(e, at, len)
-                    }
+                    Ok(e) => out.event(e, at, len),
                     Err(reason) => {
                         let time = instant(&f, setting).map(|s| s.time);
                         out.reject_at(bytes, at, len, reason, time)
                     }
                 },
+                Err(Reason::Truncated) => return Seen::Cut,
                 Err(reason) => out.reject(bytes, at, len, reason),
             }
+            Seen::Done
         })
     }
 }
