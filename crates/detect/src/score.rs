@@ -117,6 +117,7 @@ pub(crate) struct Model<'a> {
     wide: u64,
     exporters: f64,
     first_day: i64,
+    hosts: BTreeSet<String>,
 }
 
 const BOTS: &[&str] = &[
@@ -278,6 +279,13 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
+            hosts: s
+                .list
+                .iter()
+                .filter_map(|x| x.host.split('.').next())
+                .filter(|h| !h.is_empty())
+                .map(str::to_lowercase)
+                .collect(),
             first_day: units
                 .list
                 .iter()
@@ -334,6 +342,11 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// True for the name of a machine whose own log or service is in the case: no client's device.
+    pub fn serves(&self, device: &str) -> bool {
+        self.hosts
+            .contains(&device.split('.').next().unwrap_or(device).to_lowercase())
+    }
     pub fn on_site(&self, a: IpAddr) -> bool {
         net::is_private(a) || self.site.iter().any(|n| n.contains(a))
     }
@@ -598,12 +611,7 @@ impl<'a> Model<'a> {
             let _ = w;
             seen.extend(self.units.list[*c].devices.iter().map(String::as_str));
         }
-        let hosts: BTreeSet<String> = self.s.machines.keys().cloned().collect();
-        seen.retain(|d| {
-            !d.is_empty()
-                && !monitor(d)
-                && !hosts.contains(&d.split('.').next().unwrap_or(d).to_lowercase())
-        });
+        seen.retain(|d| !d.is_empty() && !monitor(d) && !self.serves(d));
         if seen.is_empty() {
             return;
         }

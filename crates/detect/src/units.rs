@@ -5,10 +5,7 @@ use ampleur_session::{
     profile::{Rules, account_id, is_service, job_of},
 };
 use ampleur_sources::case::Case;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// One use of one account from one origin.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 use crate::{
     Features, Key,
     features::{Ask, SKETCH, TEXTS, TOKENS},
-    key::{INACTIVITY, canonical, clip, forwarded_client},
+    key::{INACTIVITY, canonical, clip, forwarded_client, used_by},
     key_of, net,
 };
 use ampleur_event::{
@@ -315,7 +315,14 @@ impl Fragment {
         if let Some(h) = hour {
             f.hour(h);
         }
-        if let Some(a) = e.account() {
+        let borrowed = used_by(e);
+        if let (Some(_), Some(a)) = (&borrowed, e.account()) {
+            if f.targets.len() < TOKENS && e.time != NO_TIME {
+                let t = f.targets.entry(canonical(&a)).or_insert(e.time);
+                *t = (*t).min(e.time);
+            }
+        }
+        if let Some(a) = borrowed.map(|(a, _)| a).or_else(|| e.account()) {
             let k = canonical(&a);
             let room = f.accounts.len() < TOKENS;
             match f.accounts.get_mut(&k) {

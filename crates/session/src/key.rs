@@ -117,6 +117,20 @@ pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
             device,
         })
     };
+    // Explicit credentials (4648): an act of the session that used them, not a session of the account they belong to.
+    if let Some((subject, logon)) = used_by(e) {
+        return key(
+            SessionKey::LogonId,
+            format!(
+                "{}@{}",
+                logon.to_lowercase(),
+                clip(&e.host, CLIP).to_lowercase()
+            ),
+            canonical(&subject),
+            String::new(),
+            String::new(),
+        );
+    }
     match e.verb {
         Verb::Lease => {
             let leased = if absent(&e.inner_ip) {
@@ -237,6 +251,19 @@ pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
         address,
         device.to_string(),
     )
+}
+
+/// Who used somebody else's credentials, and in which logon: rows that carry `subject` and `subject_logon_id`.
+pub(crate) fn used_by<'a>(e: &'a Event<'_>) -> Option<(Account, &'a str)> {
+    if e.code != 4648 {
+        return None;
+    }
+    let logon = e
+        .extra_value("subject_logon_id")
+        .filter(|l| looks_like_logon_id(l) && !absent(l))?;
+    let subject = e.extra_value("subject")?;
+    let (domain, name) = subject.split_once('\\').unwrap_or(("", subject));
+    Some((Account::new(System::Ad, domain, name)?, logon))
 }
 
 fn looks_like_logon_id(id: &str) -> bool {

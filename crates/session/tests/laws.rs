@@ -1,0 +1,571 @@
+//! Laws of sessions on hand-made events: one session per event, order and repetition change nothing, chains.
+use ampleur_event::{
+    Context, Event, EventBatch, LinkKind, Outcome, System, Verb,
+    batch::NONE,
+    time::{MINUTE, SECOND},
+};
+use ampleur_session::{FileIntake, Sessions};
+use ampleur_sources::case::{Case, FileId};
+
+const T0: i64 = 1_757_800_000 * SECOND;
+
+/// A case of as many empty files, each its own source folder.
+fn case(context: &str, folders: &[&str]) -> (tempfile::TempDir, Case) {
+    let dir = tempfile::tempdir().unwrap();
+    for f in folders {
+        let at = dir.path().join("logs").join(f);
+        std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+        std::fs::write(at, "x\n").unwrap();
+    }
+    let case = Case::with_context(dir.path(), Context::parse(context).unwrap()).unwrap();
+    (dir, case)
+}
+
+fn file(case: &Case, name: &str) -> FileId {
+    case.files
+        .iter()
+        .position(|f| f.rel.ends_with(name))
+        .unwrap() as FileId
+}
+
+fn build(case: &Case, files: &[(&str, &'static str, Vec<Event<'static>>)]) -> Sessions {
+    let partials = files
+        .iter()
+        .map(|(name, format, events)| {
+            let mut i = FileIntake::new(case, file(case, name), format);
+            let mut b = EventBatch::default();
+            events.iter().for_each(|e| b.push(e));
+            i.push(&b);
+            i.finish()
+        })
+        .collect();
+    Sessions::build(case, partials)
+}
+
+fn web(
+    t: i64,
+    user: &'static str,
+    ip: &'static str,
+    ua: &'static str,
+    url: String,
+) -> Event<'static> {
+    Event {
+        time: T0 + t * SECOND,
+        verb: Verb::Request,
+        system: System::Web,
+        user: user.into(),
+        src_ip: ip.into(),
+        device: ua.into(),
+        url: url.into(),
+        bytes_in: 100,
+        status: 200,
+        ..Event::default()
+    }
+}
+
+#[test]
+fn owner_and_intruder_on_one_account_in_one_minute_are_two_sessions() {
+    let (_d, c) = case("", &["web/a.log"]);
+    let mut v = vec![];
+    for i in 0..40 {
+        v.push(web(
+            i * 3,
+            "dupont",
+            "10.1.1.1",
+            "Mozilla/5.0 Firefox/120",
+            format!("/p/{i}"),
+        ));
+        v.push(web(
+            i * 3 + 1,
+            "dupont",
+            "198.51.100.9",
+            "Mozilla/5.0 Firefox/120",
+            format!("/q/{i}"),
+        ));
+        v.push(web(
+            i * 3 + 2,
+            "dupont",
+            "10.1.1.1",
+            "curl/8",
+            format!("/r/{i}"),
+        ));
+    }
+    let s = build(&c, &[("web/a.log", "http-access", v.clone())]);
+    assert_eq!(s.list.len(), 3);
+    for e in &v {
+        let x = &s.list[s.of_event(0, e).unwrap() as usize];
+        assert_eq!(x.origin.address.unwrap().to_string(), e.src_ip);
+        assert_eq!(x.origin.device.as_deref(), Some(&*e.device));
+    }
+    assert!(
+        s.list
+            .iter()
+            .all(|x| x.counts.requests == 40 && x.counts.bytes_out == 4000)
+    );
+}
+
+#[test]
+fn order_files_and_repetition_change_nothing_but_the_count_of_events() {
+    let (_d, c) = case("", &["web/a.log", "web/b.log", "web/c.log"]);
+    let mut v: Vec<Event<'static>> = (0..300)
+        .map(|i| {
+            web(
+                i * 97 % 20_000,
+                ["a", "b", ""][i as usize % 3],
+                ["10.0.0.1", "198.51.100.2"][i as usize % 2],
+                "Mozilla/5.0",
+                format!("/{i}"),
+            )
+        })
+        .collect();
+    v.sort_by_key(|e| e.time);
+    let whole = build(&c, &[("web/a.log", "http-access", v.clone())]);
+    let mut mixed = v.clone();
+    mixed.reverse();
+    mixed.rotate_left(77);
+    let shuffled = build(&c, &[("web/a.log", "http-access", mixed)]);
+    assert_eq!(whole.list, shuffled.list);
+    assert_eq!(whole.features, shuffled.features);
+    // Rotation: three files, read in any order.
+    let rotated = build(
+        &c,
+        &[
+            ("web/c.log", "http-access", v[200..].to_vec()),
+            ("web/a.log", "http-access", v[..90].to_vec()),
+            ("web/b.log", "http-access", v[90..200].to_vec()),
+        ],
+    );
+    assert_eq!(whole.list, rotated.list);
+    assert_eq!(whole.links, rotated.links);
+    // Every line twice.
+    let twice: Vec<Event<'static>> = v.iter().flat_map(|e| [e.clone(), e.clone()]).collect();
+    let doubled = build(&c, &[("web/a.log", "http-access", twice)]);
+    let plain = |s: &Sessions| {
+        s.list
+            .iter()
+            .cloned()
+            .map(|mut x| {
+                x.counts.events = 0;
+                x
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(plain(&whole), plain(&doubled));
+    assert_eq!(
+        doubled.list.iter().map(|x| x.counts.events).sum::<u64>(),
+        600
+    );
+    // The whole file delivered again under another name.
+    let copied = build(
+        &c,
+        &[
+            ("web/a.log", "http-access", v.clone()),
+            ("web/b.log", "http-access", v.clone()),
+        ],
+    );
+    assert_eq!(plain(&whole), plain(&copied));
+}
+
+#[test]
+fn every_row_with_an_account_or_address_has_exactly_one_session() {
+    let (_d, c) = case("", &["web/a.log"]);
+    let mut v: Vec<Event<'static>> = (0..50)
+        .map(|i| web(i * 1500, "a", "10.0.0.1", "ua", format!("/{i}")))
+        .collect();
+    v.push(Event {
+        verb: Verb::Request,
+        src_ip: "10.0.0.1".into(),
+        ..Event::default()
+    });
+    v.push(Event {
+        time: T0,
+        verb: Verb::Heartbeat,
+        ..Event::default()
+    });
+    let s = build(&c, &[("web/a.log", "http-access", v.clone())]);
+    let mut counted = vec![0u64; s.list.len()];
+    for e in &v {
+        match s.of_event(0, e) {
+            Some(i) => counted[i as usize] += 1,
+            None => assert_eq!(e.verb, Verb::Heartbeat),
+        }
+    }
+    assert_eq!(
+        counted,
+        s.list.iter().map(|x| x.counts.events).collect::<Vec<_>>()
+    );
+    assert!(
+        s.list
+            .windows(2)
+            .all(|w| (w[0].from, &w[0].id) < (w[1].from, &w[1].id))
+    );
+}
+
+fn tunnel(
+    t: i64,
+    verb: Verb,
+    id: &'static str,
+    user: &'static str,
+    from: &'static str,
+    lent: &'static str,
+    out: u64,
+) -> Event<'static> {
+    Event {
+        time: T0 + t * SECOND,
+        verb,
+        system: System::Vpn,
+        user: user.into(),
+        src_ip: from.into(),
+        inner_ip: lent.into(),
+        session_id: id.into(),
+        bytes_out: out,
+        bytes_in: if out == NONE { NONE } else { 1 },
+        ..Event::default()
+    }
+}
+
+fn logon(
+    t: i64,
+    verb: Verb,
+    host: &'static str,
+    id: &'static str,
+    user: &'static str,
+    from: &'static str,
+    kind: u64,
+) -> Event<'static> {
+    Event {
+        time: T0 + t * SECOND,
+        verb,
+        system: System::Ad,
+        domain: "CHU".into(),
+        user: user.into(),
+        src_ip: from.into(),
+        session_id: id.into(),
+        host: host.into(),
+        logon_type: kind,
+        outcome: Outcome::Success,
+        ..Event::default()
+    }
+}
+
+#[test]
+fn a_tunnel_leads_to_the_logon_and_the_logon_to_the_share() {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["vpn/a.log", "app/a.xml", "fs/a.xml"]);
+    let vpn = vec![
+        tunnel(
+            0,
+            Verb::TunnelUp,
+            "77",
+            "vendor",
+            "198.51.100.9",
+            "10.212.1.5",
+            NONE,
+        ),
+        tunnel(
+            600,
+            Verb::TunnelStats,
+            "77",
+            "vendor",
+            "198.51.100.9",
+            "10.212.1.5",
+            1000,
+        ),
+        tunnel(
+            1200,
+            Verb::TunnelStats,
+            "77",
+            "vendor",
+            "198.51.100.9",
+            "10.212.1.5",
+            5000,
+        ),
+        tunnel(
+            7200,
+            Verb::TunnelDown,
+            "77",
+            "vendor",
+            "198.51.100.9",
+            "10.212.1.5",
+            9000,
+        ),
+    ];
+    let app = vec![
+        // The machine's own account tells its address.
+        logon(-5000, Verb::Login, "DC01", "0x10", "APP01$", "10.0.0.11", 3),
+        logon(
+            60,
+            Verb::Login,
+            "APP01.chu.example",
+            "0x4a",
+            "ext",
+            "10.212.1.5",
+            10,
+        ),
+        logon(
+            7000,
+            Verb::Logout,
+            "APP01.chu.example",
+            "0x4a",
+            "ext",
+            "",
+            10,
+        ),
+    ];
+    let fs = vec![
+        logon(
+            300,
+            Verb::Login,
+            "FS01.chu.example",
+            "0x99",
+            "svc_app",
+            "10.0.0.11",
+            3,
+        ),
+        Event {
+            verb: Verb::FileRead,
+            file_path: "a\\b.pdf".into(),
+            ..logon(
+                310,
+                Verb::FileRead,
+                "FS01.chu.example",
+                "0x99",
+                "svc_app",
+                "",
+                NONE,
+            )
+        },
+        logon(
+            320,
+            Verb::Logout,
+            "FS01.chu.example",
+            "0x99",
+            "svc_app",
+            "",
+            3,
+        ),
+        // Nobody is logged on any more.
+        logon(
+            40_000,
+            Verb::Login,
+            "FS01.chu.example",
+            "0x9a",
+            "svc_app",
+            "10.0.0.11",
+            3,
+        ),
+    ];
+    let s = build(
+        &c,
+        &[
+            ("vpn/a.log", "v", vpn),
+            ("app/a.xml", "w", app),
+            ("fs/a.xml", "w", fs),
+        ],
+    );
+    let at = |host: &str, user: &str, n: usize| {
+        s.list
+            .iter()
+            .enumerate()
+            .filter(|(_, x)| {
+                x.host.starts_with(host) && x.account.as_ref().is_some_and(|a| a.bare() == user)
+            })
+            .nth(n)
+            .unwrap()
+            .0 as u32
+    };
+    let (t, l, f, later) = (
+        at("", "vendor", 0),
+        at("APP01", "ext", 0),
+        at("FS01", "svc_app", 0),
+        at("FS01", "svc_app", 1),
+    );
+    assert_eq!(
+        s.list[t as usize].counts.bytes_out, 9000,
+        "running totals are never added"
+    );
+    assert!(s.list[t as usize].closed && s.list[t as usize].inner.is_some());
+    assert_eq!(
+        s.list[f as usize].counts.events, 3,
+        "one logon id, one session"
+    );
+    assert_eq!(
+        s.list[f as usize].origin.address.unwrap().to_string(),
+        "10.0.0.11"
+    );
+    let link = |o, i| s.links.iter().find(|k| k.outer == o && k.inner == i);
+    assert_eq!(link(t, l).unwrap().kind, LinkKind::TunnelAddress);
+    assert_eq!(link(l, f).unwrap().kind, LinkKind::Hop);
+    assert!(link(l, later).is_none());
+    assert_eq!(s.chains[t as usize], s.chains[f as usize]);
+    assert_ne!(s.chains[t as usize], s.chains[later as usize]);
+}
+
+#[test]
+fn two_people_on_one_hop_host_leave_the_inner_session_undecided() {
+    let (_d, c) = case("", &["app/a.xml", "fs/a.xml"]);
+    let app = vec![
+        logon(-5000, Verb::Login, "DC01", "0x10", "APP01$", "10.0.0.11", 3),
+        logon(0, Verb::Login, "APP01", "0x1", "ext", "10.212.1.5", 10),
+        logon(10, Verb::Login, "APP01", "0x2", "dupont", "10.1.1.9", 10),
+        logon(7000, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+        logon(7000, Verb::Logout, "APP01", "0x2", "dupont", "", 10),
+    ];
+    let fs = vec![
+        logon(300, Verb::Login, "FS01", "0x99", "svc_app", "10.0.0.11", 3),
+        logon(400, Verb::Login, "FS01", "0x9b", "dupont", "10.0.0.11", 3),
+    ];
+    let s = build(&c, &[("app/a.xml", "w", app), ("fs/a.xml", "w", fs)]);
+    let of = |user: &str| {
+        s.list
+            .iter()
+            .position(|x| x.host == "FS01" && x.account.as_ref().is_some_and(|a| a.bare() == user))
+            .unwrap() as u32
+    };
+    let (svc, own) = (of("svc_app"), of("dupont"));
+    assert_eq!(s.ambiguous, vec![svc]);
+    assert_eq!(
+        s.links
+            .iter()
+            .filter(|l| l.inner == svc && l.certainty < 0.5)
+            .count(),
+        2
+    );
+    let mine: Vec<_> = s
+        .links
+        .iter()
+        .filter(|l| l.inner == own && l.kind == LinkKind::Hop)
+        .collect();
+    assert_eq!(mine.len(), 1);
+    assert!(
+        s.list[mine[0].outer as usize]
+            .account
+            .as_ref()
+            .is_some_and(|a| a.bare() == "dupont")
+    );
+}
+
+#[test]
+fn an_identity_provider_id_becomes_the_account_and_a_stolen_token_is_apart() {
+    let (_d, c) = case(
+        "[[person]]\nid=\"p:x\"\naccounts=[\"rpps:10101234567\",\"ad:CHU\\\\x\"]\n",
+        &["idp/a.json", "audit/a.json", "web/a.log"],
+    );
+    let idp = |t: i64, verb, user: &'static str, ip: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb,
+        system: if user.is_empty() {
+            System::Oidc
+        } else {
+            System::Rpps
+        },
+        user: user.into(),
+        user_id: "51fc-uuid".into(),
+        session_id: "sid-1".into(),
+        src_ip: ip.into(),
+        token: "jti-1".into(),
+        ..Event::default()
+    };
+    let audit = |t: i64, ip: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb: Verb::Search,
+        system: System::Rpps,
+        user: "10101234567".into(),
+        src_ip: ip.into(),
+        token: "jti-1".into(),
+        query: format!("family=A{t}").into(),
+        ..Event::default()
+    };
+    let s = build(
+        &c,
+        &[
+            (
+                "idp/a.json",
+                "keycloak",
+                vec![
+                    idp(0, Verb::Login, "10101234567", "203.0.113.5"),
+                    idp(1, Verb::Token, "", "203.0.113.5"),
+                    idp(500, Verb::Token, "", "198.51.100.7"),
+                ],
+            ),
+            (
+                "audit/a.json",
+                "fhir-auditevent",
+                vec![
+                    audit(10, "203.0.113.5"),
+                    audit(20, "203.0.113.5"),
+                    audit(510, "198.51.100.7"),
+                ],
+            ),
+            (
+                "web/a.log",
+                "http-access",
+                vec![
+                    web(11, "", "203.0.113.5", "Mozilla/5.0", "/fhir/Patient".into()),
+                    web(512, "", "198.51.100.7", "curl/8", "/fhir/Patient".into()),
+                ],
+            ),
+        ],
+    );
+    assert!(s.list.iter().all(|x| x.person == Some(0)), "{:#?}", s.list);
+    let chain = |ip: &str| {
+        s.list
+            .iter()
+            .zip(&s.chains)
+            .filter(|(x, _)| x.origin.address.unwrap().to_string() == ip)
+            .map(|(_, c)| c.clone())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let (a, b) = (chain("203.0.113.5"), chain("198.51.100.7"));
+    assert_eq!((a.len(), b.len()), (1, 1));
+    assert_ne!(a, b, "one token from two addresses joins nothing");
+    assert!(
+        s.links
+            .iter()
+            .any(|l| matches!(l.kind, LinkKind::Token | LinkKind::Sid) && l.certainty < 0.5),
+        "but it is said"
+    );
+}
+
+#[test]
+fn an_id_that_comes_back_after_a_restart_is_another_session() {
+    let (_d, c) = case("", &["fs/a.xml"]);
+    let mut v = vec![
+        logon(0, Verb::Login, "FS01", "0x99", "a", "10.0.0.11", 3),
+        logon(10_000, Verb::Login, "FS01", "0x99", "a", "10.0.0.12", 3),
+    ];
+    let one = build(&c, &[("fs/a.xml", "w", v.clone())]);
+    assert_eq!(one.list.len(), 1);
+    v.push(Event {
+        time: T0 + 5000 * SECOND,
+        verb: Verb::Restart,
+        host: "FS01".into(),
+        ..Event::default()
+    });
+    let two = build(&c, &[("fs/a.xml", "w", v.clone())]);
+    assert_eq!(two.list.len(), 2);
+    assert_ne!(two.of_event(0, &v[0]), two.of_event(0, &v[1]));
+}
+
+#[test]
+fn the_last_public_address_of_a_forwarding_chain_is_the_origin_behind_a_gateway() {
+    let (_d, c) = case("", &["web/a.log"]);
+    let via = |t: i64, src: &'static str, xff: &'static str| Event {
+        forwarded: xff.into(),
+        ..web(t, "u", src, "ua", format!("/{t}"))
+    };
+    let v = vec![
+        via(0, "10.0.0.2", "198.51.100.7"),
+        via(1, "10.0.0.2", "203.0.113.66, 198.51.100.8"),
+        via(2, "198.51.100.9", "203.0.113.1"),
+    ];
+    let s = build(&c, &[("web/a.log", "http-access", v)]);
+    let mut at: Vec<String> = s
+        .list
+        .iter()
+        .map(|x| x.origin.address.unwrap().to_string())
+        .collect();
+    at.sort();
+    assert_eq!(at, ["198.51.100.7", "198.51.100.8", "198.51.100.9"]);
+    assert!(s.list.iter().all(|x| x.to - x.from < MINUTE));
+}
