@@ -15,6 +15,7 @@ pub mod kv;
 pub mod lines;
 pub mod net;
 mod openvpn;
+mod postgresql;
 pub mod reader;
 mod samba_audit;
 mod scan;
@@ -115,6 +116,7 @@ pub static SOURCES: &[&dyn Source] = &[
     &windows_security::WindowsSecurity,
     &fhir_auditevent::FhirAuditEvent,
     &dicom_audit::DicomAudit,
+    &postgresql::Postgresql,
     &zeek::Zeek,
     &http_access::HttpAccess,
 ];

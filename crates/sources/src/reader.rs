@@ -689,9 +689,9 @@ fn guess_wide(bytes: &[u8]) -> Option<bool> {
         even += usize::from(p[0] == 0);
         odd += usize::from(p[1] == 0);
     }
-    if even == 0 && odd * 10 >= n * 9 {
+    if even * 10 < n && odd * 10 >= n * 9 {
         Some(false)
-    } else if odd == 0 && even * 10 >= n * 9 {
+    } else if odd * 10 < n && even * 10 >= n * 9 {
         Some(true)
     } else {
         None
@@ -1101,5 +1101,351 @@ impl Read for ZipMembers {
                 expected,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Standard, lines};
+    use ampleur_event::{Capability, Event, GapSign, Outcome, Silence};
+    use std::io::Write;
+
+    /// Lines `N text`: an event with `seq` N; anything else is a reject.
+    struct Numbered;
+    impl Source for Numbered {
+        fn name(&self) -> &'static str {
+            "numbered"
+        }
+        fn about(&self) -> &'static str {
+            "test"
+        }
+        fn standard(&self) -> Standard {
+            Standard {
+                name: "",
+                section: "",
+            }
+        }
+        fn capability(&self) -> Capability {
+            Capability {
+                rows: &[],
+                silence: Silence::Nothing,
+                names_results: false,
+                gap: GapSign::RateOnly,
+            }
+        }
+        fn sniff(&self, _: &Head<'_>) -> Confidence {
+            Confidence::No
+        }
+        fn open(&self, _: &Head<'_>, _: &Setting) -> Box<dyn Decode> {
+            Box::new(NumberedDecode)
+        }
+    }
+    struct NumberedDecode;
+    impl Decode for NumberedDecode {
+        fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+            lines::each(bytes, last, out, |line, at, len, _, out| {
+                let text = lines::text(line);
+                match text
+                    .split_once(' ')
+                    .and_then(|(n, t)| Some((n.parse().ok()?, t)))
+                {
+                    Some((seq, t)) => out.event(
+                        Event {
+                            seq,
+                            user: t.into(),
+                            time: seq as i64,
+                            outcome: Outcome::Success,
+                            ..Event::default()
+                        },
+                        at,
+                        len,
+                    ),
+                    None => out.reject(bytes, at, len, Reason::Shape),
+                }
+            })
+        }
+    }
+    static NUMBERED: Numbered = Numbered;
+
+    fn read(bytes: &[u8], limits: &Limits) -> (FileReport, Collect) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, bytes).unwrap();
+        let mut all = Collect::default();
+        let report = read_path(
+            &path,
+            7,
+            Some(&NUMBERED),
+            &Setting::default(),
+            limits,
+            &mut all,
+        )
+        .unwrap();
+        assert_eq!(
+            report.records,
+            report.events + report.rejects + report.skipped
+        );
+        (report, all)
+    }
+
+    fn sample(n: usize) -> Vec<u8> {
+        let mut v = vec![];
+        for i in 0..n {
+            writeln!(v, "{i} somebody{i}").unwrap();
+            if i % 10 == 0 {
+                v.extend_from_slice(b"\n# note\nbroken\n");
+            }
+        }
+        v
+    }
+
+    #[test]
+    fn every_compression_gives_the_same_events_and_bytes() {
+        let plain = sample(5000);
+        let (r0, all0) = read(&plain, &Limits::default());
+        assert_eq!((r0.events, r0.rejects, r0.skipped), (5000, 500, 1000));
+        assert_eq!(all0.bytes, plain);
+        let gz = |b: &[u8]| {
+            let mut e = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+            e.write_all(b).unwrap();
+            e.finish().unwrap()
+        };
+        let half = memchr::memchr(b'\n', &plain[plain.len() / 2..]).unwrap() + plain.len() / 2 + 1;
+        let mut two = gz(&plain[..half]);
+        two.extend(gz(&plain[half..]));
+        let bz = {
+            let mut e = bzip2::write::BzEncoder::new(vec![], bzip2::Compression::fast());
+            e.write_all(&plain).unwrap();
+            e.finish().unwrap()
+        };
+        let zip = |method| {
+            let mut z = zip::ZipWriter::new(Cursor::new(vec![]));
+            let o = zip::write::SimpleFileOptions::default().compression_method(method);
+            z.start_file("b.log", o).unwrap();
+            z.write_all(&plain[half..]).unwrap();
+            // The line end between members is added when the member lacks it.
+            z.start_file("a.log", o).unwrap();
+            z.write_all(&plain[..half - 1]).unwrap();
+            z.finish().unwrap().into_inner()
+        };
+        let zst = zstd::stream::encode_all(&plain[..], 1).unwrap();
+        let nested = gz(&zst);
+        for (name, packed) in [
+            ("gzip", gz(&plain)),
+            ("two gzip members", two),
+            ("zstd", zst),
+            ("bzip2", bz),
+            ("zstd in gzip", nested),
+            ("zip", zip(zip::CompressionMethod::Deflated)),
+            ("stored zip", zip(zip::CompressionMethod::Stored)),
+        ] {
+            let (r, all) = read(&packed, &Limits::default());
+            assert!(all.bytes == plain, "{name}");
+            assert_eq!(all.events, all0.events, "{name}");
+            assert_eq!(r.notes, Vec::<String>::new(), "{name}");
+        }
+    }
+
+    #[test]
+    fn xz_is_read_through() {
+        let mut w = xz_sample();
+        let (r, all) = read(&w, &Limits::default());
+        assert_eq!(r.notes, Vec::<String>::new());
+        assert_eq!(all.bytes, b"0 a\n1 b\n");
+        assert_eq!(r.events, 2);
+        w.truncate(w.len() / 2);
+        let (r, _) = read(&w, &Limits::default());
+        assert!(r.rejects >= 1);
+    }
+
+    /// An xz stream with an uncompressed LZMA2 chunk, written by hand so that no encoder is needed.
+    fn xz_sample() -> Vec<u8> {
+        let body = b"0 a\n1 b\n";
+        let crc = |b: &[u8]| {
+            let mut c = flate2::Crc::new();
+            c.update(b);
+            c.sum().to_le_bytes()
+        };
+        let mut x = vec![0xFD, b'7', b'z', b'X', b'Z', 0];
+        let flags = [0u8, 1];
+        x.extend(flags);
+        x.extend(crc(&flags));
+        let mut header = vec![2u8, 0, 0x21, 1, 0x08, 0, 0, 0];
+        header.extend(crc(&header.clone()));
+        x.extend(&header);
+        let mut data = vec![1u8, 0, body.len() as u8 - 1];
+        data.extend(body);
+        data.push(0);
+        let unpadded = header.len() + data.len() + 4;
+        while data.len() % 4 != 0 {
+            data.push(0);
+        }
+        x.extend(&data);
+        x.extend(crc(body));
+        let mut index = vec![0u8, 1, unpadded as u8, body.len() as u8];
+        index.extend(crc(&index.clone()));
+        x.extend(&index);
+        let mut foot = (index.len() as u32 / 4 - 1).to_le_bytes().to_vec();
+        foot.extend(flags);
+        x.extend(crc(&foot));
+        x.extend(foot);
+        x.extend(b"YZ");
+        x
+    }
+
+    #[test]
+    fn blocks_of_any_size_change_nothing() {
+        let plain = sample(300);
+        let (_, whole) = read(&plain, &Limits::default());
+        for block in [1, 2, 3, 7, 64, 1000] {
+            let limits = Limits {
+                block_bytes: block,
+                ..Limits::default()
+            };
+            let (_, all) = read(&plain, &limits);
+            assert_eq!(all.events, whole.events, "block of {block}");
+            assert_eq!(all.rejects, whole.rejects, "block of {block}");
+            assert_eq!(all.bytes, plain, "block of {block}");
+        }
+    }
+
+    #[test]
+    fn utf16_keeps_the_places_of_the_file_as_received() {
+        let text = "1 Zo\u{e9}\r\n2 \u{1F600} x\r\nbad\r\n3 end";
+        for (big, mark) in [(false, true), (true, true), (false, false)] {
+            let mut raw = vec![];
+            let units: Vec<u16> = mark
+                .then_some(0xFEFF)
+                .into_iter()
+                .chain(text.encode_utf16())
+                .collect();
+            for u in &units {
+                raw.extend(if big {
+                    u.to_be_bytes()
+                } else {
+                    u.to_le_bytes()
+                });
+            }
+            if !mark {
+                // Too few zero bytes would be no sign; plain lines follow.
+                raw.extend(
+                    "\n9 plain ascii text"
+                        .repeat(9)
+                        .encode_utf16()
+                        .flat_map(u16::to_le_bytes),
+                );
+            }
+            let small = Limits {
+                block_bytes: 5,
+                ..Limits::default()
+            };
+            for limits in [Limits::default(), small] {
+                let (_, all) = read(&raw, &limits);
+                assert_eq!(all.bytes, raw);
+                let users: Vec<&str> = all.events.iter().map(|e| &*e.user).take(3).collect();
+                assert_eq!(users, ["Zo\u{e9}", "\u{1F600} x", "end"]);
+                for e in &all.events {
+                    let b = &raw[e.offset as usize..(e.offset + e.len) as usize];
+                    let unit = |c: &[u8]| {
+                        let c = [c[0], c[1]];
+                        if big {
+                            u16::from_be_bytes(c)
+                        } else {
+                            u16::from_le_bytes(c)
+                        }
+                    };
+                    let u: Vec<u16> = b.chunks_exact(2).map(unit).collect();
+                    let line = String::from_utf16(&u).unwrap();
+                    assert!(line.trim_end().ends_with(&*e.user), "{line}");
+                }
+                let b = &raw[all.rejects[0].offset as usize..][..6];
+                assert_eq!(b[usize::from(big)], b'b');
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_record() {
+        let (r, all) = read("\u{feff}1 a\n".as_bytes(), &Limits::default());
+        assert_eq!((r.events, all.events[0].offset), (1, 3));
+        assert_eq!(all.bytes.len(), 7);
+        let (r, _) = read("\u{feff}".as_bytes(), &Limits::default());
+        assert_eq!(r.records, 0);
+    }
+
+    #[test]
+    fn a_record_above_the_limit_is_one_reject_and_reading_goes_on() {
+        let mut input = b"1 a\n2 ".to_vec();
+        input.extend(vec![b'x'; 100_000]);
+        input.extend(b"\n3 b\n");
+        let limits = Limits {
+            block_bytes: 1000,
+            record_bytes: 10_000,
+            ..Limits::default()
+        };
+        let (r, all) = read(&input, &limits);
+        assert_eq!((r.events, r.rejects), (2, 1));
+        let t = &all.rejects[0];
+        assert_eq!((t.reason, t.offset, t.len), (Reason::TooLong, 4, 100_003));
+        assert_eq!((t.record, all.events[1].record), (2, 3));
+        assert_eq!(all.bytes, input);
+    }
+
+    #[test]
+    fn a_bomb_is_capped_and_damage_is_counted() {
+        let line = b"1 a\n".repeat(1_000_000);
+        let bomb = zstd::stream::encode_all(&line[..], 1).unwrap();
+        let limits = Limits {
+            decompressed_bytes: 100_000,
+            ..Limits::default()
+        };
+        let (r, all) = read(&bomb, &limits);
+        assert_eq!((r.events, r.rejects), (25_000, 1));
+        assert_eq!(all.rejects[0].reason, Reason::Capped);
+        assert!(
+            r.notes[0].contains("more than 100000 bytes"),
+            "{:?}",
+            r.notes
+        );
+        let exact = Limits {
+            decompressed_bytes: line.len() as u64,
+            ..Limits::default()
+        };
+        assert_eq!(read(&bomb, &exact).0.rejects, 0);
+        let mut e = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        e.write_all(&sample(1000)).unwrap();
+        let mut cut = e.finish().unwrap();
+        cut.truncate(cut.len() / 2);
+        let (r, all) = read(&cut, &Limits::default());
+        assert!(r.events > 0);
+        assert_eq!(all.rejects.last().unwrap().reason, Reason::Damaged);
+        let (r, _) = read(b"PK\x03\x04 and nothing that is a zip", &Limits::default());
+        assert_eq!((r.records, r.rejects), (1, 1));
+    }
+
+    #[test]
+    fn unknown_and_empty_files_are_counted() {
+        let run = |b: &[u8]| {
+            let mut all = Collect::default();
+            let r = read_bytes(
+                b,
+                0,
+                None,
+                &Setting::default(),
+                &Limits::default(),
+                &mut all,
+            )
+            .unwrap();
+            (r.format, r.records, r.rejects, r.skipped, all.rejects)
+        };
+        let (format, records, rejects, skipped, list) = run(b"??? what\n\nis this\n");
+        assert_eq!((format, records, rejects, skipped), ("unknown", 3, 2, 1));
+        assert_eq!(list[0].reason, Reason::UnknownFormat);
+        let mut binary = vec![0u8, 1, 2, 3];
+        binary.extend(vec![7; 3_000_000]);
+        let (_, records, rejects, ..) = run(&binary);
+        assert_eq!((records, rejects), (1, 1));
+        assert_eq!(run(b"").1, 0);
     }
 }

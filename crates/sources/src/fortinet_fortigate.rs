@@ -1,0 +1,630 @@
+//! Fortinet FortiGate: syslog key=value, the comma-separated variant and CEF. Standard: FortiOS Log Reference, "Log field format";
+//! CEF per ArcSight Common Event Format §2. Times: `eventtime` (seconds to nanoseconds) if there, else `date` + `time` + `tz`,
+//! else `date` + `time` in the zone of the source. Kept: SSL-VPN and IPsec tunnels, logins, traffic, web filter, system events.
+//!
+//! Bytes: `sentbyte` → `bytes_out`, `rcvdbyte` → `bytes_in`. For traffic, sent is from `srcip` to `dstip`; for tunnels it is the
+//! gateway's view (sent to the remote client). Interim traffic rows carry running totals of their session; each row is given
+//! what is new since the row before it in the same file, so that rows of one session can be added. Tunnel statistics stay totals.
+//!
+//! Not here: FortiMail, FortiWeb, FortiProxy, which share the key=value form but not the field meaning.
+use crate::{
+    Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
+    kv::{Cef, Pairs, unescape, unescape_cef},
+    lines, net, syslog,
+    time::{self, Clock, Stamp},
+};
+use ampleur_event::{
+    Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb, account::is_placeholder,
+    batch::NONE,
+};
+use rustc_hash::FxHashMap;
+use std::{borrow::Cow, fmt::Write};
+
+pub(crate) struct FortinetFortigate;
+
+impl Source for FortinetFortigate {
+    fn name(&self) -> &'static str {
+        "fortinet-fortigate"
+    }
+    fn about(&self) -> &'static str {
+        "Fortinet FortiGate firewall and VPN: tunnels, logins, traffic, system events (key=value syslog, CSV, CEF)"
+    }
+    fn standard(&self) -> Standard {
+        Standard {
+            name: "FortiOS Log Reference",
+            section: "Log field format",
+        }
+    }
+    fn capability(&self) -> Capability {
+        Capability {
+            rows: &[
+                (Verb::TunnelUp, Proof::Presence),
+                (Verb::TunnelDown, Proof::Presence),
+                (Verb::TunnelStats, Proof::Transfer),
+                (Verb::Login, Proof::Presence),
+                (Verb::Logout, Proof::Presence),
+                (Verb::Flow, Proof::Transfer),
+                (Verb::Heartbeat, Proof::Health),
+                (Verb::Config, Proof::Change),
+                (Verb::Restart, Proof::Health),
+                (Verb::AuditOff, Proof::Health),
+                (Verb::AuditClear, Proof::Health),
+            ],
+            silence: Silence::NoPresence,
+            names_results: false,
+            gap: GapSign::RateOnly,
+        }
+    }
+    fn sniff(&self, head: &Head<'_>) -> Confidence {
+        let mut best = Confidence::No;
+        for line in lines::sample(head) {
+            let has = |w: &[u8]| memchr::memmem::find(line, w).is_some();
+            if has(b"|Fortinet|Forti") {
+                return Confidence::Certain;
+            }
+            let words: [&[u8]; 8] = [
+                b"logid=",
+                b"devid=",
+                b"devname=",
+                b"subtype=",
+                b"eventtime=",
+                b"vd=",
+                b"logdesc=",
+                b"log_id=",
+            ];
+            let n = words.iter().filter(|w| has(w)).count();
+            if n >= 4 && has(b"type=") {
+                return Confidence::Certain;
+            }
+            if n >= 3 {
+                best = best.max(Confidence::Likely);
+            }
+        }
+        best
+    }
+    fn open(&self, _head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
+        Box::new(Decoder {
+            clock: Clock::new(setting),
+            accounts: setting.accounts,
+            flows: FxHashMap::default(),
+            extra: String::new(),
+        })
+    }
+}
+
+struct Decoder {
+    clock: Clock,
+    accounts: Option<System>,
+    /// Bytes already given out for sessions that have interim rows, by session number.
+    flows: FxHashMap<u64, (u64, u64)>,
+    extra: String,
+}
+
+/// Sessions followed at a time; beyond it the oldest knowledge is dropped and totals count as new.
+const FLOWS_MAX: usize = 1 << 16;
+
+impl Decode for Decoder {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        lines::each(bytes, last, out, |line, at, len, finished, out| {
+            let text = lines::text(line);
+            if !self.record(&text, at, len, out) {
+                let reason = if finished {
+                    Reason::Shape
+                } else {
+                    Reason::Truncated
+                };
+                out.reject(bytes, at, len, reason);
+            }
+        })
+    }
+}
+
+/// The fields this decoder uses, as written.
+#[derive(Default)]
+struct Fields<'a> {
+    count: u32,
+    cef: bool,
+    date: &'a str,
+    time: &'a str,
+    tz: &'a str,
+    eventtime: &'a str,
+    timestamp: &'a str,
+    itime: &'a str,
+    devname: &'a str,
+    devid: &'a str,
+    logid: &'a str,
+    kind: &'a str,
+    subtype: &'a str,
+    logdesc: &'a str,
+    action: &'a str,
+    status: &'a str,
+    reason: &'a str,
+    user: &'a str,
+    suser: &'a str,
+    xauthuser: &'a str,
+    unauthuser: &'a str,
+    group: &'a str,
+    authserver: &'a str,
+    srcip: &'a str,
+    srcport: &'a str,
+    srccountry: &'a str,
+    dstip: &'a str,
+    dstport: &'a str,
+    remip: &'a str,
+    remport: &'a str,
+    locip: &'a str,
+    locport: &'a str,
+    tunnelip: &'a str,
+    assignip: &'a str,
+    tunnelid: &'a str,
+    tunneltype: &'a str,
+    sessionid: &'a str,
+    sentbyte: &'a str,
+    rcvdbyte: &'a str,
+    sentdelta: &'a str,
+    rcvddelta: &'a str,
+    duration: &'a str,
+    url: &'a str,
+    hostname: &'a str,
+    httpmethod: &'a str,
+    agent: &'a str,
+    forwardedfor: &'a str,
+    filename: &'a str,
+    ui: &'a str,
+    srcname: &'a str,
+    srcmac: &'a str,
+    fctuid: &'a str,
+    service: &'a str,
+    app: &'a str,
+    proto: &'a str,
+    policyid: &'a str,
+    transip: &'a str,
+    dst_host: &'a str,
+    cfgpath: &'a str,
+    cfgobj: &'a str,
+}
+
+impl<'a> Fields<'a> {
+    #[inline]
+    fn take(&mut self, key: &str, v: &'a str) {
+        self.count += 1;
+        match key {
+            "date" => self.date = v,
+            "time" => self.time = v,
+            // The first one counts: a collector may append its own zone.
+            "tz" => first(&mut self.tz, v),
+            "eventtime" => self.eventtime = v,
+            "timestamp" => self.timestamp = v,
+            "itime" => self.itime = v,
+            "devname" | "dvchost" => self.devname = v,
+            "devid" | "device_id" | "deviceExternalId" => self.devid = v,
+            "logid" | "log_id" => self.logid = v,
+            "type" => self.kind = v,
+            "subtype" => self.subtype = v,
+            "cat" if self.cef => first(&mut self.kind, v.split(':').next().unwrap_or(v)),
+            "logdesc" | "desc" => self.logdesc = v,
+            "action" | "act" => self.action = v,
+            "status" | "outcome" => self.status = v,
+            "reason" => self.reason = v,
+            "user" | "duser" => first(&mut self.user, v),
+            "suser" => self.suser = v,
+            "xauthuser" => self.xauthuser = v,
+            "unauthuser" => self.unauthuser = v,
+            "group" => self.group = v,
+            "authserver" | "server" => self.authserver = v,
+            "srcip" | "src" | "userip" => self.srcip = v,
+            "srcport" | "spt" => self.srcport = v,
+            "srccountry" => self.srccountry = v,
+            "dstip" | "dst" => self.dstip = v,
+            "dstport" | "dpt" => self.dstport = v,
+            "remip" => self.remip = v,
+            "remport" => self.remport = v,
+            "locip" => self.locip = v,
+            "locport" => self.locport = v,
+            "tunnelip" => self.tunnelip = v,
+            "assignip" => self.assignip = v,
+            "tunnelid" => self.tunnelid = v,
+            "tunneltype" => self.tunneltype = v,
+            "sessionid" | "externalId" => self.sessionid = v,
+            "sentbyte" | "out" => self.sentbyte = v,
+            "rcvdbyte" | "in" => self.rcvdbyte = v,
+            "sentdelta" => self.sentdelta = v,
+            "rcvddelta" => self.rcvddelta = v,
+            "duration" => self.duration = v,
+            "url" | "request" => self.url = v,
+            "hostname" | "dhost" => self.hostname = v,
+            "httpmethod" => self.httpmethod = v,
+            "agent" | "requestClientApplication" => self.agent = v,
+            "forwardedfor" => self.forwardedfor = v,
+            "filename" | "fname" => self.filename = v,
+            "ui" | "sproc" => self.ui = v,
+            "srcname" | "shost" => self.srcname = v,
+            "srcmac" => self.srcmac = v,
+            "fctuid" => self.fctuid = v,
+            "service" => self.service = v,
+            "app" => self.app = v,
+            "proto" => self.proto = v,
+            "policyid" => self.policyid = v,
+            "transip" => self.transip = v,
+            "dst_host" => self.dst_host = v,
+            "cfgpath" => self.cfgpath = v,
+            "cfgobj" => self.cfgobj = v,
+            _ => {}
+        }
+    }
+}
+
+#[inline]
+fn first<'a>(slot: &mut &'a str, v: &'a str) {
+    if slot.is_empty() {
+        *slot = v;
+    }
+}
+
+#[inline]
+fn number(v: &str) -> u64 {
+    if v.is_empty() {
+        return NONE;
+    }
+    v.parse().unwrap_or(NONE)
+}
+
+/// An empty or placeholder text (`N/A`) is absent.
+#[inline]
+fn some(v: &str) -> &str {
+    if is_placeholder(v) { "" } else { v }
+}
+
+/// `https(172.16.0.1)`, `GUI(192.0.2.1)`, a bare address.
+fn address_of_ui(ui: &str) -> &str {
+    let inside = ui
+        .split_once('(')
+        .and_then(|(_, r)| r.split_once(')'))
+        .map_or(ui, |(a, _)| a);
+    net::address(inside)
+}
+
+/// `UTC-5:00`, `UTC+2`, `+0200`: seconds east of UTC.
+fn offset_of(tz: &str) -> Option<i32> {
+    let bare = tz.strip_prefix("UTC").unwrap_or(tz);
+    if let Some((o, n)) = time::zone_offset(bare.as_bytes()) {
+        return (n == bare.len()).then_some(o);
+    }
+    let (sign, digits) = match bare.as_bytes().first()? {
+        b'+' => (1, &bare[1..]),
+        b'-' => (-1, &bare[1..]),
+        _ => return None,
+    };
+    let (h, m) = digits.split_once(':').unwrap_or((digits, "0"));
+    let (h, m): (i32, i32) = (h.parse().ok()?, m.parse().ok()?);
+    ((0..=15).contains(&h) && (0..60).contains(&m)).then(|| sign * (h * 3600 + m * 60))
+}
+
+impl Decoder {
+    /// True when the line became an event.
+    fn record(&mut self, line: &str, at: usize, len: usize, out: &mut Decoded) -> bool {
+        let mut f = Fields::default();
+        let mut outer = Stamp::NONE;
+        let mut outer_host = "";
+        let mut body = line;
+        let n = syslog::octet_count(body);
+        if let Some((_, m)) = syslog::priority(&body[n..]) {
+            body = &body[n + m..];
+        }
+        let starts = |b: &str| {
+            let b = b.trim_start();
+            let key = b
+                .bytes()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == b'_')
+                .count();
+            (key > 1 && b.as_bytes().get(key) == Some(&b'='))
+                || b.starts_with("CEF:")
+                || b.starts_with("0|")
+        };
+        if !starts(body)
+            && let Some(h) = syslog::header(line, &mut self.clock)
+        {
+            outer = h.time;
+            outer_host = h.host;
+            body = &line[h.message..];
+        }
+        let body = body.trim();
+        let cef = if body.starts_with("CEF:") || body.starts_with("0|") {
+            Some(body)
+        } else {
+            memchr::memmem::find(body.as_bytes(), b"CEF:0|").map(|i| &body[i..])
+        };
+        if let Some((head, pairs)) = cef
+            .and_then(Cef::split)
+            .filter(|(h, _)| h[1].eq_ignore_ascii_case("Fortinet"))
+        {
+            f.cef = true;
+            for (k, v) in pairs {
+                let k = k
+                    .strip_prefix("FTNTFGT")
+                    .or_else(|| k.strip_prefix("FortinetFortiGate"))
+                    .unwrap_or(k);
+                f.take(k, v);
+            }
+            first(&mut f.kind, head[5].split([':', ' ']).next().unwrap_or(""));
+        } else {
+            for (k, v) in Pairs::new(body) {
+                f.take(k, v);
+            }
+        }
+        // A pair or two can stand in any text; two words of this product cannot.
+        let known = [
+            f.logid,
+            f.devid,
+            f.devname,
+            f.kind,
+            f.subtype,
+            f.logdesc,
+            f.eventtime,
+        ]
+        .iter()
+        .filter(|v| !v.is_empty())
+        .count();
+        if f.count < 2 || known < 1 || (known < 2 && f.action.is_empty() && f.logdesc.is_empty()) {
+            return false;
+        }
+        let mut e = Event {
+            host: Cow::Borrowed(if f.devname.is_empty() {
+                outer_host
+            } else {
+                f.devname
+            }),
+            action: Cow::Borrowed(f.action),
+            ..Event::default()
+        };
+        self.stamp(&f, outer).put(&mut e);
+        e.code = number(f.logid);
+        fill_addresses(&f, &mut e);
+        fill_user(&f, &mut e, self.accounts);
+        e.verb = verb_of(&f);
+        e.outcome = outcome_of(&f, e.verb);
+        e.session_id = Cow::Borrowed(if f.tunnelid.is_empty() {
+            f.sessionid
+        } else {
+            f.tunnelid
+        });
+        self.fill_bytes(&f, &mut e);
+        if !f.duration.is_empty() {
+            e.duration_ms = f
+                .duration
+                .parse::<u64>()
+                .map_or(NONE, |s| s.saturating_mul(1000));
+        }
+        e.reason = Cow::Borrowed(some(f.reason));
+        e.url = text(f.url, f.cef);
+        e.http_method = Cow::Borrowed(f.httpmethod);
+        e.file_path = text(f.filename, f.cef);
+        e.forwarded = Cow::Borrowed(f.forwardedfor);
+        e.device = Cow::Borrowed(
+            [f.agent, f.fctuid, f.srcname, f.srcmac]
+                .into_iter()
+                .find(|v| !v.is_empty())
+                .unwrap_or(""),
+        );
+        if !f.cfgpath.is_empty() {
+            e.object = if f.cfgobj.is_empty() {
+                Cow::Borrowed(f.cfgpath)
+            } else {
+                Cow::Owned(format!("{} {}", f.cfgpath, f.cfgobj))
+            };
+        }
+        let mut extra = std::mem::take(&mut self.extra);
+        extra.clear();
+        for (k, v) in [
+            ("app", f.app),
+            ("destination", f.hostname),
+            ("group", some(f.group)),
+            ("logdesc", f.logdesc),
+            ("policyid", f.policyid),
+            ("proto", f.proto),
+            ("service", f.service),
+            ("subtype", f.subtype),
+            ("transip", f.transip),
+            ("tunneltype", f.tunneltype),
+            ("type", f.kind),
+        ] {
+            if !v.is_empty() {
+                let gap = if extra.is_empty() { "" } else { "\n" };
+                let _ = write!(extra, "{gap}{k}={v}");
+            }
+        }
+        e.extra = Cow::Borrowed(&extra);
+        out.event(e, at, len);
+        self.extra = extra;
+        true
+    }
+
+    fn stamp(&mut self, f: &Fields<'_>, outer: Stamp) -> Stamp {
+        if let Some(t) = time::epoch(f.eventtime) {
+            return self.clock.explicit(t);
+        }
+        if f.date.len() == 10 && f.time.len() >= 8 {
+            let mut both = [b' '; 32];
+            let n = f.time.len().min(21);
+            both[..10].copy_from_slice(f.date.as_bytes());
+            both[11..11 + n].copy_from_slice(&f.time.as_bytes()[..n]);
+            if let Some((local, _, _)) = time::iso(&both[..11 + n]) {
+                return self.clock.stamp(local, offset_of(f.tz));
+            }
+        }
+        // FortiAnalyzer: the instant of reception; `timestamp` is shifted by some versions and comes last.
+        if let Some(t) = time::epoch(f.itime).or_else(|| time::epoch(f.timestamp)) {
+            return self.clock.explicit(t);
+        }
+        outer
+    }
+
+    fn fill_bytes(&mut self, f: &Fields<'_>, e: &mut Event<'_>) {
+        let (sent, received) = (number(f.sentbyte), number(f.rcvdbyte));
+        e.bytes_out = sent;
+        e.bytes_in = received;
+        if e.verb != Verb::Flow {
+            return;
+        }
+        let interim = f.logid.ends_with("00020");
+        if !interim && self.flows.is_empty() {
+            return;
+        }
+        let Ok(session) = f.sessionid.parse::<u64>() else {
+            return;
+        };
+        let before = self.flows.get(&session).copied();
+        if let Some((s, r)) = before {
+            // Since the last row of this session in the file.
+            if sent != NONE {
+                e.bytes_out = sent.saturating_sub(s);
+            }
+            if received != NONE {
+                e.bytes_in = received.saturating_sub(r);
+            }
+        } else if interim && !f.sentdelta.is_empty() {
+            // The rows before this one are in another file.
+            e.bytes_out = number(f.sentdelta);
+            e.bytes_in = number(f.rcvddelta);
+        }
+        if interim {
+            if self.flows.len() >= FLOWS_MAX {
+                self.flows.clear();
+            }
+            let zero = |n: u64| if n == NONE { 0 } else { n };
+            self.flows.insert(session, (zero(sent), zero(received)));
+        } else {
+            self.flows.remove(&session);
+        }
+    }
+}
+
+fn text(v: &str, cef: bool) -> Cow<'_, str> {
+    if cef { unescape_cef(v) } else { unescape(v) }
+}
+
+fn fill_addresses<'a>(f: &Fields<'a>, e: &mut Event<'a>) {
+    let pick = |list: &[&'a str]| {
+        list.iter()
+            .map(|v| net::address(v))
+            .find(|v| !v.is_empty())
+            .unwrap_or("")
+    };
+    e.src_ip = Cow::Borrowed(pick(&[f.remip, f.srcip]));
+    if e.src_ip.is_empty() && !f.ui.is_empty() {
+        e.src_ip = Cow::Borrowed(address_of_ui(f.ui));
+    }
+    e.dst_ip = Cow::Borrowed(pick(&[f.dstip, f.locip]));
+    e.inner_ip = Cow::Borrowed(pick(&[f.tunnelip, f.assignip]));
+    let port = |a: &str, b: &str| match number(a) {
+        NONE => number(b),
+        n => n,
+    };
+    e.src_port = port(f.srcport, f.remport);
+    e.dst_port = port(f.dstport, f.locport);
+    e.src_country = Cow::Borrowed(some(f.srccountry));
+}
+
+fn fill_user<'a>(f: &Fields<'a>, e: &mut Event<'a>, accounts: Option<System>) {
+    let tunnel = f.kind == "event" && f.subtype == "vpn";
+    let (name, from_directory) = [
+        (f.xauthuser, false),
+        (f.suser, false),
+        (f.user, false),
+        (f.unauthuser, true),
+    ]
+    .into_iter()
+    .map(|(v, d)| (some(v), d))
+    .find(|(v, _)| !v.is_empty())
+    .unwrap_or(("", false));
+    if name.is_empty() {
+        return;
+    }
+    let name = text(name, f.cef);
+    let directory = from_directory
+        || f.authserver.starts_with("FSSO")
+        || f.action.starts_with("FSSO")
+        || f.subtype == "fsso";
+    match split_domain(&name) {
+        Some((d, n)) => {
+            e.domain = Cow::Owned(d.to_string());
+            e.user = Cow::Owned(n.to_string());
+        }
+        None => e.user = name,
+    }
+    e.system = accounts.unwrap_or(if tunnel {
+        System::Vpn
+    } else if directory {
+        System::Ad
+    } else if f.kind == "event" && matches!(f.subtype, "system" | "rest-api" | "router" | "ha") {
+        System::Host
+    } else {
+        System::Vpn
+    });
+}
+
+/// `DOMAIN\name`, also with the backslash doubled on the way.
+fn split_domain(name: &str) -> Option<(&str, &str)> {
+    let (d, n) = name.split_once('\\')?;
+    let n = n.trim_start_matches('\\');
+    (!d.is_empty() && !n.is_empty()).then_some((d, n))
+}
+
+fn verb_of(f: &Fields<'_>) -> Verb {
+    match f.kind {
+        "traffic" => return Verb::Flow,
+        "utm" | "dns" | "anomaly" | "voip" => return Verb::Other,
+        _ => {}
+    }
+    let action = f.action;
+    let vpn = f.subtype == "vpn";
+    match action {
+        "tunnel-up" => Verb::TunnelUp,
+        "tunnel-down" => Verb::TunnelDown,
+        "tunnel-stats" => Verb::TunnelStats,
+        "ssl-login-fail" | "ssl-login" | "login" | "authentication" | "auth-logon"
+        | "FSSO-logon" | "Authentication" | "auth" => Verb::Login,
+        "logout" | "auth-logout" | "FSSO-logoff" | "ssl-logout" => Verb::Logout,
+        "perf-stats" => Verb::Heartbeat,
+        "reboot" | "shutdown" | "restart" | "restart-system" => Verb::Restart,
+        "Add" | "Edit" | "Delete" | "Move" | "Rename" if !f.cfgpath.is_empty() => {
+            // A changed or removed log setting decides what is recorded from here on.
+            if f.cfgpath.starts_with("log") && action != "Add" {
+                Verb::AuditOff
+            } else {
+                Verb::Config
+            }
+        }
+        _ if vpn && action.contains("login") => Verb::Login,
+        _ if action.contains("clear-log") || action.contains("delete-log") => Verb::AuditClear,
+        _ if f.logdesc.contains("log") && f.logdesc.contains("deleted") => Verb::AuditClear,
+        _ if f.logdesc.starts_with("Admin login") => Verb::Login,
+        _ => Verb::Other,
+    }
+}
+
+fn outcome_of(f: &Fields<'_>, verb: Verb) -> Outcome {
+    let bad = |v: &str| {
+        let v = v.as_bytes();
+        let has =
+            |w: &[u8]| v.len() >= w.len() && v.windows(w.len()).any(|x| x.eq_ignore_ascii_case(w));
+        has(b"fail") || has(b"error") || has(b"denied") || has(b"invalid")
+    };
+    if !f.status.is_empty() && bad(f.status) {
+        return Outcome::Failure;
+    }
+    let action = f.action;
+    if action.is_empty() {
+        return Outcome::Unknown;
+    }
+    if bad(action) || action == "deny" || action == "ip-conn" {
+        return Outcome::Failure;
+    }
+    if verb == Verb::Flow && action.starts_with("block") {
+        return Outcome::Failure;
+    }
+    if verb == Verb::Login && f.logdesc.contains("fail") {
+        return Outcome::Failure;
+    }
+    Outcome::Success
+}

@@ -1,0 +1,239 @@
+//! `key=value` text: quoted or bare values, separated by spaces or commas, and the extension part of CEF.
+use std::borrow::Cow;
+
+/// Walks `key=value key="quoted value",key=value`. Text between pairs that is no pair is passed over. A quote inside a quoted
+/// value ends it only when a separator or the end follows, so that values holding quotes stay whole.
+#[derive(Clone)]
+pub struct Pairs<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Pairs<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Pairs { text, at: 0 }
+    }
+}
+
+#[inline]
+fn separator(b: u8) -> bool {
+    matches!(b, b' ' | b',' | b'\t' | b'\n' | b'\r')
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    /// Key and value as written, without the outer quotes; escapes are left in (see [`unescape`]).
+    type Item = (&'a str, &'a str);
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let b = self.text.as_bytes();
+        loop {
+            let rest = b.get(self.at..)?;
+            let eq = self.at + memchr::memchr(b'=', rest)?;
+            // The key is the word that touches the sign.
+            let mut start = eq;
+            while start > self.at && !separator(b[start - 1]) {
+                start -= 1;
+            }
+            let key = &self.text[start..eq];
+            let from = eq + 1;
+            if b.get(from) == Some(&b'"') {
+                let end = closing_quote(b, from + 1);
+                self.at = (end + 1).min(b.len());
+                if key.is_empty() {
+                    continue;
+                }
+                return Some((key, &self.text[from + 1..end]));
+            }
+            let len = b[from..]
+                .iter()
+                .position(|c| separator(*c))
+                .unwrap_or(b.len() - from);
+            self.at = from + len;
+            if key.is_empty() {
+                continue;
+            }
+            return Some((key, &self.text[from..from + len]));
+        }
+    }
+}
+
+/// Place of the quote that ends a value starting at `from`; the end of the text when none does.
+#[inline]
+fn closing_quote(b: &[u8], from: usize) -> usize {
+    let mut at = from;
+    loop {
+        let Some(n) = memchr::memchr(b'"', &b[at..]) else {
+            return b.len();
+        };
+        let q = at + n;
+        let escaped = q > from && b[q - 1] == b'\\';
+        match b.get(q + 1) {
+            None => return q,
+            Some(c) if separator(*c) && !escaped => return q,
+            // `user="CHU\"` ends here only when another pair follows.
+            Some(c) if separator(*c) && pair_follows(&b[q + 2..]) => return q,
+            _ => at = q + 1,
+        }
+    }
+}
+
+fn pair_follows(b: &[u8]) -> bool {
+    let n = b
+        .iter()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'))
+        .count();
+    n > 0 && b.get(n) == Some(&b'=')
+}
+
+/// `\"` and `\\` inside a quoted value; a lone backslash stays (`CHU\mdupont`).
+pub fn unescape(value: &str) -> Cow<'_, str> {
+    if !value.contains("\\\"") {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(value.replace("\\\"", "\""))
+}
+
+/// The extension of a CEF record: values may hold spaces and run until the next ` key=`; `\=` and `\\` are escapes.
+pub struct Cef<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cef<'a> {
+    /// Splits `CEF:0|vendor|product|version|id|name|severity|extension`; the `CEF:` may have been cut off. Gives the seven
+    /// header fields (the first is the version) and the extension.
+    pub fn split(text: &'a str) -> Option<([&'a str; 7], Cef<'a>)> {
+        let body = text.strip_prefix("CEF:").unwrap_or(text);
+        let b = body.as_bytes();
+        let mut head = [""; 7];
+        let (mut n, mut from, mut i) = (0, 0, 0);
+        while i < b.len() && n < 7 {
+            match b[i] {
+                b'\\' => i += 1,
+                b'|' => {
+                    head[n] = &body[from..i];
+                    n += 1;
+                    from = i + 1;
+                }
+                _ => {}
+            }
+            i += 1;
+        }
+        (n == 7).then_some((
+            head,
+            Cef {
+                text: &body[from..],
+                at: 0,
+            },
+        ))
+    }
+}
+
+impl<'a> Iterator for Cef<'a> {
+    type Item = (&'a str, &'a str);
+    fn next(&mut self) -> Option<Self::Item> {
+        let b = self.text.as_bytes();
+        let eq = next_sign(b, self.at)?;
+        let mut start = eq;
+        while start > self.at && b[start - 1] != b' ' {
+            start -= 1;
+        }
+        let (from, mut end) = (eq + 1, b.len());
+        self.at = b.len();
+        let mut look = from;
+        while let Some(sign) = next_sign(b, look) {
+            let mut k = sign;
+            while k > from && (b[k - 1].is_ascii_alphanumeric() || matches!(b[k - 1], b'_' | b'.'))
+            {
+                k -= 1;
+            }
+            if k < sign && k > from && b[k - 1] == b' ' {
+                end = k - 1;
+                self.at = k;
+                break;
+            }
+            if k < sign && k == from {
+                // An empty value directly followed by the next key cannot be told from a value; it has no space.
+            }
+            look = sign + 1;
+        }
+        let value = self.text[from..end].trim_end();
+        Some((&self.text[start..eq], value))
+    }
+}
+
+fn next_sign(b: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let n = at + memchr::memchr(b'=', b.get(at..)?)?;
+        if n == 0 || b[n - 1] != b'\\' {
+            return Some(n);
+        }
+        at = n + 1;
+    }
+}
+
+/// Escapes of a CEF value: `\=`, `\\`, `\n`, `\|`.
+pub fn unescape_cef(value: &str) -> Cow<'_, str> {
+    if !value.contains('\\') {
+        return Cow::Borrowed(value);
+    }
+    let mut out = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n' | 'r') => out.push('\n'),
+            Some(d @ ('=' | '\\' | '|')) => out.push(d),
+            Some(d) => {
+                out.push('\\');
+                out.push(d);
+            }
+            None => out.push('\\'),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn pairs_keep_quotes_and_backslashes() {
+        let all: Vec<_> =
+            Pairs::new(r#"a=1 b="x y",c=,d="say \"hi\" now" e="CHU\" f="in"side" g=z"#).collect();
+        assert_eq!(
+            all,
+            [
+                ("a", "1"),
+                ("b", "x y"),
+                ("c", ""),
+                ("d", r#"say \"hi\" now"#),
+                ("e", "CHU\\"),
+                ("f", "in\"side"),
+                ("g", "z")
+            ]
+        );
+        assert_eq!(Pairs::new("=\"\"=").count(), 0);
+        assert_eq!(Pairs::new("k=\"open").collect::<Vec<_>>(), [("k", "open")]);
+    }
+    #[test]
+    fn cef_values_hold_spaces_and_signs() {
+        let (h, x) = Cef::split(r"CEF:0|Fortinet|Fortigate|v6|1|a\|b|3|src=1.2.3.4 msg=two words request=http://h/?a\=b duser= act=deny").unwrap();
+        assert_eq!((h[1], h[5]), ("Fortinet", r"a\|b"));
+        let all: Vec<_> = x.map(|(k, v)| (k, unescape_cef(v).into_owned())).collect();
+        let all: Vec<_> = all.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        assert_eq!(
+            all,
+            [
+                ("src", "1.2.3.4"),
+                ("msg", "two words"),
+                ("request", "http://h/?a=b"),
+                ("duser", ""),
+                ("act", "deny")
+            ]
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! Agreement with parses other people made of public logs, and totals for every file of the collection. The collection is not part
+//! of the project; without it these tests say so and pass.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use ampleur_sources::{
+    Limits, SOURCES, Setting, canonical, lines,
+    reader::{Collect, read_bytes},
+};
+use serde_json::{Map, Value};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn corpora() -> Option<PathBuf> {
+    let p = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
+    if p.is_dir() {
+        return Some(p);
+    }
+    eprintln!("SKIPPED: no folder ../shared/corpora beside the repository");
+    None
+}
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources")
+}
+
+/// Folders of the collection by source.
+const FOLDERS: &[(&str, &[&str])] = &[
+    ("fortinet-fortigate", &["fortinet_fortigate"]),
+    ("openvpn", &["openvpn"]),
+    ("keycloak", &["keycloak"]),
+    ("samba-audit", &["samba"]),
+    ("http-access", &["nginx", "apache"]),
+    (
+        "windows-security",
+        &[
+            "windows_event_xml",
+            "windows_evtx",
+            "windows_nxlog",
+            "windows_nxlog_otrf",
+            "windows_winlogbeat",
+        ],
+    ),
+    ("fhir-auditevent", &["fhir_auditevent"]),
+    ("dicom-audit", &["dicom_atna_audit"]),
+    ("postgresql", &["postgresql", "postgresql_pgaudit"]),
+    ("zeek", &["zeek"]),
+];
+
+/// Events of a sample by line (or by record in a binary file).
+fn events_of(path: &Path, source: &str) -> BTreeMap<u64, Map<String, Value>> {
+    let source = ampleur_sources::by_name(source).expect("a known source");
+    let mut found = BTreeMap::new();
+    let bytes = fs::read(path).expect("readable sample");
+    let setting = Setting::default();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    if name.ends_with(".multiline.jsonl") {
+        for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
+            let Ok(v) = serde_json::from_slice::<Value>(line) else {
+                continue;
+            };
+            let raw = v["raw"].as_str().unwrap_or_default();
+            let mut all = Collect::default();
+            read_bytes(
+                raw.as_bytes(),
+                0,
+                Some(source),
+                &setting,
+                &Limits::default(),
+                &mut all,
+            )
+            .expect("readable");
+            if let Some(e) = all.events.first() {
+                found.insert(i as u64 + 1, canonical(source.name(), e));
+            }
+        }
+        return found;
+    }
+    let mut all = Collect::default();
+    read_bytes(
+        &bytes,
+        0,
+        Some(source),
+        &setting,
+        &Limits::default(),
+        &mut all,
+    )
+    .expect("readable");
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain(memchr::memchr_iter(b'\n', &bytes).map(|i| i + 1))
+        .collect();
+    let binary = bytes.starts_with(b"ElfFile\0");
+    for e in &all.events {
+        let line = if binary {
+            e.record
+        } else {
+            starts.partition_point(|s| *s as u64 <= e.offset) as u64
+        };
+        found
+            .entry(line)
+            .or_insert_with(|| canonical(source.name(), e));
+    }
+    found
+}
+
+/// True when an expected value and ours say the same.
+fn agrees(key: &str, expected: &Value, ours: Option<&Value>) -> bool {
+    let Some(ours) = ours else { return false };
+    let text = |v: &Value| match v {
+        Value::String(s) => s.clone(),
+        v => v.to_string(),
+    };
+    let (a, b) = (text(expected), text(ours));
+    match key {
+        "timestamp" => match (instant(&a), instant(&b)) {
+            (Some(a), Some(b)) => a.div_euclid(1_000_000) == b.div_euclid(1_000_000),
+            _ => false,
+        },
+        "src_ip" | "dst_ip" => {
+            let bare = |s: &str| {
+                s.trim_start_matches("::ffff:")
+                    .parse::<std::net::IpAddr>()
+                    .ok()
+            };
+            bare(&a).is_some() && bare(&a) == bare(&b)
+        }
+        "host" | "outcome" => a.eq_ignore_ascii_case(&b),
+        "session_id" => {
+            a.eq_ignore_ascii_case(&b) || number(&a).is_some() && number(&a) == number(&b)
+        }
+        _ => a == b,
+    }
+}
+
+fn number(s: &str) -> Option<u64> {
+    match s.strip_prefix("0x") {
+        Some(h) => u64::from_str_radix(h, 16).ok(),
+        None => s.parse().ok(),
+    }
+}
+
+fn instant(s: &str) -> Option<i128> {
+    let s = if s.ends_with('Z') || s[10.min(s.len())..].contains(['+', '-']) {
+        s.to_string()
+    } else {
+        format!("{s}Z")
+    };
+    s.parse::<jiff::Timestamp>().ok().map(|t| t.as_nanosecond())
+}
+
+#[derive(Default, Clone, Copy)]
+struct Score {
+    present: u32,
+    agree: u32,
+    /// Disagreements that are listed with a reason.
+    listed: u32,
+}
+
+/// `path<TAB>line<TAB>key<TAB>reason`; `*` as line or key means every one.
+fn listed() -> Vec<(String, String, String)> {
+    let text = fs::read_to_string(testdata().join("disagreements.tsv")).unwrap_or_default();
+    text.lines()
+        .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
+        .map(|l| {
+            let mut c = l.split('\t');
+            let mut next = || c.next().unwrap_or_default().to_string();
+            let row = (next(), next(), next());
+            assert!(
+                c.next().is_some_and(|r| r.len() > 10),
+                "a disagreement without a reason: {l}"
+            );
+            row
+        })
+        .collect()
+}
+
+#[test]
+fn expected_parses_agree() {
+    let Some(root) = corpora() else { return };
+    let known = listed();
+    let mut used = vec![false; known.len()];
+    let mut failed = vec![];
+    for (source, folders) in FOLDERS {
+        if ampleur_sources::by_name(source).is_none() {
+            failed.push(format!("{source}: no such source"));
+            continue;
+        }
+        let mut total = Score::default();
+        for folder in *folders {
+            let mut score = Score::default();
+            let mut files: Vec<PathBuf> = fs::read_dir(root.join(folder))
+                .map(|d| d.filter_map(|e| Some(e.ok()?.path())).collect())
+                .unwrap_or_default();
+            files.sort();
+            for expected in files
+                .iter()
+                .filter(|p| p.to_string_lossy().ends_with(".expected.jsonl"))
+            {
+                let stem = expected.to_string_lossy().replace(".expected.jsonl", "");
+                let Some(sample) = files.iter().find(|f| {
+                    let f = f.to_string_lossy();
+                    f.strip_prefix(stem.as_str()).is_some_and(|r| {
+                        [".log", ".jsonl", ".xml.log", ".evtx", ".xml"].contains(&r)
+                    })
+                }) else {
+                    failed.push(format!("{}: no sample", expected.display()));
+                    continue;
+                };
+                let rel = format!("{folder}/{}", sample.file_name().unwrap().to_string_lossy());
+                let ours = events_of(sample, source);
+                let text = fs::read_to_string(expected).expect("readable");
+                for row in text.lines() {
+                    let row: Map<String, Value> = serde_json::from_str(row).expect("an object");
+                    let line = row["raw_line_no"].as_u64().unwrap_or(0);
+                    for (key, want) in &row {
+                        if key == "raw_line_no" {
+                            continue;
+                        }
+                        score.present += 1;
+                        let got = ours.get(&line).and_then(|m| m.get(key));
+                        if agrees(key, want, got) {
+                            score.agree += 1;
+                            continue;
+                        }
+                        let hit = known.iter().position(|(f, l, k)| {
+                            *f == rel
+                                && (l == "*" || *l == line.to_string())
+                                && (k == "*" || k == key)
+                        });
+                        match hit {
+                            Some(i) => {
+                                used[i] = true;
+                                score.listed += 1;
+                            }
+                            None => {
+                                println!(
+                                    "{rel}\t{line}\t{key}\texpected {want}, got {}",
+                                    got.unwrap_or(&Value::Null)
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+            let percent = f64::from(score.agree) * 100.0 / f64::from(score.present.max(1));
+            println!(
+                "{source:20} {folder:22} {:5} of {:5} fields agree ({percent:.1} %), {} more are listed",
+                score.agree, score.present, score.listed
+            );
+            total.present += score.present;
+            total.agree += score.agree;
+            total.listed += score.listed;
+        }
+        // A listed disagreement is one where the expectation is wrong or another convention: it is not an error of ours.
+        let settled = total.agree + total.listed;
+        if settled * 100 < total.present * 99 {
+            failed.push(format!(
+                "{source}: {settled} of {} fields settled",
+                total.present
+            ));
+        }
+    }
+    for (row, used) in known.iter().zip(&used) {
+        if !used {
+            println!("listed but no longer met: {}\t{}\t{}", row.0, row.1, row.2);
+        }
+    }
+    assert!(failed.is_empty(), "below 99 %: {failed:#?}");
+}
+
+#[test]
+fn every_file_is_read_and_every_record_counted() {
+    let Some(root) = corpora() else { return };
+    let mut folders = vec![root.clone()];
+    let (mut files, mut records) = (0u64, 0u64);
+    let mut wrong = vec![];
+    while let Some(dir) = folders.pop() {
+        let mut entries: Vec<PathBuf> = fs::read_dir(&dir)
+            .expect("a folder")
+            .filter_map(|e| Some(e.ok()?.path()))
+            .collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let mut all = Collect::default();
+            let report = ampleur_sources::reader::read_path(
+                &path,
+                0,
+                None,
+                &Setting::default(),
+                &Limits::default(),
+                &mut all,
+            )
+            .expect("readable");
+            assert_eq!(
+                report.records,
+                report.events + report.rejects + report.skipped,
+                "{}",
+                path.display()
+            );
+            assert_eq!(report.events, all.events.len() as u64, "{}", path.display());
+            files += 1;
+            records += report.records;
+            let folder = dir.file_name().unwrap().to_string_lossy().into_owned();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let own = FOLDERS.iter().find(|(_, f)| f.contains(&folder.as_str()));
+            let plain =
+                (name.ends_with(".log") || name.ends_with(".evtx")) && !name.contains(".expected");
+            if let (Some((source, _)), true) = (own, plain)
+                && report.format != *source
+            {
+                wrong.push(format!("{folder}/{name}: claimed by {}", report.format));
+            }
+        }
+    }
+    println!("{files} files, {records} records");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn other_products_are_not_claimed() {
+    let Some(root) = corpora() else { return };
+    // Folders whose samples are logs of these sources under another name, or plain access logs.
+    let mut claims = vec![];
+    let mut dirs: Vec<PathBuf> = fs::read_dir(&root)
+        .expect("a folder")
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.is_dir())
+        .collect();
+    dirs.sort();
+    for dir in dirs {
+        let folder = dir.file_name().unwrap().to_string_lossy().into_owned();
+        if FOLDERS.iter().any(|(_, f)| f.contains(&folder.as_str())) {
+            continue;
+        }
+        let mut files: Vec<PathBuf> = fs::read_dir(&dir)
+            .expect("a folder")
+            .filter_map(|e| Some(e.ok()?.path()))
+            .filter(|p| p.extension().is_some_and(|x| x == "log"))
+            .collect();
+        files.sort();
+        for f in files {
+            let bytes = fs::read(&f).expect("readable");
+            let head = ampleur_sources::Head {
+                bytes: &bytes[..bytes.len().min(1 << 16)],
+                whole: bytes.len() <= 1 << 16,
+            };
+            if let Some(s) = ampleur_sources::reader::sniff(&head) {
+                let c = s.sniff(&head);
+                println!(
+                    "{folder}/{}: {} ({c:?})",
+                    f.file_name().unwrap().to_string_lossy(),
+                    s.name()
+                );
+                claims.push((folder.clone(), s.name()));
+            }
+            let _ = lines::is_blank(&bytes);
+        }
+    }
+    println!("{} claims by {} sources", claims.len(), SOURCES.len());
+}
