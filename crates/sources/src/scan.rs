@@ -383,6 +383,22 @@ impl Lines {
         out: &mut Decoded,
         mut each: impl FnMut(&[u8], usize, usize, &mut Decoded),
     ) -> usize {
+        self.run_all(bytes, last, out, |line, at, len, out| {
+            if line.iter().all(u8::is_ascii_whitespace) {
+                out.skip();
+            } else {
+                each(line, at, len, out);
+            }
+        })
+    }
+    /// The same with blank lines given to `each`, for formats where they can be inside a value.
+    pub(crate) fn run_all(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        out: &mut Decoded,
+        mut each: impl FnMut(&[u8], usize, usize, &mut Decoded),
+    ) -> usize {
         let mut at = 0;
         if out.base == 0 && b"\xEF\xBB\xBF".starts_with(&bytes[..bytes.len().min(3)]) && !last {
             if bytes.len() < 3 {
@@ -416,8 +432,6 @@ impl Lines {
             }
             if line.len() > RECORD_MAX {
                 out.reject(bytes, at, RECORD_MAX, Reason::TooLong);
-            } else if line.iter().all(u8::is_ascii_whitespace) {
-                out.skip();
             } else {
                 each(line, at, next - at, out);
             }

@@ -251,3 +251,160 @@ fn public_samples_agree() {
         std::fs::write(path, dump).expect("write disagreements");
     }
 }
+
+/// A generator of pseudo-random numbers (splitmix64), so that a failing case repeats from its seed.
+struct Dice(u64);
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, n: usize) -> usize {
+        (self.roll() % n.max(1) as u64) as usize
+    }
+}
+
+/// Samples that ship with the project, then those beside it, cut to a size that keeps the test short.
+fn seeds(source: &str, folders: &[&str]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../testdata/sources")
+        .join(source);
+    let mut inputs = Vec::new();
+    if let Ok(dir) = std::fs::read_dir(own) {
+        for case in dir.filter_map(Result::ok) {
+            if let Ok(files) = std::fs::read_dir(case.path()) {
+                inputs.extend(
+                    files
+                        .filter_map(|f| f.ok().map(|f| f.path()))
+                        .filter(|p| p.file_stem().is_some_and(|s| s == "input")),
+                );
+            }
+        }
+    }
+    inputs.sort();
+    for p in inputs {
+        all.push(std::fs::read(p).expect("read a sample"));
+    }
+    for folder in folders {
+        for (_, files) in samples(folder) {
+            for f in files {
+                let binary = f.starts_with(b"ElfFile\0");
+                if binary && f.len() > 80_000 {
+                    continue;
+                }
+                let mut f = f;
+                f.truncate(if binary { 80_000 } else { 12_000 });
+                all.push(f);
+            }
+        }
+    }
+    all
+}
+
+fn same(a: &Decoded, b: &Decoded) -> bool {
+    a.events == b.events
+        && a.rejects == b.rejects
+        && (a.records, a.event_count, a.reject_count, a.skipped)
+            == (b.records, b.event_count, b.reject_count, b.skipped)
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same_rows() {
+    let mut dice = Dice(7);
+    for (source, folders) in FORMATS {
+        for (n, bytes) in seeds(source, folders).iter().enumerate() {
+            let whole = whole(source, bytes).expect("a known source");
+            for size in [1, 7, 64, 1000, 4096] {
+                if bytes.len() / size > 3000 {
+                    continue;
+                }
+                let cuts: Vec<usize> = (1..bytes.len()).step_by(size).collect();
+                let cut = decode(source, bytes, &cuts, &Setting::default()).expect("a source");
+                assert!(same(&whole, &cut), "{source} sample {n} in pieces of {size}");
+            }
+            for _ in 0..3 {
+                let mut cuts: Vec<usize> =
+                    (0..10).map(|_| dice.below(bytes.len().max(1))).collect();
+                cuts.sort_unstable();
+                let cut = decode(source, bytes, &cuts, &Setting::default()).expect("a source");
+                assert!(same(&whole, &cut), "{source} sample {n} cut at {cuts:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_bytes_are_counted_and_never_panic() {
+    let rounds: u64 = std::env::var("AMPLEUR_FUZZ_ROUNDS")
+        .ok()
+        .and_then(|r| r.parse().ok())
+        .unwrap_or(6);
+    let zoned = Setting {
+        zone: jiff::tz::TimeZone::get("Europe/Paris").ok(),
+        layout: Some("%m [%p] %q%u@%d ".into()),
+        clock_offset: -2_820_000_000_000,
+        ..Setting::default()
+    };
+    for (source, folders) in FORMATS {
+        for (n, seed) in seeds(source, folders).into_iter().enumerate() {
+            for round in 0..rounds {
+                let mut dice = Dice(round * 1_000_003 + n as u64);
+                let mut bytes = seed.clone();
+                for _ in 0..1 + dice.below(8) {
+                    if bytes.is_empty() {
+                        break;
+                    }
+                    let at = dice.below(bytes.len());
+                    match dice.below(7) {
+                        0 => bytes[at] = dice.roll() as u8,
+                        1 => bytes.truncate(at),
+                        2 => {
+                            let end = (at + dice.below(200)).min(bytes.len());
+                            bytes.drain(at..end);
+                        }
+                        3 => {
+                            let end = (at + dice.below(400)).min(bytes.len());
+                            let part = bytes[at..end].to_vec();
+                            let to = dice.below(bytes.len());
+                            bytes.splice(to..to, part);
+                        }
+                        4 => bytes.insert(at, b"\"'<>&{}[],\n\t\\:=()#"[dice.below(19)]),
+                        5 => {
+                            let word: &[u8] = [
+                                &b"<!DOCTYPE a>"[..],
+                                b"&xxe;",
+                                b"\xff\xfe",
+                                b"\xE2\x80",
+                                b"99999999999999999999",
+                                b"-",
+                                b"\n\n",
+                                b"<85>1 ",
+                                b"</Event>",
+                                b"<AuditMessage",
+                                b"{\"resourceType\":\"Bundle\",\"entry\":[",
+                                b"2023-10-29 02:30:00 ",
+                            ][dice.below(12)];
+                            bytes.splice(at..at, word.iter().copied());
+                        }
+                        _ => bytes[at] ^= 1 << dice.below(8),
+                    }
+                }
+                let whole = decode(source, &bytes, &[], &zoned).expect("a known source");
+                let mut cuts: Vec<usize> =
+                    (0..6).map(|_| dice.below(bytes.len().max(1))).collect();
+                cuts.sort_unstable();
+                let cut = decode(source, &bytes, &cuts, &zoned).expect("a known source");
+                if !same(&whole, &cut) {
+                    if let Some(dir) = std::env::var_os("AMPLEUR_KEEP_FAILING") {
+                        std::fs::write(Path::new(&dir).join("failing.bin"), &bytes).ok();
+                    }
+                    panic!("{source} sample {n} round {round}: cut at {cuts:?} differs");
+                }
+            }
+        }
+    }
+}
