@@ -135,11 +135,11 @@ fn class(s: Standing) -> &'static str {
 pub(crate) fn standing(s: Standing) -> Both {
     match s {
         Standing::Seen(i) if i.is_exact() => Both::of(|l| match l {
-            Lang::Fr => format!("vues : {}", words::number(i.at_least, l)),
+            Lang::Fr => format!("vu : {}", words::number(i.at_least, l)),
             Lang::En => format!("seen: {}", words::number(i.at_least, l)),
         }),
         Standing::Seen(i) => Both::of(|l| match l {
-            Lang::Fr => format!("vues : au moins {}", words::number(i.at_least, l)),
+            Lang::Fr => format!("vu : au moins {}", words::number(i.at_least, l)),
             Lang::En => format!("seen: at least {}", words::number(i.at_least, l)),
         }),
         Standing::Possible(n) => Both::of(|l| match l {

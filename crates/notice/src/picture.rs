@@ -226,7 +226,20 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
     }
     let zone = &view.options.zone;
     let plot = WIDTH - LEFT - RIGHT;
-    let spans: Vec<(i64, i64)> = view.waves.iter().map(|w| (w.from, w.to)).collect();
+    let mut spans: Vec<(i64, i64)> = view.waves.iter().map(|w| (w.from, w.to)).collect();
+    // Doubtful sessions outside every wave get a place of their own on the axis.
+    for s in &view.doubtful {
+        if let (Some(a), Some(b)) = (second(&s.from), second(&s.to)) {
+            let b = b.max(a);
+            match spans
+                .iter_mut()
+                .find(|w| a <= w.1.saturating_add(43_200) && b >= w.0.saturating_sub(43_200))
+            {
+                Some(w) => *w = (w.0.min(a), w.1.max(b)),
+                None => spans.push((a, b)),
+            }
+        }
+    }
     let axis = Axis::broken(&spans, LEFT, plot);
 
     let mut lanes: BTreeMap<(u8, String), Lane<'_>> = BTreeMap::new();
@@ -283,6 +296,7 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
     let mut out = Vec::new();
 
     // Waves, their labels and ticks.
+    let mut numbered = 0;
     for (i, s) in axis.segments.iter().enumerate() {
         let inside = (s.to - s.from).max(1);
         out.push(Shape::Rect {
@@ -317,21 +331,23 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
                 format!("{} – {}", d(wf), d(wt))
             }
         });
-        if axis.segments.len() > 1 {
+        let in_wave = wave.0 <= wave.1;
+        if in_wave {
+            numbered += 1;
+        }
+        if axis.segments.len() > 1 && in_wave {
             out.push(bold(
                 s.x,
                 14.0,
                 12.0,
                 Ink::Text,
                 Anchor::Start,
-                Both::new(format!("Vague {}", i + 1), format!("Wave {}", i + 1)),
+                Both::new(format!("Vague {numbered}"), format!("Wave {numbered}")),
             ));
-            out.push(text(s.x, 28.0, 11.0, Ink::Muted, Anchor::Start, label));
-        } else {
-            out.push(text(s.x, 28.0, 11.0, Ink::Muted, Anchor::Start, label));
         }
+        out.push(text(s.x, 28.0, 11.0, Ink::Muted, Anchor::Start, label));
         let step = tick_step(inside, (s.w / 62.0).max(1.0) as i64);
-        let mut t = s.from.div_euclid(step) * step;
+        let mut t = first_tick(view, s.from, step);
         let mut last_x = f32::MIN;
         while t <= s.to {
             if t >= s.from {
@@ -371,11 +387,11 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
             });
             out.push(text(
                 x + PAUSE_W / 2.0,
-                28.0,
+                46.0,
                 10.0,
                 Ink::Muted,
                 Anchor::Middle,
-                Both::of(|l| words::duration(next.from - s.to, l)),
+                Both::of(|l| words::duration_short(next.from - s.to, l)),
             ));
         }
     }
@@ -396,7 +412,7 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
         .max()
         .unwrap_or(0)
         .max(1) as f32;
-    let mut chain_at: BTreeMap<&str, Vec<(f32, f32)>> = BTreeMap::new();
+    let mut chain_at: BTreeMap<&str, Vec<(f32, f32, i64)>> = BTreeMap::new();
     for (i, k) in order.iter().enumerate() {
         let lane = &lanes[k];
         let y = head + lane_h * i as f32;
@@ -473,7 +489,7 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
                     }
                     if view.intruder.len() <= 200 && s.verdict == "intruder" && !s.chain.is_empty()
                     {
-                        chain_at.entry(&s.chain).or_default().push((x, base));
+                        chain_at.entry(&s.chain).or_default().push((x, base, from));
                     }
                 } else {
                     let (a, b) = ((x / 2.0) as i32, ((x + w) / 2.0) as i32);
@@ -561,8 +577,8 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
     }
     for points in chain_at.values() {
         for pair in points.windows(2) {
-            let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
-            if (y1 - y2).abs() > 1.0 {
+            let ((x1, y1, t1), (x2, y2, t2)) = (pair[0], pair[1]);
+            if (y1 - y2).abs() > 1.0 && (t2 - t1).abs() < 21_600 {
                 out.push(Shape::Line {
                     x1: x1 + 1.0,
                     y1,
@@ -637,6 +653,13 @@ fn session_title(view: &View<'_>, s: &ampleur_extent::model::SessionRow, l: Lang
         t.push_str(&words::bytes(s.bytes_out, l));
     }
     t
+}
+
+/// The last multiple of `step` in local time at or before `from`, so that days begin at local midnight.
+fn first_tick(view: &View<'_>, from: i64, step: i64) -> i64 {
+    let offset = jiff::Timestamp::from_second(from)
+        .map_or(0, |t| i64::from(view.options.zone.to_offset(t).seconds()));
+    (from + offset).div_euclid(step) * step - offset
 }
 
 fn tick_step(span: i64, ticks: i64) -> i64 {
@@ -734,7 +757,7 @@ pub fn coverage(view: &View<'_>) -> Option<Picture> {
         });
     }
     let step = tick_step(to - from, 8);
-    let mut t = from.div_euclid(step) * step;
+    let mut t = first_tick(view, from, step);
     let mut last = f32::MIN;
     while t <= to {
         let x = at(t);

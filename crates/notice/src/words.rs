@@ -92,14 +92,19 @@ pub fn bytes(n: u64, lang: Lang) -> String {
         Lang::Fr => ["o", "ko", "Mo", "Go", "To", "Po"],
         Lang::En => ["B", "kB", "MB", "GB", "TB", "PB"],
     };
+    let tenths = |unit: u32| {
+        let d = 1000u128.pow(unit);
+        (u128::from(n) * 10 + d / 2) / d
+    };
     let mut unit = 0;
-    let mut scaled = u128::from(n) * 10;
-    while scaled >= 10_000 && unit + 1 < units.len() {
-        scaled = (scaled + 500) / 1000;
+    while tenths(unit as u32) >= 10_000 && unit + 1 < units.len() {
         unit += 1;
     }
+    let scaled = tenths(unit as u32);
     let (whole, tenth) = (scaled / 10, scaled % 10);
-    if unit == 0 || tenth == 0 || whole >= 100 {
+    if unit > 0 && whole >= 100 {
+        format!("{}\u{a0}{}", (scaled + 5) / 10, units[unit])
+    } else if unit == 0 || tenth == 0 {
         format!("{whole}\u{a0}{}", units[unit])
     } else {
         let point = match lang {
@@ -197,6 +202,22 @@ pub fn duration(seconds: i64, lang: Lang) -> String {
         format!("{minutes}\u{a0}min")
     } else {
         format!("{s}\u{a0}s")
+    }
+}
+
+/// One unit only: `5 j`, `7 h`.
+pub fn duration_short(seconds: i64, lang: Lang) -> String {
+    let s = seconds.max(0);
+    let d = match lang {
+        Lang::Fr => "j",
+        Lang::En => "d",
+    };
+    if s >= 86_400 {
+        format!("{}\u{a0}{d}", s / 86_400)
+    } else if s >= 3600 {
+        format!("{}\u{a0}h", s / 3600)
+    } else {
+        format!("{}\u{a0}min", s / 60)
     }
 }
 
