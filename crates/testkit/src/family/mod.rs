@@ -3,6 +3,7 @@ pub(crate) mod office;
 mod s1;
 mod s2;
 mod s4;
+mod s5;
 
 use crate::civil::{self, Ms, iso};
 use crate::out::{Shape, Sink, Spec};
@@ -70,6 +71,7 @@ pub(crate) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         Family::S1 => s1::play(r, case),
         Family::S2 => s2::play(r, case),
         Family::S4 => s4::play(r, case),
+        Family::S5 => s5::play(r, case),
         _ => Err(io::Error::other("this family is not played yet")),
     }
 }
