@@ -376,6 +376,22 @@ impl Lake {
             .get(file)
             .map_or_else(Vec::new, |v| v.iter().map(|i| &self.segments[*i]).collect())
     }
+    /// The segments that make up `file` as imported last, from its first byte on, without overlap. A file that grew and was
+    /// imported again is the later import; the earlier one stays in the log.
+    pub fn current(&self, file: &str) -> Vec<&SegmentInfo> {
+        let all = self.segments_of(file);
+        let mut out: Vec<&SegmentInfo> = vec![];
+        let mut at = 0;
+        while let Some(next) = all
+            .iter()
+            .filter(|s| s.meta.start == at && s.meta.part as usize == out.len())
+            .max_by_key(|s| s.index)
+        {
+            out.push(next);
+            at += next.counts.bytes;
+        }
+        out
+    }
     /// Starts a segment. `&self`: many files may be sealed at once, on many threads. `salt`: 32 fresh random bytes.
     pub fn begin(&self, meta: SegmentMeta, salt: [u8; 32]) -> Result<SegmentWriter, EvidenceError> {
         if self.lock.is_none() {
@@ -562,9 +578,8 @@ impl Lake {
         let end = offset.saturating_add(len.max(1));
         let mut seen_to = offset;
         let mut out = vec![];
-        for s in self.segments_of(file) {
+        for s in self.current(file) {
             let (a, b) = (s.meta.start, s.meta.start + s.counts.bytes);
-            // Two imports of one path may overlap; the earlier in the file, then in the log, wins.
             if a <= seen_to && seen_to < b && seen_to < end {
                 out.push(s);
                 seen_to = b;
