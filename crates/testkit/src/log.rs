@@ -281,6 +281,14 @@ impl Forti {
             Some(sums),
         );
     }
+    /// An administrator's account is added on the device itself.
+    pub fn configured(&self, sink: &mut Sink, t: Ms, mark: Mark, by: &str, from: &str) {
+        sink.push(self.source, t, mark, |l, at| {
+            self.head(l, at, "<189>", "0100044547", "type=\"event\" subtype=\"system\"", "information");
+            l.s("logdesc=\"Object attribute configured\" user=\"").s(by).s("\" ui=\"GUI(").s(from);
+            l.s(")\" action=\"Add\" cfgtid=32112641 cfgpath=\"system.admin\" cfgobj=\"support-fw\" cfgattr=\"accprofile[super_admin]\" msg=\"Add system.admin support-fw\"");
+        });
+    }
     /// A refused login.
     pub fn refused(&self, sink: &mut Sink, t: Ms, user: &str, remote: &str) {
         sink.push(self.source, t, Mark::default(), |l, at| {

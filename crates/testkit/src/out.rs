@@ -279,7 +279,8 @@ impl Sink {
         for p in 0..self.pathologies.len() {
             let gone = match &self.pathologies[p] {
                 Pathology::DropSource { source } => *source == self.sources[i].spec.key,
-                Pathology::DropBurst { source, from, to } => {
+                Pathology::DropBurst { source, from, to }
+                | Pathology::Erase { source, from, to } => {
                     *source == self.sources[i].spec.key && (*from..*to).contains(&r.t)
                 }
                 Pathology::Rotation { source, before } => {
@@ -462,6 +463,13 @@ impl Sink {
                     false,
                     "records of this interval were lost",
                 ),
+                Pathology::Erase { from, to, .. } => (
+                    *from,
+                    *to,
+                    "tamper",
+                    false,
+                    "somebody erased the records of this interval",
+                ),
                 Pathology::Rotation { before, .. } => (
                     start,
                     *before,
@@ -480,7 +488,7 @@ impl Sink {
             };
             let whole = matches!(self.pathologies[*p], Pathology::DropSource { .. });
             let tells_itself = numbered.contains(&key)
-                || (heartbeat.contains(&key) && kind != "tamper")
+                || (heartbeat.contains(&key) && !partial)
                 || kind == "rotation";
             gaps.push(TGap {
                 source: key.to_string(),

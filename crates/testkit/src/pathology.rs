@@ -13,6 +13,8 @@ pub enum Pathology {
     Truncate { share: f64 },
     /// All records of an interval are lost.
     DropBurst { source: String, from: Ms, to: Ms },
+    /// Somebody erased all records of an interval.
+    Erase { source: String, from: Ms, to: Ms },
     /// The source was never collected.
     DropSource { source: String },
     /// Nothing before this instant was kept.

@@ -582,7 +582,7 @@ impl Truth {
                 "nothing_leaked" => !leaked,
                 "nothing_written" => self.writes.is_empty(),
                 "list_complete" | "unaffected_can_be_told" => !bounded && ledger.exposed.is_empty(),
-                "no_evidence_of_access" => false,
+                "no_evidence_of_access" => !intrusion,
                 "no_health_data" if unit_date => false,
                 "logs_intact" => !self
                     .gaps

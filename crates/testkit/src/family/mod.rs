@@ -4,6 +4,8 @@ mod s1;
 mod s2;
 mod s4;
 mod s5;
+mod s6;
+mod s9;
 
 use crate::civil::{self, Ms, iso};
 use crate::out::{Shape, Sink, Spec};
@@ -72,7 +74,8 @@ pub(crate) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         Family::S2 => s2::play(r, case),
         Family::S4 => s4::play(r, case),
         Family::S5 => s5::play(r, case),
-        _ => Err(io::Error::other("this family is not played yet")),
+        Family::S6 => s6::play(r, case),
+        Family::S9 | Family::Clean => s9::play(r, case),
     }
 }
 
@@ -274,6 +277,7 @@ impl Stage {
                 crate::Pathology::Clock { offset_s, .. } => ("clock_s", Value::from(*offset_s)),
                 crate::Pathology::Edit { source, .. } => ("edit", Value::from(source.as_str())),
                 crate::Pathology::DropBurst { source, .. }
+                | crate::Pathology::Erase { source, .. }
                 | crate::Pathology::DropSource { source }
                 | crate::Pathology::Rotation { source, .. } => {
                     ("drop", Value::from(source.as_str()))

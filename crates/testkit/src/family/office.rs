@@ -65,6 +65,8 @@ pub(crate) struct Office {
     pub oid: String,
     /// Records opened by each member of staff each working day, about.
     pub pace: u64,
+    /// A record nobody opens by chance.
+    pub famous: Option<u32>,
 }
 
 pub(crate) fn plan(scale: f64, from: Ms, to: Ms, persons: f64, staff: f64) -> Plan {
@@ -146,6 +148,7 @@ impl Office {
                 .trim_start_matches("urn:oid:")
                 .to_string(),
             pace: 12,
+            famous: None,
         }
     }
     /// Lends an address of the tunnel pool for this span; the same address goes to somebody else minutes later.
@@ -297,7 +300,16 @@ impl Office {
             let n = self.pace / 2 + rng.below(self.pace + 1);
             for _ in 0..n {
                 let t = start + 2 * MIN + rng.range(0, (end - start - 4 * MIN).max(MIN));
-                let rec = rng.below(s.world.records.len() as u64) as u32;
+                // People see the patients of their own unit.
+                let units = (s.world.staff.len() as u64 / 9).max(1);
+                let n = s.world.records.len() as u64;
+                let rec = (rng.below(n / units) * units + i as u64 % units) as u32;
+                if self.famous == Some(rec) {
+                    continue;
+                }
+                if rng.chance(0.2) {
+                    self.opened(s, t + 50_000, m, i, &address, rec, 'U');
+                }
                 self.opened(s, t, m, i, &address, rec, 'R');
             }
             self.idp.logout(&mut s.sink, end, m, &k);
