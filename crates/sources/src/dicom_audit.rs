@@ -404,75 +404,64 @@ fn find(b: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 /// End of the record that starts at `p`, and whether it is whole. `None`: more bytes are needed.
+///
+/// A line is judged by its bytes up to the first closing tag only, so that the answer is the same whether the rest of a stream
+/// without line ends has arrived or not.
 fn extent(b: &[u8], p: usize, last: bool) -> Option<(usize, bool)> {
     let mut line = p;
-    let (mut open, mut declared) = (None, false);
-    // A first line that is neither a header nor XML stands alone.
+    let (mut open, mut declared) = (false, false);
     loop {
         let eol = memchr::memchr(b'\n', &b[line..]).map(|i| line + i);
-        if eol.is_none() && !last {
-            // A message may end inside this line all the same (octet counting has no line ends).
-            let from = open.unwrap_or(line);
-            let o = open.or_else(|| find(&b[line..], OPEN).map(|i| line + i));
-            let close = find(&b[from..], CLOSE).map(|i| from + i + CLOSE.len());
-            return match (o, close) {
-                (Some(o), Some(c)) if o < c && find(&b[o + 1..c], OPEN).is_none() => {
-                    Some((c, true))
-                }
-                _ => None,
-            };
-        }
         let end = eol.unwrap_or(b.len());
-        let text = &b[line..end];
+        let close = find(&b[line..end], CLOSE).map(|i| line + i + CLOSE.len());
+        if eol.is_none() && close.is_none() && !last {
+            return None;
+        }
+        let text = &b[line..close.unwrap_or(end)];
+        let message = find(text, OPEN);
+        let xml = find(text, b"<?xml").is_some();
         if line > p {
             // Does this line begin another record?
-            let xml = text.starts_with(b"<?xml");
-            let msg = find(text, OPEN);
+            let again = declared || open;
             if syslog_start(text)
-                || (xml && (declared || open.is_some()))
-                || (msg.is_some() && open.is_some())
+                || (text.starts_with(b"<?xml") && again)
+                || (message.is_some() && open)
             {
                 return Some((line, false));
             }
         }
-        declared |= find(text, b"<?xml").is_some();
-        let mut from = line;
-        if open.is_none()
-            && let Some(i) = find(text, OPEN)
-        {
-            open = Some(line + i);
-            from = line + i + 1;
+        declared |= xml;
+        let mut from = 0;
+        if !open && let Some(i) = message {
+            open = true;
+            from = i + 1;
         }
-        if open.is_some() {
-            let close = find(&b[from..end], CLOSE).map(|i| from + i + CLOSE.len());
-            let limit = close.unwrap_or(end);
-            if let Some(i) = find(&b[from..limit], OPEN) {
-                // A second message before the first one ended: cut where its header or declaration starts.
-                let second = from + i;
-                let between = &b[from..second];
-                let cut = between
-                    .iter()
-                    .enumerate()
-                    .rev()
-                    .find(|(k, c)| **c == b'<' && syslog_start(&between[*k..]))
-                    .map(|(k, _)| {
-                        let mut k = k;
-                        if k > 1 && between[k - 1] == b' ' && between[k - 2].is_ascii_digit() {
+        if open && let Some(i) = find(&text[from..], OPEN) {
+            // A second message before the first one ended: cut where its header or declaration starts.
+            let between = &text[from..from + i];
+            let header = (0..between.len())
+                .rev()
+                .find(|k| between[*k] == b'<' && syslog_start(&between[*k..]))
+                .map(|mut k| {
+                    // The length of octet counting stands before the header.
+                    if k > 1 && between[k - 1] == b' ' && between[k - 2].is_ascii_digit() {
+                        k -= 1;
+                        while k > 0 && between[k - 1].is_ascii_digit() {
                             k -= 1;
-                            while k > 0 && between[k - 1].is_ascii_digit() {
-                                k -= 1;
-                            }
                         }
-                        from + k
-                    })
-                    .or_else(|| memchr::memmem::rfind(between, b"<?xml").map(|k| from + k))
-                    .unwrap_or(second);
-                return Some((cut.max(p + 1), false));
-            }
-            if let Some(c) = close {
-                return Some((c, true));
-            }
-        } else if line == p && !declared && !syslog_start(text) && !looks_like_header(text) {
+                    }
+                    k
+                });
+            let cut = header
+                .or_else(|| memchr::memmem::rfind(between, b"<?xml"))
+                .unwrap_or(i);
+            return Some(((line + from + cut).max(p + 1), false));
+        }
+        if let Some(c) = close {
+            return Some((c, open));
+        }
+        // A first line that is neither a header nor XML stands alone.
+        if line == p && !open && !declared && !syslog_start(text) && !looks_like_header(text) {
             return Some((end, false));
         }
         match eol {

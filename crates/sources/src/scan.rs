@@ -574,6 +574,9 @@ fn array_of(b: &[u8], from: usize, key: &str) -> Result<usize, bool> {
     Err(true)
 }
 
+/// Where a container must have named itself, from its first byte.
+const CONTAINER_HEAD: usize = 2048;
+
 impl Values {
     pub(crate) fn new(key: &'static str) -> Self {
         Values {
@@ -692,50 +695,63 @@ impl Values {
                 return Some(next);
             }
         }
-        let mut container = false;
-        if eol.is_some() || last {
-            let mut stop = end;
-            while stop > p
-                && (bytes[stop - 1].is_ascii_whitespace()
-                    || (self.array && matches!(bytes[stop - 1], b',' | b']')))
-            {
-                stop -= 1;
+        // A container names its kind early; looking only there keeps the usual case to one pass over the line.
+        if !self.key.is_empty() {
+            let window = &bytes[p..bytes.len().min(p + CONTAINER_HEAD)];
+            let next_value = memchr::memmem::find(window, b"\n{");
+            if next_value.is_none() && window.len() < CONTAINER_HEAD && !last {
+                return None;
             }
-            match each(&bytes[p..stop], p, next - p, false, out) {
-                Seen::Done => {
-                    self.fresh = true;
-                    return Some(next);
-                }
-                Seen::Container => container = true,
-                Seen::Cut => {
-                    // A line cut short is followed by a new value; a value that spans lines is not.
-                    match bytes.get(next) {
-                        None if !last => return None,
-                        Some(b'{') | None => {
-                            out.reject(bytes, p, next - p, Reason::Truncated);
-                            self.fresh = true;
-                            return Some(next);
-                        }
-                        Some(_) => {}
+            let window = &window[..next_value.unwrap_or(window.len())];
+            if memchr::memmem::find(window, b"\"Bundle\"").is_some() {
+                match array_of(bytes, p, self.key) {
+                    Ok(i) => {
+                        self.state = State::Inside;
+                        return Some(i);
                     }
+                    Err(true) if !last && bytes.len() - p <= RECORD_MAX => return None,
+                    Err(_) => {}
                 }
             }
         }
-        if !self.key.is_empty() {
-            match array_of(bytes, p, self.key) {
-                Ok(i) => {
-                    self.state = State::Inside;
+        if eol.is_none() && !last {
+            if bytes.len() - p > RECORD_MAX {
+                out.reject(bytes, p, RECORD_MAX, Reason::TooLong);
+                self.state = State::Skipping;
+                return Some(bytes.len());
+            }
+            return None;
+        }
+        let mut stop = end;
+        while stop > p
+            && (bytes[stop - 1].is_ascii_whitespace()
+                || (self.array && matches!(bytes[stop - 1], b',' | b']')))
+        {
+            stop -= 1;
+        }
+        match each(&bytes[p..stop], p, next - p, false, out) {
+            Seen::Done => {
+                self.fresh = true;
+                return Some(next);
+            }
+            Seen::Container => {
+                // A container without records is no record itself.
+                if let End::At(i) = json_end(bytes, p, 0) {
+                    self.fresh = false;
                     return Some(i);
                 }
-                Err(true) if !last && bytes.len() - p <= RECORD_MAX => return None,
-                Err(_) if container => {
-                    // A container without records.
-                    if let End::At(i) = json_end(bytes, p, 0) {
-                        self.fresh = false;
-                        return Some(i);
+            }
+            Seen::Cut => {
+                // A line cut short is followed by a new value; a value that spans lines is not.
+                match bytes.get(next) {
+                    None if !last => return None,
+                    Some(b'{') | None => {
+                        out.reject(bytes, p, next - p, Reason::Truncated);
+                        self.fresh = true;
+                        return Some(next);
                     }
+                    Some(_) => {}
                 }
-                Err(_) => {}
             }
         }
         match json_end(bytes, p, 0) {
