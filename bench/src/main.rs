@@ -1,0 +1,18 @@
+//! Benches. `cargo xtask bench` runs all of them small; `--full` at the sizes `docs/PERFORMANCE.md` quotes. Each prints a hash of
+//! its answer, so that two machines or two commits can be compared, and refuses a ratio when answers differ.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod pipeline;
+
+use anyhow::{Result, bail};
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let full = args.iter().any(|a| a == "--full");
+    match args.first().map(String::as_str) {
+        Some("pipeline-child") => pipeline::child(&args[1..]),
+        Some("pipeline") => pipeline::run(full),
+        None | Some("--full" | "all") => pipeline::run(full),
+        Some(other) => bail!("no bench is named {other}; known: pipeline"),
+    }
+}

@@ -1,0 +1,104 @@
+//! Cold files to a finished report: a simulated regional identity server (S2) at scale, investigated by a fresh process.
+use ampleur_serve::job::{Options, Outside, Quiet, SubjectsForm, investigate};
+use ampleur_testkit::{Family, Recipe, simulate};
+use anyhow::{Context, Result, ensure};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+/// Records of the simulated case: small for CI, the size of the target with `--full`.
+const SMALL: f64 = 0.01;
+const FULL_RECORDS: u64 = 10_000_000;
+
+pub fn run(full: bool) -> Result<()> {
+    let dir = std::env::temp_dir().join(format!("ampleur-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let result = measured(&dir, full);
+    drop(std::fs::remove_dir_all(&dir));
+    result
+}
+
+fn measured(dir: &Path, full: bool) -> Result<()> {
+    let scale = if full {
+        // Records grow in proportion to scale: measure a small case once, then choose the scale.
+        let probe = simulate(&Recipe::new(Family::S2, 7, SMALL), &dir.join("probe"))?;
+        SMALL * FULL_RECORDS as f64 / probe.records as f64
+    } else {
+        SMALL
+    };
+    let start = Instant::now();
+    let made = simulate(&Recipe::new(Family::S2, 7, scale), &dir.join("s2"))?;
+    println!("pipeline: {} records simulated in {:.1} s (not counted)", made.records, start.elapsed().as_secs_f64());
+    drop_caches();
+    let status = Command::new(std::env::current_exe()?)
+        .arg("pipeline-child")
+        .arg(&made.case)
+        .arg(dir.join("out"))
+        .status()
+        .context("start the measured process")?;
+    ensure!(status.success(), "the measured process ended with {status}");
+    Ok(())
+}
+
+/// Asks the kernel to forget the files just written, so that they are read cold; without the right to, says so.
+fn drop_caches() {
+    drop(Command::new("sync").status());
+    if std::fs::write("/proc/sys/vm/drop_caches", "3").is_err() {
+        println!("pipeline: the page cache could not be dropped, files are read warm");
+    }
+}
+
+/// The measured process: `CASE OUT`.
+pub fn child(args: &[String]) -> Result<()> {
+    let [case, out] = args else { anyhow::bail!("usage: pipeline-child CASE OUT") };
+    let start = Instant::now();
+    let mut counter = 0u64;
+    let mut random = |bytes: &mut [u8]| {
+        for chunk in bytes.chunks_mut(32) {
+            counter += 1;
+            chunk.copy_from_slice(&blake3::hash(&counter.to_le_bytes()).as_bytes()[..chunk.len()]);
+        }
+    };
+    let options = Options {
+        case: PathBuf::from(case),
+        out: PathBuf::from(out),
+        lake: None,
+        keys: None,
+        dpo_key: None,
+        subjects: SubjectsForm::Tokens,
+        word: ampleur_detect::Word::default(),
+        add: None,
+        previous: None,
+        threads: std::thread::available_parallelism().map_or(2, usize::from),
+        lang: ampleur_notice::Lang::Fr,
+        simulated: true,
+        sessions_max: 20_000,
+    };
+    let finding = investigate(&options, &mut Outside { now: 0, actor: "bench".into(), random: &mut random }, &|| start.elapsed(), &Quiet)?;
+    let wall = start.elapsed().as_secs_f64();
+    let e = &finding.answer.evidence;
+    for (stage, time) in &finding.timing.stages {
+        println!("pipeline: {stage:<12} {:>8.2} s", time.as_secs_f64());
+    }
+    println!(
+        "pipeline: total {wall:.2} s, {:.0} records/s on {} threads, peak memory {} MiB, persons {}",
+        e.records as f64 / wall,
+        options.threads,
+        peak_mib(),
+        finding.answer.extent.subjects
+    );
+    let mut answer = finding.answer;
+    // The root depends on the bytes alone; nothing here depends on keys or time.
+    let bytes = serde_json::to_vec(&answer.extent)?;
+    answer.sessions.clear();
+    println!("pipeline: answer {}", blake3::hash(&bytes).to_hex());
+    Ok(())
+}
+
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|v| v.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}

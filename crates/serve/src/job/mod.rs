@@ -1,0 +1,56 @@
+//! One file per job. A job takes plain options, reports progress through [`Progress`], and returns what happened.
+mod intake;
+mod investigate;
+mod output;
+
+pub use intake::{Intake, intake};
+
+
+
+use ampleur_event::Nanos;
+use std::path::PathBuf;
+
+/// Told how far a job is. Called from several threads; must be cheap.
+pub trait Progress: Sync {
+    /// A stage begins; `total` is its size in the stage's own unit (bytes for intake, steps elsewhere), 0 when unknown.
+    fn stage(&self, _name: &'static str, _total: u64) {}
+    fn advance(&self, _by: u64) {}
+    /// Something the operator should know now. Never holds personal data.
+    fn note(&self, _text: &str) {}
+}
+
+/// Says nothing.
+pub struct Quiet;
+impl Progress for Quiet {}
+
+/// What the outside gives a job: the instant it runs at and unpredictable bytes.
+pub struct Outside<'a> {
+    /// UTC nanoseconds.
+    pub now: Nanos,
+    pub actor: String,
+    /// Fills its argument with unpredictable bytes.
+    pub random: &'a mut dyn FnMut(&mut [u8]),
+}
+
+/// Why a job could not be done. Damage inside the evidence is never an error: it is counted and shown in the answer.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error(transparent)]
+    Case(#[from] ampleur_sources::case::CaseError),
+    #[error(transparent)]
+    Evidence(#[from] ampleur_evidence::EvidenceError),
+    #[error(transparent)]
+    Door(#[from] ampleur_query::DoorError),
+    #[error(transparent)]
+    Notice(#[from] ampleur_notice::NoticeError),
+    #[error("{what} {}: {message}", path.display())]
+    File { what: &'static str, path: PathBuf, message: String },
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl JobError {
+    pub(crate) fn file(what: &'static str, path: impl Into<PathBuf>, e: impl std::fmt::Display) -> JobError {
+        JobError::File { what, path: path.into(), message: e.to_string() }
+    }
+}
