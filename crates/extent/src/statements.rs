@@ -1,10 +1,17 @@
 //! The closed list of sentences (contract §A): every code is always there, holds or is refused with the reason.
+//!
+//! A sentence holds only on positive evidence (law L2). Each refusal begins `untrue:` when the evidence shows the contrary, and
+//! `unsupported:` when it shows nothing either way; the rest names cells, sources and instants, never a person.
 use crate::{
     bounds::Bounds,
-    coverage::Coverage,
+    coverage::{Coverage, Hole, Kind, State},
     model::{Cell, Statement},
 };
-use ampleur_event::{Interval, Nanos};
+use ampleur_event::{
+    Category, Context, Interval, Nanos, Silence, Verb, Window,
+    category::CategorySet,
+    time::{DAY, rfc3339},
+};
 
 /// Every code, in the order they are written.
 pub const CODES: &[&str] = &[
@@ -56,8 +63,1267 @@ pub struct Facts {
     pub unresolved_accesses: u64,
 }
 
-/// All statements: the whole case in the order of [`CODES`], then per establishment.
-pub fn statements(facts: &Facts, coverage: &Coverage, bounds: &Bounds) -> Vec<Statement> {
-    let _ = (facts, coverage, bounds);
-    Vec::new()
+/// The patterns of one sentence about categories (contract §A, §F).
+fn patterns(code: &str) -> Option<&'static [&'static str]> {
+    Some(match code {
+        "no_health_data" => &["HEALTH.*", "COVER.STATUS", "FREE.*"],
+        "no_nir" => &["ID.NIR", "STAFF.NIR", "CONTACT.MSSANTE"],
+        "no_contact_data" => &["CONTACT.*", "STAFF.CONTACT", "KIN.*"],
+        "no_bank_data" => &["FIN.BANK", "STAFF.BANK"],
+        "no_rights_data" => &["COVER.*"],
+        "no_staff_data" => &["STAFF.*", "PRO.*"],
+        _ => return None,
+    })
+}
+
+struct Judged {
+    holds: bool,
+    because: Vec<String>,
+}
+
+fn yes(because: Vec<String>) -> Judged {
+    Judged {
+        holds: true,
+        because,
+    }
+}
+fn untrue(mut because: Vec<String>) -> Judged {
+    if let Some(b) = because.first_mut() {
+        *b = format!("untrue: {b}");
+    }
+    Judged {
+        holds: false,
+        because,
+    }
+}
+fn unsupported(mut because: Vec<String>) -> Judged {
+    if let Some(b) = because.first_mut() {
+        *b = format!("unsupported: {b}");
+    }
+    Judged {
+        holds: false,
+        because,
+    }
+}
+
+/// All statements: the whole case in the order of [`CODES`], then per establishment the sentences about categories.
+pub fn statements(
+    context: &Context,
+    facts: &Facts,
+    coverage: &Coverage,
+    bounds: &Bounds,
+) -> Vec<Statement> {
+    let j = Judge {
+        context,
+        facts,
+        coverage,
+        bounds,
+    };
+    let mut out: Vec<Statement> = CODES
+        .iter()
+        .map(|code| {
+            let judged = j.case(code);
+            write(code, None, judged)
+        })
+        .collect();
+    for (id, name) in &facts.establishments {
+        for code in CODES.iter().filter(|c| patterns(c).is_some()) {
+            let judged = j.categories(code, Some(id));
+            out.push(write(code, Some((id, name)), judged));
+        }
+    }
+    out
+}
+
+struct Judge<'a> {
+    context: &'a Context,
+    facts: &'a Facts,
+    coverage: &'a Coverage,
+    bounds: &'a Bounds,
+}
+
+fn hole_text(h: &Hole) -> String {
+    format!(
+        "{} {} {} {}/{}{}",
+        h.state.word(),
+        h.name,
+        h.kind.word(),
+        rfc3339(h.window.from),
+        rfc3339(h.window.to),
+        h.missing
+            .map(|n| format!(" missing {n}"))
+            .unwrap_or_default()
+    )
+}
+
+fn first_holes(holes: &[Hole]) -> Vec<String> {
+    let mut v: Vec<String> = holes.iter().take(5).map(hole_text).collect();
+    if holes.len() > 5 {
+        v.push(format!("+{}", holes.len() - 5));
+    }
+    v
+}
+
+impl Judge<'_> {
+    fn case(&self, code: &str) -> Judged {
+        let f = self.facts;
+        match code {
+            "no_intrusion" => self.no_intrusion(),
+            "no_evidence_of_access" => self.no_evidence(),
+            "nothing_exfiltrated" => {
+                let gone =
+                    self.cells_with(&["exfiltrated", "leaked"], None, CategorySet::EMPTY, true);
+                if !gone.is_empty() {
+                    return untrue(gone);
+                }
+                self.carried_by_complete_logs(|c| c.verdict == "exposed" && c.subjects.at_most > 0)
+            }
+            "nothing_leaked" => {
+                let gone = self.cells_with(&["leaked"], None, CategorySet::EMPTY, true);
+                if !gone.is_empty() {
+                    untrue(gone)
+                } else if f.leak_examined {
+                    yes(vec!["published lists examined, no match".into()])
+                } else {
+                    unsupported(vec!["no published list was examined".into()])
+                }
+            }
+            "nothing_written" => self.nothing_written(),
+            "list_complete" => {
+                if f.subjects.at_least != f.subjects.at_most {
+                    return unsupported(vec![format!(
+                        "subjects {}..{}",
+                        f.subjects.at_least, f.subjects.at_most
+                    )]);
+                }
+                let mut why = vec![];
+                if f.possible_accesses > 0 {
+                    why.push(format!(
+                        "{} unreadable records may be accesses",
+                        f.possible_accesses
+                    ));
+                }
+                if f.doubtful_sessions > 0 && f.subjects.at_most > 0 {
+                    // A doubtful session that reached nobody new changes no figure, so it does not refuse the list by itself.
+                    why.retain(|_| true);
+                }
+                if f.unresolved_accesses > 0 {
+                    why.push(format!(
+                        "{} accesses name nobody known",
+                        f.unresolved_accesses
+                    ));
+                }
+                why.extend(first_holes(&self.bounds.usable));
+                if !self.witnessed() {
+                    why.push("no source tells".into());
+                }
+                if why.is_empty() {
+                    yes(vec![format!("subjects {}", f.subjects.at_least)])
+                } else {
+                    unsupported(why)
+                }
+            }
+            "unaffected_can_be_told" => {
+                if f.population == 0 {
+                    return unsupported(vec!["no identity base".into()]);
+                }
+                let mut why = vec![];
+                if f.unaffected.at_least != f.unaffected.at_most {
+                    why.push(format!(
+                        "unaffected {}..{}",
+                        f.unaffected.at_least, f.unaffected.at_most
+                    ));
+                }
+                if f.possible_accesses > 0 {
+                    why.push(format!(
+                        "{} unreadable records may be accesses",
+                        f.possible_accesses
+                    ));
+                }
+                if f.unresolved_accesses > 0 {
+                    why.push(format!(
+                        "{} accesses name nobody known",
+                        f.unresolved_accesses
+                    ));
+                }
+                why.extend(first_holes(&self.bounds.usable));
+                if !self.witnessed() {
+                    why.push("no source tells".into());
+                }
+                if why.is_empty() {
+                    yes(vec![format!("unaffected {}", f.unaffected.at_least)])
+                } else {
+                    unsupported(why)
+                }
+            }
+            "start_known" => self.start_known(),
+            "only_these_accounts" => self.only_these_accounts(),
+            "logs_intact" => self.logs_intact(),
+            _ => self.categories(code, None),
+        }
+    }
+
+    /// Some source tells something at all.
+    fn witnessed(&self) -> bool {
+        self.coverage
+            .sources
+            .iter()
+            .any(|s| !s.tells.is_empty() && s.events > 0)
+    }
+
+    fn cells_with(
+        &self,
+        verdicts: &[&str],
+        establishment: Option<&str>,
+        set: CategorySet,
+        any: bool,
+    ) -> Vec<String> {
+        let mut v: Vec<String> = self
+            .facts
+            .cells
+            .iter()
+            .filter(|c| verdicts.contains(&c.verdict.as_str()) && c.subjects.at_most > 0)
+            .filter(|c| establishment.is_none_or(|e| c.establishment == e))
+            .filter(|c| any || Category::from_code(&c.category).is_some_and(|k| set.contains(k)))
+            .map(|c| {
+                format!(
+                    "{} {} {} {}..{}",
+                    c.establishment, c.category, c.verdict, c.subjects.at_least, c.subjects.at_most
+                )
+            })
+            .collect();
+        if v.len() > 8 {
+            let more = v.len() - 8;
+            v.truncate(8);
+            v.push(format!("+{more}"));
+        }
+        v
+    }
+
+    fn no_intrusion(&self) -> Judged {
+        let f = self.facts;
+        if f.intruder_sessions > 0 {
+            return untrue(vec![format!(
+                "{} sessions of an intruder",
+                f.intruder_sessions
+            )]);
+        }
+        if f.doubtful_sessions > 0 {
+            return unsupported(vec![format!("{} doubtful sessions", f.doubtful_sessions)]);
+        }
+        let mut why: Vec<String> = first_holes(
+            &self
+                .coverage
+                .presence_holes(self.coverage.window)
+                .into_iter()
+                .filter(|h| h.state == State::Gap)
+                .collect::<Vec<_>>(),
+        );
+        why.extend(first_holes(
+            &self
+                .coverage
+                .holes(
+                    self.coverage.window,
+                    None,
+                    crate::coverage::every_category(),
+                )
+                .into_iter()
+                .filter(|h| h.state == State::Gap)
+                .collect::<Vec<_>>(),
+        ));
+        if f.unreadable_files > 0 {
+            why.push(format!("{} files could not be read", f.unreadable_files));
+        }
+        if self.mostly_complete_witnesses() == 0 {
+            why.push("no door and no telling source is complete".into());
+        }
+        if why.is_empty() {
+            yes(vec![
+                "every door complete, no session of an outsider".into(),
+            ])
+        } else {
+            unsupported(why)
+        }
+    }
+
+    /// Doors and telling sources that were complete for most of the window.
+    fn mostly_complete_witnesses(&self) -> usize {
+        let w = self.coverage.window;
+        self.coverage
+            .sources
+            .iter()
+            .filter(|s| s.door || !s.tells.is_empty())
+            .filter(|s| {
+                let whole: i64 = s
+                    .stretches
+                    .iter()
+                    .filter(|x| x.state == State::Complete)
+                    .filter_map(|x| x.window.intersect(&w))
+                    .map(|x| x.length())
+                    .sum();
+                whole > 0 && whole / 2 >= w.length() / 4
+            })
+            .count()
+    }
+
+    fn no_evidence(&self) -> Judged {
+        let f = self.facts;
+        let seen = self.cells_with(
+            &["consulted", "exfiltrated", "leaked", "exposed"],
+            None,
+            CategorySet::EMPTY,
+            true,
+        );
+        if !seen.is_empty() || f.subjects.at_most > 0 {
+            return untrue(if seen.is_empty() {
+                vec![format!("subjects at most {}", f.subjects.at_most)]
+            } else {
+                seen
+            });
+        }
+        let mut why = first_holes(&self.coverage.holes(
+            self.coverage.window,
+            None,
+            crate::coverage::every_category(),
+        ));
+        why.extend(first_holes(
+            &self
+                .coverage
+                .presence_holes(self.coverage.window)
+                .into_iter()
+                .filter(|h| h.state == State::Gap)
+                .collect::<Vec<_>>(),
+        ));
+        if !self.witnessed() {
+            why.push("no source tells".into());
+        }
+        if f.possible_accesses > 0 {
+            why.push(format!(
+                "{} unreadable records may be accesses",
+                f.possible_accesses
+            ));
+        }
+        if why.is_empty() {
+            yes(vec!["every telling source complete, no access".into()])
+        } else {
+            unsupported(why)
+        }
+    }
+
+    /// A sentence about categories, for one establishment or for all.
+    fn categories(&self, code: &str, establishment: Option<&str>) -> Judged {
+        let Some(p) = patterns(code) else {
+            return unsupported(vec!["unknown sentence".into()]);
+        };
+        let set = CategorySet::parse(p).unwrap_or(CategorySet::EMPTY);
+        let hit = |c: &Cell| {
+            let Some(k) = Category::from_code(&c.category) else {
+                return false;
+            };
+            set.contains(k) && self.counts(code, c)
+        };
+        let mut touched = vec![];
+        let mut possible = vec![];
+        for c in self.facts.cells.iter().filter(|c| {
+            establishment.is_none_or(|e| c.establishment == e) && c.subjects.at_most > 0
+        }) {
+            if c.verdict == "ruled_out" || !hit(c) {
+                continue;
+            }
+            let text = format!(
+                "{} {} {} {}..{}",
+                c.establishment, c.category, c.verdict, c.subjects.at_least, c.subjects.at_most
+            );
+            if c.subjects.at_least > 0 {
+                touched.push(text);
+            } else {
+                possible.push(text);
+            }
+        }
+        if code == "no_health_data" && self.date_and_unit(establishment) {
+            possible.push("CARE.DATE with CARE.UNIT".into());
+        }
+        if !touched.is_empty() {
+            touched.truncate(8);
+            return untrue(touched);
+        }
+        if !possible.is_empty() {
+            possible.truncate(8);
+            return unsupported(possible);
+        }
+        let told = self
+            .coverage
+            .sources
+            .iter()
+            .filter(|s| s.speaks_for(establishment))
+            .fold(CategorySet::EMPTY, |a, s| a.union(s.tells))
+            .intersect(set);
+        if told.is_empty() {
+            return unsupported(vec!["no source tells these categories".into()]);
+        }
+        let holes: Vec<Hole> = self
+            .bounds
+            .usable
+            .iter()
+            .filter(|h| !h.categories.intersect(set).is_empty())
+            .filter(|h| match (&h.establishment, establishment) {
+                (Some(own), Some(asked)) => own == asked,
+                _ => true,
+            })
+            .cloned()
+            .collect();
+        if !holes.is_empty() {
+            return unsupported(first_holes(&holes));
+        }
+        let untold = set.without(told);
+        let placed = untold.intersect(self.declared_places());
+        if !placed.is_empty() {
+            return unsupported(vec![format!(
+                "no source tells {}",
+                placed
+                    .iter()
+                    .map(|c| c.code())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            )]);
+        }
+        if let Some(dark) = self.dark_source() {
+            return unsupported(vec![format!("{dark} was entered and does not tell")]);
+        }
+        let by: Vec<String> = self
+            .coverage
+            .sources
+            .iter()
+            .filter(|s| s.speaks_for(establishment) && !s.tells.intersect(set).is_empty())
+            .map(|s| format!("complete {}", s.name))
+            .collect();
+        yes(by)
+    }
+
+    /// A derived category counts in `no_health_data` only when it derives from CARE.DATE with CARE.UNIT or from COVER.STATUS, and
+    /// in no other sentence.
+    fn counts(&self, code: &str, c: &Cell) -> bool {
+        if c.derived_from.is_empty() {
+            return true;
+        }
+        let from = |k: &str| c.derived_from.iter().any(|d| d == k);
+        code == "no_health_data"
+            && (from("COVER.STATUS") || (from("CARE.DATE") && from("CARE.UNIT")))
+    }
+
+    fn date_and_unit(&self, establishment: Option<&str>) -> bool {
+        let possible = |e: &str, code: &str| {
+            self.facts.cells.iter().any(|c| {
+                c.establishment == e
+                    && c.category == code
+                    && c.verdict != "ruled_out"
+                    && c.subjects.at_most > 0
+            })
+        };
+        self.facts
+            .cells
+            .iter()
+            .filter(|c| {
+                c.category == "CARE.UNIT" && establishment.is_none_or(|e| c.establishment == e)
+            })
+            .any(|c| {
+                possible(&c.establishment, "CARE.UNIT") && possible(&c.establishment, "CARE.DATE")
+            })
+    }
+
+    /// Categories that endpoints, tables and shares of the context are declared to hold.
+    fn declared_places(&self) -> CategorySet {
+        let c = self.context;
+        c.endpoints
+            .iter()
+            .map(|e| &e.categories)
+            .chain(c.tables.iter().map(|t| &t.categories))
+            .chain(c.shares.iter().map(|s| &s.categories))
+            .filter_map(|p| CategorySet::parse(p).ok())
+            .fold(CategorySet::EMPTY, CategorySet::union)
+    }
+
+    /// A source the intruder entered whose silence about data proves nothing: it holds data, and tells nothing of them.
+    fn dark_source(&self) -> Option<String> {
+        self.facts.touched_sources.iter().find_map(|i| {
+            let s = self.coverage.source(*i)?;
+            let carries = s.tells.is_empty()
+                && !s.door
+                && s.capability.is_none_or(|c| {
+                    !matches!(c.silence, Silence::NoPresence | Silence::NoTransfer)
+                });
+            carries.then(|| s.name.clone())
+        })
+    }
+
+    /// No usable hole, no dark source, and no cell of the kind `may` describes.
+    fn carried_by_complete_logs(&self, may: impl Fn(&Cell) -> bool) -> Judged {
+        let mut why: Vec<String> = self
+            .facts
+            .cells
+            .iter()
+            .filter(|c| may(c))
+            .take(5)
+            .map(|c| {
+                format!(
+                    "{} {} {} 0..{}",
+                    c.establishment, c.category, c.verdict, c.subjects.at_most
+                )
+            })
+            .collect();
+        why.extend(first_holes(&self.bounds.usable));
+        if let Some(dark) = self.dark_source() {
+            why.push(format!("{dark} was entered and does not tell"));
+        }
+        if self.facts.possible_accesses > 0 {
+            why.push(format!(
+                "{} unreadable records may be accesses",
+                self.facts.possible_accesses
+            ));
+        }
+        if !self.witnessed() {
+            why.push("no source tells".into());
+        }
+        if why.is_empty() {
+            yes(self
+                .coverage
+                .sources
+                .iter()
+                .filter(|s| !s.tells.is_empty())
+                .map(|s| format!("complete {}", s.name))
+                .collect())
+        } else {
+            unsupported(why)
+        }
+    }
+
+    fn nothing_written(&self) -> Judged {
+        let f = self.facts;
+        if f.writes > 0 {
+            return untrue(vec![format!("{} writes by the intruder", f.writes)]);
+        }
+        if f.possible_writes > 0 {
+            return unsupported(vec![format!(
+                "{} writes in doubtful sessions",
+                f.possible_writes
+            )]);
+        }
+        // Some source the intruder entered must be one in which a write would show.
+        let shows_writes = |i: &u32| {
+            self.coverage.source(*i).is_some_and(|s| {
+                s.capability.is_some_and(|c| {
+                    c.rows.iter().any(|(v, _)| {
+                        matches!(
+                            v,
+                            Verb::Request
+                                | Verb::Update
+                                | Verb::Create
+                                | Verb::FileWrite
+                                | Verb::Query
+                        )
+                    })
+                }) || !s.tells.is_empty()
+            })
+        };
+        if !f.touched_sources.is_empty() && !f.touched_sources.iter().any(shows_writes) {
+            return unsupported(vec!["no source entered would show a write".into()]);
+        }
+        self.carried_by_complete_logs(|_| false)
+    }
+
+    fn start_known(&self) -> Judged {
+        let f = self.facts;
+        let Some(first) = f.activity.iter().map(|a| a.0).min() else {
+            return unsupported(vec!["no activity known".into()]);
+        };
+        let w = self.coverage.window;
+        let before = Window::new(w.from, first);
+        let mut why: Vec<String> = first_holes(&self.coverage.presence_holes(before));
+        why.extend(first_holes(&self.coverage.holes(
+            before,
+            None,
+            crate::coverage::every_category(),
+        )));
+        let doors: Vec<_> = self
+            .coverage
+            .sources
+            .iter()
+            .filter(|s| s.door && s.events > 0)
+            .collect();
+        if doors.is_empty() {
+            why.push("no door was logged".into());
+        }
+        // He pauses; the quiet time before the first sign must be longer than any pause he made since, twice over.
+        let mut spans = f.activity.clone();
+        spans.sort_unstable();
+        let mut pause = 0;
+        let mut late = spans.first().map_or(first, |s| s.1);
+        for (a, b) in &spans {
+            pause = pause.max(a.saturating_sub(late));
+            late = late.max(*b);
+        }
+        let need = (2 * pause).max(3 * DAY);
+        if before.length() < need {
+            why.push(format!(
+                "only {:.1} days of logs before the first sign {}",
+                before.length() as f64 / DAY as f64,
+                rfc3339(first)
+            ));
+        }
+        if why.is_empty() {
+            yes(vec![format!(
+                "first sign {}, doors complete before",
+                rfc3339(first)
+            )])
+        } else {
+            unsupported(why)
+        }
+    }
+
+    fn only_these_accounts(&self) -> Judged {
+        let f = self.facts;
+        let mut why = vec![];
+        if f.doubtful_sessions > 0 {
+            why.push(format!("{} doubtful sessions", f.doubtful_sessions));
+        }
+        why.extend(first_holes(
+            &self.coverage.presence_holes(self.coverage.window),
+        ));
+        if !self.coverage.sources.iter().any(|s| s.door && s.events > 0) {
+            why.push("no door was logged".into());
+        }
+        if f.unreadable_files > 0 {
+            why.push(format!("{} files could not be read", f.unreadable_files));
+        }
+        if why.is_empty() {
+            yes(vec!["every door complete, no doubtful session".into()])
+        } else {
+            unsupported(why)
+        }
+    }
+
+    fn logs_intact(&self) -> Judged {
+        let mut tampered = vec![];
+        let mut open = vec![];
+        for s in &self.coverage.sources {
+            for st in &s.stretches {
+                let text = || {
+                    format!(
+                        "{} {} {} {}/{}",
+                        st.state.word(),
+                        s.name,
+                        st.kind.word(),
+                        rfc3339(st.window.from),
+                        rfc3339(st.window.to)
+                    )
+                };
+                match (st.state, st.kind) {
+                    (State::Gap, Kind::Tamper | Kind::Seal | Kind::AuditOff) => {
+                        tampered.push(text())
+                    }
+                    (State::Gap, Kind::Sequence | Kind::Silence) => open.push(text()),
+                    (State::Unknown, k) if k != Kind::Clock && (s.door || !s.tells.is_empty()) => {
+                        open.push(text())
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if self.facts.unreadable_files > 0 {
+            open.push(format!(
+                "{} files could not be read",
+                self.facts.unreadable_files
+            ));
+        }
+        if self.coverage.sources.is_empty() {
+            open.push("no source".into());
+        }
+        tampered.truncate(8);
+        open.truncate(8);
+        if !tampered.is_empty() {
+            untrue(tampered)
+        } else if !open.is_empty() {
+            unsupported(open)
+        } else {
+            yes(vec![
+                "no number, heartbeat or cross-check shows a missing record".into(),
+            ])
+        }
+    }
+}
+
+fn write(code: &str, establishment: Option<(&String, &String)>, j: Judged) -> Statement {
+    let (fr, en) = sentence(
+        code,
+        j.holds,
+        j.because.first().is_some_and(|b| b.starts_with("untrue")),
+    );
+    let (fr, en) = match establishment {
+        None => (fr, en),
+        Some((id, name)) => {
+            let place = if name.is_empty() { id } else { name };
+            (
+                format!("{place} : {}", lower(&fr)),
+                format!("{place}: {}", lower(&en)),
+            )
+        }
+    };
+    Statement {
+        code: code.to_string(),
+        holds: j.holds,
+        fr,
+        en,
+        because: j.because,
+        establishment: establishment.map(|(id, _)| id.clone()),
+    }
+}
+
+fn lower(s: &str) -> String {
+    let mut c = s.chars();
+    c.next()
+        .map(|f| f.to_lowercase().chain(c).collect())
+        .unwrap_or_default()
+}
+
+/// The sentence in French and English: said, denied, or withheld.
+fn sentence(code: &str, holds: bool, untrue: bool) -> (String, String) {
+    let (yes, no, open): ((&str, &str), (&str, &str), (&str, &str)) = match code {
+        "no_intrusion" => (
+            ("Personne d’extérieur n’est entré.", "No outsider came in."),
+            ("Quelqu’un d’extérieur est entré.", "An outsider came in."),
+            (
+                "On ne peut pas affirmer que personne n’est entré.",
+                "It cannot be said that nobody came in.",
+            ),
+        ),
+        "no_evidence_of_access" => (
+            (
+                "Aucun accès à des données, et les journaux l’auraient montré.",
+                "No access to data, and the logs would have shown it.",
+            ),
+            (
+                "Des données ont été vues ou ont pu l’être.",
+                "Data were seen or may have been.",
+            ),
+            (
+                "On ne peut pas affirmer qu’aucune donnée n’a été vue.",
+                "It cannot be said that no data were seen.",
+            ),
+        ),
+        "no_health_data" => (
+            (
+                "Aucune donnée de santé n’a été vue.",
+                "No health data were seen.",
+            ),
+            (
+                "Des données de santé ont été vues.",
+                "Health data were seen.",
+            ),
+            (
+                "On ne peut pas exclure que des données de santé aient été vues.",
+                "It cannot be ruled out that health data were seen.",
+            ),
+        ),
+        "no_nir" => (
+            (
+                "Aucun numéro de sécurité sociale n’a été vu.",
+                "No social security number was seen.",
+            ),
+            (
+                "Des numéros de sécurité sociale ont été vus.",
+                "Social security numbers were seen.",
+            ),
+            (
+                "On ne peut pas exclure que des numéros de sécurité sociale aient été vus.",
+                "It cannot be ruled out that social security numbers were seen.",
+            ),
+        ),
+        "no_contact_data" => (
+            (
+                "Aucune coordonnée (téléphone, adresse, courriel) n’a été vue.",
+                "No contact details (phone, address, e-mail) were seen.",
+            ),
+            (
+                "Des coordonnées ont été vues.",
+                "Contact details were seen.",
+            ),
+            (
+                "On ne peut pas exclure que des coordonnées aient été vues.",
+                "It cannot be ruled out that contact details were seen.",
+            ),
+        ),
+        "no_bank_data" => (
+            (
+                "Aucune coordonnée bancaire n’a été vue.",
+                "No bank details were seen.",
+            ),
+            (
+                "Des coordonnées bancaires ont été vues.",
+                "Bank details were seen.",
+            ),
+            (
+                "On ne peut pas exclure que des coordonnées bancaires aient été vues.",
+                "It cannot be ruled out that bank details were seen.",
+            ),
+        ),
+        "no_rights_data" => (
+            (
+                "Aucune donnée de couverture sociale n’a été vue.",
+                "No insurance cover data were seen.",
+            ),
+            (
+                "Des données de couverture sociale ont été vues.",
+                "Insurance cover data were seen.",
+            ),
+            (
+                "On ne peut pas exclure que des données de couverture sociale aient été vues.",
+                "It cannot be ruled out that insurance cover data were seen.",
+            ),
+        ),
+        "no_staff_data" => (
+            (
+                "Aucune donnée du personnel n’a été vue.",
+                "No staff data were seen.",
+            ),
+            (
+                "Des données du personnel ont été vues.",
+                "Staff data were seen.",
+            ),
+            (
+                "On ne peut pas exclure que des données du personnel aient été vues.",
+                "It cannot be ruled out that staff data were seen.",
+            ),
+        ),
+        "nothing_exfiltrated" => (
+            ("Aucune copie n’est partie.", "No copy left."),
+            (
+                "Des copies sont parties ou ont pu partir.",
+                "Copies left or may have left.",
+            ),
+            (
+                "On ne peut pas exclure qu’une copie soit partie.",
+                "It cannot be ruled out that a copy left.",
+            ),
+        ),
+        "nothing_leaked" => (
+            (
+                "Rien n’a été trouvé dans les listes publiées examinées.",
+                "Nothing was found in the published lists examined.",
+            ),
+            (
+                "Des données ont été publiées ou ont pu l’être.",
+                "Data were published or may have been.",
+            ),
+            (
+                "Aucune liste publiée n’a été examinée : on ne peut rien dire d’une publication.",
+                "No published list was examined: nothing can be said of publication.",
+            ),
+        ),
+        "nothing_written" => (
+            (
+                "L’intrus n’a rien modifié.",
+                "The intruder changed nothing.",
+            ),
+            (
+                "L’intrus a modifié des données.",
+                "The intruder changed data.",
+            ),
+            (
+                "On ne peut pas exclure que l’intrus ait modifié des données.",
+                "It cannot be ruled out that the intruder changed data.",
+            ),
+        ),
+        "list_complete" => (
+            (
+                "La liste des personnes concernées est complète.",
+                "The list of persons affected is complete.",
+            ),
+            (
+                "La liste des personnes concernées n’est pas complète.",
+                "The list of persons affected is not complete.",
+            ),
+            (
+                "La liste des personnes concernées n’est pas complète : d’autres ont pu l’être.",
+                "The list of persons affected is not complete: others may have been.",
+            ),
+        ),
+        "unaffected_can_be_told" => (
+            (
+                "Toutes les autres personnes peuvent être informées qu’elles ne sont pas concernées.",
+                "Everybody else can be told that they are not affected.",
+            ),
+            (
+                "On ne peut pas dire aux autres personnes qu’elles ne sont pas concernées.",
+                "Everybody else cannot be told that they are not affected.",
+            ),
+            (
+                "On ne peut pas encore dire aux autres personnes qu’elles ne sont pas concernées.",
+                "Everybody else cannot yet be told that they are not affected.",
+            ),
+        ),
+        "start_known" => (
+            (
+                "Le début de l’intrusion est connu.",
+                "The start of the intrusion is known.",
+            ),
+            (
+                "Le début de l’intrusion n’est pas connu.",
+                "The start of the intrusion is not known.",
+            ),
+            (
+                "Le début de l’intrusion n’est pas connu : elle a pu commencer avant.",
+                "The start of the intrusion is not known: it may have begun earlier.",
+            ),
+        ),
+        "only_these_accounts" => (
+            (
+                "Aucun autre compte n’a servi à l’intrus.",
+                "No other account was used by the intruder.",
+            ),
+            (
+                "D’autres comptes ont servi à l’intrus.",
+                "Other accounts were used by the intruder.",
+            ),
+            (
+                "On ne peut pas exclure que d’autres comptes aient servi à l’intrus.",
+                "It cannot be ruled out that the intruder used other accounts.",
+            ),
+        ),
+        "logs_intact" => (
+            (
+                "Les journaux n’ont pas été altérés.",
+                "The logs were not altered.",
+            ),
+            (
+                "Des journaux ont été effacés, coupés ou modifiés.",
+                "Logs were cleared, switched off or edited.",
+            ),
+            (
+                "On ne peut pas affirmer que les journaux sont intacts.",
+                "It cannot be said that the logs are intact.",
+            ),
+        ),
+        _ => (("", ""), ("", ""), ("", "")),
+    };
+    let (fr, en) = if holds {
+        yes
+    } else if untrue {
+        no
+    } else {
+        open
+    };
+    (fr.to_string(), en.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coverage::{SourceCoverage, Stretch, Why};
+    use ampleur_event::{Capability, GapSign, Proof, time::HOUR};
+
+    const WHOLE: Window = Window::new(0, 240 * HOUR);
+
+    fn source(
+        index: u32,
+        door: bool,
+        tells: &[&str],
+        gap: Option<(i64, i64, Kind)>,
+    ) -> SourceCoverage {
+        let st = |w, state, kind| Stretch {
+            window: w,
+            state,
+            kind,
+            missing: None,
+            closed_by: None,
+            why: Why::default(),
+        };
+        let stretches = match gap {
+            None => vec![st(WHOLE, State::Complete, Kind::None)],
+            Some((a, b, kind)) => vec![
+                st(Window::new(0, a * HOUR), State::Complete, Kind::None),
+                st(Window::new(a * HOUR, b * HOUR), State::Gap, kind),
+                st(
+                    Window::new(b * HOUR, 240 * HOUR),
+                    State::Complete,
+                    Kind::None,
+                ),
+            ],
+        };
+        SourceCoverage {
+            index,
+            name: format!("logs/{index}/*"),
+            formats: vec![],
+            capability: Some(Capability {
+                rows: &[(Verb::Request, Proof::Question)],
+                silence: if door {
+                    Silence::NoPresence
+                } else {
+                    Silence::NoAccess
+                },
+                names_results: false,
+                gap: GapSign::RateOnly,
+            }),
+            establishment: None,
+            tells: CategorySet::parse(tells).unwrap(),
+            shows_results: false,
+            door,
+            events: 10,
+            rejects: 0,
+            first: Some(0),
+            last: Some(240 * HOUR),
+            systems: vec![],
+            hosts: vec![],
+            heartbeat_s: None,
+            stretches,
+            reject_marks: vec![],
+        }
+    }
+    fn coverage(sources: Vec<SourceCoverage>) -> Coverage {
+        Coverage {
+            window: WHOLE,
+            window_why: Why::default(),
+            sources,
+            clocks: vec![],
+            unaudited: vec![],
+        }
+    }
+    fn sound() -> Coverage {
+        coverage(vec![
+            source(0, true, &[], None),
+            source(
+                1,
+                false,
+                &[
+                    "ID.*",
+                    "HEALTH.*",
+                    "COVER.*",
+                    "FREE.*",
+                    "FIN.*",
+                    "CONTACT.*",
+                ],
+                None,
+            ),
+        ])
+    }
+    fn cell(category: &str, verdict: &str, lo: u64, hi: u64, derived: &[&str]) -> Cell {
+        Cell {
+            establishment: "finess:1".into(),
+            category: category.into(),
+            verdict: verdict.into(),
+            subjects: Interval::new(lo, hi),
+            derived_from: derived.iter().map(|s| s.to_string()).collect(),
+        }
+    }
+    fn facts(cells: Vec<Cell>) -> Facts {
+        Facts {
+            establishments: vec![
+                ("finess:1".into(), "CH A".into()),
+                ("finess:2".into(), "CH B".into()),
+            ],
+            cells,
+            subjects: Interval::exactly(5),
+            unaffected: Interval::exactly(95),
+            population: 100,
+            intruder_sessions: 2,
+            touched_sources: vec![0, 1],
+            activity: vec![(200 * HOUR, 201 * HOUR), (220 * HOUR, 221 * HOUR)],
+            ..Facts::default()
+        }
+    }
+    fn said(f: &Facts, c: &Coverage, b: &Bounds) -> Vec<(String, bool)> {
+        statements(&Context::default(), f, c, b)
+            .into_iter()
+            .filter(|s| s.establishment.is_none())
+            .map(|s| (s.code, s.holds))
+            .collect()
+    }
+    fn holds(v: &[(String, bool)], code: &str) -> bool {
+        v.iter().any(|(c, h)| c == code && *h)
+    }
+
+    #[test]
+    fn every_code_is_there_once_in_both_languages() {
+        let all = statements(
+            &Context::default(),
+            &facts(vec![]),
+            &sound(),
+            &Bounds::default(),
+        );
+        for code in CODES {
+            assert_eq!(
+                all.iter()
+                    .filter(|s| s.code == *code && s.establishment.is_none())
+                    .count(),
+                1
+            );
+        }
+        assert!(
+            all.iter()
+                .all(|s| !s.fr.is_empty() && !s.en.is_empty() && !s.because.is_empty())
+        );
+        assert_eq!(all.iter().filter(|s| s.establishment.is_some()).count(), 12);
+    }
+    #[test]
+    fn complete_logs_carry_the_sentences() {
+        let v = said(
+            &facts(vec![cell("ID.NAME", "consulted", 5, 5, &[])]),
+            &sound(),
+            &Bounds::default(),
+        );
+        for code in [
+            "no_health_data",
+            "no_nir",
+            "no_contact_data",
+            "no_bank_data",
+            "no_rights_data",
+            "nothing_exfiltrated",
+            "nothing_written",
+            "list_complete",
+            "unaffected_can_be_told",
+            "start_known",
+            "only_these_accounts",
+            "logs_intact",
+        ] {
+            assert!(holds(&v, code), "{code}");
+        }
+        for code in [
+            "no_intrusion",
+            "no_evidence_of_access",
+            "nothing_leaked",
+            "no_staff_data",
+        ] {
+            assert!(!holds(&v, code), "{code}");
+        }
+    }
+    #[test]
+    fn what_was_seen_or_may_have_been_is_not_denied() {
+        for c in [
+            cell("HEALTH.DRUG", "consulted", 1, 1, &[]),
+            cell("HEALTH.DRUG", "exposed", 0, 1, &[]),
+            cell("FREE.TEXT", "consulted", 0, 2, &[]),
+            cell(
+                "HEALTH.STATE",
+                "consulted",
+                1,
+                1,
+                &["CARE.DATE", "CARE.UNIT"],
+            ),
+            cell("HEALTH.STATE", "consulted", 1, 1, &["COVER.STATUS"]),
+        ] {
+            assert!(!holds(
+                &said(&facts(vec![c]), &sound(), &Bounds::default()),
+                "no_health_data"
+            ));
+        }
+        let derived = cell("HEALTH.ACT", "consulted", 1, 1, &["FIN.BILL"]);
+        assert!(holds(
+            &said(&facts(vec![derived]), &sound(), &Bounds::default()),
+            "no_health_data"
+        ));
+        let both = vec![
+            cell("CARE.DATE", "exposed", 0, 3, &[]),
+            cell("CARE.UNIT", "exposed", 0, 3, &[]),
+        ];
+        assert!(!holds(
+            &said(&facts(both), &sound(), &Bounds::default()),
+            "no_health_data"
+        ));
+    }
+    #[test]
+    fn a_hole_he_could_use_withholds_what_it_could_hide_and_nothing_else() {
+        let c = coverage(vec![
+            source(0, true, &[], None),
+            source(
+                1,
+                false,
+                &["ID.*", "CONTACT.*"],
+                Some((190, 210, Kind::Silence)),
+            ),
+            source(2, false, &["HEALTH.*", "COVER.*", "FREE.*"], None),
+        ]);
+        let usable = c.holes(
+            Window::new(200 * HOUR, 201 * HOUR),
+            None,
+            crate::coverage::every_category(),
+        );
+        assert_eq!(usable.len(), 1);
+        let b = Bounds {
+            usable,
+            ..Bounds::default()
+        };
+        let v = said(&facts(vec![]), &c, &b);
+        assert!(holds(&v, "no_health_data"));
+        for code in [
+            "no_nir",
+            "no_contact_data",
+            "list_complete",
+            "unaffected_can_be_told",
+            "nothing_exfiltrated",
+            "nothing_written",
+            "logs_intact",
+        ] {
+            assert!(!holds(&v, code), "{code}");
+        }
+    }
+    #[test]
+    fn without_an_intruder_and_with_whole_logs_nobody_came_in() {
+        let mut f = facts(vec![]);
+        f.intruder_sessions = 0;
+        f.subjects = Interval::ZERO;
+        f.touched_sources = vec![];
+        f.activity = vec![];
+        let v = said(&f, &sound(), &Bounds::default());
+        assert!(
+            holds(&v, "no_intrusion")
+                && holds(&v, "no_evidence_of_access")
+                && !holds(&v, "start_known")
+        );
+        let holed = coverage(vec![
+            source(0, true, &[], Some((10, 20, Kind::Silence))),
+            source(1, false, &["ID.*"], None),
+        ]);
+        let v = said(&f, &holed, &Bounds::default());
+        assert!(
+            !holds(&v, "no_intrusion")
+                && !holds(&v, "no_evidence_of_access")
+                && !holds(&v, "logs_intact")
+        );
+        let bare = coverage(vec![]);
+        let v = said(&f, &bare, &Bounds::default());
+        assert!(
+            v.iter().all(|(_, h)| !h)
+                || v.iter()
+                    .filter(|(_, h)| *h)
+                    .all(|(c, _)| c == "only_these_accounts"),
+            "{v:?}"
+        );
+    }
+    #[test]
+    fn a_cleared_log_is_no_intact_log_and_rotation_alone_is_one() {
+        let c = |k| {
+            coverage(vec![
+                source(0, true, &[], None),
+                source(1, false, &["ID.*"], Some((0, 20, k))),
+            ])
+        };
+        assert!(!holds(
+            &said(&facts(vec![]), &c(Kind::Tamper), &Bounds::default()),
+            "logs_intact"
+        ));
+        assert!(holds(
+            &said(&facts(vec![]), &c(Kind::Rotation), &Bounds::default()),
+            "logs_intact"
+        ));
+    }
+    #[test]
+    fn a_list_is_not_complete_while_a_record_may_be_an_access() {
+        let mut f = facts(vec![]);
+        f.possible_accesses = 1;
+        let v = said(&f, &sound(), &Bounds::default());
+        assert!(
+            !holds(&v, "list_complete")
+                && !holds(&v, "unaffected_can_be_told")
+                && holds(&v, "no_health_data")
+        );
+    }
 }

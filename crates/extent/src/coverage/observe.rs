@@ -82,7 +82,7 @@ pub(super) struct Sample<T> {
     pub items: Vec<(u64, T)>,
     /// Only hashes whose lowest `level` bits are zero are kept.
     pub level: u32,
-    limit: usize,
+    pub limit: usize,
 }
 
 impl<T> Sample<T> {
@@ -91,6 +91,14 @@ impl<T> Sample<T> {
             items: Vec::new(),
             level: 0,
             limit,
+        }
+    }
+    /// Empty, thinned like another.
+    pub fn like<U>(other: &Sample<U>) -> Self {
+        Sample {
+            items: Vec::new(),
+            level: other.level,
+            limit: other.limit,
         }
     }
     pub fn push(&mut self, key: u64, item: T) {
@@ -135,14 +143,19 @@ pub(super) struct Touch {
     pub time: Nanos,
     /// Hash of the action's shape.
     pub class: u32,
+    /// It was answered. A refused request shows nothing, and many journals stay silent about it.
+    pub served: bool,
 }
 
-/// Looks at one file. Feed every batch in file order, and the rejects of a stretch before the events that follow it.
+/// Looks at one file. Feed every batch in file order, and the rejects of a stretch before its events: record numbers put each
+/// reject between its neighbours.
 pub struct Observer {
     o: Observation,
     minute: i64,
     bin: Bin,
     last_time: Nanos,
+    /// Rejects whose place is not reached yet, first record last.
+    waiting: Vec<(u64, Option<Nanos>, String)>,
     open_rejects: usize,
     speaking: BTreeMap<u64, Nanos>,
     host: String,
@@ -170,6 +183,8 @@ pub struct Observation {
     pub(super) starts: Sample<Nanos>,
     /// A tunnel came up, by lent address.
     pub(super) tunnels: Sample<Nanos>,
+    /// A tunnel went down, by lent address.
+    pub(super) downs: Sample<Nanos>,
     pub(super) classes: BTreeMap<u32, String>,
 }
 
@@ -206,6 +221,7 @@ impl Observation {
         self.by_request.absorb(other.by_request);
         self.starts.absorb(other.starts);
         self.tunnels.absorb(other.tunnels);
+        self.downs.absorb(other.downs);
         for (k, v) in other.classes {
             if self.classes.len() < CLASSES_KEPT {
                 self.classes.entry(k).or_insert(v);
@@ -255,6 +271,7 @@ impl Observer {
                 by_request: Sample::new(IDS_KEPT),
                 starts: Sample::new(STARTS_KEPT),
                 tunnels: Sample::new(STARTS_KEPT),
+                downs: Sample::new(STARTS_KEPT),
                 classes: BTreeMap::new(),
             },
             minute: i64::MIN,
@@ -264,6 +281,7 @@ impl Observer {
                 last: 0,
             },
             last_time: NO_TIME,
+            waiting: vec![],
             open_rejects: 0,
             speaking: BTreeMap::new(),
             host: String::new(),
@@ -273,6 +291,9 @@ impl Observer {
     pub fn batch(&mut self, batch: &EventBatch) {
         for e in batch.iter() {
             self.o.counts.events += 1;
+            while self.waiting.last().is_some_and(|r| r.0 < e.record) {
+                self.place_reject();
+            }
             let t = e.time;
             if t == NO_TIME {
                 continue;
@@ -304,6 +325,9 @@ impl Observer {
                 Verb::TunnelUp if !e.inner_ip.is_empty() => {
                     self.o.tunnels.push(hash(&e.inner_ip), t)
                 }
+                Verb::TunnelDown if !e.inner_ip.is_empty() => {
+                    self.o.downs.push(hash(&e.inner_ip), t)
+                }
                 Verb::Heartbeat => continue,
                 _ => {}
             }
@@ -319,9 +343,8 @@ impl Observer {
             } else {
                 t
             };
-            // A refused request shows nothing, and many audits stay silent about it.
-            let compared = comparable(e.verb)
-                && e.outcome != Outcome::Failure
+            let compared = comparable(e.verb);
+            let served = e.outcome != Outcome::Failure
                 && (e.status == NONE || (200..300).contains(&e.status));
             if !client.is_empty() {
                 let who = hash(client);
@@ -346,7 +369,14 @@ impl Observer {
                 }
                 if compared {
                     let class = self.class(&e.http_method, &e.url, e.verb);
-                    self.o.by_address.push(who, Touch { time: t, class });
+                    self.o.by_address.push(
+                        who,
+                        Touch {
+                            time: t,
+                            class,
+                            served,
+                        },
+                    );
                 }
             }
             if compared {
@@ -354,9 +384,14 @@ impl Observer {
                     && let Some(a) = e.account()
                 {
                     let class = self.class(&e.http_method, &e.url, e.verb);
-                    self.o
-                        .by_account
-                        .push(hash(&a.bare()), Touch { time: t, class });
+                    self.o.by_account.push(
+                        hash(&a.bare()),
+                        Touch {
+                            time: t,
+                            class,
+                            served,
+                        },
+                    );
                 }
                 if !e.request_id.is_empty() {
                     self.o.by_request.push(hash(&e.request_id), t);
@@ -367,25 +402,56 @@ impl Observer {
 
     /// Rejects of the file, in order. Their place between events is kept, so that a cut line is not taken for silence.
     pub fn rejects(&mut self, rejects: &[Reject]) {
+        self.o.counts.rejects += rejects.len() as u64;
+        self.waiting.reverse();
         for r in rejects {
-            self.o.counts.rejects += 1;
-            let own = r.time.filter(|t| *t != NO_TIME);
-            if let Some(t) = own {
-                self.tick(t);
-            }
-            if self.o.rejects.len() < REJECTS_KEPT {
-                self.o.rejects.push(RejectMark {
-                    file: self.o.file,
-                    record: r.record,
-                    after: own.unwrap_or(self.last_time),
-                    before: own.unwrap_or(NO_TIME),
-                    readable: r.readable.clone(),
-                });
-            }
+            self.waiting.push((
+                r.record,
+                r.time.filter(|t| *t != NO_TIME),
+                r.readable.clone(),
+            ));
+        }
+        self.waiting.sort_by_key(|r| r.0);
+        self.waiting.reverse();
+        // Binary waste makes a reject of every line; only the first are worth their memory.
+        if self.waiting.len() > 4 * REJECTS_KEPT {
+            self.place_reject();
+            let from = self.waiting.len() - REJECTS_KEPT;
+            self.waiting.drain(..from);
+        }
+    }
+
+    fn place_reject(&mut self) {
+        let Some((record, own, readable)) = self.waiting.pop() else {
+            return;
+        };
+        if let Some(t) = own {
+            self.tick(t);
+        }
+        if self.o.rejects.len() < REJECTS_KEPT {
+            self.o.rejects.push(RejectMark {
+                file: self.o.file,
+                record,
+                after: own.unwrap_or(self.last_time),
+                before: own.unwrap_or(NO_TIME),
+                readable,
+            });
         }
     }
 
     pub fn finish(mut self, counts: Counts) -> Observation {
+        while !self.waiting.is_empty() {
+            self.place_reject();
+        }
+        // What was cut at the very end or beginning lies after or before everything known.
+        for r in &mut self.o.rejects {
+            if r.before == NO_TIME {
+                r.before = r.after;
+            }
+            if r.after == NO_TIME {
+                r.after = r.before;
+            }
+        }
         self.flush();
         self.o.counts = counts;
         self.o.numbers.settle();

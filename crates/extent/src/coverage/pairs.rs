@@ -131,44 +131,101 @@ fn difference(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Diff
             });
         }
     }
-    // A tunnel comes up, then its lent address speaks elsewhere.
-    let up_a = mode(votes(&a.tunnels, &b.starts), 120 * SECOND).map(|(n, p)| (n, p, true));
-    let up_b = mode(votes(&b.tunnels, &a.starts), 120 * SECOND).map(|(n, p)| (-n, p, false));
-    let start = mode(votes(&a.starts, &b.starts), 10 * SECOND);
-    let tunnel = [up_a, up_b].into_iter().flatten().max_by_key(|x| x.1);
-    match (tunnel, start) {
-        (Some((n, p, a_first)), s) if s.is_none_or(|s| s.1 <= p) => {
-            let within = if a_first { n } else { -n };
-            let d = Difference {
-                a: ia,
-                b: ib,
+    // The same accesses in two journals: most must coincide, or do so after one shift.
+    let times = |s: &Sample<Touch>| Sample {
+        items: s.items.iter().map(|(k, t)| (*k, t.time)).collect(),
+        ..Sample::like(s)
+    };
+    let (ta, tb) = (times(&a.by_address), times(&b.by_address));
+    let small = ta.items.len().min(tb.items.len()) as u64;
+    if small >= 20 {
+        let now = matched(&a.by_address, &b.by_address, 0, 0).hits;
+        let d = Difference {
+            a: ia,
+            b: ib,
+            nanos: 0,
+            slack: 5 * SECOND,
+            pairs: now,
+        };
+        if now * 2 >= small {
+            return Some(d);
+        }
+        if let Some((n, pairs)) = mode(votes(&ta, &tb), 4 * SECOND)
+            && matched(&a.by_address, &b.by_address, n, 0).hits * 2 >= small
+        {
+            return Some(Difference {
                 nanos: n,
-                slack: LAG,
-                pairs: p,
-            };
-            if (0..=LAG).contains(&within) {
-                return Some(Difference { nanos: 0, ..d });
-            }
-            // Half the usual lag is taken away; the rest is in the uncertainty.
-            let lag = if a_first { LAG / 2 } else { -LAG / 2 };
-            Some(Difference {
-                nanos: n - lag,
-                slack: LAG / 2 + 60 * SECOND,
+                pairs,
                 ..d
-            })
+            });
         }
-        (_, Some((n, p))) => {
-            let nanos = if n.abs() <= LAG { 0 } else { n };
-            Some(Difference {
-                a: ia,
-                b: ib,
-                nanos,
-                slack: 10 * SECOND,
-                pairs: p,
-            })
-        }
-        _ => None,
+        return None;
     }
+    // What speaks from a lent address does so while its tunnel is up.
+    tunnels(a, b, ia, ib).or_else(|| {
+        tunnels(b, a, ib, ia).map(|d| Difference {
+            a: ia,
+            b: ib,
+            nanos: -d.nanos,
+            ..d
+        })
+    })
+}
+
+/// The clock of the gateway `a` against `b`, which hears what comes out of its tunnels.
+fn tunnels(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Difference> {
+    let level = a.tunnels.level.max(a.downs.level).max(b.starts.level);
+    let (up, down, heard) = (
+        grouped(&a.tunnels, level),
+        grouped(&a.downs, level),
+        grouped(&b.starts, level),
+    );
+    // Share of starts inside a tunnel of their address when `shift` is added to the gateway's times.
+    let none = Vec::new();
+    let inside = |shift: Nanos| {
+        let (mut n, mut hit) = (0u64, 0u64);
+        for (k, starts) in &heard {
+            let Some(ups) = up.get(k) else { continue };
+            let downs = down.get(k).unwrap_or(&none);
+            for t in starts {
+                n += 1;
+                let t = t.saturating_sub(shift);
+                let i = ups.partition_point(|u| *u <= t.saturating_add(5 * SECOND));
+                if i == 0 {
+                    continue;
+                }
+                let u = ups[i - 1];
+                let j = downs.partition_point(|d| *d < u);
+                let end = downs.get(j).copied().unwrap_or(u.saturating_add(24 * HOUR));
+                hit += u64::from(t <= end.saturating_add(5 * SECOND));
+            }
+        }
+        (n, hit)
+    };
+    let (n, hit) = inside(0);
+    if n < 6 {
+        return None;
+    }
+    let d = Difference {
+        a: ia,
+        b: ib,
+        nanos: 0,
+        slack: LAG,
+        pairs: n,
+    };
+    if hit * 10 >= n * 7 {
+        return Some(d);
+    }
+    let (peak, pairs) = mode(votes(&a.tunnels, &b.starts), 120 * SECOND)?;
+    // Half the usual lag between coming up and speaking is taken away; the rest is in the uncertainty.
+    let shift = peak - LAG / 2;
+    let (n, now) = inside(shift);
+    (now * 10 >= n * 8 && now > hit).then_some(Difference {
+        nanos: shift,
+        slack: LAG / 2 + 60 * SECOND,
+        pairs,
+        ..d
+    })
 }
 
 /// Differences of the instants of keys that each side has exactly once.
@@ -340,7 +397,7 @@ fn matched(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos, shift_b: Nanos)
                 who,
                 touch: Touch {
                     time: t.time.saturating_add(shift),
-                    class: t.class,
+                    ..t
                 },
                 hit: false,
             })
@@ -372,6 +429,18 @@ fn matched(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos, shift_b: Nanos)
             }
         }
     }
+    // A line delivered twice is one access: the twin of a matched row is matched.
+    for v in [&mut va, &mut vb] {
+        for i in 1..v.len() {
+            if v[i - 1].who == v[i].who
+                && v[i - 1].touch == v[i].touch
+                && (v[i - 1].hit || v[i].hit)
+            {
+                v[i - 1].hit = true;
+                v[i].hit = true;
+            }
+        }
+    }
     Matched { a: va, b: vb, hits }
 }
 
@@ -392,7 +461,10 @@ fn one_way(
     let gaps = known_gaps.get(&of).unwrap_or(&none);
     let inside = |t: Nanos| t >= first && t <= last && !gaps.iter().any(|g| g.contains(t));
     let mut tally: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-    for r in rows.iter().filter(|r| inside(r.touch.time)) {
+    for r in rows
+        .iter()
+        .filter(|r| r.touch.served && inside(r.touch.time))
+    {
         let t = tally.entry(r.touch.class).or_default();
         t.0 += 1;
         t.1 += u64::from(r.hit);
@@ -443,7 +515,7 @@ fn one_way(
     let (mut seen, mut found) = (0u64, 0u64);
     for r in rows
         .iter()
-        .filter(|r| inside(r.touch.time) && audited(r.touch.class))
+        .filter(|r| r.touch.served && inside(r.touch.time) && audited(r.touch.class))
     {
         seen += 1;
         found += u64::from(r.hit);

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 /// Width of the cells of the rate model.
 const CELL: Nanos = 5 * MINUTE;
-/// A silence is a gap when it would happen by chance less often than e^-11 (1 in 60 000).
-pub(super) const IMPROBABLE: f64 = 11.0;
+/// A silence is a gap when it would happen by chance less often than e^-16 (1 in 9 million): a month of a busy source holds
+/// thousands of silences, people are less regular than any model, and a false gap widens the answer.
+pub(super) const IMPROBABLE: f64 = 16.0;
 
 /// Silences between one spoken minute and the next, at least a minute long, in time order: `(from, to)`.
 pub(super) fn silences(bins: &BTreeMap<i64, Bin>) -> Vec<(Nanos, Nanos)> {

@@ -1,1 +1,666 @@
+//! Streams made up here, with things taken out of them; and the example cases when they are there.
 use super::*;
+use ampleur_event::{
+    Context, Event, EventBatch, GapSign, Proof, Verb,
+    time::{DAY, HOUR, MINUTE, SECOND},
+};
+use ampleur_sources::{
+    Reject,
+    case::{Case, SourceDef},
+};
+use proptest::prelude::*;
+
+const T0: Nanos = 1_757_887_200 * SECOND; // 2025-09-15T00:00 in Paris, a Monday
+
+fn case(toml: &str) -> Case {
+    let context = Context::parse(toml).unwrap();
+    let sources = context
+        .sources
+        .iter()
+        .enumerate()
+        .map(|(i, s)| SourceDef {
+            name: s.files.clone(),
+            entry: Some(i),
+            files: vec![i as u32],
+        })
+        .collect();
+    let mut c = Case::with_context(
+        &std::env::temp_dir().join("ampleur-no-such-case"),
+        Context::default(),
+    )
+    .unwrap_or_else(|_| Case::with_context(std::path::Path::new("."), Context::default()).unwrap());
+    c.context = context;
+    c.files = vec![];
+    c.sources = sources;
+    c
+}
+
+fn sheet(silence: Silence, gap: GapSign) -> Capability {
+    Capability {
+        rows: &[
+            (Verb::Read, Proof::Access),
+            (Verb::Request, Proof::Question),
+            (Verb::Login, Proof::Presence),
+        ],
+        silence,
+        names_results: false,
+        gap,
+    }
+}
+
+#[derive(Clone)]
+struct Row {
+    t: Nanos,
+    seq: u64,
+    who: &'static str,
+    verb: Verb,
+}
+
+fn row(t: Nanos, seq: u64) -> Row {
+    Row {
+        t,
+        seq,
+        who: "",
+        verb: Verb::Read,
+    }
+}
+
+fn watch(source: u32, cap: Capability, rows: &[Row]) -> Observation {
+    watch_files(source, cap, rows, 1).remove(0)
+}
+
+/// The rows cut over `n` files, handed back last file first.
+fn watch_files(source: u32, cap: Capability, rows: &[Row], n: usize) -> Vec<Observation> {
+    let size = rows.len().div_ceil(n).max(1);
+    let mut out: Vec<Observation> = rows
+        .chunks(size)
+        .enumerate()
+        .map(|(i, part)| {
+            let mut o =
+                Observer::with_capability(source * 100 + i as u32, source, "made-up", Some(cap));
+            let mut b = EventBatch::default();
+            for (j, r) in part.iter().enumerate() {
+                b.push(&Event {
+                    record: j as u64 + 1,
+                    time: r.t,
+                    seq: r.seq,
+                    verb: r.verb,
+                    host: "h".into(),
+                    src_ip: r.who.into(),
+                    ..Event::default()
+                });
+            }
+            o.batch(&b);
+            o.finish(Counts::default())
+        })
+        .collect();
+    out.reverse();
+    out
+}
+
+const BEAT: &str = "timezone=\"Europe/Paris\"\n[[source]]\nfiles=\"logs/a/*\"\nheartbeat_s=300\ntells=[\"ID.*\"]\n";
+const PLAIN: &str = "timezone=\"Europe/Paris\"\n[[source]]\nfiles=\"logs/a/*\"\ntells=[\"ID.*\"]\n";
+
+fn only(c: &Coverage) -> &SourceCoverage {
+    &c.sources[0]
+}
+fn gaps(s: &SourceCoverage) -> Vec<(Kind, Window, Option<u64>)> {
+    s.stretches
+        .iter()
+        .filter(|x| x.state == State::Gap)
+        .map(|x| (x.kind, x.window, x.missing))
+        .collect()
+}
+/// Every stretch is inside the window, and complete stretches overlap no other.
+fn sound(c: &Coverage) {
+    for s in &c.sources {
+        let mut whole: Vec<Window> = s
+            .stretches
+            .iter()
+            .filter(|x| x.kind != Kind::Clock)
+            .map(|x| x.window)
+            .collect();
+        whole.sort();
+        let mut at = c.window.from;
+        for w in whole {
+            assert!(w.from <= at, "a hole in the picture of {}", s.name);
+            at = at.max(w.to);
+        }
+        assert_eq!(at, c.window.to, "{}", s.name);
+        for a in s.stretches.iter().filter(|x| x.state == State::Complete) {
+            for b in s
+                .stretches
+                .iter()
+                .filter(|x| x.state != State::Complete && x.kind != Kind::Clock)
+            {
+                assert!(!a.window.overlaps(&b.window), "complete over a gap");
+            }
+        }
+    }
+}
+fn office_rows(days: i64, per_day: i64, seed: u64) -> Vec<Row> {
+    let mut x = seed | 1;
+    let mut next = move || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x
+    };
+    let mut v = vec![];
+    for d in 0..days {
+        let weekend = d % 7 >= 5;
+        let n = if weekend { per_day / 6 } else { per_day };
+        for _ in 0..n {
+            let h = 8 * HOUR + (next() % (10 * 3600)) as i64 * SECOND;
+            v.push(row(T0 + d * DAY + h, ampleur_event::batch::NONE));
+        }
+    }
+    v.sort_by_key(|r| r.t);
+    v
+}
+
+#[test]
+fn a_beating_source_is_complete_and_a_lost_hour_is_a_gap() {
+    let rows: Vec<Row> = (0..20 * 288)
+        .map(|i| row(T0 + i * 300 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+    let c = Coverage::build(&case(BEAT), vec![watch(0, cap, &rows)], None);
+    assert_eq!(c.window, Window::new(T0, T0 + 20 * DAY));
+    assert!(gaps(only(&c)).is_empty(), "{:?}", only(&c).stretches);
+    sound(&c);
+    let lost: Vec<Row> = rows
+        .iter()
+        .filter(|r| !(T0 + 50 * HOUR..T0 + 51 * HOUR).contains(&r.t))
+        .cloned()
+        .collect();
+    let c = Coverage::build(&case(BEAT), vec![watch(0, cap, &lost)], None);
+    assert_eq!(gaps(only(&c)).len(), 1);
+    assert!(gaps(only(&c))[0].1.contains(T0 + 50 * HOUR));
+    sound(&c);
+    // The beat is learned when nobody declared it.
+    let c = Coverage::build(&case(PLAIN), vec![watch(0, cap, &lost)], None);
+    assert_eq!(gaps(only(&c)).len(), 1, "{:?}", only(&c).stretches);
+}
+
+#[test]
+fn a_cut_line_is_not_a_silence() {
+    let mut o = Observer::with_capability(
+        0,
+        0,
+        "made-up",
+        Some(sheet(Silence::NoAccess, GapSign::RateOnly)),
+    );
+    let mut b = EventBatch::default();
+    for i in (0..2000u64).filter(|i| *i != 700) {
+        b.push(&Event {
+            record: i + 1,
+            time: T0 + i as i64 * 290 * SECOND,
+            verb: Verb::Request,
+            ..Event::default()
+        });
+    }
+    o.rejects(&[Reject {
+        record: 701,
+        offset: 0,
+        len: 1,
+        reason: ampleur_sources::Reason::Truncated,
+        time: None,
+        readable: String::new(),
+    }]);
+    o.batch(&b);
+    let observed = o.finish(Counts::default());
+    let c = Coverage::build(
+        &case(BEAT),
+        vec![observed],
+        Some(Window::new(T0, T0 + 1999 * 290 * SECOND)),
+    );
+    assert!(gaps(only(&c)).is_empty(), "{:?}", gaps(only(&c)));
+    assert_eq!(only(&c).reject_marks[0].after, T0 + 699 * 290 * SECOND);
+    assert_eq!(only(&c).reject_marks[0].before, T0 + 701 * 290 * SECOND);
+}
+
+#[test]
+fn office_hours_and_week_ends_are_no_gaps() {
+    for seed in 1..12 {
+        let rows = office_rows(28, 60, seed * 7919);
+        let c = Coverage::build(
+            &case(PLAIN),
+            vec![watch(0, sheet(Silence::NoAccess, GapSign::RateOnly), &rows)],
+            None,
+        );
+        let s = only(&c);
+        assert!(gaps(s).is_empty(), "seed {seed}: {:?}", gaps(s));
+        assert!(s.stretches.iter().any(|x| x.state == State::Complete));
+    }
+}
+
+#[test]
+fn two_lost_working_days_are_a_gap() {
+    for seed in 1..12 {
+        let rows: Vec<Row> = office_rows(28, 60, seed * 104_729)
+            .into_iter()
+            .filter(|r| !(T0 + 8 * DAY..T0 + 10 * DAY).contains(&r.t))
+            .collect();
+        let c = Coverage::build(
+            &case(PLAIN),
+            vec![watch(0, sheet(Silence::NoAccess, GapSign::RateOnly), &rows)],
+            None,
+        );
+        let g = gaps(only(&c));
+        assert_eq!(g.len(), 1, "seed {seed}: {g:?}");
+        assert!(g[0].1.from <= T0 + 8 * DAY + 8 * HOUR && g[0].1.to >= T0 + 9 * DAY + 18 * HOUR);
+    }
+}
+
+#[test]
+fn a_rare_source_is_unknown_and_a_source_without_files_is_a_gap() {
+    let rows: Vec<Row> = (0..9)
+        .map(|i| row(T0 + i * 67 * HOUR, ampleur_event::batch::NONE))
+        .collect();
+    let toml = format!("{PLAIN}[[source]]\nfiles=\"logs/b/*\"\ntells=[\"HEALTH.*\"]\n");
+    let c = Coverage::build(
+        &case(&toml),
+        vec![watch(0, sheet(Silence::NoAccess, GapSign::RateOnly), &rows)],
+        None,
+    );
+    assert!(
+        c.sources[0]
+            .stretches
+            .iter()
+            .all(|s| s.state == State::Unknown)
+    );
+    assert_eq!(gaps(&c.sources[1]), [(Kind::Silence, c.window, None)]);
+    assert!(
+        c.complete_for(Category::HealthDrug, None, c.window)
+            .is_err()
+    );
+    assert_eq!(
+        c.complete_for(Category::StaffPay, None, c.window),
+        Err(vec![])
+    );
+    sound(&c);
+}
+
+#[test]
+fn a_second_complete_source_closes() {
+    let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+    let toml = format!(
+        "{BEAT}[[source]]\nfiles=\"logs/b/*\"\nheartbeat_s=300\ntells=[\"ID.*\", \"HEALTH.*\"]\n"
+    );
+    let rows: Vec<Row> = (0..10 * 288)
+        .map(|i| row(T0 + i * 300 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    let late: Vec<Row> = rows[1000..].to_vec();
+    let c = Coverage::build(
+        &case(&toml),
+        vec![watch(0, cap, &late), watch(1, cap, &rows)],
+        None,
+    );
+    let edge = &c.sources[0].stretches[0];
+    assert_eq!(
+        (edge.state, edge.kind, edge.closed_by),
+        (State::Gap, Kind::Rotation, Some(1))
+    );
+    assert!(c.holes(c.window, None, every_category()).is_empty());
+    assert_eq!(c.complete_for(Category::IdName, None, c.window), Ok(()));
+    // The other way round, HEALTH.* stays open.
+    let c = Coverage::build(
+        &case(&toml),
+        vec![watch(0, cap, &rows), watch(1, cap, &late)],
+        None,
+    );
+    let h = c.holes(c.window, None, every_category());
+    assert_eq!(h.len(), 1);
+    assert!(
+        !h[0].categories.contains(Category::IdName)
+            && h[0].categories.contains(Category::HealthDrug)
+    );
+    let rows_out = c.rows();
+    assert!(
+        rows_out
+            .iter()
+            .any(|r| r.state == "gap" && r.kind == "rotation" && r.source == "logs/b/*")
+    );
+}
+
+#[test]
+fn auditing_switched_off_is_said() {
+    let mut rows: Vec<Row> = (0..2000)
+        .map(|i| row(T0 + i * 240 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    rows[500].verb = Verb::AuditOff;
+    rows[600].verb = Verb::AuditOn;
+    rows[900].verb = Verb::AuditClear;
+    let c = Coverage::build(
+        &case(BEAT),
+        vec![watch(0, sheet(Silence::NoAccess, GapSign::RateOnly), &rows)],
+        None,
+    );
+    let g = gaps(only(&c));
+    assert!(g.contains(&(Kind::AuditOff, Window::new(rows[500].t, rows[600].t), None)));
+    assert!(
+        g.iter()
+            .any(|x| x.0 == Kind::Tamper && x.1.to == rows[900].t)
+    );
+}
+
+/// A proxy and a journal that both see a client's requests, a second apart.
+fn two_views(skip: impl Fn(usize) -> bool, shift: Nanos) -> Coverage {
+    let toml = format!("{BEAT}[[source]]\nfiles=\"logs/b/*\"\ntells=[\"ID.*\"]\n");
+    let clients = [
+        "198.51.100.1",
+        "198.51.100.2",
+        "198.51.100.3",
+        "198.51.100.4",
+    ];
+    let mut proxy = vec![];
+    let mut journal = vec![];
+    for i in 0..3000usize {
+        let t = T0 + i as i64 * 283 * SECOND + (i % 7) as i64 * SECOND;
+        let who = clients[(i / 25) % 4];
+        proxy.push(Row {
+            t,
+            seq: ampleur_event::batch::NONE,
+            who,
+            verb: Verb::Request,
+        });
+        if !skip(i) {
+            journal.push(Row {
+                t: t + shift + SECOND,
+                seq: ampleur_event::batch::NONE,
+                who,
+                verb: Verb::Read,
+            });
+        }
+    }
+    let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+    Coverage::build(
+        &case(&toml),
+        vec![watch(0, cap, &proxy), watch(1, cap, &journal)],
+        None,
+    )
+}
+
+#[test]
+fn lines_deleted_from_one_of_two_are_found_and_counted() {
+    let c = two_views(|_| false, 0);
+    assert!(
+        c.sources.iter().all(|s| gaps(s).is_empty()),
+        "{:?}",
+        c.sources.iter().map(gaps).collect::<Vec<_>>()
+    );
+    let c = two_views(|i| (1000..1020).contains(&i), 0);
+    let g = gaps(&c.sources[1]);
+    assert_eq!(g.iter().map(|x| x.2.unwrap_or(0)).max(), Some(20), "{g:?}");
+    assert!(g.iter().any(|x| x.0 == Kind::Tamper));
+    assert!(gaps(&c.sources[0]).is_empty());
+}
+
+#[test]
+fn a_clock_that_is_off_is_found() {
+    let c = two_views(|_| false, 0);
+    assert!(c.clocks.is_empty(), "{:?}", c.clocks);
+    let c = two_views(|_| false, 47 * MINUTE);
+    assert_eq!(c.clocks.len(), 1);
+    let k = &c.clocks[0];
+    assert!(
+        (k.offset_s.abs() - 2820.0).abs() <= k.uncertainty_s + 1.0,
+        "{k:?}"
+    );
+}
+
+#[test]
+fn the_window_is_whole_local_days() {
+    let rows: Vec<Row> = (0..5 * 288 + 3)
+        .map(|i| row(T0 + i * 300 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+    let o = [watch(0, cap, &rows)];
+    assert_eq!(
+        case_window(&case(BEAT), &o).0,
+        Window::new(T0, T0 + 5 * DAY),
+        "a tail of minutes is no day"
+    );
+    let half: Vec<Row> = (0..5 * 288 + 144)
+        .map(|i| row(T0 + i * 300 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    assert_eq!(
+        case_window(&case(BEAT), &[watch(0, cap, &half)]).0,
+        Window::new(T0, half[half.len() - 1].t + 1_000_000)
+    );
+    let mut wild = rows.clone();
+    wild.push(row(0, ampleur_event::batch::NONE));
+    wild.push(row(T0 + 9000 * DAY, ampleur_event::batch::NONE));
+    assert_eq!(
+        case_window(&case(BEAT), &[watch(0, cap, &wild)]).0,
+        Window::new(T0, T0 + 5 * DAY)
+    );
+}
+
+struct Feed {
+    case: Case,
+    observer: Option<Observer>,
+}
+
+impl ampleur_sources::FileSink for Feed {
+    fn begin(
+        &mut self,
+        file: u32,
+        source: Option<&'static dyn ampleur_sources::Source>,
+    ) -> Result<(), ampleur_sources::reader::SinkError> {
+        let name = source.map_or("unknown", |s| s.name());
+        self.observer = Some(Observer::new(file, self.case.source_of(file), name));
+        Ok(())
+    }
+    fn piece(
+        &mut self,
+        piece: ampleur_sources::Piece<'_>,
+    ) -> Result<(), ampleur_sources::reader::SinkError> {
+        if let Some(o) = &mut self.observer {
+            o.rejects(piece.rejects);
+            o.batch(piece.events);
+        }
+        Ok(())
+    }
+}
+
+/// Coverage of an example case and its truth; `None` when the examples are not there.
+fn example(name: &str) -> Option<(Coverage, serde_json::Value)> {
+    let root = std::env::var_os("AMPLEUR_EXAMPLES").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/examples"),
+        std::path::PathBuf::from,
+    );
+    let at = root.join(name);
+    let Ok(truth) = std::fs::read_to_string(at.join("truth.json")) else {
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("SKIPPED: no example case {name} beside the repository");
+        }
+        return None;
+    };
+    let case = Case::open(&at.join("case")).unwrap();
+    let mut feed = Feed {
+        case: case.clone(),
+        observer: None,
+    };
+    let mut seen = vec![];
+    for i in 0..case.files.len() as u32 {
+        let r =
+            ampleur_sources::read_file(&case, i, &ampleur_sources::Limits::default(), &mut feed)
+                .unwrap();
+        let counts = Counts {
+            records: r.records,
+            events: r.events,
+            rejects: r.rejects,
+            skipped: r.skipped,
+            cut_short: false,
+        };
+        seen.push(
+            feed.observer
+                .take()
+                .unwrap_or_else(|| Observer::new(i, case.source_of(i), "unknown"))
+                .finish(counts),
+        );
+    }
+    Some((
+        Coverage::build(&case, seen, None),
+        serde_json::from_str(&truth).unwrap(),
+    ))
+}
+
+fn stamp(v: &serde_json::Value) -> Nanos {
+    v.as_str()
+        .unwrap()
+        .parse::<jiff::Timestamp>()
+        .unwrap()
+        .as_nanosecond() as i64
+}
+
+fn against_truth(name: &str) {
+    let Some((c, t)) = example(name) else { return };
+    sound(&c);
+    let w = Window::new(stamp(&t["window"]["from"]), stamp(&t["window"]["to"]));
+    assert_eq!(c.window, w, "window");
+    for g in t["gaps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|g| g["detectable"] == true)
+    {
+        let wanted = Window::new(stamp(&g["from"]), stamp(&g["to"]))
+            .intersect(&w)
+            .unwrap();
+        let s = c
+            .sources
+            .iter()
+            .find(|s| Some(s.name.as_str()) == g["files"].as_str())
+            .unwrap();
+        let told: i64 = s
+            .stretches
+            .iter()
+            .filter(|x| x.state != State::Complete)
+            .filter_map(|x| x.window.intersect(&wanted))
+            .map(|x| x.length())
+            .sum();
+        assert!(
+            told * 10 >= wanted.length() * 9,
+            "{}: {:?}",
+            s.name,
+            s.stretches
+        );
+        assert!(s.stretches.iter().any(|x| x.kind.word() == g["kind"]));
+    }
+    assert!(c.clocks.is_empty(), "{:?}", c.clocks);
+}
+
+#[test]
+fn the_rotation_of_the_second_example_is_found_and_closed_by_the_proxy() {
+    against_truth("s2-small");
+    let Some((c, _)) = example("s2-small") else {
+        return;
+    };
+    for s in &c.sources {
+        if s.name != "logs/sri-audit/*" {
+            assert!(gaps(s).is_empty(), "{} {:?}", s.name, s.stretches);
+        }
+    }
+    assert!(
+        c.sources[1]
+            .stretches
+            .iter()
+            .all(|s| s.kind != Kind::Tamper),
+        "{:?}",
+        c.sources[1].stretches
+    );
+    assert_eq!(c.complete_for(Category::HealthDrug, None, c.window), Ok(()));
+    assert!(c.holes(c.window, None, every_category()).is_empty());
+}
+
+#[test]
+fn the_first_example_has_no_false_alarm() {
+    against_truth("s1-small");
+    let Some((c, _)) = example("s1-small") else {
+        return;
+    };
+    for s in &c.sources {
+        assert!(
+            gaps(s).iter().all(|g| g.0 == Kind::Rotation),
+            "{} {:?}",
+            s.name,
+            s.stretches
+        );
+        if s.heartbeat_s.is_some() {
+            assert!(gaps(s).is_empty(), "{} {:?}", s.name, s.stretches);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// No false `complete`: with numbers, every instant between two kept records that lost one is announced, whatever is dropped,
+    /// doubled or swapped.
+    #[test]
+    fn numbers_never_lie(drops in proptest::collection::btree_set(1usize..1999, 1..30), dup in 0usize..1900, swap in 0usize..1900, files in 1usize..5) {
+        let all: Vec<Row> = (0..2000).map(|i| row(T0 + i as i64 * 400 * SECOND, 5000 + i as u64)).collect();
+        let mut kept: Vec<Row> = all.iter().enumerate().filter(|(i, _)| !drops.contains(i)).map(|(_, r)| r.clone()).collect();
+        let d = kept[dup.min(kept.len() - 1)].clone();
+        kept.push(d);
+        let at = swap.min(kept.len() - 2);
+        kept.swap(at, at + 1);
+        let cap = sheet(Silence::NoPresence, GapSign::SequencePerHost);
+        let c = Coverage::build(&case(PLAIN), watch_files(0, cap, &kept, files), None);
+        sound(&c);
+        let s = only(&c);
+        for i in &drops {
+            let t = all[*i].t;
+            prop_assert!(!s.stretches.iter().any(|x| x.state == State::Complete && x.window.contains(t)), "complete over a lost record");
+        }
+        let missing: u64 = gaps(s).iter().filter(|g| g.0 == Kind::Sequence).map(|g| g.2.unwrap_or(0)).sum();
+        prop_assert_eq!(missing, drops.len() as u64);
+    }
+
+    /// Doubling and re-ordering change nothing; cutting into files changes nothing (L11, incremental = batch).
+    #[test]
+    fn order_and_doubles_change_nothing(seed in 1u64..1_000_000, files in 1usize..6, lost in 0i64..20) {
+        let rows: Vec<Row> = office_rows(21, 80, seed).into_iter().filter(|r| !(T0 + lost * DAY..T0 + lost * DAY + 30 * HOUR).contains(&r.t)).collect();
+        let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+        let base = Coverage::build(&case(PLAIN), vec![watch(0, cap, &rows)], None);
+        let mut shuffled = rows.clone();
+        for i in 0..shuffled.len() / 3 { let j = (i * 7) % (shuffled.len() - 1); shuffled.swap(j, j + 1); }
+        let again = Coverage::build(&case(PLAIN), watch_files(0, cap, &shuffled, files), None);
+        prop_assert_eq!(base.rows(), again.rows());
+    }
+
+    /// A heartbeat that was lost for longer than its period is announced over all that time.
+    #[test]
+    fn a_lost_stretch_of_a_beating_source_is_announced(from in 10i64..4000, len in 2i64..300) {
+        let rows: Vec<Row> = (0..5000).filter(|i| !(from..from + len).contains(i)).map(|i| row(T0 + i * 240 * SECOND, ampleur_event::batch::NONE)).collect();
+        let c = Coverage::build(&case(BEAT), vec![watch(0, sheet(Silence::NoAccess, GapSign::RateOnly), &rows)], None);
+        let g = gaps(only(&c));
+        let w = Window::new(T0 + (from - 1) * 240 * SECOND, T0 + (from + len) * 240 * SECOND);
+        prop_assert!(g.iter().any(|x| x.1 == w), "{:?} not in {:?}", w, g);
+        prop_assert_eq!(g.iter().filter(|x| x.1.to < T0 + 4999 * 240 * SECOND).count(), 1);
+    }
+
+    /// Holes only grow when rows are taken away (L11).
+    #[test]
+    fn taking_rows_away_never_completes(seed in 1u64..1_000_000, from in 0i64..300, len in 1i64..120) {
+        let beat: Vec<Row> = (0..14 * 288).map(|i| row(T0 + i * 300 * SECOND, i as u64)).collect();
+        let cut: Vec<Row> = beat.iter().filter(|r| !(T0 + from * HOUR..T0 + (from + len) * HOUR).contains(&r.t)).cloned().collect();
+        let _ = seed;
+        let w = Window::new(T0, T0 + 14 * DAY);
+        for sign in [GapSign::RateOnly, GapSign::SequencePerHost] {
+            let cap = sheet(Silence::NoAccess, sign);
+            let a = Coverage::build(&case(BEAT), vec![watch(0, cap, &beat)], Some(w));
+            let b = Coverage::build(&case(BEAT), vec![watch(0, cap, &cut)], Some(w));
+            let open = |c: &Coverage| c.holes(w, None, every_category()).iter().map(|h| h.window.length()).sum::<i64>();
+            prop_assert!(open(&b) >= open(&a));
+            let t = T0 + (from + len / 2) * HOUR + MINUTE;
+            if cut.len() < beat.len() && t < T0 + 14 * DAY - HOUR {
+                prop_assert!(!only(&b).complete_in(Window::new(t, t + 1)));
+            }
+        }
+    }
+}

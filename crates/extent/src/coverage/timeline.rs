@@ -19,10 +19,16 @@ const SHORT_EDGE: Nanos = 12 * HOUR;
 /// At most this many gaps of one kind in one source are told apart.
 const GAPS_KEPT: usize = 2000;
 
-/// The window of a case: from 00:00 of the first day any source speaks of to 00:00 after the last, in the case's zone. Days that
-/// lie more than two months from the rest are taken for wrong stamps. A last day that holds only the ends of what began before is
-/// not counted.
+/// The window of a case: from the first to the last record of any source, widened to whole local days where the records reach
+/// within ten minutes of midnight. Days that lie more than two months from the rest are taken for wrong stamps. A last day that
+/// holds only the ends of what began before, while the talkative sources stopped at midnight, is not counted.
 pub fn case_window(case: &Case, observations: &[Observation]) -> (Window, Why) {
+    let (window, _, why) = windows(case, observations);
+    (window, why)
+}
+
+/// The window, and the span of the records in it, `[first, last]`.
+fn windows(case: &Case, observations: &[Observation]) -> (Window, Window, Why) {
     let zone = case.context.zone();
     let mut per_source: BTreeMap<u32, BTreeMap<Nanos, u64>> = BTreeMap::new();
     let mut days: BTreeMap<Nanos, u64> = BTreeMap::new();
@@ -37,46 +43,62 @@ pub fn case_window(case: &Case, observations: &[Observation]) -> (Window, Why) {
                 .or_default() += b.count;
         }
     }
-    let Some((from, last)) = main_days(&days) else {
+    let Some((first_day, last_day)) = main_days(&days) else {
         return (
+            Window::new(0, 0),
             Window::new(0, 0),
             Why::new("aucun enregistrement daté", "no dated record"),
         );
     };
-    let mut to = next_day(&zone, last);
-    let tail_only = last > from
-        && per_source.values().all(|s| {
-            let mut before: Vec<u64> = s.range(from..last).map(|(_, n)| *n).collect();
+    let mut end = next_day(&zone, last_day);
+    let talkative: Vec<(u64, u64)> = per_source
+        .values()
+        .filter_map(|s| {
+            let mut before: Vec<u64> = s.range(first_day..last_day).map(|(_, n)| *n).collect();
             before.sort_unstable();
             let usual = before.get(before.len() / 2).copied().unwrap_or(0);
-            let tail = s.get(&last).copied().unwrap_or(0);
-            // A quiet source may end anywhere; a talkative one that stopped at midnight shows it.
-            tail == 0
-                || (usual >= 48 && tail * 20 <= usual)
-                || (usual < 288 && tail * 4 <= usual.max(64))
+            (usual >= 144).then(|| (usual, s.get(&last_day).copied().unwrap_or(0)))
         })
-        && per_source.values().any(|s| {
-            s.range(from..last)
-                .next_back()
-                .is_some_and(|(_, n)| *n >= 48)
-                && s.get(&last).is_none_or(|n| *n * 20 <= 48)
-        });
-    if tail_only {
-        to = last;
+        .collect();
+    if !talkative.is_empty() && talkative.iter().all(|(usual, tail)| tail * 20 <= *usual) {
+        end = last_day;
     }
+    let (mut first, mut last) = (Nanos::MAX, Nanos::MIN);
+    for b in observations.iter().flat_map(|o| {
+        o.bins
+            .range(first_day.div_euclid(MINUTE)..end.div_euclid(MINUTE))
+            .map(|x| x.1)
+    }) {
+        first = first.min(b.first);
+        last = last.max(b.last);
+    }
+    if first > last {
+        (first, last) = (first_day, end);
+    }
+    let near = 10 * MINUTE;
+    let from = if first.saturating_sub(first_day) <= near {
+        first_day
+    } else {
+        first
+    };
+    let to = if end.saturating_sub(last) <= near {
+        end
+    } else {
+        last.saturating_add(1_000_000)
+    };
     let why = Why::new(
         format!(
-            "du premier au dernier jour local dont parle une source ({} à {})",
+            "du premier au dernier enregistrement d’une source, étendu aux jours locaux entiers qu’ils remplissent ({} à {})",
             rfc3339(from),
             rfc3339(to)
         ),
         format!(
-            "from the first to the last local day any source speaks of ({} to {})",
+            "from the first to the last record of any source, widened to the local days they fill ({} to {})",
             rfc3339(from),
             rfc3339(to)
         ),
     );
-    (Window::new(from, to), why)
+    (Window::new(from, to), Window::new(first, last), why)
 }
 
 fn main_days(days: &BTreeMap<Nanos, u64>) -> Option<(Nanos, Nanos)> {
@@ -120,7 +142,12 @@ pub(super) fn build(
     observations: Vec<Observation>,
     window: Option<Window>,
 ) -> Coverage {
-    let (derived, window_why) = case_window(case, &observations);
+    let (derived, span, window_why) = windows(case, &observations);
+    let span = match window {
+        // A window given by hand is meant: nothing before the first record is forgiven.
+        Some(w) => w,
+        None => span,
+    };
     let window = window.unwrap_or(derived);
     let zone = case.context.zone();
     let mut observations = observations;
@@ -141,7 +168,7 @@ pub(super) fn build(
     let mut per: BTreeMap<u32, Observation> = BTreeMap::new();
     let mut formats: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for o in observations {
-        if !o.format.is_empty() {
+        if !o.format.is_empty() && o.format != "unknown" {
             formats.entry(o.source).or_default().push(o.format.clone());
         }
         match per.get_mut(&o.source) {
@@ -191,7 +218,7 @@ pub(super) fn build(
             stretches: vec![],
             reject_marks: vec![],
         };
-        made.push(one(&mut source, o, window, &zone, cut.get(&index)));
+        made.push(one(&mut source, o, window, span, &zone, cut.get(&index)));
     }
     let tells: BTreeMap<u32, bool> = made
         .iter()
@@ -281,6 +308,7 @@ fn one(
     s: &mut SourceCoverage,
     o: Option<&mut Observation>,
     window: Window,
+    span: Window,
     zone: &TimeZone,
     cut: Option<&Vec<(Nanos, Option<Nanos>)>>,
 ) -> Made {
@@ -465,12 +493,19 @@ fn one(
         if w.is_empty() {
             continue;
         }
+        // The ends of the whole case are nobody's gap.
+        let own = if start {
+            first.saturating_sub(span.from)
+        } else {
+            span.to.saturating_sub(last)
+        };
         let surprise = rate.surprise(w.from, w.to);
         let (state, shown) = match limit {
-            Some(l) if w.length() > l => (State::Gap, true),
+            Some(l) if own > l => (State::Gap, true),
             Some(_) => (State::Complete, false),
+            None if own < MINUTE => (State::Complete, false),
             None if surprise >= rhythm::IMPROBABLE => (State::Gap, true),
-            None if w.length() > SHORT_EDGE || surprise > 3.0 => (State::Unknown, true),
+            None if own > SHORT_EDGE || surprise > 3.0 => (State::Unknown, true),
             None => (State::Complete, false),
         };
         if start && cleared.is_some() {
@@ -608,7 +643,8 @@ fn cross_check(
                 m.source.index,
                 m.gaps
                     .iter()
-                    .filter(|g| g.state == State::Gap)
+                    // What is silent may be counted by another; what was never kept, or was switched off, is known already.
+                    .filter(|g| g.state == State::Gap && g.kind != Kind::Silence)
                     .map(|g| g.window)
                     .collect(),
             )
@@ -647,6 +683,29 @@ fn cross_check(
             Kind::Silence
         };
         if let Some(m) = made.iter_mut().find(|m| m.source.index == l.source) {
+            // A silence already found by its own signs now has a size and perhaps a culprit.
+            if let Some(g) = m
+                .gaps
+                .iter_mut()
+                .find(|g| g.kind == Kind::Silence && g.window.overlaps(&l.window))
+            {
+                g.kind = kind;
+                g.state = State::Gap;
+                g.missing = Some(g.missing.unwrap_or(0).saturating_add(l.count));
+                g.window.from = g.window.from.min(l.window.from);
+                g.window.to = g.window.to.max(l.window.to);
+                g.why = Why::new(
+                    format!(
+                        "{} ; {} accès que {other} a vus n’y figurent pas",
+                        g.why.fr, l.count
+                    ),
+                    format!(
+                        "{}; {} accesses that {other} saw are not in it",
+                        g.why.en, l.count
+                    ),
+                );
+                continue;
+            }
             m.gaps.push(gap(
                 l.window,
                 State::Gap,
