@@ -382,7 +382,6 @@ fn header<'a>(prefix: &'a str, setting: &Setting, e: &mut Entry<'a>) -> &'a str 
     }
     let after = if let Some((s, used)) = scan::stamp_bsd(p, setting) {
         e.stamp = s;
-        e.syslog = true;
         &p[used..]
     } else if let Some((s, used)) = scan::stamp_at(p, setting)
         && p.as_bytes().get(10) == Some(&b'T')

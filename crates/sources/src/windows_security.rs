@@ -217,7 +217,7 @@ fn verb_of(id: u64) -> Verb {
 /// quarter hours that separate it from the explicit time of receipt.
 fn instant(f: &Fields<'_>, setting: &Setting) -> Option<Stamp> {
     let utc = f.get(&["UtcTime"]);
-    if !utc.is_empty() && f.provider.ends_with("Sysmon") {
+    if !utc.is_empty() && !f.local.is_empty() && f.provider.ends_with("Sysmon") {
         // Sysmon writes its own field in UTC, without saying so in the value.
         if let Some(s) = scan::stamp(&format!("{utc}Z"), setting) {
             return Some(s);
@@ -283,12 +283,20 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     // Whose act it is: the account logged on for logons and Kerberos, the subject for everything else.
     let target_acts = matches!(id, 4624..=4627 | 4634 | 4647 | 4648 | 4768..=4777 | 4964);
     const SUBJECT: [&[&str]; 4] = [
-        &["SubjectUserName", "user.name", "AccountName", "UserName"],
+        &[
+            "SubjectUserName",
+            "user.name",
+            "AccountName",
+            "UserName",
+            "writer.name",
+        ],
         &[
             "SubjectDomainName",
             "user.domain",
             "AccountDomain",
             "DomainName",
+            "Domain",
+            "writer.domain",
         ],
         &["SubjectUserSid", "user.id", "UserSid"],
         &[
@@ -354,6 +362,7 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         "ClientAddress",
         "SourceAddress",
         "SourceNetworkAddress",
+        "SourceIp",
         "source.ip",
         "Address",
     ]);
@@ -403,20 +412,22 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         extra.put("provider", &f.provider);
     }
 
+    // The shipper's word before the bits: some shippers round the keywords to a floating-point number.
+    let word = f.get(&["EventType", "event.outcome"]);
     let bits = number(&f.keywords);
-    let said = if bits != NONE && bits & 0x0010_0000_0000_0000 != 0 {
+    let said = if word == "AUDIT_SUCCESS" || f.keywords.contains("Audit Success") {
+        Outcome::Success
+    } else if word == "AUDIT_FAILURE" || f.keywords.contains("Audit Failure") {
+        Outcome::Failure
+    } else if bits != NONE && bits & 0x0010_0000_0000_0000 != 0 {
         Outcome::Failure
     } else if bits != NONE && bits & 0x0020_0000_0000_0000 != 0 {
         Outcome::Success
     } else {
-        match &*f.keywords {
-            k if k.contains("Audit Success") || k.contains("AUDIT_SUCCESS") => Outcome::Success,
-            k if k.contains("Audit Failure") || k.contains("AUDIT_FAILURE") => Outcome::Failure,
-            _ => match &*f.get(&["EventType", "event.outcome"]) {
-                "AUDIT_SUCCESS" | "success" => Outcome::Success,
-                "AUDIT_FAILURE" | "failure" => Outcome::Failure,
-                _ => Outcome::Unknown,
-            },
+        match &*word {
+            "success" => Outcome::Success,
+            "failure" => Outcome::Failure,
+            _ => Outcome::Unknown,
         }
     };
     let bad_status = !status.is_empty() && !matches!(number(&status), 0 | NONE);
@@ -509,7 +520,16 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
             _ => Verb::Other,
         };
     }
-    if e.user.is_empty() {
+    let sysmon = p.ends_with("Sysmon");
+    if sysmon && e.code == 3 {
+        e.verb = Verb::Flow;
+        e.dst_ip = f.get(&["DestinationIp"]);
+        e.dst_port = number(&f.get(&["DestinationPort"]));
+    }
+    if sysmon && e.code == 1 {
+        e.verb = Verb::Process;
+    }
+    if e.user.is_empty() || (sysmon && !f.get(&["User"]).is_empty()) {
         let user = f.get(&["User"]);
         match user.split_once('\\') {
             Some((domain, name)) => {
@@ -690,7 +710,9 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             | "System.EventID.#text"
             | "Id"
             | "event.code" => {
-                if f.id.is_empty() || p != "event.code" {
+                // The weaker names only count while nothing better was there: some providers have an `Id` of their own.
+                let weak = matches!(p, "Id" | "event.code");
+                if number(&v) != NONE && (f.id.is_empty() || !weak) {
                     f.id = v
                 }
             }
@@ -726,6 +748,13 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             | "Pid"
             | "System.Execution.#attributes.ProcessID" => f.pid = v,
             "user.identifier" => f.user_id = v,
+            // Who wrote the record; the actor of the event, where there is one, stands outside `winlog`.
+            "user.name" if path.starts_with("winlog.") => {
+                f.data.push((Cow::Borrowed("writer.name"), v))
+            }
+            "user.domain" if path.starts_with("winlog.") => {
+                f.data.push((Cow::Borrowed("writer.domain"), v))
+            }
             "RawXml" => raw_xml = Some(v),
             // Long, localised, and only a repetition of the fields.
             "Message" | "message" | "event.original" | "Description" => {}
