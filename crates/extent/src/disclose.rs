@@ -1,1 +1,2716 @@
-//! Not written yet.
+//! Sessions judged intruder or doubtful × their events → who was shown which data, how sure, by which records.
+//!
+//! Each event is one of: a record served, a question ([`crate::replay`]), a file, a statement, a change. The same access seen by
+//! two sources is one access that cites both. What only a doubtful session did, and what may or may not have been in an answer,
+//! is exposed; what nobody can be named for is [`Loose`]; when some of a known set were shown, it is [`Partial`].
+use crate::{
+    catalog::{self, Catalog},
+    files::{self, Inventory, Roots, short_host},
+    identity::{At, IdentityBase, VersionId},
+    leak::{LeakLine, LeakMatch},
+    people::{People, PlaceId, Places, Who},
+    replay::{
+        self, Answer, Expr, Hit,
+        fhir::{self, Paging, Shape, What},
+        sql,
+    },
+};
+use ampleur_event::{
+    Category, Event, Nanos, Outcome, SessionVerdict, System, Verb, Verdict, Window,
+    batch::NONE,
+    category::CategorySet,
+    context::Population,
+    session::Judgement,
+    time::{DAY, HOUR, MINUTE, NO_TIME, SECOND},
+};
+use ampleur_query::{Door, DoorError, Select};
+use ampleur_session::Sessions;
+use ampleur_sources::case::{Case, FileId};
+use rustc_hash::FxHashMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EvidenceRef {
+    pub file: FileId,
+    pub record: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AccessKind {
+    Read,
+    Search,
+    Export,
+    Statement,
+    File,
+    ShareTheft,
+    ShareReach,
+    Leak,
+}
+
+/// One access: what one or two records say was done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Access {
+    pub time: Nanos,
+    pub kind: AccessKind,
+    /// Sessions in which it was seen, sorted; empty for a leak.
+    pub sessions: Vec<u32>,
+    /// Only doubtful sessions.
+    pub doubtful: bool,
+    /// `consulted`, `exfiltrated` or `leaked` for what it established.
+    pub verdict: Verdict,
+    /// Proven by a record that names the person; else derived.
+    pub proven: bool,
+    pub evidence: Vec<EvidenceRef>,
+    pub source: u32,
+}
+
+/// One person in one access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touch {
+    pub who: Who,
+    pub place: PlaceId,
+    /// Index into [`Disclosures::accesses`].
+    pub access: u32,
+    /// Index into [`Disclosures::sets`]: categories shown.
+    pub shown: u16,
+    /// Index into [`Disclosures::sets`]: categories that follow or were known before.
+    pub derived: u16,
+    /// `exposed` when the person may or may not have been in the answer, or the session is doubtful.
+    pub verdict: Verdict,
+}
+
+/// Some of these persons, at least so many: a page of unknown order, a share read file by unknown file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partial {
+    pub access: u32,
+    pub place: PlaceId,
+    pub categories: CategorySet,
+    pub verdict: Verdict,
+    /// Sorted.
+    pub candidates: Vec<Who>,
+    pub at_least: u64,
+}
+
+/// An access whose persons cannot be named: at most `up_to` persons of these establishments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loose {
+    pub access: u32,
+    /// Sorted; empty = any.
+    pub places: Vec<PlaceId>,
+    pub categories: CategorySet,
+    pub up_to: u64,
+}
+
+/// A question asked by a session: for who was targeted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    pub session: u32,
+    pub source: u32,
+    pub time: Nanos,
+    /// The one person it could only mean, when it was answered.
+    pub one: Option<(Who, PlaceId)>,
+    /// A list, prefix or range.
+    pub broad: bool,
+    pub access: u32,
+}
+
+/// A value changed by a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    pub session: u32,
+    pub time: Nanos,
+    /// Persons concerned; empty for files and records of nobody.
+    pub who: Vec<(Who, PlaceId)>,
+    pub field: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub evidence: Vec<EvidenceRef>,
+    pub doubtful: bool,
+}
+
+/// Everything the bad sessions did to data.
+#[derive(Debug, Default)]
+pub struct Disclosures {
+    pub accesses: Vec<Access>,
+    /// Sorted by (who, place, access).
+    pub touches: Vec<Touch>,
+    pub sets: Vec<CategorySet>,
+    pub partials: Vec<Partial>,
+    pub loose: Vec<Loose>,
+    pub questions: Vec<Question>,
+    pub changes: Vec<Changed>,
+    /// Files, records or fields changed that belong to no named person.
+    pub other_writes: u64,
+    pub possible_writes: u64,
+    pub places: Places,
+    /// Shares without any log that the intruder could reach: (folded share, has an inventory).
+    pub blind_shares: Vec<(String, bool)>,
+    /// Bytes of answers per person, smallest ever seen, by source.
+    pub bytes_per_person: BTreeMap<u32, u64>,
+    /// Replays that disagree with the count the log gives: (replayed, told).
+    pub disagreements: u64,
+}
+
+/// What disclosing needs.
+pub struct Input<'a> {
+    pub case: &'a Case,
+    pub sessions: &'a Sessions,
+    /// Parallel to `sessions.list`.
+    pub judgements: &'a [Judgement],
+    pub door: &'a dyn Door,
+    pub identity: &'a IdentityBase,
+    pub inventory: &'a Inventory,
+    pub leaks: &'a [LeakLine],
+    /// Machines that wrote logs, short names, lower case (from coverage).
+    pub logged_hosts: &'a BTreeSet<String>,
+}
+
+/// A row of a bad session, owned.
+struct Row {
+    file: FileId,
+    session: u32,
+    e: Event<'static>,
+}
+
+struct Work<'a, 'p, 'b> {
+    input: &'a Input<'a>,
+    people: &'p mut People<'b>,
+    catalog: Catalog<'a>,
+    out: Disclosures,
+    set_ids: FxHashMap<CategorySet, u16>,
+    roots: Roots,
+}
+
+const VERBS: &[Verb] = &[
+    Verb::Request,
+    Verb::Read,
+    Verb::Search,
+    Verb::Create,
+    Verb::Update,
+    Verb::Delete,
+    Verb::Export,
+    Verb::ShareConnect,
+    Verb::FileRead,
+    Verb::FileWrite,
+    Verb::FileDelete,
+    Verb::FileRename,
+    Verb::Query,
+    Verb::QueryError,
+    Verb::Print,
+];
+
+/// Runs over the events of bad sessions once and gathers what they did to data.
+pub fn disclose<'a>(
+    input: &'a Input<'a>,
+    people: &mut People<'_>,
+) -> Result<Disclosures, DoorError> {
+    let mut w = Work {
+        catalog: Catalog::new(&input.case.context),
+        out: Disclosures {
+            places: Places::new(&input.case.context),
+            ..Disclosures::default()
+        },
+        set_ids: FxHashMap::default(),
+        roots: Roots::default(),
+        input,
+        people,
+    };
+    w.set(CategorySet::EMPTY);
+    let rows = w.collect()?;
+    let by_verb = |vs: &[Verb]| -> Vec<usize> {
+        (0..rows.len())
+            .filter(|i| vs.contains(&rows[*i].e.verb))
+            .collect()
+    };
+    w.requests(
+        &rows,
+        &by_verb(&[
+            Verb::Request,
+            Verb::Read,
+            Verb::Search,
+            Verb::Export,
+            Verb::Create,
+            Verb::Update,
+            Verb::Delete,
+            Verb::Print,
+        ]),
+    );
+    w.statements(&rows, &by_verb(&[Verb::Query, Verb::QueryError]));
+    w.files(
+        &rows,
+        &by_verb(&[
+            Verb::ShareConnect,
+            Verb::FileRead,
+            Verb::FileWrite,
+            Verb::FileDelete,
+            Verb::FileRename,
+        ]),
+    )?;
+    w.unlogged_shares();
+    w.leaks();
+    let mut out = w.out;
+    out.touches.sort_unstable();
+    out.touches.dedup();
+    Ok(out)
+}
+
+impl<'a> Work<'a, '_, '_> {
+    fn verdict(&self, s: u32) -> SessionVerdict {
+        self.input
+            .judgements
+            .get(s as usize)
+            .map_or(SessionVerdict::Legitimate, |j| j.verdict)
+    }
+    fn is_bad(&self, s: u32) -> bool {
+        self.verdict(s) != SessionVerdict::Legitimate
+    }
+    fn set(&mut self, s: CategorySet) -> u16 {
+        if let Some(i) = self.set_ids.get(&s) {
+            return *i;
+        }
+        let i = u16::try_from(self.out.sets.len()).unwrap_or(0);
+        self.out.sets.push(s);
+        self.set_ids.insert(s, i);
+        i
+    }
+    /// Rows of bad sessions, sorted by (time, file, record); exact repeats (a line delivered twice) are one row.
+    fn collect(&mut self) -> Result<Vec<Row>, DoorError> {
+        let bad: Vec<u32> = (0..self.input.sessions.list.len() as u32)
+            .filter(|s| self.is_bad(*s))
+            .collect();
+        if bad.is_empty() {
+            return Ok(vec![]);
+        }
+        let list = &self.input.sessions.list;
+        let from = bad
+            .iter()
+            .map(|s| list[*s as usize].from)
+            .min()
+            .unwrap_or(0);
+        let to = bad.iter().map(|s| list[*s as usize].to).max().unwrap_or(0);
+        let sources: BTreeSet<u32> = bad.iter().map(|s| list[*s as usize].source).collect();
+        let files: Vec<FileId> = (0..self.input.case.files.len() as u32)
+            .filter(|f| sources.contains(&self.input.case.source_of(*f)))
+            .collect();
+        let window = if from == NO_TIME {
+            Window::ALL
+        } else {
+            Window::new(from.saturating_sub(SECOND), to.saturating_add(SECOND))
+        };
+        let mut rows: Vec<Row> = vec![];
+        let roots = &mut self.roots;
+        let (input, judged) = (self.input, self.input.judgements);
+        // Rows that tell where a share lies on its machine are worth knowing from anybody.
+        input.door.scan(
+            &Select {
+                verbs: vec![Verb::ShareConnect],
+                ..Select::default()
+            },
+            &mut |_, batch| {
+                for e in batch.iter() {
+                    if let Some(r) = e.extra_value("share_root") {
+                        roots.learn(&e.host, &e.share, r);
+                    }
+                }
+            },
+        )?;
+        input.door.scan(
+            &Select {
+                files,
+                verbs: VERBS.to_vec(),
+                window,
+                ..Select::default()
+            },
+            &mut |file, batch| {
+                for e in batch.iter() {
+                    let Some(s) = input.sessions.of_event(file, &e) else {
+                        continue;
+                    };
+                    if judged
+                        .get(s as usize)
+                        .is_none_or(|j| j.verdict == SessionVerdict::Legitimate)
+                    {
+                        continue;
+                    }
+                    if let Some(r) = e.extra_value("share_root") {
+                        roots.learn(&e.host, &e.share, r);
+                    }
+                    rows.push(Row {
+                        file,
+                        session: s,
+                        e: e.into_owned(),
+                    });
+                }
+            },
+        )?;
+        rows.sort_by_key(|r| (r.e.time, r.file, r.e.record));
+        let mut seen: BTreeSet<(u32, u64, String)> = BTreeSet::new();
+        let sources: Vec<u32> = input.case.files.iter().map(|f| f.source).collect();
+        rows.retain(|r| {
+            // The numbers of a record are its place, not its content.
+            let mut c = r.e.clone();
+            (c.record, c.offset) = (0, 0);
+            let h = blake3::hash(format!("{c:?}").as_bytes());
+            seen.insert((
+                sources.get(r.file as usize).copied().unwrap_or(0),
+                r.e.len,
+                h.to_hex().to_string(),
+            ))
+        });
+        Ok(rows)
+    }
+
+    // -------------------------------------------------------------- emitting
+    fn source_place(&mut self, source: u32) -> Option<PlaceId> {
+        let id = self.input.case.entry(source)?.establishment.clone()?;
+        Some(self.out.places.intern(&id))
+    }
+    fn place_of(&mut self, v: VersionId, source: u32) -> PlaceId {
+        let base = self.input.identity;
+        if let Some(p) = self.out.places.of_version(base, v) {
+            return p;
+        }
+        let org = base.text(base.version(v).organization);
+        if org.starts_with("finess:") {
+            return self.out.places.intern(org);
+        }
+        self.fallback_place(source)
+    }
+    fn fallback_place(&mut self, source: u32) -> PlaceId {
+        if let Some(p) = self.source_place(source) {
+            return p;
+        }
+        match self.out.places.ids.first().cloned() {
+            Some(first) if self.out.places.ids.len() == 1 => self.out.places.intern(&first),
+            _ => self.out.places.intern("unknown"),
+        }
+    }
+    fn place_of_subject(&mut self, subject: &str, who: Who, source: u32) -> PlaceId {
+        if let Some((a, _)) = subject.split_once('|')
+            && let Some(p) = self.out.places.owner(a)
+        {
+            return p;
+        }
+        if self.people.is_known(who) {
+            let base = self.input.identity;
+            let v = base
+                .records_named(subject)
+                .first()
+                .and_then(|r| base.latest(*r));
+            if let Some(v) = v {
+                return self.place_of(v, source);
+            }
+        }
+        self.fallback_place(source)
+    }
+    fn access(&mut self, kind: AccessKind, rows: &[&Row], verdict: Verdict, proven: bool) -> u32 {
+        let mut sessions: Vec<u32> = rows.iter().map(|r| r.session).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        let doubtful = sessions
+            .iter()
+            .all(|s| self.verdict(*s) != SessionVerdict::Intruder);
+        let mut evidence: Vec<EvidenceRef> = rows
+            .iter()
+            .map(|r| EvidenceRef {
+                file: r.file,
+                record: r.e.record,
+            })
+            .collect();
+        evidence.sort_unstable();
+        evidence.dedup();
+        let first = rows[0];
+        self.out.accesses.push(Access {
+            time: first.e.time,
+            kind,
+            sessions,
+            doubtful,
+            verdict,
+            proven,
+            evidence,
+            source: self.input.case.source_of(first.file),
+        });
+        (self.out.accesses.len() - 1) as u32
+    }
+    fn touch(
+        &mut self,
+        who: Who,
+        place: PlaceId,
+        access: u32,
+        shown: CategorySet,
+        derived: CategorySet,
+        certain: bool,
+    ) {
+        if shown.is_empty() && derived.is_empty() {
+            return;
+        }
+        let a = &self.out.accesses[access as usize];
+        let verdict = if certain && !a.doubtful {
+            a.verdict
+        } else {
+            Verdict::Exposed
+        };
+        let (shown, derived) = (self.set(shown), self.set(derived));
+        self.out.touches.push(Touch {
+            who,
+            place,
+            access,
+            shown,
+            derived,
+            verdict,
+        });
+    }
+    /// One record of an answer: only fields it holds; what the question knew is derived.
+    fn serve(
+        &mut self,
+        hit: Hit,
+        access: u32,
+        source: u32,
+        categories: CategorySet,
+        known: CategorySet,
+        certain: bool,
+    ) -> (Who, PlaceId) {
+        let base = self.input.identity;
+        let who = base.person_of(hit.record);
+        let place = self.place_of(hit.version, source);
+        let carried = IdentityBase::carried();
+        let held = |v: VersionId| categories.intersect(base.held(v).union(carried_not(carried)));
+        let (a, b) = (held(hit.version), held(hit.other));
+        let both = a.intersect(b);
+        let shown = both.without(known);
+        let mut derived: CategorySet = catalog::derived(both).into_iter().map(|d| d.0).collect();
+        derived = derived.union(both.intersect(known));
+        self.touch(who, place, access, shown, derived, certain);
+        let maybe = a.union(b).without(both);
+        if !maybe.is_empty() {
+            self.touch(who, place, access, maybe, CategorySet::EMPTY, false);
+        }
+        (who, place)
+    }
+    /// A subject named by a record: its record as it was then.
+    fn serve_named(
+        &mut self,
+        subject: &str,
+        t: Nanos,
+        access: u32,
+        source: u32,
+        categories: CategorySet,
+        known: CategorySet,
+        certain: bool,
+    ) -> Option<(Who, PlaceId)> {
+        let base = self.input.identity;
+        let records = base.records_named(subject);
+        let r = match records.len() {
+            0 => {
+                let who = self.people.of_subject(subject)?;
+                let place = self.place_of_subject(subject, who, source);
+                let derived: CategorySet = catalog::derived(categories)
+                    .into_iter()
+                    .map(|d| d.0)
+                    .collect();
+                // In no snapshot: what the record held is unknown.
+                let open = categories.intersect(IdentityBase::carried());
+                let sure = categories.without(open);
+                self.touch(who, place, access, sure, derived, certain);
+                self.touch(who, place, access, open, CategorySet::EMPTY, false);
+                return Some((who, place));
+            }
+            _ => {
+                // Several records carry the identifier: the one that survives, in the identifier's own establishment.
+                let owner = subject
+                    .split_once('|')
+                    .and_then(|(a, _)| self.out.places.owner(a));
+                records
+                    .iter()
+                    .copied()
+                    .max_by_key(|r| {
+                        let here = owner.is_some()
+                            && base
+                                .latest(*r)
+                                .and_then(|v| self.out.places.of_version(base, v))
+                                == owner;
+                        (here, base.surviving(*r) == *r, std::cmp::Reverse(*r))
+                    })
+                    .unwrap_or(records[0])
+            }
+        };
+        let hit = match base.at(r, t) {
+            At::Sure(v) => Hit {
+                record: r,
+                version: v,
+                other: v,
+            },
+            At::Either(a, b) => {
+                let v = a.or(b)?;
+                Hit {
+                    record: r,
+                    version: v,
+                    other: b.unwrap_or(v),
+                }
+            }
+            At::Absent => {
+                let v = *base.versions_of(r).first()?;
+                Hit {
+                    record: r,
+                    version: v,
+                    other: v,
+                }
+            }
+        };
+        Some(self.serve(hit, access, source, categories, known, certain))
+    }
+    /// Establishments an account may reach by `[[rights]]`; empty = every one. The number when rights are absolute.
+    fn rights(&self, session: u32) -> (Vec<PlaceId>, Option<u64>) {
+        let Some(a) = self
+            .input
+            .sessions
+            .list
+            .get(session as usize)
+            .and_then(|s| s.account.as_ref())
+        else {
+            return (vec![], None);
+        };
+        let key = a.key();
+        let (mut places, mut total) = (vec![], None);
+        for r in &self.input.case.context.rights {
+            if ampleur_event::Account::parse(&r.account).key() != key {
+                continue;
+            }
+            match &r.population {
+                Population::Establishment(e) => {
+                    if let Some(p) = self.out.places.find(e) {
+                        places.push(p);
+                    }
+                }
+                Population::Absolute { subjects } => {
+                    total = Some(total.unwrap_or(0) + subjects);
+                }
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        if total.is_some() {
+            places.clear();
+        }
+        (places, total)
+    }
+
+    // -------------------------------------------------------------- requests and audits
+    /// Joins proxy lines with audit rows of the same access, then reads what each access showed.
+    fn requests(&mut self, rows: &[Row], at: &[usize]) {
+        let (lines, audits): (Vec<usize>, Vec<usize>) =
+            at.iter().partition(|i| rows[**i].e.verb == Verb::Request);
+        // Audit rows of one request (one row per patient found) are one access.
+        let mut groups: Vec<Vec<usize>> = vec![];
+        let mut by_request: FxHashMap<(u32, &str), usize> = FxHashMap::default();
+        for i in audits {
+            let r = &rows[i];
+            if !r.e.request_id.is_empty() {
+                let k = (r.session, &*r.e.request_id);
+                if let Some(g) = by_request.get(&k) {
+                    groups[*g].push(i);
+                    continue;
+                }
+                by_request.insert(k, groups.len());
+            }
+            groups.push(vec![i]);
+        }
+        let joined = self.join(rows, &lines, &groups);
+        let mut used: BTreeSet<usize> = BTreeSet::new();
+        let mut units: Vec<(Option<usize>, Vec<usize>)> = vec![];
+        for (g, line) in groups.into_iter().zip(joined) {
+            if let Some(l) = line {
+                used.insert(l);
+            }
+            units.push((line, g));
+        }
+        for l in lines {
+            if !used.contains(&l) {
+                units.push((Some(l), vec![]));
+            }
+        }
+        let first = |u: &(Option<usize>, Vec<usize>)| u.0.or(u.1.first().copied()).unwrap_or(0);
+        units.sort_by_key(|u| {
+            let r = &rows[first(u)];
+            (r.e.time, r.file, r.e.record)
+        });
+        // Smallest bytes per person an answer ever had, per source of proxy lines, from joined searches with a count.
+        let mut paged: BTreeMap<(u32, String), Vec<PageSeen>> = BTreeMap::new();
+        let mut last_search: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut listed: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        let mut lone: Vec<Lone> = vec![];
+        for (line, group) in &units {
+            let line = line.map(|i| &rows[i]);
+            let group: Vec<&Row> = group.iter().map(|i| &rows[*i]).collect();
+            self.unit(
+                line,
+                &group,
+                &mut paged,
+                &mut last_search,
+                &mut listed,
+                &mut lone,
+            );
+        }
+        self.pages(paged);
+        self.lone(lone);
+    }
+    /// For each audit group the proxy line of the same access, or `None`.
+    fn join(&self, rows: &[Row], lines: &[usize], groups: &[Vec<usize>]) -> Vec<Option<usize>> {
+        let mut out = vec![None; groups.len()];
+        let mut taken: BTreeSet<usize> = BTreeSet::new();
+        let mut by_id: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+        for l in lines {
+            let id = &*rows[*l].e.request_id;
+            if !id.is_empty() {
+                by_id.entry(id).or_default().push(*l);
+            }
+        }
+        for (g, group) in groups.iter().enumerate() {
+            let id = &*rows[group[0]].e.request_id;
+            if let Some(l) = by_id
+                .get(id)
+                .filter(|_| !id.is_empty())
+                .and_then(|v| v.first())
+                && taken.insert(*l)
+            {
+                out[g] = Some(*l);
+            }
+        }
+        // By account or address, path and time: nearest first, each line and each group once.
+        let mut by_path: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        for l in lines {
+            if !taken.contains(l) {
+                by_path.entry(path_key(&rows[*l].e)).or_default().push(*l);
+            }
+        }
+        let mut pairs: Vec<(Nanos, usize, usize)> = vec![];
+        for (g, group) in groups.iter().enumerate() {
+            if out[g].is_some() {
+                continue;
+            }
+            let a = &rows[group[0]];
+            let Some(list) = by_path.get(&path_key(&a.e)) else {
+                continue;
+            };
+            let i = list.partition_point(|l| rows[*l].e.time < a.e.time - JOIN);
+            for l in &list[i..] {
+                let r = &rows[*l];
+                let d = (r.e.time - a.e.time).abs();
+                if r.e.time > a.e.time + JOIN {
+                    break;
+                }
+                if self.same_user(a, r) {
+                    pairs.push((d, g, *l));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        for (_, g, l) in pairs {
+            if out[g].is_none() && taken.insert(l) {
+                out[g] = Some(l);
+            }
+        }
+        out
+    }
+    fn same_user(&self, a: &Row, b: &Row) -> bool {
+        let list = &self.input.sessions.list;
+        let (sa, sb) = (&list[a.session as usize], &list[b.session as usize]);
+        match (&sa.account, &sb.account) {
+            (Some(x), Some(y)) => {
+                x.bare() == y.bare() || (sa.person.is_some() && sa.person == sb.person)
+            }
+            _ => {
+                let chain = |s: u32| {
+                    self.input
+                        .judgements
+                        .get(s as usize)
+                        .map(|j| j.chain.as_str())
+                };
+                chain(a.session) == chain(b.session)
+                    || (sa.origin.address.is_some() && sa.origin.address == sb.origin.address)
+            }
+        }
+    }
+    #[allow(clippy::too_many_arguments)]
+    fn unit(
+        &mut self,
+        line: Option<&Row>,
+        group: &[&Row],
+        paged: &mut BTreeMap<(u32, String), Vec<PageSeen>>,
+        last_search: &mut BTreeMap<u32, usize>,
+        listed: &mut BTreeMap<u32, BTreeSet<u32>>,
+        lone: &mut Vec<Lone>,
+    ) {
+        let all: Vec<&Row> = line.into_iter().chain(group.iter().copied()).collect();
+        let Some(&head) = group.first().or(all.first()) else {
+            return;
+        };
+        if group.iter().any(|r| r.e.outcome == Outcome::Failure)
+            || line.is_some_and(|r| r.e.status != NONE && r.e.status >= 300)
+            || line.is_none()
+                && group
+                    .iter()
+                    .any(|r| r.e.status != NONE && r.e.status >= 300)
+        {
+            return;
+        }
+        let base = self.input.identity;
+        let source = self.input.case.source_of(head.file);
+        let url = line
+            .map(|r| &*r.e.url)
+            .filter(|u| !u.is_empty())
+            .or_else(|| group.iter().map(|r| &*r.e.url).find(|u| !u.is_empty()))
+            .unwrap_or("");
+        let method = line
+            .map(|r| &*r.e.http_method)
+            .filter(|m| !m.is_empty())
+            .or_else(|| {
+                group
+                    .iter()
+                    .map(|r| &*r.e.http_method)
+                    .find(|m| !m.is_empty())
+            })
+            .unwrap_or("");
+        if matches!(method, "HEAD" | "OPTIONS" | "CONNECT" | "TRACE") {
+            return;
+        }
+        let host = line
+            .map(|r| &*r.e.host)
+            .filter(|h| !h.is_empty())
+            .or_else(|| url_host(url))
+            .unwrap_or("");
+        let criteria = group
+            .iter()
+            .map(|r| &*r.e.query)
+            .find(|q| !q.is_empty())
+            .unwrap_or("");
+        let verb = group.first().map_or(Verb::Request, |r| r.e.verb);
+        let t = head.e.time;
+        let writes =
+            verb.writes() || group.is_empty() && matches!(method, "PUT" | "PATCH" | "DELETE");
+        if writes {
+            self.changed(&all, group);
+            if verb.writes() || group.is_empty() {
+                return;
+            }
+        }
+        let subjects: BTreeSet<String> = group
+            .iter()
+            .flat_map(|r| r.e.subject_list().map(str::to_string).collect::<Vec<_>>())
+            .collect();
+        let endpoint = if url.is_empty() {
+            None
+        } else {
+            self.catalog.endpoint(host, method, url)
+        };
+        let export = verb == Verb::Export || endpoint.as_ref().is_some_and(|e| e.endpoint.export);
+        let verdict = if export {
+            Verdict::Exfiltrated
+        } else {
+            Verdict::Consulted
+        };
+        let asked = fhir::ask(base, url, criteria);
+        let told = group.iter().map(|r| r.e.count).filter(|c| *c != NONE).max();
+        let declared = endpoint.as_ref().map(|e| e.categories);
+        let by_endpoint = |kind: &str, shape: &Shape, c: &Catalog<'_>| match declared {
+            Some(d) => catalog::shaped(kind, d, shape),
+            None => c.of_type(kind, shape),
+        };
+
+        // ---- searches and exports: who is in the answer must be found out.
+        match &asked.what {
+            What::Patients(e) if !is_body_search_without_criteria(method, url, criteria) => {
+                let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
+                let added: CategorySet = asked
+                    .included
+                    .iter()
+                    .flat_map(|k| {
+                        self.catalog
+                            .of_type(k, &asked.shape)
+                            .iter()
+                            .collect::<Vec<_>>()
+                    })
+                    .collect();
+                let cats = cats.union(added);
+                let mut answer = replay::search(base, e, t, &|_| true);
+                if !asked.notes.is_empty() {
+                    // A parameter nobody could weigh makes matches possible only.
+                    answer.possible.append(&mut answer.certain);
+                    answer.possible.sort_unstable();
+                }
+                self.reconcile(&mut answer, told);
+                let access = self.access(
+                    if export {
+                        AccessKind::Export
+                    } else {
+                        AccessKind::Search
+                    },
+                    &all,
+                    verdict,
+                    false,
+                );
+                let one = e.names_one();
+                self.named_in_search(&subjects, e, &mut answer, access, source, cats, t);
+                let page = asked.paging.count.or(endpoint
+                    .as_ref()
+                    .and_then(|x| x.endpoint.page_size)
+                    .map(u64::from));
+                if let (Some(l), Some(n)) = (line, told)
+                    && n > 0
+                    && l.e.bytes_in != NONE
+                {
+                    let shown = n.min(page.unwrap_or(n));
+                    self.calibrate(self.input.case.source_of(l.file), l.e.bytes_in, shown);
+                }
+                let order = endpoint.as_ref().and_then(|x| x.endpoint.order.clone());
+                let mut persons: BTreeSet<Who> = answer
+                    .certain
+                    .iter()
+                    .map(|h| base.person_of(h.record))
+                    .collect();
+                let known_one = if one && persons.len() == 1 {
+                    answer.certain.first().copied()
+                } else {
+                    None
+                };
+                let place = known_one.map(|h| self.place_of(h.version, source));
+                self.out.questions.push(Question {
+                    session: head.session,
+                    source,
+                    time: t,
+                    one: persons
+                        .pop_first()
+                        .filter(|_| known_one.is_some())
+                        .zip(place),
+                    broad: !one,
+                    access,
+                });
+                listed
+                    .entry(head.session)
+                    .or_default()
+                    .extend(answer.certain.iter().map(|h| h.record));
+                let seen = PageSeen {
+                    access,
+                    source,
+                    categories: cats,
+                    expr: e.clone(),
+                    answer,
+                    paging: asked.paging.clone(),
+                    size: page,
+                    order,
+                };
+                let key = (head.session, search_key(url, criteria));
+                let list = paged.entry(key).or_default();
+                list.push(seen);
+                last_search.insert(head.session, list.len());
+                return;
+            }
+            What::Page { .. } => {
+                // A further page of an earlier answer: it belongs to the session's last search.
+                let mine = paged
+                    .iter_mut()
+                    .filter(|(k, _)| k.0 == head.session)
+                    .max_by_key(|(_, v)| v.last().map(|p| p.access));
+                if let Some((_, list)) = mine
+                    && let Some(p) = list.last().cloned()
+                {
+                    let access = self.access(AccessKind::Search, &all, verdict, false);
+                    list.push(PageSeen {
+                        access,
+                        paging: Paging {
+                            offset: asked
+                                .paging
+                                .offset
+                                .or(Some(p.paging.offset.unwrap_or(0) + p.size.unwrap_or(0))),
+                            ..asked.paging.clone()
+                        },
+                        size: asked.paging.count.or(p.size),
+                        ..p
+                    });
+                } else {
+                    let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
+                    lone.push(Lone::of(
+                        self,
+                        &all,
+                        line,
+                        verdict,
+                        cats,
+                        asked.paging.count,
+                    ));
+                }
+                return;
+            }
+            What::Patients(_) => {
+                // A search whose criteria nobody kept.
+                let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
+                if subjects.is_empty() {
+                    let page = endpoint.as_ref().and_then(|x| x.endpoint.page_size);
+                    lone.push(Lone::of(
+                        self,
+                        &all,
+                        line,
+                        verdict,
+                        cats,
+                        page.map(u64::from),
+                    ));
+                } else {
+                    let access = self.access(AccessKind::Search, &all, verdict, true);
+                    for s in &subjects {
+                        self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true);
+                    }
+                }
+                return;
+            }
+            What::Match => {
+                let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
+                if subjects.is_empty() {
+                    lone.push(Lone::of(
+                        self,
+                        &all,
+                        line,
+                        verdict,
+                        cats,
+                        asked.paging.count,
+                    ));
+                } else {
+                    let access = self.access(AccessKind::Search, &all, verdict, true);
+                    for s in &subjects {
+                        self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true);
+                    }
+                }
+                return;
+            }
+            What::Pix { source: id, .. } => {
+                let access = self.access(AccessKind::Read, &all, verdict, false);
+                let cats = declared
+                    .unwrap_or(CategorySet::of(&[Category::IdLocal, Category::IdNir]))
+                    .intersect(CategorySet::of(&[Category::IdLocal, Category::IdNir]));
+                let who = self.serve_named(id, t, access, source, cats, CategorySet::EMPTY, true);
+                self.out.questions.push(Question {
+                    session: head.session,
+                    source,
+                    time: t,
+                    one: who,
+                    broad: false,
+                    access,
+                });
+                return;
+            }
+            What::Export { group: None } if subjects.is_empty() => {
+                let access = self.access(AccessKind::Export, &all, Verdict::Exfiltrated, false);
+                let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
+                self.everybody(access, head.session, source, t, cats);
+                return;
+            }
+            What::Export { .. } if subjects.is_empty() => {
+                let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
+                lone.push(Lone::of(self, &all, line, Verdict::Exfiltrated, cats, None));
+                return;
+            }
+            _ => {}
+        }
+
+        // ---- one record or document.
+        let mut cats = declared.unwrap_or_default();
+        let mut named: BTreeSet<String> = subjects.clone();
+        let mut kinds: Vec<String> = group
+            .iter()
+            .flat_map(|r| {
+                r.e.object
+                    .split('\n')
+                    .map(str::to_string)
+                    .collect::<Vec<_>>()
+            })
+            .filter_map(|o| {
+                let mut it = o.split('/').rev();
+                let last = it.next()?.to_string();
+                let kind = it.find(|k| fhir::is_type(k)).map(str::to_string);
+                kind.or(fhir::is_type(&last).then_some(last))
+            })
+            .collect();
+        let mut broad = false;
+        let mut followed = false;
+        match &asked.what {
+            What::Read {
+                kind,
+                id,
+                everything,
+            } => {
+                if *everything {
+                    cats = cats.union(everything_set());
+                }
+                if kind == "Patient" {
+                    let s = format!("Patient/{id}");
+                    followed = base
+                        .record_by_id(id)
+                        .is_some_and(|r| listed.get(&head.session).is_some_and(|l| l.contains(&r)));
+                    // The audit's own names are the same person; the URL's one names the record served.
+                    if named.is_empty() || base.record_by_id(id).is_some() {
+                        named = BTreeSet::from([s]);
+                    }
+                }
+                kinds.push(kind.clone());
+            }
+            What::Others { kind, patients, .. } => {
+                kinds.push(kind.clone());
+                if named.is_empty() {
+                    named.extend(patients.iter().cloned());
+                    broad = patients.len() != 1;
+                }
+            }
+            _ => {}
+        }
+        kinds.sort();
+        kinds.dedup();
+        if declared.is_none() {
+            for k in &kinds {
+                cats = cats.union(self.catalog.of_type(k, &asked.shape));
+            }
+            if kinds.is_empty() && !group.is_empty() {
+                let code = group.iter().map(|r| r.e.code).find(|c| *c != NONE);
+                let action = group.first().map_or("", |r| &*r.e.action);
+                let code = code.map_or_else(|| digits(action), |c| c.to_string());
+                cats = catalog::of_audit_code(&code);
+                if cats.is_empty()
+                    && !subjects.is_empty()
+                    && group
+                        .iter()
+                        .any(|r| r.e.verb == Verb::Read || r.e.verb == Verb::Export)
+                {
+                    cats = self.catalog.of_type("Patient", &asked.shape);
+                }
+            }
+        } else if let Some(d) = declared {
+            cats = catalog::shaped(
+                kinds.first().map_or("", String::as_str),
+                cats.union(d),
+                &asked.shape,
+            );
+        }
+        // An endpoint of the application: its subject is declared, or a value of the request is an identifier of the base.
+        if named.is_empty()
+            && let Some(hit) = &endpoint
+        {
+            named.extend(self.subject_of_endpoint(hit, url, criteria, source, t));
+        }
+        if cats.is_empty() {
+            return;
+        }
+        let list = endpoint.as_ref().is_some_and(|e| e.endpoint.list);
+        if named.is_empty() {
+            if export && (list || !kinds.is_empty() || declared.is_some()) {
+                let access = self.access(AccessKind::Export, &all, Verdict::Exfiltrated, false);
+                self.everybody(access, head.session, source, t, cats);
+            } else if list || declared.is_some() || !kinds.is_empty() {
+                let size = endpoint
+                    .as_ref()
+                    .and_then(|x| x.endpoint.page_size)
+                    .map(u64::from);
+                let one = !list && matches!(asked.what, What::Read { .. } | What::Nothing);
+                lone.push(Lone::of(
+                    self,
+                    &all,
+                    line,
+                    verdict,
+                    cats,
+                    if one { Some(1) } else { size },
+                ));
+            }
+            return;
+        }
+        let proven = !group.is_empty() && !subjects.is_empty()
+            || matches!(&asked.what, What::Read { kind, .. } if kind == "Patient");
+        let kind = if export {
+            AccessKind::Export
+        } else {
+            AccessKind::Read
+        };
+        let access = self.access(kind, &all, verdict, proven);
+        let mut who = None;
+        let mut lost = 0;
+        for s in &named {
+            match self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true) {
+                Some(w) => who = Some(w),
+                None => lost += 1,
+            }
+        }
+        if lost > 0 {
+            let (places, _) = self.rights(head.session);
+            self.out.loose.push(Loose {
+                access,
+                places,
+                categories: cats,
+                up_to: lost,
+            });
+        }
+        // Opening a record out of a list that was just shown names nobody anew.
+        if !followed {
+            self.out.questions.push(Question {
+                session: head.session,
+                source,
+                time: t,
+                one: who.filter(|_| named.len() == 1),
+                broad: broad || named.len() > 1,
+                access,
+            });
+        }
+    }
+    /// Persons an audit names in a search: absent from the criteria, they come from the answer and are proven.
+    #[allow(clippy::too_many_arguments)]
+    fn named_in_search(
+        &mut self,
+        subjects: &BTreeSet<String>,
+        e: &Expr,
+        answer: &mut Answer,
+        access: u32,
+        source: u32,
+        cats: CategorySet,
+        t: Nanos,
+    ) {
+        if subjects.is_empty() {
+            return;
+        }
+        let base = self.input.identity;
+        let in_criteria = e.names_one();
+        for s in subjects {
+            if in_criteria {
+                // The row may repeat the question; the replay decides.
+                continue;
+            }
+            let records = base.records_named(s);
+            answer.possible.retain(|h| !records.contains(&h.record));
+            answer.certain.retain(|h| !records.contains(&h.record));
+            self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true);
+        }
+        let sure = self
+            .input
+            .case
+            .entry(source)
+            .is_some_and(|s| s.shows_results == Some(true));
+        if sure && !in_criteria {
+            // The source names everybody returned: nobody else was.
+            answer.certain.clear();
+            answer.possible.clear();
+        }
+    }
+    /// The count a log tells decides who of the possible ones was there, when it can only be all or none of them.
+    fn reconcile(&mut self, a: &mut Answer, told: Option<u64>) {
+        let Some(n) = told else { return };
+        let (c, p) = (a.certain.len() as u64, a.possible.len() as u64);
+        if n == c {
+            a.possible.clear();
+        } else if n == c + p {
+            a.certain.append(&mut a.possible);
+            a.certain.sort_unstable();
+        } else if n == 0 {
+            a.certain.clear();
+            a.possible.clear();
+            self.out.disagreements += 1;
+        } else if n < c {
+            // Fewer came back than the replay says: nobody of them is sure.
+            a.possible.append(&mut a.certain);
+            a.possible.sort_unstable();
+            self.out.disagreements += 1;
+        } else if n > c + p {
+            self.out.disagreements += 1;
+        }
+    }
+    fn calibrate(&mut self, source: u32, bytes: u64, persons: u64) {
+        let per = (bytes / persons.max(1)).max(1);
+        let e = self.out.bytes_per_person.entry(source).or_insert(per);
+        *e = (*e).min(per);
+    }
+    /// Subjects an endpoint's request names.
+    fn subject_of_endpoint(
+        &mut self,
+        hit: &catalog::EndpointHit<'_>,
+        url: &str,
+        criteria: &str,
+        source: u32,
+        t: Nanos,
+    ) -> Vec<String> {
+        let base = self.input.identity;
+        let (path, query) = fhir::split_url(url);
+        let mut pairs = fhir::pairs(query);
+        pairs.extend(fhir::pairs(criteria));
+        let value = match &hit.endpoint.subject {
+            Some(s) => match (&hit.path_id, &s.query) {
+                (Some(v), _) => Some(v.clone()),
+                (None, Some(q)) => pairs.iter().find(|(k, _)| k == q).map(|(_, v)| v.clone()),
+                _ => None,
+            }
+            .map(|v| (v, s.authority.clone())),
+            None => None,
+        };
+        if let Some((v, authority)) = value {
+            if let Some((a, x)) = v.split_once('|') {
+                return vec![format!("{}|{x}", crate::identity::oid(a))];
+            }
+            return match authority.as_deref() {
+                Some(a) if a != "*" => vec![format!("{}|{v}", crate::identity::oid(a))],
+                _ => self.unique_owner(&v, source).into_iter().collect(),
+            };
+        }
+        if hit.endpoint.subject.is_some() {
+            return vec![];
+        }
+        // Without a declared subject: a path segment or query value that is an identifier of the base.
+        let mut out = vec![];
+        let segments: Vec<String> = path
+            .split('/')
+            .map(|s| fhir::percent_decode(s, false))
+            .collect();
+        for v in segments
+            .into_iter()
+            .chain(pairs.into_iter().map(|(_, v)| v))
+        {
+            if v.len() < 4 {
+                continue;
+            }
+            if v.contains('|') {
+                if !base.records_named(&v).is_empty() {
+                    out.push(v);
+                }
+            } else if let Some(s) = self.unique_owner(&v, source) {
+                out.push(s);
+            } else if let Some(r) = base.record_by_id(&v) {
+                let _ = (r, t);
+                out.push(format!("Patient/{v}"));
+            }
+        }
+        out.sort();
+        out.dedup();
+        out
+    }
+    /// `authority|value` when one person has the bare identifier, in the establishment of the source first.
+    fn unique_owner(&mut self, value: &str, source: u32) -> Option<String> {
+        let base = self.input.identity;
+        let place = self.source_place(source);
+        let mut owners: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+        for v in base.versions_with(None, value) {
+            for i in base.id_rows(v) {
+                if base.text(i.value) == value {
+                    owners
+                        .entry(base.text(i.system).to_string())
+                        .or_default()
+                        .insert(base.person_of(base.version(v).record));
+                }
+            }
+        }
+        if let Some(p) = place {
+            let mine: Vec<&String> = owners
+                .keys()
+                .filter(|a| self.out.places.owner(a) == Some(p))
+                .collect();
+            if let [one] = mine[..] {
+                return Some(format!("{one}|{value}"));
+            }
+        }
+        let persons: BTreeSet<u32> = owners.values().flatten().copied().collect();
+        if persons.len() == 1 {
+            owners.keys().next().map(|a| format!("{a}|{value}"))
+        } else {
+            None
+        }
+    }
+    /// An export without criteria: the population then, limited by rights (contract §D).
+    fn everybody(&mut self, access: u32, session: u32, source: u32, t: Nanos, cats: CategorySet) {
+        let (rights, _) = self.rights(session);
+        let own = self.source_place(source);
+        let answer = replay::search(self.input.identity, &Expr::Known(true), t, &|_| true);
+        for (hits, certain) in [(answer.certain, true), (answer.possible, false)] {
+            for h in hits {
+                let place = self.place_of(h.version, source);
+                let allowed = if rights.is_empty() {
+                    own.is_none_or(|o| o == place)
+                } else {
+                    rights.contains(&place)
+                };
+                if allowed {
+                    self.serve(h, access, source, cats, CategorySet::EMPTY, certain);
+                }
+            }
+        }
+        if self.input.identity.is_empty() {
+            self.out.loose.push(Loose {
+                access,
+                places: rights,
+                categories: cats,
+                up_to: u64::MAX,
+            });
+        }
+    }
+    /// Serves searches page by page: all pages seen, or a known order, prove each match; else each is possible (contract §D).
+    fn pages(&mut self, paged: BTreeMap<(u32, String), Vec<PageSeen>>) {
+        for (_, list) in paged {
+            // The same question asked again hours later is another answer: pages belong together within an hour.
+            let mut runs: Vec<Vec<PageSeen>> = vec![];
+            for p in list {
+                let t = self.out.accesses[p.access as usize].time;
+                let joins = runs.last().is_some_and(|r| {
+                    r.last().is_some_and(|q| {
+                        t - self.out.accesses[q.access as usize].time <= HOUR
+                            && p.paging.offset.or(p.paging.page).is_some()
+                    })
+                });
+                if joins {
+                    if let Some(r) = runs.last_mut() {
+                        r.push(p);
+                    }
+                } else {
+                    runs.push(vec![p]);
+                }
+            }
+            for run in runs {
+                self.run_of_pages(run);
+            }
+        }
+    }
+    fn run_of_pages(&mut self, run: Vec<PageSeen>) {
+        let n = run.iter().map(|p| p.answer.len()).max().unwrap_or(0) as u64;
+        let mut covered: Vec<(u64, u64)> = run
+            .iter()
+            .map(|p| match p.size {
+                None => (0, u64::MAX),
+                Some(size) => {
+                    let from = p
+                        .paging
+                        .offset
+                        .or(p
+                            .paging
+                            .page
+                            .map(|k| k.saturating_sub(1).saturating_mul(size)))
+                        .unwrap_or(0);
+                    (from, from.saturating_add(size))
+                }
+            })
+            .collect();
+        covered.sort_unstable();
+        let (mut reach, mut shown) = (0u64, 0u64);
+        let mut whole = true;
+        for (a, b) in &covered {
+            let (a, b) = (*a.min(&n), *b.min(&n));
+            if a > reach {
+                whole = false;
+            }
+            shown += b.saturating_sub(a.max(reach));
+            reach = reach.max(b);
+        }
+        let whole = whole && reach >= n;
+        let base = self.input.identity;
+        for p in &run {
+            let by_id = p.order.as_deref().is_some_and(|o| o == "id" || o == "_id")
+                || matches!(p.paging.sorted.as_deref(), Some("_id"));
+            let exact = p.answer.possible.is_empty();
+            // With a known order and nobody doubtful, the page is a slice.
+            let slice = (!whole && by_id && exact).then(|| {
+                let mut order: Vec<Hit> = p.answer.certain.clone();
+                order.sort_by(|a, b| base.logical_id(a.record).cmp(base.logical_id(b.record)));
+                let size = p.size.unwrap_or(u64::MAX);
+                let from = p
+                    .paging
+                    .offset
+                    .or(p
+                        .paging
+                        .page
+                        .map(|k| k.saturating_sub(1).saturating_mul(size)))
+                    .unwrap_or(0);
+                order
+                    .into_iter()
+                    .skip(usize::try_from(from).unwrap_or(usize::MAX))
+                    .take(usize::try_from(size).unwrap_or(usize::MAX))
+                    .collect::<Vec<Hit>>()
+            });
+            let (certain, possible): (Vec<Hit>, Vec<Hit>) = match slice {
+                Some(s) => (s, vec![]),
+                None if whole => (p.answer.certain.clone(), p.answer.possible.clone()),
+                None => (
+                    vec![],
+                    p.answer
+                        .certain
+                        .iter()
+                        .chain(&p.answer.possible)
+                        .copied()
+                        .collect(),
+                ),
+            };
+            for h in &certain {
+                let known = p.expr.known(base, h.version);
+                self.serve(*h, p.access, p.source, p.categories, known, true);
+            }
+            for h in &possible {
+                let known = p.expr.known(base, h.version);
+                self.serve(*h, p.access, p.source, p.categories, known, false);
+            }
+        }
+        if !whole && shown > 0 {
+            // So many records were shown, whoever they were.
+            let Some(p) = run.iter().max_by_key(|p| p.answer.len()) else {
+                return;
+            };
+            if p.order.as_deref().is_some_and(|o| o == "id" || o == "_id") {
+                return;
+            }
+            self.some_of(
+                p.access,
+                p.source,
+                &p.answer.certain,
+                p.answer.possible.len() as u64,
+                shown,
+                p.categories,
+            );
+        }
+    }
+    /// `shown` of these records were served and nobody knows which: per establishment the fewest persons that must be among them.
+    fn some_of(
+        &mut self,
+        access: u32,
+        source: u32,
+        certain: &[Hit],
+        possible: u64,
+        shown: u64,
+        cats: CategorySet,
+    ) {
+        if self.out.accesses[access as usize].doubtful {
+            return;
+        }
+        let base = self.input.identity;
+        let verdict = self.out.accesses[access as usize].verdict;
+        let mut by_place: BTreeMap<PlaceId, BTreeMap<Who, u64>> = BTreeMap::new();
+        // A category counts only where the record held it.
+        let mut held: BTreeMap<PlaceId, CategorySet> = BTreeMap::new();
+        for h in certain {
+            let place = self.place_of(h.version, source);
+            *by_place
+                .entry(place)
+                .or_default()
+                .entry(base.person_of(h.record))
+                .or_default() += 1;
+            let both = base
+                .held(h.version)
+                .intersect(base.held(h.other))
+                .union(carried_not(IdentityBase::carried()))
+                .intersect(cats);
+            let e = held.entry(place).or_insert(both);
+            *e = e.intersect(both);
+        }
+        let total = certain.len() as u64 + possible;
+        for (place, persons) in by_place {
+            let here: u64 = persons.values().sum();
+            let must = shown.saturating_sub(total - here);
+            let mut counts: Vec<u64> = persons.values().copied().collect();
+            counts.sort_unstable_by(|a, b| b.cmp(a));
+            let (mut left, mut fewest) = (must, 0);
+            for c in counts {
+                if left == 0 {
+                    break;
+                }
+                fewest += 1;
+                left = left.saturating_sub(c);
+            }
+            if fewest > 0 {
+                self.out.partials.push(Partial {
+                    access,
+                    place,
+                    categories: held.get(&place).copied().unwrap_or_default(),
+                    verdict,
+                    candidates: persons.into_keys().collect(),
+                    at_least: fewest,
+                });
+            }
+        }
+    }
+    /// Requests whose answer nobody kept: each may have shown as many persons as a page or its bytes allow.
+    fn lone(&mut self, lone: Vec<Lone>) {
+        for l in lone {
+            let per = self.out.bytes_per_person.get(&l.line_source).copied();
+            let by_bytes = match (l.bytes, per) {
+                // Half of the smallest answer ever seen per person leaves room for one smaller still.
+                (Some(b), Some(p)) => Some(b / (p / 2).max(1) + 1),
+                _ => None,
+            };
+            let up_to = match (l.page, by_bytes) {
+                (Some(p), Some(b)) => p.min(b),
+                (Some(p), None) => p,
+                (None, Some(b)) => b,
+                (None, None) => u64::MAX,
+            };
+            let (places, absolute) = self.rights(l.session);
+            let up_to = absolute.map_or(up_to, |a| up_to.min(a));
+            self.out.loose.push(Loose {
+                access: l.access,
+                places,
+                categories: l.categories,
+                up_to,
+            });
+        }
+    }
+
+    // -------------------------------------------------------------- statements
+    fn statements(&mut self, rows: &[Row], at: &[usize]) {
+        // What became of each statement, told by the rows after it in the same backend.
+        #[derive(Clone, Copy, PartialEq)]
+        enum Fate {
+            Done,
+            Failed,
+            Killed,
+        }
+        let mut lives: BTreeMap<(u32, &str, u64), Vec<usize>> = BTreeMap::new();
+        for i in at {
+            let r = &rows[*i];
+            lives
+                .entry((r.session, &*r.e.session_id, r.e.pid))
+                .or_default()
+                .push(*i);
+        }
+        let mut fate: BTreeMap<usize, Fate> = BTreeMap::new();
+        let mut cites: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for list in lives.values() {
+            let mut waiting: Vec<usize> = vec![];
+            let mut last: Option<usize> = None;
+            for i in list {
+                let e = &rows[*i].e;
+                if e.verb == Verb::Query {
+                    // The statement log and the audit both write one execution.
+                    if let Some(l) = last
+                        && same_statement(&rows[l].e.query, &e.query)
+                        && e.time - rows[l].e.time <= SECOND
+                        && rows[l].e.action != e.action
+                    {
+                        cites.entry(l).or_default().push(*i);
+                        continue;
+                    }
+                    waiting.clear();
+                    waiting.push(*i);
+                    last = Some(*i);
+                    fate.insert(*i, Fate::Done);
+                    if e.outcome == Outcome::Failure {
+                        fate.insert(*i, Fate::Failed);
+                    }
+                } else {
+                    let why = e.reason.to_ascii_lowercase();
+                    let killed = ["57p01", "57014", "57p02", "timeout", "cancel", "terminat"]
+                        .iter()
+                        .any(|k| why.contains(k));
+                    for w in waiting.drain(..) {
+                        fate.insert(w, if killed { Fate::Killed } else { Fate::Failed });
+                        cites.entry(w).or_default().push(*i);
+                    }
+                }
+            }
+        }
+        for (i, f) in fate {
+            if f == Fate::Failed {
+                continue;
+            }
+            let mut cited: Vec<&Row> = vec![&rows[i]];
+            cited.extend(cites.get(&i).into_iter().flatten().map(|k| &rows[*k]));
+            self.statement(&cited, f == Fate::Killed);
+        }
+    }
+    fn statement(&mut self, rows: &[&Row], killed: bool) {
+        let r = rows[0];
+        let tables = &self.input.case.context.tables;
+        let st = sql::parse(&r.e.query, tables);
+        let base = self.input.identity;
+        let source = self.input.case.source_of(r.file);
+        let doubtful = self.verdict(r.session) != SessionVerdict::Intruder;
+        match st.kind {
+            sql::Kind::Nothing | sql::Kind::Aggregate => return,
+            sql::Kind::Insert | sql::Kind::Update | sql::Kind::Delete => {
+                self.statement_writes(rows, &st, doubtful);
+                return;
+            }
+            _ => {}
+        }
+        let Some(main) = st.tables.first().cloned() else {
+            return;
+        };
+        let table = self.catalog.table(&main);
+        let mut cats = CategorySet::EMPTY;
+        for (k, t) in st.tables.iter().enumerate() {
+            if st.star || k == 0 || self.catalog.table(t).is_some() {
+                let names: Vec<String> = st
+                    .columns
+                    .iter()
+                    .filter(|c| {
+                        self.catalog.table(t).is_none_or(|t| {
+                            t.columns.is_empty()
+                                || t.columns.keys().any(|k| k.eq_ignore_ascii_case(c))
+                                || k == 0
+                        })
+                    })
+                    .cloned()
+                    .collect();
+                cats = cats.union(self.catalog.of_columns(t, &names, st.star));
+            }
+        }
+        let verdict = if st.kind == sql::Kind::Copy {
+            Verdict::Exfiltrated
+        } else {
+            Verdict::Consulted
+        };
+        if cats.is_empty() && table.is_none() {
+            return;
+        }
+        let access = self.access(AccessKind::Statement, rows, verdict, false);
+        // Which rows exist in the table: those with an identifier of its authority, else of the source's establishment.
+        let authority = table.and_then(|t| {
+            t.columns.values().find_map(|c| match c {
+                ampleur_event::context::Column::Path(p) => match sql::parse_path(p) {
+                    Some(replay::ColumnPath::Identifier(Some(a)))
+                        if !crate::identity::is_nir_system(&a) =>
+                    {
+                        Some(a)
+                    }
+                    _ => None,
+                },
+                ampleur_event::context::Column::Category { .. } => None,
+            })
+        });
+        let maps = table.is_some_and(|t| {
+            t.columns.is_empty()
+                || t.columns
+                    .values()
+                    .any(|c| matches!(c, ampleur_event::context::Column::Path(_)))
+        }) || table.is_none()
+            && sql::table_column(None, "ipp").is_some()
+            && main_is_patients(&main);
+        if !maps || base.is_empty() {
+            let (places, _) = self.rights(r.session);
+            let places = match self.source_place(source) {
+                Some(p) if places.is_empty() => vec![p],
+                _ => places,
+            };
+            if !cats.is_empty() {
+                self.out.loose.push(Loose {
+                    access,
+                    places,
+                    categories: cats,
+                    up_to: st.limit.unwrap_or(u64::MAX),
+                });
+            }
+            return;
+        }
+        let own = self.source_place(source);
+        let auth_sym = authority.as_deref().and_then(|a| base.strings.find(a));
+        let places = self.out.places.clone();
+        let scope = |v: VersionId| match (&authority, auth_sym) {
+            (Some(_), Some(s)) => base.id_rows(v).iter().any(|i| i.system == s),
+            (Some(_), None) => false,
+            _ => own.is_none_or(|o| places.of_version(base, v).is_none_or(|p| p == o)),
+        };
+        let mut answer = replay::search(base, &st.rows, r.e.time, &scope);
+        // A table of facts about persons holds rows of some of them only; which ones is known when the row is named.
+        let people_table = table.is_none_or(|t| {
+            t.columns.is_empty()
+                || t.columns.values().any(|c| {
+                    matches!(c, ampleur_event::context::Column::Path(p) if p.starts_with("name") || p == "birthDate")
+                })
+        });
+        let unsure = killed || st.reshaped || (!people_table && !st.rows.names_one());
+        if unsure {
+            answer.possible.append(&mut answer.certain);
+            answer.possible.sort_unstable();
+        }
+        self.reconcile(
+            &mut answer,
+            Some(r.e.count).filter(|c| *c != NONE && !killed),
+        );
+        let one = st.rows.names_one();
+        let persons: BTreeSet<Who> = answer
+            .certain
+            .iter()
+            .map(|h| base.person_of(h.record))
+            .collect();
+        let first = answer.certain.first().copied();
+        let place = first.map(|h| self.place_of(h.version, source));
+        self.out.questions.push(Question {
+            session: r.session,
+            source,
+            time: r.e.time,
+            one: (one && persons.len() == 1)
+                .then(|| persons.first().copied().zip(place))
+                .flatten(),
+            broad: !one,
+            access,
+        });
+        let n = answer.len() as u64;
+        let limit = st.limit.unwrap_or(u64::MAX);
+        let offset = st.offset.unwrap_or(0);
+        let cut = limit < n || offset > 0;
+        let (certain, possible) = if cut {
+            let shown = limit.min(n.saturating_sub(offset));
+            if !killed && !unsure {
+                self.some_of(
+                    access,
+                    source,
+                    &answer.certain,
+                    answer.possible.len() as u64,
+                    shown,
+                    cats,
+                );
+            }
+            (
+                vec![],
+                answer
+                    .certain
+                    .iter()
+                    .chain(&answer.possible)
+                    .copied()
+                    .collect(),
+            )
+        } else {
+            (answer.certain, answer.possible)
+        };
+        for h in &certain {
+            let known = st.rows.known(base, h.version);
+            self.serve(*h, access, source, cats, known, true);
+        }
+        for h in &possible {
+            let known = st.rows.known(base, h.version);
+            self.serve(*h, access, source, cats, known, false);
+        }
+    }
+    fn statement_writes(&mut self, rows: &[&Row], st: &sql::Statement, doubtful: bool) {
+        let r = rows[0];
+        let base = self.input.identity;
+        let source = self.input.case.source_of(r.file);
+        let table = st.tables.first().and_then(|t| self.catalog.table(t));
+        let evidence: Vec<EvidenceRef> = rows
+            .iter()
+            .map(|r| EvidenceRef {
+                file: r.file,
+                record: r.e.record,
+            })
+            .collect();
+        let mut who = vec![];
+        let mut versions = vec![];
+        if st.kind != sql::Kind::Insert && table.is_some() && st.rows != Expr::All(vec![]) {
+            let a = replay::search(base, &st.rows, r.e.time, &|_| true);
+            for h in a.certain {
+                who.push((base.person_of(h.record), self.place_of(h.version, source)));
+                versions.push(h.version);
+            }
+        }
+        if who.is_empty() {
+            if doubtful {
+                self.out.possible_writes += 1;
+            } else {
+                self.out.other_writes += 1;
+            }
+        }
+        for (field, after) in &st.set {
+            for (k, w) in who.iter().enumerate() {
+                let before = sql::table_column(table, field)
+                    .map(|p| sql::column_values(base, versions[k], &p))
+                    .and_then(|v| v.first().cloned());
+                self.out.changes.push(Changed {
+                    session: r.session,
+                    time: r.e.time,
+                    who: vec![*w],
+                    field: field.clone(),
+                    before,
+                    after: Some(after.clone()),
+                    evidence: evidence.clone(),
+                    doubtful,
+                });
+            }
+        }
+    }
+    /// A create, update or delete of a record.
+    fn changed(&mut self, all: &[&Row], group: &[&Row]) {
+        let doubtful = all
+            .iter()
+            .all(|r| self.verdict(r.session) != SessionVerdict::Intruder);
+        let evidence: Vec<EvidenceRef> = all
+            .iter()
+            .map(|r| EvidenceRef {
+                file: r.file,
+                record: r.e.record,
+            })
+            .collect();
+        let head = all[0];
+        let source = self.input.case.source_of(head.file);
+        let mut subjects: BTreeSet<String> = group
+            .iter()
+            .flat_map(|r| r.e.subject_list().map(str::to_string).collect::<Vec<_>>())
+            .collect();
+        if subjects.is_empty()
+            && let What::Read { kind, id, .. } =
+                &fhir::ask(self.input.identity, &head.e.url, "").what
+            && kind == "Patient"
+        {
+            subjects.insert(format!("Patient/{id}"));
+        }
+        let mut who: Vec<(Who, PlaceId)> = vec![];
+        for s in &subjects {
+            if let Some(w) = self.people.of_subject(s) {
+                let place = self.place_of_subject(s, w, source);
+                who.push((w, place));
+            }
+        }
+        let mut any = false;
+        for r in all {
+            for l in r.e.changes.split('\n').filter(|l| !l.is_empty()) {
+                let mut it = l.split('\u{1f}');
+                let field = it.next().unwrap_or("").to_string();
+                let before = it.next().map(str::to_string);
+                let after = it.next().map(str::to_string);
+                any = true;
+                self.out.changes.push(Changed {
+                    session: r.session,
+                    time: r.e.time,
+                    who: who.clone(),
+                    field,
+                    before: before.filter(|s| !s.is_empty()),
+                    after: after.filter(|s| !s.is_empty()),
+                    evidence: evidence.clone(),
+                    doubtful,
+                });
+            }
+        }
+        if !any {
+            if doubtful {
+                self.out.possible_writes += 1;
+            } else {
+                self.out.other_writes += 1;
+            }
+        }
+    }
+
+    // -------------------------------------------------------------- files and shares
+    fn files(&mut self, rows: &[Row], at: &[usize]) -> Result<(), DoorError> {
+        // Files read, per session; and shares connected to.
+        let mut read: BTreeMap<u32, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
+        let mut connected: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
+        let mut named_in: BTreeSet<(u32, String)> = BTreeSet::new();
+        for i in at {
+            let r = &rows[*i];
+            let e = &r.e;
+            if e.outcome == Outcome::Failure {
+                continue;
+            }
+            match e.verb {
+                Verb::ShareConnect => {
+                    if let Some(s) =
+                        Inventory::share_named(&self.roots, &e.host, &e.share, &e.file_path)
+                    {
+                        connected.entry((r.session, s)).or_default().push(*i);
+                    }
+                }
+                Verb::FileRead => {
+                    let found =
+                        self.input
+                            .inventory
+                            .find(&self.roots, &e.host, &e.share, &e.file_path);
+                    if let Some(s) =
+                        Inventory::share_named(&self.roots, &e.host, &e.share, &e.file_path)
+                    {
+                        named_in.insert((r.session, s));
+                    }
+                    read.entry(r.session).or_default().push((*i, found));
+                }
+                _ => {
+                    if self.verdict(r.session) == SessionVerdict::Intruder {
+                        self.out.other_writes += 1;
+                    } else {
+                        self.out.possible_writes += 1;
+                    }
+                }
+            }
+        }
+        let mut theft: Vec<(u32, String, Vec<usize>)> = vec![];
+        for ((s, share), list) in connected {
+            if !named_in.contains(&(s, share.clone())) && !self.names_files(&share, s) {
+                theft.push((s, share, list));
+            }
+        }
+        let sessions: BTreeSet<u32> = read
+            .keys()
+            .copied()
+            .chain(theft.iter().map(|t| t.0))
+            .collect();
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let flows = self.flows_of(&sessions)?;
+        for (s, list) in &read {
+            let mut distinct: BTreeSet<u32> = BTreeSet::new();
+            for (_, f) in list {
+                if let [one] = f[..] {
+                    distinct.insert(one);
+                }
+            }
+            let bytes: u64 = distinct
+                .iter()
+                .filter_map(|f| self.input.inventory.files[*f as usize].size)
+                .sum();
+            let left = self.bytes_out(*s, &flows);
+            let verdict = if left > 0 && left >= bytes {
+                Verdict::Exfiltrated
+            } else {
+                Verdict::Consulted
+            };
+            for (i, found) in list {
+                self.file_read(&rows[*i], found, verdict);
+            }
+        }
+        self.thefts(rows, theft, &flows);
+        Ok(())
+    }
+    fn file_read(&mut self, row: &Row, found: &[u32], verdict: Verdict) {
+        let source = self.input.case.source_of(row.file);
+        match found {
+            [] => {
+                // A file nobody listed: its share may say what such files hold, not whose.
+                let share = Inventory::share_named(
+                    &self.roots,
+                    &row.e.host,
+                    &row.e.share,
+                    &row.e.file_path,
+                );
+                let Some(share) = share else { return };
+                let cats = self.share_categories(&share);
+                if cats.is_empty() {
+                    return;
+                }
+                let access = self.access(AccessKind::File, &[row], verdict, false);
+                let files = self.input.inventory.files_of_share(&share);
+                if files.is_empty() {
+                    let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
+                    self.out.loose.push(Loose {
+                        access,
+                        places,
+                        categories: cats,
+                        up_to: u64::MAX,
+                    });
+                }
+            }
+            [one] => {
+                let access = self.access(AccessKind::File, &[row], verdict, true);
+                self.file_subjects(*one, access, source, true);
+            }
+            many => {
+                let access = self.access(AccessKind::File, &[row], verdict, false);
+                for f in many {
+                    self.file_subjects(*f, access, source, false);
+                }
+            }
+        }
+    }
+    fn file_subjects(
+        &mut self,
+        file: u32,
+        access: u32,
+        source: u32,
+        certain: bool,
+    ) -> Vec<(Who, PlaceId)> {
+        let inv = self.input.inventory;
+        let mut out = vec![];
+        for s in inv.subjects(file) {
+            let text = inv.strings.get(s.subject);
+            let Some(who) = self.people.of_subject(text) else {
+                continue;
+            };
+            let place = self.place_of_subject(text, who, source);
+            let derived = catalog::derived(s.categories)
+                .into_iter()
+                .map(|d| d.0)
+                .collect();
+            self.touch(who, place, access, s.categories, derived, certain);
+            out.push((who, place));
+        }
+        out
+    }
+    fn share_categories(&self, share: &str) -> CategorySet {
+        self.input
+            .case
+            .context
+            .shares
+            .iter()
+            .filter(|s| files::share_key(&s.path) == share)
+            .filter_map(|s| CategorySet::parse(&s.categories).ok())
+            .fold(CategorySet::EMPTY, CategorySet::union)
+    }
+    /// True when the machine of a share writes file names for anybody: then silence about files means none were read.
+    fn names_files(&self, share: &str, session: u32) -> bool {
+        let host = share
+            .trim_start_matches('\\')
+            .split('\\')
+            .next()
+            .unwrap_or("");
+        let list = &self.input.sessions.list;
+        let source = list[session as usize].source;
+        list.iter()
+            .any(|s| s.source == source && short_host(&s.host) == host && s.counts.files > 0)
+    }
+    /// Flows that start at the addresses of these sessions.
+    fn flows_of(&self, sessions: &BTreeSet<u32>) -> Result<Vec<FlowRow>, DoorError> {
+        let list = &self.input.sessions.list;
+        let addresses: BTreeSet<String> = sessions
+            .iter()
+            .filter_map(|s| list[*s as usize].origin.address)
+            .map(|a| a.to_string())
+            .collect();
+        let mut out = vec![];
+        if addresses.is_empty() {
+            return Ok(out);
+        }
+        let input = self.input;
+        input.door.scan(
+            &Select {
+                verbs: vec![Verb::Flow],
+                addresses: addresses.iter().cloned().collect(),
+                ..Select::default()
+            },
+            &mut |file, batch| {
+                for e in batch.iter() {
+                    let (Ok(src), Ok(dst)) = (e.src_ip.parse(), e.dst_ip.parse()) else {
+                        continue;
+                    };
+                    if e.outcome == Outcome::Failure || !addresses.contains(&*e.src_ip) {
+                        continue;
+                    }
+                    let ms = if e.duration_ms == NONE {
+                        0
+                    } else {
+                        e.duration_ms
+                    };
+                    out.push(FlowRow {
+                        at: EvidenceRef {
+                            file,
+                            record: e.record,
+                        },
+                        src,
+                        dst,
+                        port: e.dst_port,
+                        from: e.time.saturating_sub(
+                            i64::try_from(ms).unwrap_or(0).saturating_mul(1_000_000),
+                        ),
+                        to: e.time,
+                        sent: if e.bytes_out == NONE { 0 } else { e.bytes_out },
+                        back: if e.bytes_in == NONE { 0 } else { e.bytes_in },
+                        legitimate: input
+                            .sessions
+                            .of_event(file, &e)
+                            .and_then(|s| input.judgements.get(s as usize))
+                            .is_some_and(|j| j.verdict == SessionVerdict::Legitimate),
+                    });
+                }
+            },
+        )?;
+        out.sort_by_key(|f| (f.from, f.at));
+        // A line delivered twice is one flow.
+        out.dedup_by(|a, b| {
+            (a.src, a.dst, a.port, a.from, a.to, a.sent, a.back)
+                == (b.src, b.dst, b.port, b.from, b.to, b.sent, b.back)
+        });
+        Ok(out)
+    }
+    fn is_inside(&self, a: IpAddr) -> bool {
+        private(a)
+            || self
+                .input
+                .case
+                .context
+                .establishments
+                .iter()
+                .flat_map(|e| &e.networks)
+                .any(|n| in_network(n, a))
+    }
+    /// Bytes that left through the tunnel of a session's chain, or from the machine it worked on.
+    fn bytes_out(&self, s: u32, flows: &[FlowRow]) -> u64 {
+        let list = &self.input.sessions.list;
+        let me = &list[s as usize];
+        let mut outer: BTreeSet<u32> = BTreeSet::from([s]);
+        // Upwards through the links: the doors that made this session possible.
+        loop {
+            let more: Vec<u32> = self
+                .input
+                .sessions
+                .links
+                .iter()
+                .filter(|l| {
+                    l.certainty >= 0.5 && outer.contains(&l.inner) && !outer.contains(&l.outer)
+                })
+                .map(|l| l.outer)
+                .filter(|o| self.is_bad(*o))
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            outer.extend(more);
+        }
+        let tunnels: u64 = outer
+            .iter()
+            .map(|o| &list[*o as usize])
+            .filter(|o| {
+                o.account.as_ref().is_some_and(|a| a.system == System::Vpn) || o.inner.is_some()
+            })
+            .map(|o| o.counts.bytes_out)
+            .sum();
+        let mut hosts: BTreeSet<IpAddr> = me.origin.address.into_iter().collect();
+        hosts.extend(outer.iter().filter_map(|o| list[*o as usize].inner));
+        let first_bad = (0..list.len() as u32)
+            .filter(|x| self.verdict(*x) == SessionVerdict::Intruder)
+            .map(|x| list[x as usize].from)
+            .min()
+            .unwrap_or(me.from);
+        // Where the machine already sent before the intruder came is its own work.
+        let usual: BTreeSet<IpAddr> = flows
+            .iter()
+            .filter(|f| f.to < first_bad && hosts.contains(&f.src))
+            .map(|f| f.dst)
+            .collect();
+        let direct: u64 = flows
+            .iter()
+            .filter(|f| {
+                hosts.contains(&f.src)
+                    && !self.is_inside(f.dst)
+                    && !f.legitimate
+                    && !usual.contains(&f.dst)
+                    && f.to >= me.from
+                    && f.from <= me.to.saturating_add(3 * DAY)
+            })
+            .map(|f| f.sent)
+            .sum();
+        tunnels
+            .max(direct)
+            .max(me.counts.bytes_out.min(u64::MAX / 2) * u64::from(me.inner.is_some()))
+    }
+    /// Thefts seen at share level only: bytes, no names.
+    fn thefts(&mut self, rows: &[Row], theft: Vec<(u32, String, Vec<usize>)>, flows: &[FlowRow]) {
+        let servers = self.server_addresses(flows, &theft);
+        let mut by_share: BTreeMap<String, (Vec<usize>, u64, bool, BTreeSet<EvidenceRef>)> =
+            BTreeMap::new();
+        let mut taken: BTreeSet<EvidenceRef> = BTreeSet::new();
+        for (s, share, list) in theft {
+            let me = &self.input.sessions.list[s as usize];
+            let host = share
+                .trim_start_matches('\\')
+                .split('\\')
+                .next()
+                .unwrap_or("")
+                .to_string();
+            let sure = self.verdict(s) == SessionVerdict::Intruder;
+            let e = by_share.entry(share).or_default();
+            e.0.extend(list);
+            e.2 |= sure;
+            let Some(dst) = servers.get(&host) else {
+                continue;
+            };
+            // Of the flows between the two machines, those that begin with the session; others are of another use.
+            for f in flows.iter().filter(|f| {
+                Some(f.src) == me.origin.address
+                    && f.dst == *dst
+                    && is_share_port(f.port)
+                    && (f.from - me.from).abs() <= 10 * MINUTE
+                    && f.to <= me.to.saturating_add(HOUR)
+            }) {
+                let nearest = self
+                    .input
+                    .sessions
+                    .list
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, o)| {
+                        short_host(&o.host) == host && o.origin.address == me.origin.address
+                    })
+                    .min_by_key(|(i, o)| ((f.from - o.from).abs(), *i))
+                    .map(|(i, _)| i as u32);
+                if nearest == Some(s) && taken.insert(f.at) {
+                    if sure {
+                        e.1 = e.1.saturating_add(f.back);
+                    }
+                    e.3.insert(f.at);
+                }
+            }
+        }
+        for (share, (list, bytes, sure, flow_refs)) in by_share {
+            let rs: Vec<&Row> = list.iter().map(|i| &rows[*i]).collect();
+            let source = self.input.case.source_of(rs[0].file);
+            let verdict = Verdict::Exfiltrated;
+            let access = self.access(AccessKind::ShareTheft, &rs, verdict, false);
+            self.out.accesses[access as usize]
+                .evidence
+                .extend(flow_refs);
+            let inv = self.input.inventory;
+            let files = inv.files_of_share(&share);
+            if files.is_empty() {
+                let cats = self.share_categories(&share);
+                if !cats.is_empty() {
+                    let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
+                    self.out.loose.push(Loose {
+                        access,
+                        places,
+                        categories: cats,
+                        up_to: u64::MAX,
+                    });
+                }
+                continue;
+            }
+            let mut held: Vec<(u64, Vec<u32>)> = vec![];
+            let mut sized = true;
+            let mut groups: BTreeMap<(PlaceId, CategorySet), BTreeSet<Who>> = BTreeMap::new();
+            for f in files {
+                sized &= inv.files[f as usize].size.is_some();
+                let who = self.file_subjects(f, access, source, false);
+                let mut ids: Vec<u32> = who.iter().map(|w| w.0).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                held.push((inv.files[f as usize].size.unwrap_or(0), ids));
+                for (k, s) in inv.subjects(f).iter().enumerate() {
+                    if let Some((w, p)) = who.get(k) {
+                        groups.entry((*p, s.categories)).or_default().insert(*w);
+                    }
+                }
+            }
+            if !sure {
+                continue;
+            }
+            // SMB framing and repeated reads of directories are in the bytes of a flow; a twentieth is above both.
+            let payload = bytes - bytes / 20;
+            let fewest = if sized {
+                files::fewest_persons(&held, payload)
+            } else {
+                0
+            };
+            // With one kind of file the bound holds for its categories; with several, only for those all files share.
+            let common = groups
+                .keys()
+                .map(|k| k.1)
+                .reduce(CategorySet::intersect)
+                .unwrap_or_default();
+            let mut by_place: BTreeMap<PlaceId, BTreeSet<Who>> = BTreeMap::new();
+            let mut union: BTreeMap<PlaceId, CategorySet> = BTreeMap::new();
+            for ((p, c), w) in &groups {
+                by_place.entry(*p).or_default().extend(w);
+                let u = union.entry(*p).or_default();
+                *u = u.union(*c);
+            }
+            let single = by_place.len() == 1;
+            for (p, w) in by_place {
+                let all = union.get(&p).copied().unwrap_or_default();
+                let candidates: Vec<Who> = w.into_iter().collect();
+                for (cats, least) in [
+                    (common, if single { fewest } else { 0 }),
+                    (all.without(common), 0),
+                ] {
+                    if !cats.is_empty() {
+                        self.out.partials.push(Partial {
+                            access,
+                            place: p,
+                            categories: cats,
+                            verdict,
+                            candidates: candidates.clone(),
+                            at_least: least,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    /// Addresses of file servers: known from the logs, else the address to which flows begin when sessions there begin.
+    fn server_addresses(
+        &self,
+        flows: &[FlowRow],
+        theft: &[(u32, String, Vec<usize>)],
+    ) -> BTreeMap<String, IpAddr> {
+        let list = &self.input.sessions.list;
+        let mut out = BTreeMap::new();
+        let mut votes: BTreeMap<String, BTreeMap<IpAddr, u64>> = BTreeMap::new();
+        for (_, share, _) in theft {
+            let host = share
+                .trim_start_matches('\\')
+                .split('\\')
+                .next()
+                .unwrap_or("")
+                .to_string();
+            if out.contains_key(&host) || votes.contains_key(&host) {
+                continue;
+            }
+            let known = self.input.sessions.machines.get(&host);
+            if let Some(a) = known.filter(|k| k.len() == 1).and_then(|k| k.first()) {
+                out.insert(host, *a);
+                continue;
+            }
+            let mut v: BTreeMap<IpAddr, u64> = BTreeMap::new();
+            for s in list.iter().filter(|s| short_host(&s.host) == host) {
+                let Some(src) = s.origin.address else {
+                    continue;
+                };
+                let from = flows.partition_point(|f| f.from < s.from - 2 * MINUTE);
+                for f in flows[from..]
+                    .iter()
+                    .take_while(|f| f.from <= s.from + 2 * MINUTE)
+                {
+                    if f.src == src && is_share_port(f.port) {
+                        // Nearer in time is likelier; a minute apart is a tenth as good.
+                        let d = (f.from - s.from).abs() / SECOND;
+                        *v.entry(f.dst).or_default() += 1000 / (1 + d.unsigned_abs());
+                    }
+                }
+            }
+            votes.insert(host, v);
+        }
+        // Each address is one machine: the strongest claim first.
+        let mut claims: Vec<(u64, String, IpAddr)> = votes
+            .iter()
+            .flat_map(|(h, v)| v.iter().map(|(a, n)| (*n, h.clone(), *a)))
+            .collect();
+        claims.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| (&a.1, a.2).cmp(&(&b.1, b.2))));
+        let mut given: BTreeSet<IpAddr> = out.values().copied().collect();
+        for (_, h, a) in claims {
+            if !out.contains_key(&h) && given.insert(a) {
+                out.insert(h, a);
+            }
+        }
+        out
+    }
+    /// Shares nobody logs that the intruder could reach: everybody in them is exposed.
+    fn unlogged_shares(&mut self) {
+        let list = &self.input.sessions.list;
+        let bad: Vec<u32> = (0..list.len() as u32).filter(|s| self.is_bad(*s)).collect();
+        // Only somebody inside the network reaches a file share.
+        let inside: Vec<u32> = bad
+            .iter()
+            .copied()
+            .filter(|s| {
+                let x = &list[*s as usize];
+                x.inner.is_some()
+                    || x.account.as_ref().is_some_and(|a| {
+                        matches!(a.system, System::Ad | System::Smb | System::Host)
+                    })
+            })
+            .collect();
+        if inside.is_empty() {
+            return;
+        }
+        let mut shares: BTreeSet<String> = self.input.inventory.shares().into_iter().collect();
+        shares.extend(
+            self.input
+                .case
+                .context
+                .shares
+                .iter()
+                .map(|s| files::share_key(&s.path)),
+        );
+        let hosts: BTreeSet<String> = list.iter().map(|s| short_host(&s.host)).collect();
+        for share in shares {
+            let host = share
+                .trim_start_matches('\\')
+                .split('\\')
+                .next()
+                .unwrap_or("")
+                .to_string();
+            if host.is_empty() || hosts.contains(&host) || self.input.logged_hosts.contains(&host) {
+                continue;
+            }
+            let address = self.input.sessions.machines.get(&host);
+            let reach = |s: &u32| {
+                let Some(a) = &list[*s as usize].account else {
+                    return true;
+                };
+                let limits: Vec<&String> = self
+                    .input
+                    .case
+                    .context
+                    .accounts
+                    .iter()
+                    .filter(|e| ampleur_event::Account::parse(&e.name).key() == a.key())
+                    .flat_map(|e| &e.may_reach)
+                    .collect();
+                limits.is_empty()
+                    || address.is_none_or(|l| {
+                        l.iter().any(|ip| limits.iter().any(|n| in_network(n, *ip)))
+                    })
+            };
+            let Some(by) = inside.iter().find(|s| reach(s)).copied() else {
+                continue;
+            };
+            let files = self.input.inventory.files_of_share(&share);
+            self.out
+                .blind_shares
+                .push((share.clone(), !files.is_empty()));
+            if files.is_empty() {
+                continue;
+            }
+            let s = &list[by as usize];
+            self.out.accesses.push(Access {
+                time: s.from,
+                kind: AccessKind::ShareReach,
+                sessions: vec![by],
+                doubtful: true,
+                verdict: Verdict::Exposed,
+                proven: false,
+                evidence: vec![],
+                source: s.source,
+            });
+            let access = (self.out.accesses.len() - 1) as u32;
+            for f in files {
+                self.file_subjects(f, access, s.source, false);
+            }
+        }
+    }
+    fn leaks(&mut self) {
+        for l in self.input.leaks {
+            let (found, certain) = match crate::leak::find(self.input.inventory, l) {
+                LeakMatch::None => continue,
+                LeakMatch::File(f) => (vec![f], true),
+                LeakMatch::Among(f) => (f, false),
+            };
+            self.out.accesses.push(Access {
+                time: NO_TIME,
+                kind: AccessKind::Leak,
+                sessions: vec![],
+                doubtful: false,
+                verdict: Verdict::Leaked,
+                proven: certain,
+                evidence: vec![],
+                source: 0,
+            });
+            let access = (self.out.accesses.len() - 1) as u32;
+            let mut holds: Vec<BTreeSet<(Who, PlaceId)>> = vec![];
+            let mut cats = CategorySet::EMPTY;
+            for f in &found {
+                holds.push(
+                    self.file_subjects(*f, access, 0, certain)
+                        .into_iter()
+                        .collect(),
+                );
+                for s in self.input.inventory.subjects(*f) {
+                    cats = cats.union(s.categories);
+                }
+            }
+            if !certain {
+                // One of the files was published: at least the fewest persons of one of them.
+                let least = holds.iter().map(BTreeSet::len).min().unwrap_or(0) as u64;
+                let all: BTreeSet<(Who, PlaceId)> = holds.into_iter().flatten().collect();
+                let places: BTreeSet<PlaceId> = all.iter().map(|x| x.1).collect();
+                for p in &places {
+                    self.out.partials.push(Partial {
+                        access,
+                        place: *p,
+                        categories: cats,
+                        verdict: Verdict::Leaked,
+                        candidates: all.iter().filter(|x| x.1 == *p).map(|x| x.0).collect(),
+                        at_least: if places.len() == 1 { least } else { 0 },
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// One page of a search, with the whole answer.
+#[derive(Debug, Clone)]
+struct PageSeen {
+    access: u32,
+    source: u32,
+    categories: CategorySet,
+    expr: Expr,
+    answer: Answer,
+    paging: Paging,
+    size: Option<u64>,
+    order: Option<String>,
+}
+
+/// A request whose answer nobody kept.
+struct Lone {
+    access: u32,
+    session: u32,
+    line_source: u32,
+    bytes: Option<u64>,
+    page: Option<u64>,
+    categories: CategorySet,
+}
+
+impl Lone {
+    fn of(
+        w: &mut Work<'_, '_, '_>,
+        rows: &[&Row],
+        line: Option<&Row>,
+        verdict: Verdict,
+        categories: CategorySet,
+        page: Option<u64>,
+    ) -> Lone {
+        let access = w.access(AccessKind::Search, rows, verdict, false);
+        Lone {
+            access,
+            session: rows[0].session,
+            line_source: w.input.case.source_of(line.unwrap_or(rows[0]).file),
+            bytes: line.map(|l| l.e.bytes_in).filter(|b| *b != NONE),
+            page,
+            categories,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct FlowRow {
+    at: EvidenceRef,
+    src: IpAddr,
+    dst: IpAddr,
+    port: u64,
+    from: Nanos,
+    to: Nanos,
+    sent: u64,
+    back: u64,
+    legitimate: bool,
+}
+
+/// Two rows of one access are at most this far apart in two logs (second stamps, a slow answer).
+const JOIN: Nanos = 3 * SECOND;
+
+/// Categories outside the identity base: a record cannot lack them.
+fn carried_not(carried: CategorySet) -> CategorySet {
+    Category::ALL
+        .iter()
+        .copied()
+        .collect::<CategorySet>()
+        .without(carried)
+}
+
+fn everything_set() -> CategorySet {
+    CategorySet::of(&[
+        Category::CareDate,
+        Category::CareUnit,
+        Category::CarePro,
+        Category::CarePlace,
+        Category::CareReason,
+        Category::HealthState,
+        Category::HealthResult,
+        Category::HealthDrug,
+        Category::HealthAct,
+        Category::HealthAllergy,
+        Category::HealthDoc,
+    ])
+}
+
+fn url_host(url: &str) -> Option<&str> {
+    let rest = &url[url.find("://")? + 3..];
+    Some(&rest[..rest.find(['/', '?']).unwrap_or(rest.len())])
+}
+
+/// Method and path of a row, for joining two logs of one request.
+fn path_key(e: &Event<'_>) -> String {
+    let url = if e.url.is_empty() {
+        &*e.object
+    } else {
+        &*e.url
+    };
+    let (path, _) = fhir::split_url(url);
+    let path = fhir::percent_decode(path, false);
+    // The audit may know the resource only (`Patient/7`), the proxy the full path (`/fhir/Patient/7`).
+    let from = path.split('/').position(fhir::is_type);
+    let path = match from {
+        Some(i) => path.split('/').skip(i).collect::<Vec<_>>().join("/"),
+        None => path.trim_matches('/').to_string(),
+    };
+    path.trim_end_matches('/').to_string()
+}
+
+/// What makes two pages one question: the criteria without paging.
+fn search_key(url: &str, criteria: &str) -> String {
+    let (_, query) = fhir::split_url(url);
+    let mut pairs = fhir::pairs(query);
+    if criteria != query {
+        pairs.extend(fhir::pairs(criteria));
+    }
+    pairs.retain(|(k, _)| {
+        !matches!(
+            k.as_str(),
+            "_count"
+                | "_offset"
+                | "_page"
+                | "page"
+                | "offset"
+                | "count"
+                | "_getpagesoffset"
+                | "_format"
+                | "_total"
+        )
+    });
+    pairs.sort();
+    pairs.dedup();
+    pairs
+        .into_iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+fn is_body_search_without_criteria(method: &str, url: &str, criteria: &str) -> bool {
+    let (path, query) = fhir::split_url(url);
+    criteria.is_empty()
+        && (method.eq_ignore_ascii_case("POST") || path.ends_with("_search"))
+        && !fhir::pairs(query).iter().any(|(k, _)| !k.starts_with('_'))
+}
+
+fn digits(s: &str) -> String {
+    s.chars().filter(char::is_ascii_digit).collect()
+}
+
+fn same_statement(a: &str, b: &str) -> bool {
+    let norm = |s: &str| {
+        s.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .trim_end_matches(';')
+            .to_lowercase()
+    };
+    norm(a) == norm(b)
+}
+
+fn main_is_patients(name: &str) -> bool {
+    let n = name.rsplit('.').next().unwrap_or(name);
+    ["patient", "identite", "usager", "individu"]
+        .iter()
+        .any(|w| n.contains(w))
+}
+
+fn is_share_port(p: u64) -> bool {
+    matches!(p, 445 | 139 | 2049)
+}
+
+/// Addresses that never appear on the public network.
+pub(crate) fn private(a: IpAddr) -> bool {
+    match a {
+        IpAddr::V4(v) => {
+            v.is_private() || v.is_loopback() || v.is_link_local() || {
+                let o = v.octets();
+                o[0] == 100 && (64..128).contains(&o[1])
+            }
+        }
+        IpAddr::V6(v) => {
+            v.is_loopback()
+                || (v.segments()[0] & 0xfe00) == 0xfc00
+                || (v.segments()[0] & 0xffc0) == 0xfe80
+        }
+    }
+}
+
+/// True when `net` (`10.0.0.0/8`, or one address) holds the address.
+pub(crate) fn in_network(net: &str, a: IpAddr) -> bool {
+    let (base, bits) = net.split_once('/').unwrap_or((net, ""));
+    let Ok(base) = base.parse::<IpAddr>() else {
+        return false;
+    };
+    match (base, a) {
+        (IpAddr::V4(b), IpAddr::V4(a)) => {
+            let n: u32 = bits.parse().unwrap_or(32).min(32);
+            let mask = if n == 0 { 0 } else { u32::MAX << (32 - n) };
+            u32::from(b) & mask == u32::from(a) & mask
+        }
+        (IpAddr::V6(b), IpAddr::V6(a)) => {
+            let n: u32 = bits.parse().unwrap_or(128).min(128);
+            let mask = if n == 0 { 0 } else { u128::MAX << (128 - n) };
+            u128::from(b) & mask == u128::from(a) & mask
+        }
+        _ => false,
+    }
+}

@@ -1,1 +1,936 @@
-//! Not written yet.
+//! Disclosures → the answer: cells, subjects, unaffected, targeted, writes, statements, claims, and the rows of `persons.csv`.
+//!
+//! Every count is of data subjects, once each (L4, EX-4), as an interval (L1, EX-1). What the logs establish is the lower
+//! bound; doubtful sessions, exposed persons and what gaps may hide are added above.
+use crate::{
+    bounds, catalog, claims,
+    coverage::Coverage,
+    disclose::{self, Access, AccessKind, Disclosures, EvidenceRef, Touch},
+    files::{Inventory, short_host},
+    identity::{IdentityBase, PersonId},
+    leak::LeakLine,
+    model::{Cell, CoverageRow, Extent, PersonRow, Statement, Targeted},
+    people::{People, PlaceId, Who},
+    statements, targeted, writes,
+};
+use ampleur_event::{
+    Category, Interval, LinkKind, Nanos, SessionVerdict, System, Verdict,
+    category::CategorySet,
+    invariant::{self, EX_1},
+    session::Judgement,
+    time::{MINUTE, NO_TIME, rfc3339},
+};
+use ampleur_query::{Door, DoorError};
+use ampleur_session::Sessions;
+use ampleur_sources::case::Case;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Above this a count is "nobody knows": still a whole number in every JSON reader.
+const UNBOUNDED: u64 = (1 << 53) - 1;
+/// Records cited per row of `persons.csv`; the rest is counted.
+const CITED: usize = 50;
+
+/// What assembling needs. Nothing here reads a clock or a file.
+pub struct Input<'a> {
+    pub case: &'a Case,
+    pub sessions: &'a Sessions,
+    /// Parallel to `sessions.list`.
+    pub judgements: &'a [Judgement],
+    pub door: &'a dyn Door,
+    pub identity: &'a IdentityBase,
+    pub inventory: &'a Inventory,
+    pub leaks: &'a [LeakLine],
+    pub coverage: &'a Coverage,
+    /// Whole files that could not be decoded.
+    pub unreadable_files: u64,
+}
+
+/// The parts of the answer this crate decides.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// `internal` is left empty: it is not part of the intrusion (L9).
+    pub extent: Extent,
+    pub statements: Vec<Statement>,
+    pub claims: Vec<crate::model::Claim>,
+    pub coverage: Vec<CoverageRow>,
+    pub bounds: bounds::Bounds,
+    pub disclosures: Disclosures,
+    /// Rows of `persons.csv`, sorted by subject, establishment, category.
+    pub persons: Vec<PersonRow>,
+    pub(crate) people: People<'a>,
+    pub(crate) canaries: BTreeSet<Who>,
+    /// Session ids by index and paths by file, for rows.
+    session_ids: Vec<String>,
+    paths: Vec<String>,
+}
+
+/// Who is established or reachable in one cell.
+#[derive(Debug, Default, Clone)]
+struct CellSets {
+    /// Strongest established verdict; sorted by person.
+    established: Vec<(Who, Verdict, bool)>,
+    /// Reached, nothing established; sorted.
+    exposed: Vec<Who>,
+    /// Categories it follows from, when nobody was shown it directly.
+    from: BTreeSet<Category>,
+    direct: bool,
+}
+
+/// Asks what the bad sessions saw, and counts.
+pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
+    let case = input.case;
+    let context = &case.context;
+    let mut people = People::new(input.identity);
+    let logged_hosts: BTreeSet<String> = input
+        .coverage
+        .sources
+        .iter()
+        .flat_map(|s| &s.hosts)
+        .map(|h| short_host(h))
+        .collect();
+    let di = disclose::Input {
+        case,
+        sessions: input.sessions,
+        judgements: input.judgements,
+        door: input.door,
+        identity: input.identity,
+        inventory: input.inventory,
+        leaks: input.leaks,
+        logged_hosts: &logged_hosts,
+    };
+    let mut d = disclose::disclose(&di, &mut people)?;
+    let canaries: BTreeSet<Who> = context
+        .canaries
+        .iter()
+        .filter_map(|c| people.of_subject(&c.subject))
+        .collect();
+
+    // ---- cells
+    let mut cells: BTreeMap<(PlaceId, Category), CellSets> = BTreeMap::new();
+    let mut affected: BTreeSet<Who> = BTreeSet::new();
+    let mut reached: BTreeSet<Who> = BTreeSet::new();
+    for_each_person(&d, &canaries, |who, place, states| {
+        for (c, s) in states {
+            let cell = cells.entry((place, *c)).or_default();
+            if s.verdict.touched() {
+                cell.established.push((who, s.verdict, s.exact));
+                if s.direct {
+                    cell.direct = true;
+                } else {
+                    cell.from.extend(s.from.iter().copied());
+                }
+                if s.direct {
+                    affected.insert(who);
+                }
+            } else {
+                cell.exposed.push(who);
+            }
+            reached.insert(who);
+        }
+    });
+
+    // ---- populations
+    let populations = Populations::of(
+        input.identity,
+        &mut d,
+        input.inventory,
+        &mut people,
+        context,
+    );
+    let facts = bound_facts(input, &d, &populations);
+    let bounds = bounds::bounds(&facts, input.coverage, context);
+
+    let groups = duplicate_groups(input.identity);
+    let rows = cells_of(&d, &cells, &canaries, &populations, &bounds, &groups);
+
+    // ---- everybody once
+    let is_patient = |w: Who| people.is_known(w) || !populations.staff.contains(&w);
+    let total = |only_patients: bool| -> Interval {
+        let keep = |w: &Who| !only_patients || is_patient(*w);
+        let e: BTreeSet<Who> = affected.iter().copied().filter(|w| keep(w)).collect();
+        let least = distinct_groups(e.iter().copied(), &groups)
+            + partial_gain(
+                d.partials
+                    .iter()
+                    .filter(|p| !only_patients || p.categories.iter().any(|c| !c.is_staff()))
+                    .map(|p| (p.at_least, &p.candidates)),
+                &e,
+                &canaries,
+            );
+        let mut all: BTreeSet<Who> = reached.iter().copied().filter(|w| keep(w)).collect();
+        all.extend(
+            d.partials
+                .iter()
+                .flat_map(|p| p.candidates.iter().copied())
+                .filter(|w| keep(w) && !canaries.contains(w)),
+        );
+        let known = all.len() as u64;
+        let loose = d
+            .loose
+            .iter()
+            .filter(|l| !only_patients || l.categories.iter().any(|c| !c.is_staff()))
+            .map(|l| populations.cap(&l.places, l.up_to))
+            .fold(0u64, u64::saturating_add);
+        let bound = if only_patients {
+            bounds.patients
+        } else {
+            bounds.persons
+        };
+        let more = loose.saturating_add(bound);
+        let everybody = if only_patients {
+            populations.patients
+        } else {
+            populations
+                .patients
+                .map(|p| p + populations.staff_count.max(populations.staff.len() as u64))
+        };
+        let most = match (more, everybody) {
+            (0, _) => known,
+            // The whole population is an upper bound, unless more than it is already named.
+            (m, Some(n)) => known.saturating_add(m).min(n.max(known)),
+            (m, None) => known.saturating_add(m).min(UNBOUNDED),
+        };
+        interval(least, most)
+    };
+    let subjects = total(false);
+    let patients = total(true);
+    let population = populations.patients.unwrap_or(0);
+    let unaffected = interval(
+        population.saturating_sub(patients.at_most),
+        population.saturating_sub(patients.at_least),
+    );
+
+    // ---- targeted, canaries, writes
+    let session_ids: Vec<String> = input.sessions.list.iter().map(|s| s.id.clone()).collect();
+    let paths: Vec<String> = case.files.iter().map(|f| f.rel.clone()).collect();
+    let name_sessions =
+        |l: &[u32]| -> Vec<String> { l.iter().map(|s| session_ids[*s as usize].clone()).collect() };
+    let targets = targeted::targeted(&d, input.sessions, input.judgements, &canaries);
+    let mut target_rows: Vec<Targeted> = targets
+        .iter()
+        .map(|t| Targeted {
+            subject: people.name(t.who, t.place, &d.places),
+            sessions: name_sessions(&t.sessions),
+            times: t.times.iter().map(|t| rfc3339(*t)).collect(),
+        })
+        .collect();
+    target_rows.sort_by(|a, b| a.subject.cmp(&b.subject));
+    let mut touched: BTreeMap<Who, (PlaceId, BTreeSet<u32>, BTreeSet<Nanos>)> = BTreeMap::new();
+    for t in d.touches.iter().filter(|t| canaries.contains(&t.who)) {
+        let a = &d.accesses[t.access as usize];
+        if !t.verdict.touched() {
+            continue;
+        }
+        let e = touched
+            .entry(t.who)
+            .or_insert((t.place, BTreeSet::new(), BTreeSet::new()));
+        e.1.extend(&a.sessions);
+        if a.time != NO_TIME {
+            e.2.insert(a.time);
+        }
+    }
+    let canary_rows: Vec<Targeted> = touched
+        .iter()
+        .map(|(w, (p, s, t))| Targeted {
+            subject: people.name(*w, *p, &d.places),
+            sessions: name_sessions(&s.iter().copied().collect::<Vec<_>>()),
+            times: t.iter().map(|t| rfc3339(*t)).collect(),
+        })
+        .collect();
+    let cite = |e: &EvidenceRef| cite(&paths, e);
+    let write_rows = writes::writes(&d, &people, &cite);
+    let probable: Vec<Vec<String>> = input
+        .identity
+        .probable_duplicates()
+        .into_iter()
+        .filter(|g| g.iter().filter(|p| affected.contains(p)).count() > 1)
+        .map(|g| {
+            g.iter()
+                .map(|p| people.name(*p, home(input.identity, *p, &d), &d.places))
+                .collect()
+        })
+        .collect();
+
+    // ---- statements and claims
+    let (sure_writes, maybe_writes) = writes::tally(&d);
+    let verdict_of = |s: usize| input.judgements.get(s).map(|j| j.verdict);
+    let bad: Vec<usize> = (0..input.sessions.list.len())
+        .filter(|s| verdict_of(*s).is_some_and(|v| v != SessionVerdict::Legitimate))
+        .collect();
+    let intruders = bad
+        .iter()
+        .filter(|s| verdict_of(**s) == Some(SessionVerdict::Intruder))
+        .count() as u64;
+    let mut touched_sources: Vec<u32> =
+        bad.iter().map(|s| input.sessions.list[*s].source).collect();
+    touched_sources.sort_unstable();
+    touched_sources.dedup();
+    let sfacts = statements::Facts {
+        establishments: context
+            .establishments
+            .iter()
+            .map(|e| (e.id.clone(), e.name.clone()))
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .collect(),
+        cells: rows.clone(),
+        subjects,
+        unaffected,
+        population,
+        intruder_sessions: intruders,
+        doubtful_sessions: bad.len() as u64 - intruders,
+        touched_sources,
+        activity: bad
+            .iter()
+            .map(|s| (input.sessions.list[*s].from, input.sessions.list[*s].to))
+            .collect(),
+        writes: sure_writes,
+        possible_writes: maybe_writes,
+        possible_accesses: 0,
+        leak_examined: !input.leaks.is_empty(),
+        unreadable_files: input.unreadable_files,
+        unresolved_accesses: d.loose.len() as u64,
+    };
+    let statements = statements::statements(context, &sfacts, input.coverage, &bounds);
+    let claims = claims::claims(
+        context,
+        &claims::Facts {
+            subjects,
+            cells: rows.clone(),
+            identity_base: !input.identity.is_empty(),
+        },
+    );
+    let extent = Extent {
+        subjects,
+        cells: rows,
+        unaffected,
+        targeted: target_rows,
+        writes: write_rows,
+        internal: vec![],
+        canaries: canary_rows,
+        probable_duplicates: probable,
+    };
+    let mut outcome = Outcome {
+        persons: vec![],
+        extent,
+        statements,
+        claims,
+        coverage: input.coverage.rows(),
+        bounds,
+        disclosures: d,
+        people,
+        canaries,
+        session_ids,
+        paths,
+    };
+    outcome.persons = outcome.all_person_rows();
+    Ok(outcome)
+}
+
+fn interval(least: u64, most: u64) -> Interval {
+    invariant::check(least <= most, EX_1, "extent");
+    Interval::new(least, most)
+}
+
+/// `path:record`, blanks of the path as `%20`.
+fn cite(paths: &[String], e: &EvidenceRef) -> String {
+    format!(
+        "{}:{}",
+        paths
+            .get(e.file as usize)
+            .map_or_else(String::new, |p| p.replace(' ', "%20")),
+        e.record
+    )
+}
+
+/// An establishment of a person, for naming.
+fn home(base: &IdentityBase, p: PersonId, d: &Disclosures) -> PlaceId {
+    base.records_of(p)
+        .iter()
+        .filter_map(|r| base.latest(*r))
+        .find_map(|v| d.places.of_version(base, v))
+        .unwrap_or(0)
+}
+
+// ------------------------------------------------------------------ states per person
+
+/// What is known about one category of one person in one establishment.
+#[derive(Debug, Clone)]
+struct State {
+    verdict: Verdict,
+    /// Shown itself, at the strongest verdict or below; else it follows from others.
+    direct: bool,
+    /// Proven by a record naming the person.
+    proven: bool,
+    /// Shown, or following with certainty (a NIR tells the sex).
+    exact: bool,
+    from: Vec<Category>,
+    /// Accesses behind it.
+    accesses: Vec<u32>,
+}
+
+/// Calls `each(who, place, states)` for every person and establishment touched, in order; canaries are left out.
+fn for_each_person(
+    d: &Disclosures,
+    canaries: &BTreeSet<Who>,
+    mut each: impl FnMut(Who, PlaceId, &BTreeMap<Category, State>),
+) {
+    for group in d
+        .touches
+        .chunk_by(|a, b| (a.who, a.place) == (b.who, b.place))
+    {
+        if canaries.contains(&group[0].who) {
+            continue;
+        }
+        let states = states_of(d, group);
+        if !states.is_empty() {
+            each(group[0].who, group[0].place, &states);
+        }
+    }
+}
+
+fn states_of(d: &Disclosures, group: &[Touch]) -> BTreeMap<Category, State> {
+    let mut out: BTreeMap<Category, State> = BTreeMap::new();
+    let mut shown_any = CategorySet::EMPTY;
+    for t in group.iter().filter(|t| t.verdict.touched()) {
+        shown_any = shown_any.union(d.sets[t.shown as usize]);
+    }
+    let exactly: Vec<(Category, Category)> = catalog::derived(shown_any);
+    let mut put = |c: Category, t: &Touch, a: &Access, direct: bool| {
+        let from: Vec<Category> = exactly.iter().filter(|x| x.0 == c).map(|x| x.1).collect();
+        let exact = direct
+            || from.is_empty()
+            || c == Category::CareExistence
+            || from
+                .iter()
+                .any(|f| matches!(f, Category::IdNir | Category::ContactMssante));
+        let new = State {
+            verdict: t.verdict,
+            direct,
+            proven: direct && a.proven,
+            exact,
+            from,
+            accesses: vec![t.access],
+        };
+        match out.get_mut(&c) {
+            None => {
+                out.insert(c, new);
+            }
+            Some(s) => {
+                let (was, is) = (s.verdict.touched(), new.verdict.touched());
+                if is && !was {
+                    *s = new;
+                } else if was == is {
+                    s.verdict = s.verdict.max(new.verdict);
+                    s.direct |= new.direct;
+                    s.proven |= new.proven;
+                    s.exact |= new.exact;
+                    s.accesses.extend(new.accesses);
+                }
+            }
+        }
+    };
+    for t in group {
+        let a = &d.accesses[t.access as usize];
+        for c in d.sets[t.shown as usize].iter() {
+            put(c, t, a, true);
+        }
+        if t.verdict.touched() {
+            for c in d.sets[t.derived as usize].iter() {
+                put(c, t, a, false);
+            }
+        }
+    }
+    // What only follows makes nobody a row of his own.
+    if out.values().all(|s| !s.direct) {
+        out.clear();
+    }
+    out
+}
+
+// ------------------------------------------------------------------ populations
+
+/// How many there are, at the last snapshot.
+#[derive(Debug, Default)]
+struct Populations {
+    /// Persons of the base over all establishments; `None` without a base.
+    patients: Option<u64>,
+    by_place: BTreeMap<PlaceId, u64>,
+    with: BTreeMap<(PlaceId, Category), u64>,
+    /// Staff the inventory names.
+    staff: BTreeSet<Who>,
+    staff_count: u64,
+    /// Persons of any inventory file per cell, for categories no identity base carries.
+    in_files: BTreeMap<(PlaceId, Category), u64>,
+}
+
+impl Populations {
+    fn of(
+        base: &IdentityBase,
+        d: &mut Disclosures,
+        inventory: &Inventory,
+        people: &mut People<'_>,
+        context: &ampleur_event::Context,
+    ) -> Populations {
+        let mut p = Populations {
+            staff_count: context.persons.len() as u64,
+            ..Populations::default()
+        };
+        if let Some(last) = base.snapshots.len().checked_sub(1) {
+            let mut rows: Vec<(PlaceId, PersonId, CategorySet)> = vec![];
+            for v in 0..base.version_count() {
+                if !base.present(v, last) {
+                    continue;
+                }
+                let org = base.text(base.version(v).organization);
+                let place = match d.places.of_version(base, v) {
+                    Some(p) => p,
+                    None if org.is_empty() => continue,
+                    None => d.places.intern(org),
+                };
+                rows.push((place, base.person_of(base.version(v).record), base.held(v)));
+            }
+            rows.sort_unstable();
+            let mut everybody: Vec<PersonId> = rows.iter().map(|r| r.1).collect();
+            everybody.sort_unstable();
+            everybody.dedup();
+            p.patients = Some(everybody.len() as u64);
+            for g in rows.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+                let held = g.iter().fold(CategorySet::EMPTY, |s, r| s.union(r.2));
+                *p.by_place.entry(g[0].0).or_default() += 1;
+                for c in held.iter() {
+                    *p.with.entry((g[0].0, c)).or_default() += 1;
+                }
+            }
+        }
+        let mut in_files: BTreeSet<(PlaceId, Category, Who)> = BTreeSet::new();
+        for f in 0..inventory.files.len() as u32 {
+            for s in inventory.subjects(f) {
+                let text = inventory.strings.get(s.subject);
+                let Some(w) = people.of_subject(text) else {
+                    continue;
+                };
+                if !people.is_known(w) && s.categories.iter().all(Category::is_staff) {
+                    p.staff.insert(w);
+                }
+                let place = text
+                    .split_once('|')
+                    .and_then(|(a, _)| d.places.owner(a))
+                    .unwrap_or(0);
+                for c in s.categories.iter() {
+                    in_files.insert((place, c, w));
+                }
+            }
+        }
+        for (place, c, _) in in_files {
+            *p.in_files.entry((place, c)).or_default() += 1;
+        }
+        p.staff_count = p.staff_count.max(p.staff.len() as u64);
+        p
+    }
+    /// Persons who can have `category` in a place; `None` when nobody knows.
+    fn of_cell(&self, place: PlaceId, category: Category) -> Option<u64> {
+        let files = self.in_files.get(&(place, category)).copied().unwrap_or(0);
+        if category.is_staff() {
+            return Some(self.staff_count.max(files)).filter(|n| *n > 0);
+        }
+        self.patients?;
+        let n = if IdentityBase::carried().contains(category) {
+            self.with.get(&(place, category)).copied().unwrap_or(0)
+        } else {
+            self.by_place.get(&place).copied().unwrap_or(0)
+        };
+        Some(n.max(files))
+    }
+    /// `up_to` persons of these places (empty = all), at most their population.
+    fn cap(&self, places: &[PlaceId], up_to: u64) -> u64 {
+        match self.patients {
+            None => up_to.min(UNBOUNDED),
+            Some(all) if places.is_empty() => up_to.min(all),
+            Some(_) => up_to.min(
+                places
+                    .iter()
+                    .map(|p| self.by_place.get(p).copied().unwrap_or(0))
+                    .sum(),
+            ),
+        }
+    }
+}
+
+fn duplicate_groups(base: &IdentityBase) -> BTreeMap<Who, Who> {
+    let mut out = BTreeMap::new();
+    for g in base.probable_duplicates() {
+        for p in &g {
+            out.entry(*p).or_insert(g[0]);
+        }
+    }
+    out
+}
+
+/// Persons, probable duplicates once.
+fn distinct_groups(who: impl Iterator<Item = Who>, groups: &BTreeMap<Who, Who>) -> u64 {
+    let mut s: Vec<Who> = who.map(|w| groups.get(&w).copied().unwrap_or(w)).collect();
+    s.sort_unstable();
+    s.dedup();
+    s.len() as u64
+}
+
+/// Persons that partial knowledge adds to a lower bound, beyond those established: of each set at least so many, less those
+/// that may be among the established or among the candidates already counted.
+fn partial_gain<'x>(
+    partials: impl Iterator<Item = (u64, &'x Vec<Who>)>,
+    established: &BTreeSet<Who>,
+    canaries: &BTreeSet<Who>,
+) -> u64 {
+    let mut list: Vec<(u64, &Vec<Who>)> = partials.filter(|p| p.0 > 0).collect();
+    list.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let mut used: BTreeSet<Who> = BTreeSet::new();
+    let mut gain = 0;
+    for (least, candidates) in list {
+        let spent = candidates
+            .iter()
+            .filter(|w| established.contains(w) || used.contains(w) || canaries.contains(w))
+            .count() as u64;
+        let g = least.saturating_sub(spent);
+        if g > 0 {
+            gain += g;
+            used.extend(candidates.iter().copied());
+        }
+    }
+    gain
+}
+
+// ------------------------------------------------------------------ cells
+
+fn cells_of(
+    d: &Disclosures,
+    cells: &BTreeMap<(PlaceId, Category), CellSets>,
+    canaries: &BTreeSet<Who>,
+    populations: &Populations,
+    bounds: &bounds::Bounds,
+    groups: &BTreeMap<Who, Who>,
+) -> Vec<Cell> {
+    let mut keys: BTreeSet<(PlaceId, Category)> = cells.keys().copied().collect();
+    for p in &d.partials {
+        keys.extend(p.categories.iter().map(|c| (p.place, c)));
+    }
+    // What lone requests and gaps may hide, per cell.
+    let mut wide: BTreeMap<(PlaceId, Category), u64> = BTreeMap::new();
+    for l in &d.loose {
+        let places: Vec<PlaceId> = if l.places.is_empty() {
+            (0..d.places.ids.len() as PlaceId).collect()
+        } else {
+            l.places.clone()
+        };
+        for p in places {
+            for c in l.categories.iter() {
+                let e = wide.entry((p, c)).or_default();
+                *e = e.saturating_add(l.up_to);
+            }
+        }
+    }
+    for ((place, c), n) in &bounds.cells {
+        if let Some(p) = d.places.find(place) {
+            let e = wide.entry((p, *c)).or_default();
+            *e = e.saturating_add(*n);
+        }
+    }
+    keys.extend(wide.keys().copied());
+    let empty = CellSets::default();
+    let mut out = vec![];
+    const LADDER: [Verdict; 3] = [Verdict::Leaked, Verdict::Exfiltrated, Verdict::Consulted];
+    for (place, category) in keys {
+        let sets = cells.get(&(place, category)).unwrap_or(&empty);
+        let partials: Vec<&disclose::Partial> = d
+            .partials
+            .iter()
+            .filter(|p| p.place == place && p.categories.contains(category))
+            .collect();
+        let strongest: BTreeMap<Who, (Verdict, bool)> = sets
+            .established
+            .iter()
+            .map(|(w, v, exact)| (*w, (*v, *exact)))
+            .collect();
+        let mut settled: BTreeSet<Who> = BTreeSet::new();
+        let establishment = d.places.id(place).to_string();
+        let mut cell = |verdict: Verdict, least: u64, most: u64| {
+            if most > 0 {
+                out.push(Cell {
+                    establishment: establishment.clone(),
+                    category: category.code().to_string(),
+                    verdict: verdict.word().to_string(),
+                    subjects: interval(least, most),
+                    derived_from: if sets.direct || verdict == Verdict::Exposed {
+                        vec![]
+                    } else {
+                        sets.from.iter().map(|c| c.code().to_string()).collect()
+                    },
+                });
+            }
+        };
+        for (rank, v) in LADDER.iter().enumerate() {
+            let mine: Vec<Who> = strongest
+                .iter()
+                .filter(|(_, s)| s.0 == *v)
+                .map(|(w, _)| *w)
+                .collect();
+            let stronger: BTreeSet<Who> = strongest
+                .iter()
+                .filter(|(_, s)| s.0 >= *v)
+                .map(|(w, _)| *w)
+                .collect();
+            // Somebody who may have met something worse need not be in this cell.
+            let may_be_worse: BTreeSet<Who> = partials
+                .iter()
+                .filter(|p| LADDER[..rank].contains(&p.verdict))
+                .flat_map(|p| p.candidates.iter().copied())
+                .collect();
+            let sure = distinct_groups(
+                mine.iter()
+                    .copied()
+                    .filter(|w| strongest[w].1 && !may_be_worse.contains(w)),
+                groups,
+            );
+            let at_v: Vec<&&disclose::Partial> =
+                partials.iter().filter(|p| p.verdict == *v).collect();
+            let candidates: BTreeSet<Who> = at_v
+                .iter()
+                .flat_map(|p| p.candidates.iter().copied())
+                .filter(|w| !canaries.contains(w))
+                .collect();
+            let mut counted = stronger.clone();
+            counted.extend(may_be_worse.iter().copied());
+            let gain = partial_gain(
+                at_v.iter().map(|p| (p.at_least, &p.candidates)),
+                &counted,
+                canaries,
+            );
+            let more = candidates.difference(&stronger).count() as u64;
+            cell(*v, sure + gain, mine.len() as u64 + more);
+            settled.extend(stronger);
+            settled.extend(candidates);
+        }
+        let named = sets.exposed.iter().filter(|w| !settled.contains(w)).count() as u64;
+        let extra = wide.get(&(place, category)).copied().unwrap_or(0);
+        let most = if extra == 0 {
+            named
+        } else {
+            let open = match populations.of_cell(place, category) {
+                Some(n) => n.saturating_sub(settled.len() as u64),
+                None => UNBOUNDED,
+            };
+            named.saturating_add(extra).min(open).max(named)
+        };
+        cell(Verdict::Exposed, 0, most);
+    }
+    out.sort_by(|a, b| {
+        (&a.establishment, &a.category, &a.verdict).cmp(&(
+            &b.establishment,
+            &b.category,
+            &b.verdict,
+        ))
+    });
+    out
+}
+
+// ------------------------------------------------------------------ bounds
+
+fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) -> bounds::Facts {
+    let list = &input.sessions.list;
+    let inner: BTreeSet<u32> = input
+        .sessions
+        .links
+        .iter()
+        .filter(|l| l.certainty >= 0.5 && l.kind != LinkKind::None)
+        .map(|l| l.inner)
+        .collect();
+    let mut presences = vec![];
+    for (i, s) in list.iter().enumerate() {
+        let v = input
+            .judgements
+            .get(i)
+            .map_or(SessionVerdict::Legitimate, |j| j.verdict);
+        if v == SessionVerdict::Legitimate {
+            continue;
+        }
+        presences.push(bounds::Presence {
+            account: s.account.as_ref().map(ToString::to_string),
+            system: s.account.as_ref().map_or(System::Unknown, |a| a.system),
+            source: s.source,
+            from: s.from,
+            to: s.to,
+            certain: v == SessionVerdict::Intruder,
+            outermost: !inner.contains(&(i as u32)),
+            closed: s.closed,
+        });
+    }
+    let mut establishments: Vec<String> = input
+        .case
+        .context
+        .establishments
+        .iter()
+        .map(|e| e.id.clone())
+        .collect();
+    establishments.sort();
+    establishments.dedup();
+    let mut blind = vec![];
+    for (share, counted) in &d.blind_shares {
+        // With an inventory its persons are named as exposed already.
+        if *counted {
+            continue;
+        }
+        let declared = input
+            .case
+            .context
+            .shares
+            .iter()
+            .find(|s| crate::files::share_key(&s.path) == *share);
+        if let Some(s) = declared {
+            blind.push(bounds::BlindPlace {
+                name: s.path.clone(),
+                establishment: establishments.first().cloned().unwrap_or_default(),
+                categories: s
+                    .categories
+                    .iter()
+                    .flat_map(|c| Category::matching(c))
+                    .collect(),
+                persons: None,
+            });
+        }
+    }
+    bounds::Facts {
+        presences,
+        population: populations
+            .by_place
+            .iter()
+            .map(|(p, n)| (d.places.id(*p).to_string(), *n))
+            .collect(),
+        population_with: populations
+            .with
+            .iter()
+            .map(|((p, c), n)| ((d.places.id(*p).to_string(), *c), *n))
+            .collect(),
+        persons: populations.patients.unwrap_or(0),
+        staff: populations.staff_count,
+        establishments,
+        blind,
+        bytes_out: BTreeMap::new(),
+        bytes_per_person: d.bytes_per_person.clone(),
+        persons_per_record: persons_per_record(d),
+    }
+}
+
+/// Most persons one record ever named, by source.
+fn persons_per_record(d: &Disclosures) -> BTreeMap<u32, u64> {
+    let mut by_access = vec![0u64; d.accesses.len()];
+    for t in &d.touches {
+        by_access[t.access as usize] += 1;
+    }
+    let mut out = BTreeMap::new();
+    for (a, n) in d.accesses.iter().zip(by_access) {
+        if !a.evidence.is_empty() && n > 0 {
+            let e = out.entry(a.source).or_insert(0);
+            *e = n.max(*e);
+        }
+    }
+    out
+}
+
+// ------------------------------------------------------------------ persons.csv
+
+impl Outcome<'_> {
+    /// Calls `each` with every row of `persons.csv`, sorted by subject, establishment, category. Bounded memory: one person at a time.
+    pub fn each_person_row(&self, mut each: impl FnMut(PersonRow)) {
+        let d = &self.disclosures;
+        // (subject, establishment, first touch) decides the order of the file.
+        let mut order: Vec<(String, PlaceId, usize)> = vec![];
+        let mut at = 0;
+        for g in d
+            .touches
+            .chunk_by(|a, b| (a.who, a.place) == (b.who, b.place))
+        {
+            if !self.canaries.contains(&g[0].who) {
+                order.push((
+                    self.people.name(g[0].who, g[0].place, &d.places),
+                    g[0].place,
+                    at,
+                ));
+            }
+            at += g.len();
+        }
+        order.sort_by(|a, b| (&a.0, d.places.id(a.1), a.2).cmp(&(&b.0, d.places.id(b.1), b.2)));
+        for (subject, place, start) in order {
+            let t0 = d.touches[start];
+            let len = d.touches[start..]
+                .iter()
+                .take_while(|t| (t.who, t.place) == (t0.who, t0.place))
+                .count();
+            let states = states_of(d, &d.touches[start..start + len]);
+            let mut rows: Vec<PersonRow> = states
+                .iter()
+                .map(|(c, s)| self.row(&subject, place, *c, s))
+                .collect();
+            rows.sort();
+            rows.into_iter().for_each(&mut each);
+        }
+    }
+    fn all_person_rows(&self) -> Vec<PersonRow> {
+        let mut v = vec![];
+        self.each_person_row(|r| v.push(r));
+        v
+    }
+    fn row(&self, subject: &str, place: PlaceId, c: Category, s: &State) -> PersonRow {
+        let d = &self.disclosures;
+        let mut sessions: BTreeSet<&str> = BTreeSet::new();
+        let mut evidence: BTreeSet<EvidenceRef> = BTreeSet::new();
+        let (mut first, mut last) = (NO_TIME, NO_TIME);
+        for a in s.accesses.iter().map(|a| &d.accesses[*a as usize]) {
+            for x in &a.sessions {
+                sessions.insert(&self.session_ids[*x as usize]);
+            }
+            evidence.extend(a.evidence.iter().copied());
+            if a.time != NO_TIME {
+                first = if first == NO_TIME {
+                    a.time
+                } else {
+                    first.min(a.time)
+                };
+                last = last.max(a.time);
+            }
+        }
+        let mut cited: Vec<String> = evidence
+            .iter()
+            .take(CITED)
+            .map(|e| cite(&self.paths, e))
+            .collect();
+        if evidence.len() > CITED {
+            cited.push(format!("+{}", evidence.len() - CITED));
+        }
+        PersonRow {
+            subject: subject.to_string(),
+            establishment: d.places.id(place).to_string(),
+            category: c.code().to_string(),
+            verdict: s.verdict.word().to_string(),
+            certainty: match (s.verdict.touched(), s.direct && s.proven) {
+                (false, _) => String::new(),
+                (true, true) => "proven".into(),
+                (true, false) => "derived".into(),
+            },
+            first: rfc3339(first),
+            last: rfc3339(last),
+            events: evidence.len() as u64,
+            sessions: sessions.into_iter().map(str::to_string).collect(),
+            evidence: cited,
+        }
+    }
+    /// Records a rejected line may stand for: possible accesses of intruder sessions in sources that tell (contract §B).
+    pub fn thefts(&self) -> impl Iterator<Item = &Access> {
+        self.disclosures
+            .accesses
+            .iter()
+            .filter(|a| a.kind == AccessKind::ShareTheft)
+    }
+}
+
+/// Time around a session inside which a rejected record may belong to it.
+pub const REJECT_REACH: Nanos = 5 * MINUTE;

@@ -697,6 +697,19 @@ impl IdentityBase {
         }
         Ok(b.finish())
     }
+    /// The snapshots of a case, in order of time.
+    pub fn load_case(case: &ampleur_sources::case::Case) -> Result<IdentityBase, IdentityError> {
+        let files = case.snapshots().map_err(|e| IdentityError::Open {
+            path: "identities".into(),
+            message: e.to_string(),
+        })?;
+        let mut b = Builder::new(files.len());
+        for (i, f) in files.iter().enumerate() {
+            b.snapshot(&f.rel, f.at);
+            each_line(&f.path, &mut |_, line| b.line(i, line))?;
+        }
+        Ok(b.finish())
+    }
     /// The same from text in memory: `(time, lines)` per snapshot, in order of time.
     pub fn from_lines(snapshots: &[(Nanos, &str)]) -> IdentityBase {
         let mut b = Builder::new(snapshots.len());
@@ -944,9 +957,7 @@ impl Builder {
             let url = s(&e.url);
             if url.ends_with("patient-birthPlace") || url.ends_with("birthPlace") {
                 let place = e.value_address.as_ref().map_or("", |a| s(&a.city));
-                v.birthplace = b
-                    .strings
-                    .intern(if place.is_empty() { "?" } else { place });
+                v.birthplace = b.strings.intern(if place.is_empty() { "?" } else { place });
             } else if url.ends_with("mothersMaidenName") {
                 v.mothers_name = b.strings.intern(s(&e.value_string));
                 v.extras |= extra::CIVIL;
@@ -1018,8 +1029,15 @@ pub fn is_nir_system(system: &str) -> bool {
 
 /// The 13 digits of a NIR: without blanks and without key.
 pub fn nir_stem(value: &str) -> String {
-    let v: String = value.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    if v.len() == 15 { v[..13].to_string() } else { v }
+    let v: String = value
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect();
+    if v.len() == 15 {
+        v[..13].to_string()
+    } else {
+        v
+    }
 }
 
 fn find(up: &mut [u32], mut x: u32) -> u32 {
@@ -1174,8 +1192,7 @@ impl IdentityBase {
     pub fn given_rows(&self, v: VersionId) -> impl Iterator<Item = (Use, GivenRow)> + '_ {
         self.name_range(v).flat_map(move |k| {
             let usage = self.names[k].usage;
-            self.given_range(k, v)
-                .map(move |g| (usage, self.givens[g]))
+            self.given_range(k, v).map(move |g| (usage, self.givens[g]))
         })
     }
     pub fn telecom_rows(&self, v: VersionId) -> &[TelecomRow] {
@@ -1549,11 +1566,7 @@ impl IdentityBase {
         out
     }
     /// Persons with a record in `snapshot` for which `here` holds, sorted.
-    pub fn persons_in(
-        &self,
-        snapshot: usize,
-        here: &dyn Fn(VersionId) -> bool,
-    ) -> Vec<PersonId> {
+    pub fn persons_in(&self, snapshot: usize, here: &dyn Fn(VersionId) -> bool) -> Vec<PersonId> {
         let mut out: Vec<PersonId> = (0..self.version_count())
             .filter(|v| self.present(*v, snapshot) && here(*v))
             .map(|v| self.person_of(self.version(v).record))
@@ -1616,8 +1629,19 @@ pub(crate) mod tests {
         let p = b.person_of(b.record_by_id("a").unwrap());
         assert_eq!(b.records_of(p).len(), 3);
         assert_eq!(b.probable_duplicates(), vec![vec![0, 1]]);
-        let name = b.name_for(p, &|v| b.id_rows(v).iter().any(|i| b.text(i.system) == "urn:oid:1.2.3"), &|_| true);
-        assert_eq!(name, "urn:oid:1.2.3|1", "the surviving record's PI, not the merged one's");
+        let name = b.name_for(
+            p,
+            &|v| {
+                b.id_rows(v)
+                    .iter()
+                    .any(|i| b.text(i.system) == "urn:oid:1.2.3")
+            },
+            &|_| true,
+        );
+        assert_eq!(
+            name, "urn:oid:1.2.3|1",
+            "the surviving record's PI, not the merged one's"
+        );
         let other = b.name_for(p, &|_| false, &|_| true);
         assert_eq!(other, format!("{NIR_SYSTEM}|280015912345678"));
         assert_eq!(b.records_named("Patient/c").len(), 1);
@@ -1626,7 +1650,12 @@ pub(crate) mod tests {
     #[test]
     fn a_link_of_one_snapshot_joins_over_all() {
         let one = patient("a", "\"active\":true") + "\n" + &patient("b", "\"active\":true");
-        let two = patient("a", "\"active\":true") + "\n" + &patient("b", "\"active\":false,\"link\":[{\"other\":{\"reference\":\"Patient/a\"},\"type\":\"replaced-by\"}]");
+        let two = patient("a", "\"active\":true")
+            + "\n"
+            + &patient(
+                "b",
+                "\"active\":false,\"link\":[{\"other\":{\"reference\":\"Patient/a\"},\"type\":\"replaced-by\"}]",
+            );
         let b = IdentityBase::from_lines(&[(T0, &one), (T0 + DAY, &two)]);
         assert_eq!(b.person_count(), 1);
         assert_eq!(b.version_count(), 3, "an unchanged line is one version");
@@ -1635,7 +1664,12 @@ pub(crate) mod tests {
     #[test]
     fn last_updated_decides_between_snapshots() {
         let v = |n: u32, at: &str, family: &str| {
-            patient("a", &format!("\"meta\":{{\"versionId\":\"{n}\",\"lastUpdated\":\"{at}\"}},\"name\":[{{\"family\":\"{family}\"}}]"))
+            patient(
+                "a",
+                &format!(
+                    "\"meta\":{{\"versionId\":\"{n}\",\"lastUpdated\":\"{at}\"}},\"name\":[{{\"family\":\"{family}\"}}]"
+                ),
+            )
         };
         let day0 = fhir_instant("2025-09-05T00:00:00Z");
         let day1 = fhir_instant("2025-09-07T00:00:00Z");
@@ -1652,7 +1686,10 @@ pub(crate) mod tests {
             (day0, &v(1, "2024-01-01T00:00:00Z", "A")),
             (day1, &v(3, "2025-09-06T12:00:00Z", "B")),
         ]);
-        assert_eq!(b.at(0, fhir_instant("2025-09-06T11:00:00Z")), At::Either(Some(0), Some(1)));
+        assert_eq!(
+            b.at(0, fhir_instant("2025-09-06T11:00:00Z")),
+            At::Either(Some(0), Some(1))
+        );
         // Created in between.
         let b = IdentityBase::from_lines(&[(day0, ""), (day1, &v(1, "2025-09-06T12:00:00Z", "B"))]);
         assert_eq!(b.at(0, fhir_instant("2025-09-06T11:00:00Z")), At::Absent);
@@ -1660,22 +1697,37 @@ pub(crate) mod tests {
     }
     #[test]
     fn held_fields_are_per_version() {
-        let one = patient("a", "\"name\":[{\"family\":\"X\"}],\"telecom\":[{\"system\":\"phone\",\"value\":\"+33\"},{\"system\":\"email\",\"value\":\"180@patient.mssante.fr\"}],\"deceasedDateTime\":\"2025-01-01\"");
+        let one = patient(
+            "a",
+            "\"name\":[{\"family\":\"X\"}],\"telecom\":[{\"system\":\"phone\",\"value\":\"+33\"},{\"system\":\"email\",\"value\":\"180@patient.mssante.fr\"}],\"deceasedDateTime\":\"2025-01-01\"",
+        );
         let b = IdentityBase::from_lines(&[(T0, &one)]);
         let held: Vec<&str> = b.held(0).iter().map(Category::code).collect();
-        assert_eq!(held, ["ID.NAME", "ID.DEATH", "CONTACT.PHONE", "CONTACT.MSSANTE"]);
+        assert_eq!(
+            held,
+            ["ID.NAME", "ID.DEATH", "CONTACT.PHONE", "CONTACT.MSSANTE"]
+        );
     }
     #[test]
     fn snapshot_names_are_local_times() {
         let z = jiff::tz::TimeZone::get("Europe/Paris").unwrap();
         let t = |n| snapshot_time(n, &z).map(ampleur_event::time::rfc3339);
-        assert_eq!(t("2025-09-14.ndjson.gz").as_deref(), Some("2025-09-13T22:00:00.000Z"));
-        assert_eq!(t("2025-09-14T06:30.ndjson").as_deref(), Some("2025-09-14T04:30:00.000Z"));
+        assert_eq!(
+            t("2025-09-14.ndjson.gz").as_deref(),
+            Some("2025-09-13T22:00:00.000Z")
+        );
+        assert_eq!(
+            t("2025-09-14T06:30.ndjson").as_deref(),
+            Some("2025-09-14T04:30:00.000Z")
+        );
         assert_eq!(t("readme.ndjson"), None);
     }
     #[test]
     fn a_line_that_is_no_patient_is_counted() {
-        let b = IdentityBase::from_lines(&[(T0, "{\"resourceType\":\"Patient\"\nnonsense\n{\"resourceType\":\"Group\",\"id\":\"x\"}")]);
+        let b = IdentityBase::from_lines(&[(
+            T0,
+            "{\"resourceType\":\"Patient\"\nnonsense\n{\"resourceType\":\"Group\",\"id\":\"x\"}",
+        )]);
         assert_eq!((b.unreadable, b.record_count()), (3, 0));
     }
 }

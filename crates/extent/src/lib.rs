@@ -15,6 +15,7 @@ pub mod fold;
 pub mod identity;
 pub mod leak;
 pub mod model;
+pub mod people;
 pub mod replay;
 pub mod statements;
 pub mod strings;

@@ -116,7 +116,9 @@ mod tests {
     #[test]
     fn equal_text_has_one_number() {
         let mut s = Strings::default();
-        let n: Vec<Sym> = (0..5000).map(|i| s.intern(&format!("x{}", i % 1700))).collect();
+        let n: Vec<Sym> = (0..5000)
+            .map(|i| s.intern(&format!("x{}", i % 1700)))
+            .collect();
         assert_eq!(s.len(), 1701);
         for (i, n) in n.iter().enumerate() {
             assert_eq!(s.get(*n), format!("x{}", i % 1700));

@@ -335,8 +335,7 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
                 None => Expr::Unknown,
             }
         }),
-        "address" | "address-city" | "address-postalcode" | "address-state"
-        | "address-country"
+        "address" | "address-city" | "address-postalcode" | "address-state" | "address-country"
             if text_ok =>
         {
             let part = match name {
@@ -354,12 +353,10 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
             })
         }
         "deceased" if token_ok => each(&mut |v| Expr::Test(Test::Deceased(v == "true"))),
-        "mothersMaidenName" if text_ok => {
-            each(&mut |v| Expr::Test(Test::MothersName(text_op(v))))
+        "mothersMaidenName" if text_ok => each(&mut |v| Expr::Test(Test::MothersName(text_op(v)))),
+        "organization" if modifier.is_empty() || modifier == "Organization" => {
+            each(&mut |v| Expr::Test(Test::Organization(TextOp::Exact(v.replace('\u{1}', "|")))))
         }
-        "organization" if modifier.is_empty() || modifier == "Organization" => each(&mut |v| {
-            Expr::Test(Test::Organization(TextOp::Exact(v.replace('\u{1}', "|"))))
-        }),
         "organization:identifier" | "organization.identifier" => each(&mut |v| {
             let (_, v) = token(v);
             Expr::Test(Test::Organization(TextOp::Exact(format!("finess:{v}"))))
@@ -367,8 +364,8 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
         "_count" | "_offset" | "_page" | "page" | "_sort" | "_format" | "_pretty" | "_total"
         | "_include" | "_revinclude" | "_elements" | "_summary" | "_getpages"
         | "_getpagesoffset" | "_bundletype" | "_pageId" | "_contained" | "_containedType"
-        | "_maxresults" | "offset" | "count" | "_cursor" | "pageToken" | "_page_token"
-        | "ct" | "search-id" => {
+        | "_maxresults" | "offset" | "count" | "_cursor" | "pageToken" | "_page_token" | "ct"
+        | "search-id" => {
             return None;
         }
         _ => unknown(),
@@ -544,12 +541,7 @@ pub fn ask(b: &IdentityBase, url: &str, criteria: &str) -> Asked {
     };
     let included = all
         .iter()
-        .filter(|(k, _)| {
-            matches!(
-                k.split(':').next(),
-                Some("_include" | "_revinclude")
-            )
-        })
+        .filter(|(k, _)| matches!(k.split(':').next(), Some("_include" | "_revinclude")))
         .filter_map(|(_, v)| v.split(':').next().map(str::to_string))
         .collect();
     let mut notes = vec![];
@@ -557,7 +549,14 @@ pub fn ask(b: &IdentityBase, url: &str, criteria: &str) -> Asked {
     let last = segments.last().copied().unwrap_or("");
     let what = match at {
         _ if last == "metadata" => What::Nothing,
-        _ if get("_getpages").or(get("_cursor")).or(get("pageToken")).is_some() && !all.iter().any(|(k, _)| !k.starts_with('_') && k != "pageToken") => {
+        _ if get("_getpages")
+            .or(get("_cursor"))
+            .or(get("pageToken"))
+            .is_some()
+            && !all
+                .iter()
+                .any(|(k, _)| !k.starts_with('_') && k != "pageToken") =>
+        {
             What::Page {
                 token: get("_getpages")
                     .or(get("_cursor"))

@@ -9,9 +9,7 @@ pub mod sql;
 
 use crate::{
     fold,
-    identity::{
-        At, Gender, IdKind, IdentityBase, PartDate, RecordId, TelecomKind, Use, VersionId,
-    },
+    identity::{At, Gender, IdKind, IdentityBase, PartDate, RecordId, TelecomKind, Use, VersionId},
     strings::Sym,
 };
 use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
@@ -348,8 +346,7 @@ impl Test {
         match self {
             Test::Name { part, ranks, .. } => {
                 let family = *part != NamePart::Given
-                    && b.name_range(v)
-                        .any(|k| ranks.has(b.index.family_rank[k]));
+                    && b.name_range(v).any(|k| ranks.has(b.index.family_rank[k]));
                 let given = || {
                     *part != NamePart::Family
                         && b.name_range(v).any(|k| {
@@ -479,9 +476,7 @@ impl Test {
             ),
             Test::Record(Some(r)) => Some(b.versions_of(*r).len()),
             Test::Record(None) => Some(0),
-            Test::Column { path, op } => {
-                sql::index_hint(b, path, op).and_then(|e| e.estimate(b))
-            }
+            Test::Column { path, op } => sql::index_hint(b, path, op).and_then(|e| e.estimate(b)),
             _ => None,
         }
     }
@@ -657,11 +652,7 @@ impl Expr {
                         (TelecomKind::Email, Category::ContactEmail),
                         (TelecomKind::Mssante, Category::ContactMssante),
                     ] {
-                        let mut all = b
-                            .telecom_rows(v)
-                            .iter()
-                            .filter(|t| t.kind == k)
-                            .peekable();
+                        let mut all = b.telecom_rows(v).iter().filter(|t| t.kind == k).peekable();
                         if all.peek().is_some() && all.all(|t| t.value == *value) {
                             s.insert(c);
                         }
@@ -690,16 +681,14 @@ impl Expr {
         let mut tests: Vec<&Test> = vec![];
         collect_tests(self, &mut tests);
         let by_id = tests.iter().any(|t| {
-            matches!(
-                t,
-                Test::Identifier { value: Some(_), .. } | Test::Record(_)
-            ) || matches!(
-                t,
-                Test::Column {
-                    path: ColumnPath::Identifier(_) | ColumnPath::LogicalId,
-                    op: sql::Compare::Eq(_)
-                }
-            )
+            matches!(t, Test::Identifier { value: Some(_), .. } | Test::Record(_))
+                || matches!(
+                    t,
+                    Test::Column {
+                        path: ColumnPath::Identifier(_) | ColumnPath::LogicalId,
+                        op: sql::Compare::Eq(_)
+                    }
+                )
         });
         let name = tests.iter().any(|t| {
             matches!(t, Test::Name { .. } | Test::NameExact { .. })
@@ -737,12 +726,7 @@ fn collect_tests<'a>(e: &'a Expr, out: &mut Vec<&'a Test>) {
 }
 
 /// Who the question returns at `t`. `scope` limits the versions that exist for the asker (an establishment's table).
-pub fn search(
-    b: &IdentityBase,
-    e: &Expr,
-    t: Nanos,
-    scope: &dyn Fn(VersionId) -> bool,
-) -> Answer {
+pub fn search(b: &IdentityBase, e: &Expr, t: Nanos, scope: &dyn Fn(VersionId) -> bool) -> Answer {
     let (sa, sb) = b.around(t);
     let mut versions = vec![];
     match e.estimate(b) {

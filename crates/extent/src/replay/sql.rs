@@ -117,7 +117,10 @@ fn lex(sql: &str) -> Vec<Tok> {
             }
             i += 1;
             out.push(Tok::Text(s));
-        } else if ch == '"' || ch == '`' || (ch == '[' && c.get(i + 1).is_some_and(|x| x.is_alphabetic() || *x == '_')) {
+        } else if ch == '"'
+            || ch == '`'
+            || (ch == '[' && c.get(i + 1).is_some_and(|x| x.is_alphabetic() || *x == '_'))
+        {
             let end = if ch == '[' { ']' } else { ch };
             let mut s = String::new();
             i += 1;
@@ -254,14 +257,22 @@ impl<'a> P<'a> {
         while self.eat("or") {
             v.push(self.and());
         }
-        if v.len() == 1 { v.remove(0) } else { Expr::Any(v) }
+        if v.len() == 1 {
+            v.remove(0)
+        } else {
+            Expr::Any(v)
+        }
     }
     fn and(&mut self) -> Expr {
         let mut v = vec![self.not()];
         while self.eat("and") {
             v.push(self.not());
         }
-        if v.len() == 1 { v.remove(0) } else { Expr::All(v) }
+        if v.len() == 1 {
+            v.remove(0)
+        } else {
+            Expr::All(v)
+        }
     }
     fn not(&mut self) -> Expr {
         if self.eat("not") {
@@ -287,7 +298,8 @@ impl<'a> P<'a> {
             }
             return Expr::Unknown;
         }
-        if self.op("(") && !matches!(self.t.get(self.i + 1), Some(Tok::Word(w)) if w.eq_ignore_ascii_case("select"))
+        if self.op("(")
+            && !matches!(self.t.get(self.i + 1), Some(Tok::Word(w)) if w.eq_ignore_ascii_case("select"))
         {
             // Either a grouped condition or a grouped operand: try the condition, fall back when an operator follows.
             let start = self.i;
@@ -455,7 +467,10 @@ impl<'a> P<'a> {
             },
             // A regular expression that is a plain anchored prefix is a LIKE; others are not weighed.
             "~" | "~*" => match v.strip_prefix('^') {
-                Some(p) if p.chars().all(|c| c.is_alphanumeric() || c == ' ' || c == '-') => {
+                Some(p)
+                    if p.chars()
+                        .all(|c| c.is_alphanumeric() || c == ' ' || c == '-') =>
+                {
                     Compare::Like {
                         pattern: format!("{p}%"),
                         fold: o == "~*",
@@ -482,7 +497,10 @@ impl<'a> P<'a> {
                 if self.eat_op("(") {
                     self.skip_parens();
                 }
-                while matches!(self.word(0).as_str(), "without" | "with" | "time" | "zone" | "varying") {
+                while matches!(
+                    self.word(0).as_str(),
+                    "without" | "with" | "time" | "zone" | "varying"
+                ) {
                     self.i += 1;
                 }
             } else if matches!(self.peek(), Some(Tok::Op(o)) if matches!(o.as_str(), "||" | "+" | "-" | "*" | "/" | "%"))
@@ -602,7 +620,8 @@ impl<'a> P<'a> {
             }
             return wrapped(s, Wrap::Year);
         }
-        if name == "date_part" && matches!(self.peek(), Some(Tok::Text(t)) if t.eq_ignore_ascii_case("year"))
+        if name == "date_part"
+            && matches!(self.peek(), Some(Tok::Text(t)) if t.eq_ignore_ascii_case("year"))
         {
             self.i += 1;
             self.eat_op(",");
@@ -700,8 +719,13 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
     };
     // Log prefixes left by some decoders: `execute <unnamed>:`, `statement:`.
     let mut i = 0;
-    if matches!(first(0).as_str(), "execute" | "statement" | "parse" | "bind")
-        && let Some(colon) = t.iter().take(8).position(|x| matches!(x, Tok::Op(o) if o == ":"))
+    if matches!(
+        first(0).as_str(),
+        "execute" | "statement" | "parse" | "bind"
+    ) && let Some(colon) = t
+        .iter()
+        .take(8)
+        .position(|x| matches!(x, Tok::Op(o) if o == ":"))
     {
         i = colon + 1;
     }
@@ -735,7 +759,8 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
                     j += 1;
                 }
                 st.star = st.columns.is_empty();
-                st.kind = if matches!(t.get(j), Some(Tok::Word(w)) if w.eq_ignore_ascii_case("from")) {
+                st.kind = if matches!(t.get(j), Some(Tok::Word(w)) if w.eq_ignore_ascii_case("from"))
+                {
                     Kind::Insert
                 } else {
                     Kind::Copy
@@ -743,7 +768,10 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
             }
         }
         "declare" => {
-            if let Some(k) = t.iter().position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("for"))) {
+            if let Some(k) = t
+                .iter()
+                .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("for")))
+            {
                 select(&t, k + 1, tables, &mut st);
             }
         }
@@ -762,7 +790,10 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
             }
         }
         "create" => {
-            if let Some(k) = t.iter().position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("select"))) {
+            if let Some(k) = t
+                .iter()
+                .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("select")))
+            {
                 select(&t, k, tables, &mut st);
                 st.reshaped = true;
             } else {
@@ -803,7 +834,10 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
                         j += 1;
                     }
                 }
-                if let Some(v) = t.iter().position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("values"))) {
+                if let Some(v) = t
+                    .iter()
+                    .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("values")))
+                {
                     let values = t[v + 2..].iter().filter_map(|x| match x {
                         Tok::Text(s) | Tok::Number(s) => Some(Some(s.clone())),
                         Tok::Param => Some(None),
@@ -870,9 +904,7 @@ fn set_and_where(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                     }
                     return;
                 }
-                name if in_set
-                    && matches!(t.get(i + 1), Some(Tok::Op(o)) if o == "=") =>
-                {
+                name if in_set && matches!(t.get(i + 1), Some(Tok::Op(o)) if o == "=") => {
                     let v = match t.get(i + 2) {
                         Some(Tok::Text(s) | Tok::Number(s)) => s.clone(),
                         _ => String::new(),
@@ -917,13 +949,17 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     let (mut aggregates, mut plain) = (0, 0);
     let mut depth = 0;
     let mut item: Vec<Tok> = vec![];
-    let mut has_from = false;
+    let has_from;
     loop {
         let x = t.get(i);
         let end = match x {
             None => true,
             Some(Tok::Op(o)) if o == ";" || (o == ")" && depth == 0) => true,
-            Some(Tok::Word(w)) if depth == 0 && matches!(w.to_ascii_lowercase().as_str(), "from" | "into") => true,
+            Some(Tok::Word(w))
+                if depth == 0 && matches!(w.to_ascii_lowercase().as_str(), "from" | "into") =>
+            {
+                true
+            }
             _ => false,
         };
         let comma = matches!(x, Some(Tok::Op(o)) if o == "," && depth == 0);
@@ -943,7 +979,6 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             }
             item.clear();
             if end {
-                has_from = word(i) == "from";
                 if word(i) == "into" {
                     // SELECT … INTO new_table FROM …, or INTO OUTFILE.
                     st.reshaped = true;
@@ -953,8 +988,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                         }
                         i += 1;
                     }
-                    has_from = word(i) == "from";
                 }
+                has_from = word(i) == "from";
                 break;
             }
         } else if let Some(x) = x {
@@ -1015,12 +1050,16 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         let w = word(i);
         match w.as_str() {
             "" if i >= t.len() => break,
-            "where" | "group" | "having" | "order" | "limit" | "offset" | "fetch" | "union" | "for"
-            | "except" | "intersect" | "option" => break,
+            "where" | "group" | "having" | "order" | "limit" | "offset" | "fetch" | "union"
+            | "for" | "except" | "intersect" | "option" => break,
             "left" | "full" => left_side = true,
             "inner" | "right" | "cross" => left_side = false,
             "join" => {
-                let optional = left_side && matches!(word(i.saturating_sub(1)).as_str(), "left" | "full" | "outer");
+                let optional = left_side
+                    && matches!(
+                        word(i.saturating_sub(1)).as_str(),
+                        "left" | "full" | "outer"
+                    );
                 if let Some((n, j)) = table_name(t, i + 1) {
                     st.tables.push(n);
                     i = j - 1;
@@ -1070,7 +1109,15 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         let done = i >= t.len()
             || matches!(
                 word(i).as_str(),
-                "group" | "having" | "order" | "limit" | "offset" | "fetch" | "union" | "for" | "option"
+                "group"
+                    | "having"
+                    | "order"
+                    | "limit"
+                    | "offset"
+                    | "fetch"
+                    | "union"
+                    | "for"
+                    | "option"
             )
             || matches!(t.get(i), Some(Tok::Op(o)) if o == ";" || o == ")");
         if !done {
@@ -1149,7 +1196,15 @@ fn item_columns(item: &[Tok]) -> Item {
         && is_op(1, "(")
         && matches!(
             w.to_ascii_lowercase().as_str(),
-            "count" | "sum" | "avg" | "min" | "max" | "stddev" | "variance" | "bool_or" | "bool_and"
+            "count"
+                | "sum"
+                | "avg"
+                | "min"
+                | "max"
+                | "stddev"
+                | "variance"
+                | "bool_or"
+                | "bool_and"
         )
     {
         return Item::Aggregate;
@@ -1168,8 +1223,23 @@ fn item_columns(item: &[Tok]) -> Item {
                 let word = !quoted
                     && matches!(
                         low.as_str(),
-                        "case" | "when" | "then" | "else" | "end" | "null" | "and" | "or" | "not"
-                            | "is" | "in" | "like" | "distinct" | "true" | "false" | "from" | "year"
+                        "case"
+                            | "when"
+                            | "then"
+                            | "else"
+                            | "end"
+                            | "null"
+                            | "and"
+                            | "or"
+                            | "not"
+                            | "is"
+                            | "in"
+                            | "like"
+                            | "distinct"
+                            | "true"
+                            | "false"
+                            | "from"
+                            | "year"
                     );
                 if !call && !qualifier && !cast && !word {
                     // A second bare name behind a column is its alias.
@@ -1369,9 +1439,7 @@ pub fn column_values(b: &IdentityBase, v: VersionId, path: &ColumnPath) -> Vec<S
         ColumnPath::Death => some(b.text(row.death)),
         ColumnPath::LogicalId => some(b.logical_id(row.record)),
         ColumnPath::Active => some(if row.active { "true" } else { "false" }),
-        ColumnPath::Organization => {
-            some(b.text(row.organization).trim_start_matches("finess:"))
-        }
+        ColumnPath::Organization => some(b.text(row.organization).trim_start_matches("finess:")),
         ColumnPath::BirthPlace => some(b.text(row.birthplace)),
     }
 }
@@ -1389,7 +1457,8 @@ pub fn like(pattern: &str, text: &str) -> bool {
             star = Some(i);
             mark = j;
             i += 1;
-        } else if literal.is_some() && ((!escaped && literal == Some(&'_')) || literal == Some(&t[j]))
+        } else if literal.is_some()
+            && ((!escaped && literal == Some(&'_')) || literal == Some(&t[j]))
         {
             i += if escaped { 2 } else { 1 };
             j += 1;
