@@ -45,6 +45,18 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
         }
         base.push(sum);
     }
+    // What a unit made possible speaks about it too: each sign once, at its heaviest.
+    let own = base.clone();
+    for i in 0..n {
+        if m.mute(i) || m.units.list[i].children.is_empty() {
+            continue;
+        }
+        for r in m.units.reach(i).into_iter().filter(|r| *r != i) {
+            for x in own[r].reasons.values().filter(|x| x.weight > 0.0) {
+                base[i].add(x.code, x.weight, x.fr.clone(), x.en.clone());
+            }
+        }
+    }
     let mut sums = base.clone();
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
@@ -97,14 +109,18 @@ fn settle(m: &Model<'_>, sums: &[Sum], said: &Said) -> (Vec<SessionVerdict>, Vec
                     }
                     _ => SessionVerdict::Legitimate,
                 };
-                // Several could have opened the door: an innocent one among them keeps it in doubt.
-                if given == SessionVerdict::Intruder
-                    && units[i]
-                        .parents
-                        .iter()
-                        .any(|(q, d)| *d >= *c && v[*q] == SessionVerdict::Legitimate)
-                {
-                    given = SessionVerdict::Doubtful;
+                // Several could have opened the door: an innocent one among them keeps it in doubt, unless only one kind of
+                // visitor is ever there when this happens.
+                let rivals = units[i]
+                    .parents
+                    .iter()
+                    .any(|(q, d)| *d >= *c && v[*q] == SessionVerdict::Legitimate);
+                if v[*p] == SessionVerdict::Intruder && (rivals || *c < 0.75) {
+                    given = match present(m, &v, i) {
+                        Some(true) => SessionVerdict::Intruder,
+                        Some(false) => SessionVerdict::Legitimate,
+                        None => SessionVerdict::Doubtful,
+                    };
                 }
                 if given == SessionVerdict::Doubtful && units[i].machine {
                     given = SessionVerdict::Legitimate;
@@ -121,6 +137,46 @@ fn settle(m: &Model<'_>, sums: &[Sum], said: &Said) -> (Vec<SessionVerdict>, Vec
         }
     }
     (v, through)
+}
+
+/// Who is always there when units like `i` (account, programs, origin) happen: `Some(true)` only bad visitors, `Some(false)`
+/// only good ones, `None` when it cannot be told.
+fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
+    let units = &m.units.list;
+    let u = &units[i];
+    let (mut all, mut bad, mut good) = (0u32, 0u32, 0u32);
+    for (j, x) in units.iter().enumerate() {
+        let like = x.who == u.who
+            && x.address == u.address
+            && x.programs == u.programs
+            && x.flow_only == u.flow_only;
+        if !like || x.job.is_some() || x.parents.iter().all(|(_, c)| *c < 0.4) {
+            continue;
+        }
+        // Tickets of one moment are one occasion.
+        if j != i && (x.from - u.from).abs() < 6 * ampleur_event::time::HOUR {
+            continue;
+        }
+        all += 1;
+        bad += u32::from(
+            x.parents
+                .iter()
+                .any(|(p, c)| *c >= 0.4 && v[*p] == SessionVerdict::Intruder),
+        );
+        good += u32::from(
+            x.parents
+                .iter()
+                .any(|(p, c)| *c >= 0.4 && v[*p] == SessionVerdict::Legitimate),
+        );
+    }
+    if all < 2 {
+        return None;
+    }
+    match (bad * 10 >= all * 9, good * 10 >= all * 9) {
+        (true, false) if good * 10 <= all * 6 => Some(true),
+        (false, true) if bad * 10 <= all * 6 => Some(false),
+        _ => None,
+    }
 }
 
 /// Scores with what is shared with bad units added to the base.
@@ -201,7 +257,13 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                 .get(d.as_str())
                 .is_some_and(|w| w.len() > 1 || !w.contains(u.who.as_str()));
             if bad && !clean && m.trust[i] < Trust::Peers {
-                let w = if automated(d) { 1.5 } else { 3.0 };
+                // A tool that several usurped accounts share and no lawful one uses is a sign of its own.
+                let several = devices.get(d.as_str()).is_some_and(|w| w.len() >= 2);
+                let w = match (automated(d), several) {
+                    (true, false) => 1.5,
+                    (true, true) => 2.5,
+                    _ => 3.0,
+                };
                 sum.add(
                     "shared_device",
                     w,

@@ -90,6 +90,8 @@ pub(crate) struct Past {
     /// Database and service accounts: (address, program) → days.
     pub ways: BTreeMap<(Option<IpAddr>, String), BTreeSet<i64>>,
     pub exports: bool,
+    /// Servers and shares used on trusted ground.
+    pub servers: BTreeSet<String>,
     /// Interactive logons on trusted or habitual ground.
     pub interactive_days: BTreeSet<i64>,
     /// First local day after the person left (exclusive end of lawful use).
@@ -117,7 +119,10 @@ pub(crate) struct Model<'a> {
     wide: u64,
     exporters: f64,
     first_day: i64,
+    last_day: i64,
     hosts: BTreeSet<String>,
+    /// Account or person → its units.
+    by_who: BTreeMap<String, Vec<usize>>,
 }
 
 const BOTS: &[&str] = &[
@@ -279,6 +284,7 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
+            by_who: BTreeMap::new(),
             hosts: s
                 .list
                 .iter()
@@ -286,6 +292,12 @@ impl<'a> Model<'a> {
                 .filter(|h| !h.is_empty())
                 .map(str::to_lowercase)
                 .collect(),
+            last_day: units
+                .list
+                .iter()
+                .filter_map(|u| u.days.last().copied())
+                .max()
+                .unwrap_or(0),
             first_day: units
                 .list
                 .iter()
@@ -293,6 +305,14 @@ impl<'a> Model<'a> {
                 .min()
                 .unwrap_or(0),
         };
+        for (i, u) in units
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(_, u)| !u.who.is_empty())
+        {
+            m.by_who.entry(u.who.clone()).or_default().push(i);
+        }
         m.declare();
         m.remember();
         m
@@ -346,6 +366,25 @@ impl<'a> Model<'a> {
     pub fn serves(&self, device: &str) -> bool {
         self.hosts
             .contains(&device.split('.').next().unwrap_or(device).to_lowercase())
+    }
+    /// Servers a unit and what it made possible used, domain controllers and gateways apart.
+    fn servers(&self, i: usize) -> BTreeSet<String> {
+        self.units
+            .reach(i)
+            .iter()
+            .flat_map(|r| &self.units.list[*r].members)
+            .filter(|m| {
+                let c = &self.s.list[**m as usize].counts;
+                !self.s.is_flow(**m as usize)
+                    && c.files + c.writes + c.reads + c.requests + c.searches + c.queries + c.logins
+                        > 0
+            })
+            .map(|m| &self.s.list[*m as usize])
+            .filter(|x| x.inner.is_none())
+            .filter_map(|x| x.host.split('.').next())
+            .filter(|h| !h.is_empty())
+            .map(str::to_lowercase)
+            .collect()
     }
     pub fn on_site(&self, a: IpAddr) -> bool {
         net::is_private(a) || self.site.iter().any(|n| n.contains(a))
@@ -411,6 +450,8 @@ impl<'a> Model<'a> {
         for (i, u) in units.list.iter().enumerate() {
             self.trust[i] = self.trust_of(u);
         }
+        let reached: Vec<BTreeSet<String>> =
+            (0..units.list.len()).map(|i| self.servers(i)).collect();
         for (i, u) in units.list.iter().enumerate() {
             if self.trust[i] == Trust::None
                 || u.machine
@@ -438,6 +479,7 @@ impl<'a> Model<'a> {
             let _ = zone;
             p.most.with(&u.does);
             p.exports |= u.does.exports > 0;
+            p.servers.extend(reached[i].iter().cloned());
             if u.does.interactive {
                 p.interactive_days.extend(&u.days);
             }
@@ -518,6 +560,7 @@ impl<'a> Model<'a> {
         } else {
             format!("{addr} ({country})")
         };
+        let db = u.account.as_ref().is_some_and(|a| a.system == System::Db);
         match trust {
             Trust::Declared => sum.add(
                 "declared_network",
@@ -525,6 +568,8 @@ impl<'a> Model<'a> {
                 format!("vient de {addr}, réseau déclaré pour ce compte"),
                 format!("comes from {addr}, a network declared for this account"),
             ),
+            // Technical accounts are always inside: that says nothing.
+            Trust::Site if u.service || db => {}
             Trust::Site => sum.add(
                 "on_site",
                 -2.0,
@@ -568,7 +613,7 @@ impl<'a> Model<'a> {
                     if !self.at_home(u) {
                         sum.add(
                             "new_country",
-                            2.0 * k,
+                            2.2 * k,
                             format!("connexion depuis l'étranger : {place}"),
                             format!("comes from abroad: {place}"),
                         );
@@ -581,7 +626,7 @@ impl<'a> Model<'a> {
                             .unwrap_or_default();
                         sum.add(
                             "hosting",
-                            1.5 * k,
+                            2.2 * k,
                             format!("{addr} appartient à un loueur de serveurs ({o})"),
                             format!("{addr} belongs to a renter of servers ({o})"),
                         );
@@ -607,12 +652,15 @@ impl<'a> Model<'a> {
     fn device(&self, u: &Unit, p: &Past, trust: Trust, k: f32, sum: &mut Sum) {
         // What is behind a tunnel shows the machine's name only in the logons it made possible.
         let mut seen: BTreeSet<&str> = u.devices.iter().map(String::as_str).collect();
-        for (c, w) in u.children.iter().filter(|(_, w)| *w >= 0.8) {
-            let _ = w;
+        for (c, _) in u.children.iter().filter(|(_, w)| *w >= 0.5) {
             seen.extend(self.units.list[*c].devices.iter().map(String::as_str));
         }
         seen.retain(|d| !d.is_empty() && !monitor(d) && !self.serves(d));
-        if seen.is_empty() {
+        // A technical account has no owner whose device it could be.
+        if seen.is_empty()
+            || u.service
+            || u.account.as_ref().is_some_and(|a| a.system == System::Db)
+        {
             return;
         }
         let inner: BTreeSet<&String> = p.devices.keys().collect();
@@ -624,12 +672,11 @@ impl<'a> Model<'a> {
             let habitual = p
                 .any_device
                 .get(*t)
-                .is_some_and(|d| d.len() * 2 >= p.days.len() && d.len() >= 5);
-            if !u.service && !habitual && u.account.as_ref().is_none_or(|a| a.system != System::Db)
-            {
+                .is_some_and(|d| d.len() * 2 >= p.days.len() && d.len() >= 4);
+            if !habitual {
                 sum.add(
                     "automated_client",
-                    if trust >= Trust::Peers { 1.5 } else { 3.0 } * k,
+                    if trust >= Trust::Peers { 1.5 } else { 3.5 } * k,
                     format!("client automatique : {t}"),
                     format!("automated client: {t}"),
                 );
@@ -661,13 +708,13 @@ impl<'a> Model<'a> {
 
     /// The device is seen on declared ground in a unit that a trusted one of the same account made possible.
     fn trusted_below(&self, u: &Unit, device: &str) -> bool {
-        self.units.list.iter().enumerate().any(|(j, v)| {
-            v.who == u.who
-                && v.members != u.members
-                && self.trust[j] >= Trust::Peers
+        self.by_who.get(&u.who).into_iter().flatten().any(|j| {
+            let v = &self.units.list[*j];
+            v.members != u.members
+                && self.trust[*j] >= Trust::Peers
                 && v.children
                     .iter()
-                    .any(|(c, w)| *w >= 0.8 && self.units.list[*c].devices.contains(device))
+                    .any(|(c, w)| *w >= 0.5 && self.units.list[*c].devices.contains(device))
         })
     }
 
@@ -759,24 +806,16 @@ impl<'a> Model<'a> {
         if sum.weight("own_device") < 0.0 {
             return;
         }
-        for (j, v) in self.units.list.iter().enumerate() {
-            if j == i
-                || v.who != u.who
-                || self.trust[j] < Trust::Habit
-                || !v.parents.is_empty()
-                || v.flow_only
-            {
+        for j in self.by_who.get(&u.who).into_iter().flatten().copied() {
+            let v = &self.units.list[j];
+            if j == i || self.trust[j] < Trust::Habit || !v.parents.is_empty() || v.flow_only {
                 continue;
             }
             if v.from <= u.to && v.to >= u.from && v.does.asks + u.does.asks > 0 {
-                let w = if v.country.is_some() && u.country.is_some() && v.country != u.country {
-                    1.5
-                } else {
-                    0.7
-                };
+                let apart = v.country.is_some() && u.country.is_some() && v.country != u.country;
                 sum.add(
                     "two_places",
-                    w,
+                    if apart { 1.5 } else { 0.7 },
                     "le titulaire travaille ailleurs en même temps".into(),
                     "the owner works elsewhere at the same time".into(),
                 );
@@ -823,15 +862,15 @@ impl<'a> Model<'a> {
                 "walks identifiers one by one".into(),
             );
         }
-        if b.asks >= 15
+        if b.asks >= 8
             && b.gap > 0.0
             && b.gap <= 12.0
             && b.beat <= 1.2
-            && (p.most.asks < 15 || p.most.gap > 2.0 * b.gap)
+            && (p.most.asks < 8 || p.most.gap > 2.0 * b.gap)
         {
             sum.add(
                 "pace",
-                1.5,
+                if b.asks >= 15 { 1.5 } else { 1.0 },
                 format!("rythme d'automate : une question toutes les {:.0} s", b.gap),
                 format!("a machine's pace: one question every {:.0} s", b.gap),
             );
@@ -850,6 +889,22 @@ impl<'a> Model<'a> {
                 format!("{spread} objets distincts, {before} au plus d'ordinaire"),
                 format!("{spread} distinct objects, at most {before} usually"),
             );
+        }
+        if !trusted && u.parents.is_empty() && p.trusted_units >= 3 && !p.servers.is_empty() {
+            let new: Vec<String> = self
+                .servers(i)
+                .into_iter()
+                .filter(|h| !p.servers.contains(h))
+                .collect();
+            if !new.is_empty() {
+                let list = new.join(", ");
+                sum.add(
+                    "new_servers",
+                    1.0,
+                    format!("serveurs que ce compte n'emploie jamais : {list}"),
+                    format!("servers this account never uses: {list}"),
+                );
+            }
         }
         if b.exports > 0 && !p.exports && self.exporters < 0.2 {
             sum.add(
@@ -1008,7 +1063,8 @@ impl<'a> Model<'a> {
                 }
             }
         }
-        if u.service && u.does.interactive && p.interactive_days.len() * 3 < p.days.len().max(3) {
+        let span = (self.last_day - self.first_day + 1).max(1) as usize;
+        if u.service && u.does.interactive && p.interactive_days.len() * 5 < span.max(10) * 2 {
             sum.add(
                 "service_logon",
                 2.5,

@@ -8,7 +8,8 @@ use common::{Report, compare, describe, run};
 fn play(family: Family, seed: u64, scale: f64) -> Report {
     let dir = tempfile::tempdir().unwrap();
     simulate(&Recipe::new(family, seed, scale), dir.path()).unwrap();
-    let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.path().join("truth.json")).unwrap()).unwrap();
+    let truth: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("truth.json")).unwrap()).unwrap();
     let r = run(&dir.path().join("case"));
     let rep = compare(&r, &truth);
     if std::env::var_os("AMPLEUR_SHOW").is_some() {
@@ -16,9 +17,18 @@ fn play(family: Family, seed: u64, scale: f64) -> Report {
             println!("{}", describe(&r, i));
         }
         for l in &r.sessions.links {
-            println!("{} -> {} {} {:.2}", r.sessions.list[l.outer as usize].id, r.sessions.list[l.inner as usize].id, l.kind, l.certainty);
+            println!(
+                "{} -> {} {} {:.2}",
+                r.sessions.list[l.outer as usize].id,
+                r.sessions.list[l.inner as usize].id,
+                l.kind,
+                l.certainty
+            );
         }
-        println!("machines {:?}\nshared {:?}\ncontainment {:?}", r.sessions.machines, r.sessions.shared, r.judged.containment);
+        println!(
+            "machines {:?}\nshared {:?}\ncontainment {:?}",
+            r.sessions.machines, r.sessions.shared, r.judged.containment
+        );
     }
     println!(
         "{} seed {seed}: {} sessions, found {}/{}, said {} right {} doubtful {} accused {} accounts {:?} cut missed {:?} over {:?} mixed {} internal {}/{}+{}",
@@ -44,6 +54,9 @@ fn play(family: Family, seed: u64, scale: f64) -> Report {
     for a in rep.missed.iter().take(8) {
         println!("  missed: {a}");
     }
+    for a in rep.unmatched.iter().take(8) {
+        println!("  unmatched: {a}");
+    }
     for a in rep.doubts.iter().take(8) {
         println!("  doubtful: {a}");
     }
@@ -51,16 +64,38 @@ fn play(family: Family, seed: u64, scale: f64) -> Report {
 }
 
 fn holds(family: Family) {
-    let seeds = std::env::var("AMPLEUR_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2);
-    let scale = std::env::var("AMPLEUR_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(0.004);
+    let seeds = std::env::var("AMPLEUR_SEEDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(2);
+    let scale = std::env::var("AMPLEUR_SCALE")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0.004);
     for seed in 1..=seeds {
         let r = play(family, seed, scale);
-        assert!(r.accused.is_empty() && r.accounts_accused.is_empty(), "{} {seed}: innocents accused", family.name());
-        assert!(r.found as f64 >= 0.95 * r.intruder_sessions as f64, "{} {seed}: intruder sessions missed", family.name());
-        assert!(r.overcut.is_empty(), "{} {seed}: cut too much", family.name());
+        assert!(
+            r.accused.is_empty() && r.accounts_accused.is_empty(),
+            "{} {seed}: innocents accused",
+            family.name()
+        );
+        assert!(
+            r.found as f64 >= 0.95 * r.intruder_sessions as f64,
+            "{} {seed}: intruder sessions missed",
+            family.name()
+        );
+        assert!(
+            r.overcut.is_empty(),
+            "{} {seed}: cut too much",
+            family.name()
+        );
         assert!(r.cut_missed.is_empty(), "{} {seed}: not cut", family.name());
         assert_eq!(r.mixed, 0);
-        assert!(r.doubtful * 50 <= r.said.max(50), "{} {seed}: too much left in doubt", family.name());
+        assert!(
+            r.doubtful * 50 <= r.said.max(50),
+            "{} {seed}: too much left in doubt",
+            family.name()
+        );
     }
 }
 

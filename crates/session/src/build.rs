@@ -9,7 +9,7 @@ use crate::{
 };
 use ampleur_event::{
     Account, Event, Link, Origin, Session, SessionKey,
-    time::{MINUTE, NO_TIME, Nanos},
+    time::{HOUR, MINUTE, NO_TIME, Nanos},
 };
 use ampleur_sources::case::{Case, FileId};
 use std::{
@@ -34,6 +34,9 @@ pub struct Sessions {
     pub machines: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Addresses that stand for many clients: gateways, reverse proxies, public egress. Value: distinct accounts seen there.
     pub shared: BTreeMap<IpAddr, usize>,
+    /// Source of tunnels → nanoseconds to add to its times so that its tunnels agree with what came out of them; only where they
+    /// clearly disagree. Session times are left as the source gave them.
+    pub skews: BTreeMap<u32, Nanos>,
     /// Autonomous system → name of its operator, as the case's files say.
     pub operators: BTreeMap<u32, String>,
     pub(crate) index: BTreeMap<Key, Vec<(Nanos, Nanos, u32)>>,
@@ -103,9 +106,14 @@ impl Sessions {
         let estates = chain::Estates::new(case);
         let gateways = gateways(&protos, &estates);
         let mut operators = BTreeMap::new();
-        let mut rows: Vec<(Session, Features, Key)> = protos
+        let mut rows: Vec<(Session, Features, Key, (Nanos, Nanos))> = protos
             .into_iter()
-            .map(|p| session_of(case, p, &names, &gateways, &people, &geo, &mut operators))
+            .map(|p| {
+                let span = (p.part.from, p.part.to);
+                let (s, f, k) =
+                    session_of(case, p, &names, &gateways, &people, &geo, &mut operators);
+                (s, f, k, span)
+            })
             .collect();
         rows.sort_by(|a, b| (a.0.from, &a.0.id).cmp(&(b.0.from, &b.0.id)));
         let mut out = Sessions {
@@ -113,14 +121,19 @@ impl Sessions {
             operators,
             ..Sessions::default()
         };
-        for (i, (s, f, k)) in rows.into_iter().enumerate() {
+        for (i, (s, f, k, span)) in rows.into_iter().enumerate() {
+            // Rows are looked up by their own times, not by when what they stand for began.
             out.index
                 .entry(k)
                 .or_default()
-                .push((s.from, s.to, i as u32));
+                .push((span.0, span.1, i as u32));
             out.list.push(s);
             out.features.push(f);
         }
+        for spans in out.index.values_mut() {
+            spans.sort_unstable();
+        }
+        out.learn_skews();
         out.learn_machines(case, told);
         out.adopt(&people);
         out.shared = out.count_shared(&gateways);
@@ -161,6 +174,61 @@ impl Sessions {
     /// True for sessions made of network flows only.
     pub fn is_flow(&self, i: usize) -> bool {
         self.features[i].ports != 0
+    }
+
+    /// Clocks: the first session of the same person from the lent address comes after the tunnel. Where it mostly comes long before,
+    /// the clocks disagree by that much.
+    fn learn_skews(&mut self) {
+        let mut by_address: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+        for (i, s) in self.list.iter().enumerate() {
+            if let Some(a) = s.origin.address.filter(|a| net::is_private(*a)) {
+                by_address.entry(a).or_default().push(i as u32);
+            }
+        }
+        let mut leads: BTreeMap<u32, Vec<Nanos>> = BTreeMap::new();
+        for t in self
+            .list
+            .iter()
+            .filter(|s| s.key_kind == SessionKey::Tunnel)
+        {
+            let (Some(inner), Some(who)) = (t.inner, &t.account) else {
+                continue;
+            };
+            let Some(list) = by_address.get(&inner) else {
+                continue;
+            };
+            let same = |x: &Session| {
+                x.source != t.source
+                    && ((x.person.is_some() && x.person == t.person)
+                        || x.account.as_ref().is_some_and(|a| a.bare() == who.bare()))
+            };
+            let span = 3 * HOUR;
+            let a = list.partition_point(|j| self.list[*j as usize].from < t.from - span);
+            // The nearest begin: an earlier lending of the address to the same person lies further off.
+            let lead = list[a..]
+                .iter()
+                .map(|j| &self.list[*j as usize])
+                .take_while(|x| x.from <= t.to.min(t.from + span))
+                .filter(|x| same(x))
+                .map(|x| x.from - t.from)
+                .min_by_key(|d| d.abs());
+            if let Some(d) = lead {
+                leads.entry(t.source).or_default().push(d);
+            }
+        }
+        for (source, mut d) in leads {
+            d.sort_unstable();
+            let middle = d[d.len() / 2];
+            let agree = d
+                .iter()
+                .filter(|x| (**x - middle).abs() <= 5 * MINUTE)
+                .count();
+            if d.len() >= 3 && agree * 2 > d.len() && (middle < -2 * MINUTE || middle > 15 * MINUTE)
+            {
+                // People need about a minute from the tunnel to the first logon.
+                self.skews.insert(source, middle - MINUTE);
+            }
+        }
     }
 
     fn learn_machines(&mut self, case: &Case, told: BTreeMap<(String, String), u64>) {
@@ -234,6 +302,52 @@ impl Sessions {
                 }
             }
         }
+        // A remote-desktop logon on host H from X, and a flow X → Y:3389 that begins with it: Y is H's.
+        let mut desks: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+        for (i, s) in self.list.iter().enumerate() {
+            if self.features[i].ports & 1 != 0 {
+                if let Some(a) = s.origin.address {
+                    desks.entry(a).or_default().push(i as u32);
+                }
+            }
+        }
+        for (i, s) in self
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| self.features[*i].logon_types & 1 << 10 != 0)
+        {
+            let host = machine(&s.host);
+            let Some(flows) = s
+                .origin
+                .address
+                .and_then(|a| desks.get(&a))
+                .filter(|_| !host.is_empty())
+            else {
+                continue;
+            };
+            let near: BTreeSet<IpAddr> = flows
+                .iter()
+                .filter(|j| {
+                    let (f, x) = (&self.features[**j as usize], &self.list[**j as usize]);
+                    (f.began - s.from).abs() <= 3 * MINUTE
+                        || (f.began <= s.from && (x.to - s.to).abs() <= 3 * MINUTE)
+                })
+                .flat_map(|j| {
+                    self.features[*j as usize]
+                        .destinations
+                        .items
+                        .iter()
+                        .filter_map(|d| net::parse_address(d))
+                })
+                .collect();
+            if near.len() == 1 {
+                let _ = i;
+                for a in near {
+                    *votes.entry((host.clone(), a)).or_default() += 1;
+                }
+            }
+        }
         for ((host, a), _) in votes {
             self.machines.entry(host).or_default().insert(a);
         }
@@ -296,7 +410,12 @@ impl Sessions {
                 .copied()
                 .filter(|j| {
                     let o = &self.list[*j as usize];
-                    o.from <= to && o.to >= from
+                    let shift = if o.inner == s.origin.address {
+                        self.skews.get(&o.source).copied().unwrap_or(0)
+                    } else {
+                        0
+                    };
+                    o.from + shift <= to && o.to + shift >= from
                 })
                 .collect();
             let who = |list: &[u32]| -> BTreeMap<String, u32> {
@@ -561,7 +680,12 @@ fn session_of(
         inner: if flow { None } else { inner },
         host,
         program,
-        from: part.from,
+        // A flow is logged at its end: what it stands for began earlier.
+        from: if flow {
+            f.began.min(part.from)
+        } else {
+            part.from
+        },
         to: part.to,
         closed: part.closed,
         counts,

@@ -135,7 +135,9 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
             continue;
         }
         lent.entry(inner).or_default().push(i as u32);
-        for j in w.begun(inner, s.from - MINUTE, s.to + MINUTE) {
+        let shift = w.s.skews.get(&s.source).copied().unwrap_or(0);
+        let slack = if shift == 0 { MINUTE } else { 4 * MINUTE };
+        for j in w.begun(inner, s.from + shift - slack, s.to + shift + slack) {
             claims.entry(j).or_default().push(i as u32);
         }
     }

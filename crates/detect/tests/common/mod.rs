@@ -130,6 +130,7 @@ pub struct Report {
     pub overcut: Vec<String>,
     pub mixed: usize,
     pub doubts: Vec<String>,
+    pub unmatched: Vec<String>,
     pub internal: (BTreeSet<String>, BTreeSet<String>),
 }
 
@@ -229,6 +230,8 @@ pub fn compare(r: &Ran, truth: &Value) -> Report {
             rep.right += 1;
         } else if !strict.is_empty() || set.is_disjoint(&usurped) {
             rep.accused.push(describe(r, i));
+        } else {
+            rep.unmatched.push(describe(r, i));
         }
     }
     for s in truth_sessions
@@ -327,11 +330,20 @@ pub fn describe(r: &Ran, i: usize) -> String {
         .map(|r| format!("{}{:+.1}", r.code, r.weight))
         .collect();
     format!(
-        "{} {} {} {} [{}] host={} prog={} dev={:?} inner={:?} {}..{} n={} {} {:.1} {}",
+        "{} {} {} {}{} [{}] host={} prog={} dev={:?} inner={:?} {}..{} n={} {} {:.1} {}",
         x.id,
         r.case.sources[x.source as usize].name,
         x.account.as_ref().map_or("-".into(), Account::to_string),
         x.origin.address.map_or("-".into(), |a| a.to_string()),
+        if r.sessions.is_flow(i) {
+            format!(
+                ">{:?} {}",
+                r.sessions.features[i].destinations.items.first(),
+                x.counts.bytes_out
+            )
+        } else {
+            String::new()
+        },
         x.origin.country.as_deref().unwrap_or(""),
         x.host,
         x.program,
