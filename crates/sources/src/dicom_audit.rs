@@ -468,6 +468,21 @@ fn extent(b: &[u8], p: usize, last: bool) -> Option<(usize, bool)> {
             Some(e) => line = e + 1,
             None => return Some((b.len(), false)),
         }
+        if !open && !declared {
+            // A header may stand on a line of its own, but only right before its XML.
+            let mut i = line;
+            while i < b.len() && matches!(b[i], b' ' | b'\t' | 0xEF | 0xBB | 0xBF) {
+                i += 1;
+            }
+            let rest = &b[i..];
+            let near = |w: &[u8]| rest.starts_with(w) || (!last && w.starts_with(rest));
+            if !near(b"<?xml") && !near(OPEN) {
+                return Some((end, false));
+            }
+            if rest.len() < OPEN.len() && !last && !rest.starts_with(b"<?xml") {
+                return None;
+            }
+        }
         if line >= b.len() {
             return last.then_some((b.len(), false));
         }
