@@ -109,6 +109,13 @@ impl Numbers {
         }
     }
 
+    pub fn shift(&mut self, by: Nanos) {
+        for r in self.streams.values_mut().flatten() {
+            r.from = r.from.saturating_add(by);
+            r.to = r.to.saturating_add(by);
+        }
+    }
+
     pub fn settle(&mut self) {
         for runs in self.streams.values_mut() {
             join(runs);

@@ -195,6 +195,34 @@ impl Observation {
         let b = self.bins.values().next_back()?.last;
         Some((a, b))
     }
+    /// Adds `by` to every instant: the clock of the source is put right before anything is said of it.
+    pub(super) fn shift(&mut self, by: Nanos) {
+        let mut bins = BTreeMap::new();
+        for b in self.bins.values() {
+            let b = Bin {
+                count: b.count,
+                first: b.first.saturating_add(by),
+                last: b.last.saturating_add(by),
+            };
+            merge_bin(&mut bins, b.first.div_euclid(MINUTE), b);
+        }
+        self.bins = bins;
+        self.numbers.shift(by);
+        for m in &mut self.marks {
+            m.time = m.time.saturating_add(by);
+        }
+        for r in &mut self.rejects {
+            if r.after != NO_TIME {
+                r.after = r.after.saturating_add(by);
+                r.before = r.before.saturating_add(by);
+            }
+        }
+        for s in [&mut self.by_address, &mut self.by_account] {
+            for (_, t) in &mut s.items {
+                t.time = t.time.saturating_add(by);
+            }
+        }
+    }
     /// Joins another file of the same source.
     pub(super) fn absorb(&mut self, other: Observation) {
         self.counts.records += other.counts.records;

@@ -162,14 +162,42 @@ fn difference(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Diff
         return None;
     }
     // What speaks from a lent address does so while its tunnel is up.
-    tunnels(a, b, ia, ib).or_else(|| {
+    let t = tunnels(a, b, ia, ib).or_else(|| {
         tunnels(b, a, ib, ia).map(|d| Difference {
             a: ia,
             b: ib,
             nanos: -d.nanos,
             ..d
         })
+    });
+    // Logins and what follows them prove no difference, people take their time; but they do prove agreement.
+    t.or_else(|| {
+        follows(a, b)
+            .or_else(|| follows(b, a))
+            .map(|pairs| Difference {
+                a: ia,
+                b: ib,
+                nanos: 0,
+                slack: LAG,
+                pairs,
+            })
     })
+}
+
+/// How many addresses that begin to speak in `a` begin in `b` within [`LAG`]; `None` when that is not the rule.
+fn follows(a: &Observation, b: &Observation) -> Option<u64> {
+    let level = a.starts.level.max(b.starts.level);
+    let (ga, gb) = (grouped(&a.starts, level), grouped(&b.starts, level));
+    let (mut n, mut hit) = (0u64, 0u64);
+    for (k, ta) in &ga {
+        let Some(tb) = gb.get(k) else { continue };
+        for t in ta {
+            n += 1;
+            let i = tb.partition_point(|x| *x < t.saturating_sub(10 * SECOND));
+            hit += u64::from(tb.get(i).is_some_and(|x| *x <= t.saturating_add(LAG)));
+        }
+    }
+    (n >= 10 && hit * 10 >= n * 6).then_some(hit)
 }
 
 /// The clock of the gateway `a` against `b`, which hears what comes out of its tunnels.
@@ -314,8 +342,8 @@ pub(super) struct Lack {
     pub seen_by: u32,
     pub window: Window,
     pub count: u64,
-    /// All of one client while others were still recorded, or nobody else was there.
-    pub one_session: bool,
+    /// The one client they all came from.
+    pub who: Option<u64>,
 }
 
 /// The outcome of comparing every pair of telling sources.
@@ -330,21 +358,14 @@ pub(super) struct Compared {
 const TOLERANCE: Nanos = 3 * SECOND;
 const RUN_PAUSE: Nanos = 30 * MINUTE;
 
-/// Compares `per[a]` and `per[b]` both ways for every pair in `pairs`. `usable` says where a source was alive by its own signs;
-/// accesses in its known gaps are not counted twice.
+/// Compares every pair of sources both ways, their clocks already put right. Accesses in gaps that are known to hold nothing are
+/// not counted.
 pub(super) fn compare(
     per: &BTreeMap<u32, Observation>,
     pairs: &[(u32, u32)],
-    clocks: &[Clock],
     known_gaps: &BTreeMap<u32, Vec<Window>>,
 ) -> Compared {
     let mut out = Compared::default();
-    let shift = |s: u32| {
-        clocks
-            .iter()
-            .find(|c| c.source == s)
-            .map_or(0, |c| (c.offset_s * SECOND as f64) as Nanos)
-    };
     for (a, b) in pairs {
         let (Some(oa), Some(ob)) = (per.get(a), per.get(b)) else {
             continue;
@@ -355,7 +376,7 @@ pub(super) fn compare(
         ];
         let best = ways
             .into_iter()
-            .map(|(x, y)| matched(x, y, shift(*a), shift(*b)))
+            .map(|(x, y)| matched(x, y, 0, 0))
             .max_by_key(|m| m.hits);
         let Some(m) = best else { continue };
         if m.hits < 20 {
@@ -564,7 +585,11 @@ fn one_way(
             seen_by: by,
             window,
             count,
-            one_session: who.len() == 1,
+            who: if who.len() == 1 {
+                who.first().copied()
+            } else {
+                None
+            },
         });
     }
 }

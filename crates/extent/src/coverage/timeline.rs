@@ -1,6 +1,6 @@
 //! From observations to stretches.
 use super::{
-    Clock, Coverage, Kind, Observation, SourceCoverage, State, Stretch, Unaudited, Why,
+    Coverage, Kind, Observation, SourceCoverage, State, Stretch, Unaudited, Why,
     observe::{Bin, RejectMark},
     pairs,
     rhythm::{self, Rate},
@@ -178,6 +178,29 @@ pub(super) fn build(
             }
         }
     }
+    let telling: BTreeMap<u32, bool> = case
+        .sources
+        .iter()
+        .enumerate()
+        .map(|(i, _)| {
+            let o = per.get(&(i as u32));
+            let e = case.entry(i as u32);
+            let declared = e.map(|e| e.tells.as_slice()).unwrap_or(&[]);
+            let tells = tells_of(declared, o.and_then(|o| o.capability), &case.context);
+            (i as u32, !tells.is_empty())
+        })
+        .collect();
+    let clocks = pairs::clocks(&per, &telling);
+    for c in &clocks {
+        if let Some(o) = per.get_mut(&c.source) {
+            let by = (c.offset_s * SECOND as f64) as Nanos;
+            o.shift(by);
+            for (last, next) in cut.get_mut(&c.source).into_iter().flatten() {
+                *last = last.saturating_add(by);
+                *next = next.map(|n| n.saturating_add(by));
+            }
+        }
+    }
     let mut made: Vec<Made> = Vec::new();
     for (i, def) in case.sources.iter().enumerate() {
         let index = i as u32;
@@ -220,12 +243,7 @@ pub(super) fn build(
         };
         made.push(one(&mut source, o, window, span, &zone, cut.get(&index)));
     }
-    let tells: BTreeMap<u32, bool> = made
-        .iter()
-        .map(|m| (m.source.index, !m.source.tells.is_empty()))
-        .collect();
-    let clocks = pairs::clocks(&per, &tells);
-    let unaudited = cross_check(&mut made, &per, &clocks, case);
+    let unaudited = cross_check(&mut made, &per, case);
     for m in &mut made {
         m.gaps = tidy(std::mem::take(&mut m.gaps), window);
         if let Some(c) = clocks.iter().find(|c| c.source == m.source.index) {
@@ -482,6 +500,7 @@ fn one(
     }
 
     // Edges.
+    let longest = quiet.iter().map(|(a, b)| b - a).max().unwrap_or(0);
     let cleared = o
         .marks
         .iter()
@@ -504,6 +523,10 @@ fn one(
             Some(l) if own > l => (State::Gap, true),
             Some(_) => (State::Complete, false),
             None if own < MINUTE => (State::Complete, false),
+            // A numbered source was as silent as this before, and lost nothing.
+            None if every_silence_numbered && own <= longest => {
+                (State::Unknown, own > SHORT_EDGE || surprise > 3.0)
+            }
             None if surprise >= rhythm::IMPROBABLE => (State::Gap, true),
             None if own > SHORT_EDGE || surprise > 3.0 => (State::Unknown, true),
             None => (State::Complete, false),
@@ -622,12 +645,7 @@ fn untimed_rejects(rejects: &[RejectMark], from: Nanos, to: Nanos) -> u64 {
 }
 
 /// Compares sources that both tell, and marks what one lacks.
-fn cross_check(
-    made: &mut [Made],
-    per: &BTreeMap<u32, Observation>,
-    clocks: &[Clock],
-    case: &Case,
-) -> Vec<Unaudited> {
+fn cross_check(made: &mut [Made], per: &BTreeMap<u32, Observation>, case: &Case) -> Vec<Unaudited> {
     let mut couples = Vec::new();
     for (i, a) in made.iter().enumerate() {
         for b in &made[i + 1..] {
@@ -650,7 +668,7 @@ fn cross_check(
             )
         })
         .collect();
-    let c = pairs::compare(per, &couples, clocks, &known);
+    let c = pairs::compare(per, &couples, &known);
     for (of, by, n) in &c.verified {
         let by_complete = made
             .iter()
@@ -677,32 +695,42 @@ fn cross_check(
                 && m.base == State::Complete
                 && !m.gaps.iter().any(|g| g.window.overlaps(&l.window))
         });
-        let kind = if l.one_session && intact {
+        let kind = if l.who.is_some() && intact {
             Kind::Tamper
         } else {
             Kind::Silence
         };
         if let Some(m) = made.iter_mut().find(|m| m.source.index == l.source) {
-            // A silence already found by its own signs now has a size and perhaps a culprit.
-            if let Some(g) = m
+            let beats = case
+                .entry(l.source)
+                .is_some_and(|e| e.heartbeat_s.is_some());
+            // A silence already found by its own signs now has a size, and a culprit when all that is missing is of one client and
+            // the heartbeat was not lost with it.
+            if let Some((w, all)) = m
                 .gaps
                 .iter_mut()
                 .find(|g| g.kind == Kind::Silence && g.window.overlaps(&l.window))
+                .map(|g| {
+                    let all: Vec<&pairs::Lack> = c
+                        .lacks
+                        .iter()
+                        .filter(|x| x.source == l.source && x.window.overlaps(&g.window))
+                        .collect();
+                    (g, all)
+                })
             {
-                g.kind = kind;
-                g.state = State::Gap;
-                g.missing = Some(g.missing.unwrap_or(0).saturating_add(l.count));
-                g.window.from = g.window.from.min(l.window.from);
-                g.window.to = g.window.to.max(l.window.to);
-                g.why = Why::new(
-                    format!(
-                        "{} ; {} accès que {other} a vus n’y figurent pas",
-                        g.why.fr, l.count
-                    ),
-                    format!(
-                        "{}; {} accesses that {other} saw are not in it",
-                        g.why.en, l.count
-                    ),
+                let one = all.iter().all(|x| x.who.is_some() && x.who == l.who);
+                if one && intact && !beats {
+                    w.kind = Kind::Tamper;
+                }
+                w.state = State::Gap;
+                w.missing = Some(w.missing.unwrap_or(0).saturating_add(l.count));
+                w.window.from = w.window.from.min(l.window.from);
+                w.window.to = w.window.to.max(l.window.to);
+                let n = w.missing.unwrap_or(0);
+                w.why = Why::new(
+                    format!("silence ; {n} accès que {other} a vus n’y figurent pas"),
+                    format!("silent; {n} accesses that {other} saw are not in it"),
                 );
                 continue;
             }
