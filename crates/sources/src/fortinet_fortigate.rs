@@ -107,13 +107,10 @@ impl Decode for Decoder {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         lines::each(bytes, last, out, |line, at, len, finished, out| {
             let text = lines::text(line);
-            if !self.record(&text, at, len, out) {
-                let reason = if finished {
-                    Reason::Shape
-                } else {
-                    Reason::Truncated
-                };
-                out.reject(bytes, at, len, reason);
+            match self.record(&text, at, len, out) {
+                Ok(()) => {}
+                Err(Reason::Shape) if !finished => out.reject(bytes, at, len, Reason::Truncated),
+                Err(reason) => out.reject(bytes, at, len, reason),
             }
         })
     }
@@ -301,8 +298,14 @@ fn offset_of(tz: &str) -> Option<i32> {
 }
 
 impl Decoder {
-    /// True when the line became an event.
-    fn record(&mut self, line: &str, at: usize, len: usize, out: &mut Decoded) -> bool {
+    /// Makes the line an event, or says why it is none.
+    fn record(
+        &mut self,
+        line: &str,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
         let mut f = Fields::default();
         let mut outer = Stamp::NONE;
         let mut outer_host = "";
@@ -366,7 +369,12 @@ impl Decoder {
         .filter(|v| !v.is_empty())
         .count();
         if f.count < 2 || known < 1 || (known < 2 && f.action.is_empty() && f.logdesc.is_empty()) {
-            return false;
+            return Err(Reason::Shape);
+        }
+        let stamp = self.stamp(&f, outer);
+        // A record without any time is kept; one whose time cannot be read is not taken for one without.
+        if stamp == Stamp::NONE && !(f.eventtime.is_empty() && f.date.is_empty()) {
+            return Err(Reason::Time);
         }
         let mut e = Event {
             host: Cow::Borrowed(if f.devname.is_empty() {
@@ -377,7 +385,7 @@ impl Decoder {
             action: Cow::Borrowed(f.action),
             ..Event::default()
         };
-        self.stamp(&f, outer).put(&mut e);
+        stamp.put(&mut e);
         e.code = number(f.logid);
         fill_addresses(&f, &mut e);
         fill_user(&f, &mut e, self.accounts);
@@ -436,7 +444,7 @@ impl Decoder {
         e.extra = Cow::Borrowed(&extra);
         out.event(e, at, len);
         self.extra = extra;
-        true
+        Ok(())
     }
 
     fn stamp(&mut self, f: &Fields<'_>, outer: Stamp) -> Stamp {
@@ -516,8 +524,9 @@ fn fill_addresses<'a>(f: &Fields<'a>, e: &mut Event<'a>) {
     }
     e.dst_ip = Cow::Borrowed(pick(&[f.dstip, f.locip]));
     e.inner_ip = Cow::Borrowed(pick(&[f.tunnelip, f.assignip]));
-    let port = |a: &str, b: &str| match number(a) {
-        NONE => number(b),
+    let one = |v: &str| v.parse::<u16>().map_or(NONE, u64::from);
+    let port = |a: &str, b: &str| match one(a) {
+        NONE => one(b),
         n => n,
     };
     e.src_port = port(f.srcport, f.remport);

@@ -477,6 +477,7 @@ fn tail<'a>(text: &'a str, row: &mut Row<'a>) -> bool {
                 unquoted_agent.get_or_insert(at);
             }
             _ if quoted >= 2 && row.duration.is_empty() && is_seconds(v) => row.duration = v,
+            _ if quoted >= 2 && row.request_id.is_empty() && is_request_id(v) => row.request_id = v,
             _ => {}
         }
         at = end;

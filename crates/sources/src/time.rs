@@ -3,7 +3,7 @@
 use crate::Setting;
 use ampleur_event::{
     Event, TimeNote,
-    time::{HOUR, MINUTE, NO_TIME, Nanos, SECOND},
+    time::{MINUTE, NO_TIME, Nanos, SECOND},
 };
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -486,9 +486,9 @@ pub fn epoch(text: &str) -> Option<Nanos> {
     i64::try_from(whole.checked_mul(unit)?.checked_add(below)?).ok()
 }
 
-/// How far apart two readings are, for telling a wrong clock from a wrong zone.
-pub fn hours_apart(a: Nanos, b: Nanos) -> i64 {
-    a.saturating_sub(b).saturating_abs() / HOUR
+/// The zone with this IANA name, `None` when there is none.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
 }
 
 #[cfg(test)]
