@@ -30,7 +30,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 const FORMAT: &str = "ampleur.lake/1";
@@ -155,6 +158,8 @@ pub struct Lake {
     /// Entries of the tiles still open: the evidence log's, the custody log's.
     tails: [Vec<Vec<u8>>; 2],
     days: Mutex<BTreeSet<String>>,
+    /// Segments begun, for their temporary names: two never share one, whatever salt they are given.
+    begun: AtomicU64,
     /// `None`: reading only.
     lock: Option<Box<dyn Send + Sync>>,
 }
@@ -257,6 +262,7 @@ impl Lake {
             files: BTreeMap::new(),
             tails: [vec![], vec![]],
             days: Mutex::new(BTreeSet::new()),
+            begun: AtomicU64::new(0),
             lock: None,
         }
     }
@@ -409,7 +415,8 @@ impl Lake {
                 days.insert(date);
             }
         }
-        SegmentWriter::begin(self.store.clone(), self.keys.clone(), meta, salt)
+        let temp = format!("tmp/{}", self.begun.fetch_add(1, Ordering::Relaxed));
+        SegmentWriter::begin(self.store.clone(), self.keys.clone(), meta, temp, salt)
     }
     /// Appends finished segments, in the given order, and our own uses. When this returns, all of it survives a kill and a
     /// power loss (EV-3). A segment already in the lake (same bytes, same file) is left out silently.

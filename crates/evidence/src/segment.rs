@@ -119,9 +119,9 @@ impl SegmentWriter {
         store: Arc<dyn Store>,
         keys: Arc<Keys>,
         meta: SegmentMeta,
+        temp: String,
         salt: [u8; 32],
     ) -> Result<SegmentWriter, EvidenceError> {
-        let temp = format!("tmp/{}", hex(&salt[..16]));
         let raw = RawWriter::create(&*store, &format!("{temp}.raw"), keys.segment(&salt), &salt)?;
         Ok(SegmentWriter {
             store,

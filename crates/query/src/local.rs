@@ -33,12 +33,34 @@ use std::{
 /// Rows decoded at once.
 const BATCH: usize = 8192;
 
-struct Part {
-    file: FileId,
-    path: PathBuf,
+pub(crate) struct Part {
+    pub(crate) file: FileId,
+    pub(crate) path: PathBuf,
     /// Relative to the lake, for errors.
     name: String,
     meta: OnceLock<Result<ArrowReaderMetadata, String>>,
+}
+
+impl Part {
+    /// By file, then in order of the file.
+    pub(crate) fn list(lake: &Lake, files: &[(FileId, String)]) -> Vec<Part> {
+        let mut files: Vec<&(FileId, String)> = files.iter().collect();
+        files.sort();
+        let mut parts = vec![];
+        for (file, rel) in files {
+            for s in lake.current(rel) {
+                if !s.events.is_empty() {
+                    parts.push(Part {
+                        file: *file,
+                        path: lake.root().join(&s.events),
+                        name: s.events.clone(),
+                        meta: OnceLock::new(),
+                    });
+                }
+            }
+        }
+        parts
+    }
 }
 
 /// Scans the segments of a lake. Sensitive text comes out opened.
@@ -51,7 +73,7 @@ pub struct LocalDoor {
 }
 
 /// What one scan looks for, in the terms of the stored columns.
-struct Wanted {
+pub(crate) struct Wanted {
     select: Select,
     /// Sorted; empty: any.
     accounts: BTreeSet<String>,
@@ -69,23 +91,8 @@ impl LocalDoor {
         keys: &Keys,
         files: &[(FileId, String)],
     ) -> Result<LocalDoor, DoorError> {
-        let mut files: Vec<&(FileId, String)> = files.iter().collect();
-        files.sort();
-        let mut parts = vec![];
-        for (file, rel) in files {
-            for s in lake.current(rel) {
-                if !s.events.is_empty() {
-                    parts.push(Part {
-                        file: *file,
-                        path: lake.root().join(&s.events),
-                        name: s.events.clone(),
-                        meta: OnceLock::new(),
-                    });
-                }
-            }
-        }
         Ok(LocalDoor {
-            parts,
+            parts: Part::list(lake, files),
             ciphers: columns::ciphers(keys),
             keys: keys.clone(),
             threads: 2,
@@ -95,17 +102,6 @@ impl LocalDoor {
     pub fn with_threads(mut self, threads: usize) -> LocalDoor {
         self.threads = threads.max(1);
         self
-    }
-    fn wanted(&self, select: &Select) -> Wanted {
-        let set = |v: &[String]| v.iter().cloned().collect::<BTreeSet<_>>();
-        Wanted {
-            accounts: set(&select.accounts),
-            session_ids: set(&select.session_ids),
-            addresses: set(&select.addresses),
-            tokens: select.subjects.iter().map(|s| self.keys.token(s)).collect(),
-            verbs: select.verbs.iter().map(|v| *v as u8).collect(),
-            select: select.clone(),
-        }
     }
     fn meta<'a>(&self, part: &'a Part) -> Result<&'a ArrowReaderMetadata, DoorError> {
         part.meta
@@ -184,7 +180,7 @@ impl LocalDoor {
     }
 }
 
-fn error(part: &Part, e: &dyn std::fmt::Display) -> DoorError {
+pub(crate) fn error(part: &Part, e: &dyn std::fmt::Display) -> DoorError {
     DoorError::Read {
         path: part.name.clone(),
         message: e.to_string(),
@@ -197,7 +193,7 @@ impl Door for LocalDoor {
         select: &Select,
         each: &mut dyn FnMut(FileId, &EventBatch),
     ) -> Result<(), DoorError> {
-        let wanted = Arc::new(self.wanted(select));
+        let wanted = Arc::new(Wanted::new(select, &self.keys));
         let mut tasks: Vec<(&Part, usize)> = vec![];
         for part in &self.parts {
             if select.files.is_empty() || select.files.contains(&part.file) {
@@ -336,6 +332,17 @@ fn may_match_filters(
 }
 
 impl Wanted {
+    pub(crate) fn new(select: &Select, keys: &Keys) -> Wanted {
+        let set = |v: &[String]| v.iter().cloned().collect::<BTreeSet<_>>();
+        Wanted {
+            accounts: set(&select.accounts),
+            session_ids: set(&select.session_ids),
+            addresses: set(&select.addresses),
+            tokens: select.subjects.iter().map(|s| keys.token(s)).collect(),
+            verbs: select.verbs.iter().map(|v| *v as u8).collect(),
+            select: select.clone(),
+        }
+    }
     /// Stored columns the conditions are about.
     fn columns(&self) -> Vec<&'static str> {
         let mut out = vec![];
@@ -409,7 +416,7 @@ impl Wanted {
         BooleanArray::from(keep)
     }
     /// Only the rows that do match.
-    fn exact(&self, file: FileId, rows: EventBatch) -> EventBatch {
+    pub(crate) fn exact(&self, file: FileId, rows: EventBatch) -> EventBatch {
         let s = &self.select;
         let plain = s.accounts.is_empty()
             && s.session_ids.is_empty()
