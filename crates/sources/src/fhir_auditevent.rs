@@ -889,12 +889,20 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
 
     // The requestor is the user. Without one, the first agent that is named.
     let agents = &a.agent.0;
-    // On a read the client is the destination of data, on anything else its source.
-    let (client_role, server_role) = if matches!(e.verb, Verb::Read) {
+    // On a read the client is the destination of data, on anything else its source. A server is often known by its URL:
+    // when the roles say that a URL asked an address, they were written the other way round.
+    let ip = |g: &&Agent<'a>| scan::is_address(scan::address(g.address()));
+    let in_role = |role: &str| agents.iter().find(|g| g.kind.code == role);
+    let (mut client_role, mut server_role) = if matches!(e.verb, Verb::Read) {
         ("110152", "110153")
     } else {
         ("110153", "110152")
     };
+    if in_role(client_role).is_some_and(|g| g.address().contains("://"))
+        && in_role(server_role).is_some_and(|g| ip(&g))
+    {
+        std::mem::swap(&mut client_role, &mut server_role);
+    }
     let user = agents
         .iter()
         .find(|g| g.asks() && !g.id().is_empty())
@@ -936,8 +944,7 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         e.reason = Cow::Owned(why.replace('\n', " "));
     }
     // The client's address: the requestor's own, else that of the client role, else the only one there is.
-    let ip = |g: &&Agent<'a>| scan::is_address(scan::address(g.address()));
-    let client = agents.iter().find(|g| g.kind.code == client_role);
+    let client = in_role(client_role);
     let from = user
         .filter(|u| ip(u))
         .or_else(|| client.filter(|c| ip(c)))
@@ -980,7 +987,7 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     .cloned()
     .unwrap_or_default();
     x.put("site", site);
-    if let Some(s) = agents.iter().find(|g| g.kind.code == server_role) {
+    if let Some(s) = in_role(server_role) {
         x.put("server", s.address());
     }
     e.extra = x.done();

@@ -1036,12 +1036,12 @@ fn said<'a>(
     }
     if v.action.is_empty() {
         let label: String = message
-            .split(|c: char| matches!(c, ':' | '"' | '(' | ','))
+            .split(|c: char| matches!(c, ':' | '"' | '(' | ',') || c.is_ascii_digit())
             .next()
             .unwrap_or("")
             .trim()
             .chars()
-            .take(40)
+            .take(60)
             .collect();
         v.action = Cow::Owned(label);
     }
@@ -1292,7 +1292,8 @@ fn settle(h: Held, setting: &Setting, layout: Option<&Layout>, out: &mut Decoded
                 let cut = h.open;
                 let e = event(e, setting);
                 if cut {
-                    out.reject_at(&h.text, 0, h.text.len(), Reason::Truncated, Some(e.time));
+                    let time = Some(e.time).filter(|t| *t != ampleur_event::time::NO_TIME);
+                    out.reject_at(&h.text, 0, h.text.len(), Reason::Truncated, time);
                 } else {
                     out.event(e, 0, len);
                 }
@@ -1385,9 +1386,6 @@ impl Decode for InText {
                 return out.skip();
             }
             let csv = csv_start(&text);
-            if !csv && entry(&text, setting, layout).is_none() {
-                return out.reject(bytes, at, len, Reason::Shape);
-            }
             let audit = !csv && text.contains("AUDIT: ");
             let new = Held {
                 text: line.to_vec(),

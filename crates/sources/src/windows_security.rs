@@ -332,7 +332,10 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
             extra.put("subject", &format!("{domain}\\{subject}"));
             extra.put("subject_logon_id", &logon(f.get(&["SubjectLogonId"])));
         }
-        extra.put("logon_guid", &f.get(&["LogonGuid"]).to_ascii_lowercase());
+        let guid = f.get(&["LogonGuid"]).to_ascii_lowercase();
+        if guid.bytes().any(|b| b.is_ascii_hexdigit() && b != b'0') {
+            extra.put("logon_guid", &guid);
+        }
         let linked = logon(f.get(&["TargetLinkedLogonId"]));
         extra.put("linked_logon_id", &linked);
         extra.put(
