@@ -187,6 +187,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
     let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
+    let mut taken: BTreeSet<(&str, IpAddr)> = BTreeSet::new();
     let mut clean_devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         let bad = verdicts[i] == SessionVerdict::Intruder;
@@ -201,6 +202,9 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                 accounts.insert(&u.who);
             }
             tokens.extend(u.tokens.iter().map(String::as_str));
+        }
+        if bad && u.service {
+            taken.extend(u.address.map(|a| (u.who.as_str(), a)));
         }
         if bad {
             for d in u.devices.iter().filter(|d| specific(m, d)) {
@@ -246,6 +250,20 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                     format!("same origin as a session of the intruder: {a}"),
                 );
             }
+        }
+        // A technical account used by hand from the machine where the intruder used it.
+        if u.service
+            && u.does.interactive
+            && verdicts[i] != SessionVerdict::Intruder
+            && u.address
+                .is_some_and(|a| taken.contains(&(u.who.as_str(), a)))
+        {
+            sum.add(
+                "same_way",
+                5.0,
+                "même compte technique, même machine que l'intrus".into(),
+                "same technical account, same machine as the intruder".into(),
+            );
         }
         for d in &u.devices {
             let bad = devices.get(d.as_str()).is_some_and(|w| {

@@ -121,6 +121,9 @@ pub(crate) struct Model<'a> {
     first_day: i64,
     last_day: i64,
     hosts: BTreeSet<String>,
+    /// Addresses that tunnels lend, and their neighbourhoods: inside, but nobody's place.
+    lent: BTreeSet<IpAddr>,
+    pool: Vec<Net>,
     /// Account or person → its units.
     by_who: BTreeMap<String, Vec<usize>>,
 }
@@ -284,6 +287,8 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
+            lent: s.lent(),
+            pool: vec![],
             by_who: BTreeMap::new(),
             hosts: s
                 .list
@@ -313,6 +318,15 @@ impl<'a> Model<'a> {
         {
             m.by_who.entry(u.who.clone()).or_default().push(i);
         }
+        let mut near: BTreeMap<Net, usize> = BTreeMap::new();
+        for a in &m.lent {
+            *near.entry(net::neighbourhood(*a)).or_default() += 1;
+        }
+        m.pool = near
+            .into_iter()
+            .filter(|(_, n)| *n >= 3)
+            .map(|(n, _)| n)
+            .collect();
         m.declare();
         m.remember();
         m
@@ -385,6 +399,10 @@ impl<'a> Model<'a> {
             .filter(|h| !h.is_empty())
             .map(str::to_lowercase)
             .collect()
+    }
+    /// True for addresses a tunnel lends: the origin is the tunnel's, known or not.
+    pub fn from_pool(&self, a: IpAddr) -> bool {
+        self.lent.contains(&a) || self.pool.iter().any(|n| n.contains(a))
     }
     pub fn on_site(&self, a: IpAddr) -> bool {
         net::is_private(a) || self.site.iter().any(|n| n.contains(a))
@@ -514,7 +532,7 @@ impl<'a> Model<'a> {
     }
 
     fn trust_of(&self, u: &Unit) -> Trust {
-        let Some(a) = u.address else {
+        let Some(a) = u.address.filter(|a| !self.from_pool(*a)) else {
             return Trust::None;
         };
         let p = self.pasts.get(&u.who);
@@ -589,7 +607,7 @@ impl<'a> Model<'a> {
                 format!("comes from {addr}, a usual place of this account"),
             ),
             Trust::None => {
-                if u.address.is_some() {
+                if u.address.is_some_and(|a| !self.from_pool(a)) {
                     if !p.networks.is_empty() {
                         let w = if matches!(p.kind.as_str(), "vendor" | "service" | "admin") {
                             2.5
@@ -626,12 +644,27 @@ impl<'a> Model<'a> {
                             .unwrap_or_default();
                         sum.add(
                             "hosting",
-                            2.2 * k,
+                            if self.at_home(u) { 2.0 } else { 2.6 } * k,
                             format!("{addr} appartient à un loueur de serveurs ({o})"),
                             format!("{addr} belongs to a renter of servers ({o})"),
                         );
                     }
                 }
+            }
+        }
+        if trust == Trust::None && !self.at_home(u) {
+            let abroad = p
+                .countries
+                .iter()
+                .filter(|(c, _)| !self.home.contains(*c))
+                .count();
+            if abroad >= 2 && !self.home.is_empty() {
+                sum.add(
+                    "several_countries",
+                    1.0 * k,
+                    format!("ce compte vient de {abroad} pays étrangers"),
+                    format!("this account comes from {abroad} foreign countries"),
+                );
             }
         }
         self.device(u, p, trust, k, sum);
@@ -699,7 +732,7 @@ impl<'a> Model<'a> {
             let d = seen.first().copied().unwrap_or_default();
             sum.add(
                 "new_device",
-                1.2 * k,
+                1.6 * k,
                 format!("appareil jamais vu pour ce compte : {d}"),
                 format!("device never seen for this account: {d}"),
             );

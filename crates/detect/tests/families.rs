@@ -26,8 +26,8 @@ fn play(family: Family, seed: u64, scale: f64) -> Report {
             );
         }
         println!(
-            "machines {:?}\nshared {:?}\ncontainment {:?}",
-            r.sessions.machines, r.sessions.shared, r.judged.containment
+            "skews {:?}\nmachines {:?}\nshared {:?}\ncontainment {:?}",
+            r.sessions.skews, r.sessions.machines, r.sessions.shared, r.judged.containment
         );
     }
     println!(

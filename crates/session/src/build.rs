@@ -171,62 +171,80 @@ impl Sessions {
         self.list.iter().position(|s| s.id == id).map(|i| i as u32)
     }
 
+    /// Addresses that tunnels lend.
+    pub fn lent(&self) -> BTreeSet<IpAddr> {
+        self.list
+            .iter()
+            .filter(|s| s.key_kind == SessionKey::Tunnel)
+            .filter_map(|s| s.inner)
+            .collect()
+    }
+
     /// True for sessions made of network flows only.
     pub fn is_flow(&self, i: usize) -> bool {
         self.features[i].ports != 0
     }
 
-    /// Clocks: the first session of the same person from the lent address comes after the tunnel. Where it mostly comes long before,
-    /// the clocks disagree by that much.
+    /// Clocks: sessions of a person from a lent address lie inside that person's tunnel. Where they mostly do not, and one shift
+    /// of the tunnels' clock puts nearly all of them inside, the clocks disagree by that much.
     fn learn_skews(&mut self) {
-        let mut by_address: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-        for (i, s) in self.list.iter().enumerate() {
-            if let Some(a) = s.origin.address.filter(|a| net::is_private(*a)) {
-                by_address.entry(a).or_default().push(i as u32);
+        const REACH: Nanos = 3 * HOUR;
+        const ENOUGH: usize = 8;
+        let mut tunnels: BTreeMap<(u32, IpAddr), Vec<u32>> = BTreeMap::new();
+        for (i, t) in self.list.iter().enumerate() {
+            if let (SessionKey::Tunnel, Some(inner)) = (t.key_kind, t.inner) {
+                tunnels.entry((t.source, inner)).or_default().push(i as u32);
             }
         }
-        let mut leads: BTreeMap<u32, Vec<Nanos>> = BTreeMap::new();
-        for t in self
-            .list
-            .iter()
-            .filter(|s| s.key_kind == SessionKey::Tunnel)
-        {
-            let (Some(inner), Some(who)) = (t.inner, &t.account) else {
-                continue;
-            };
-            let Some(list) = by_address.get(&inner) else {
-                continue;
-            };
-            let same = |x: &Session| {
-                x.source != t.source
-                    && ((x.person.is_some() && x.person == t.person)
-                        || x.account.as_ref().is_some_and(|a| a.bare() == who.bare()))
-            };
-            let span = 3 * HOUR;
-            let a = list.partition_point(|j| self.list[*j as usize].from < t.from - span);
-            // The nearest begin: an earlier lending of the address to the same person lies further off.
-            let lead = list[a..]
-                .iter()
-                .map(|j| &self.list[*j as usize])
-                .take_while(|x| x.from <= t.to.min(t.from + span))
-                .filter(|x| same(x))
-                .map(|x| x.from - t.from)
-                .min_by_key(|d| d.abs());
-            if let Some(d) = lead {
-                leads.entry(t.source).or_default().push(d);
+        let sources: BTreeSet<u32> = tunnels.keys().map(|k| k.0).collect();
+        for source in sources {
+            // Each inner session with the tunnels of its person that are near in time: (tunnel from - begin, tunnel to - begin).
+            let mut pairs: Vec<Vec<(Nanos, Nanos)>> = vec![];
+            for x in &self.list {
+                let Some(a) = x.origin.address.filter(|_| x.source != source) else {
+                    continue;
+                };
+                let Some(list) = tunnels.get(&(source, a)) else {
+                    continue;
+                };
+                let near: Vec<(Nanos, Nanos)> = list
+                    .iter()
+                    .map(|j| &self.list[*j as usize])
+                    .filter(|t| t.from - REACH <= x.from && x.from <= t.to + REACH)
+                    .filter(|t| {
+                        (x.person.is_some() && x.person == t.person)
+                            || matches!((&x.account, &t.account), (Some(p), Some(q)) if p.bare() == q.bare())
+                    })
+                    .map(|t| (t.from - x.from, t.to - x.from))
+                    .collect();
+                if !near.is_empty() {
+                    pairs.push(near);
+                }
+                if pairs.len() >= 20_000 {
+                    break;
+                }
             }
-        }
-        for (source, mut d) in leads {
-            d.sort_unstable();
-            let middle = d[d.len() / 2];
-            let agree = d
-                .iter()
-                .filter(|x| (**x - middle).abs() <= 5 * MINUTE)
-                .count();
-            if d.len() >= 3 && agree * 2 > d.len() && (middle < -2 * MINUTE || middle > 15 * MINUTE)
-            {
-                // People need about a minute from the tunnel to the first logon.
-                self.skews.insert(source, middle - MINUTE);
+            if pairs.len() < ENOUGH {
+                continue;
+            }
+            let inside = |shift: Nanos| {
+                let hit =
+                    |(a, b): &(Nanos, Nanos)| a + shift <= MINUTE / 2 && b + shift >= -MINUTE / 2;
+                pairs.iter().filter(|p| p.iter().any(hit)).count()
+            };
+            let n = pairs.len();
+            if inside(0) * 100 >= n * 90 {
+                continue;
+            }
+            let scan: Vec<(usize, i64)> =
+                (-180..=180i64).map(|m| (inside(m * MINUTE), m)).collect();
+            let best = scan.iter().map(|x| x.0).max().unwrap_or(0);
+            if best * 100 < n * 90 || best * 100 < inside(0) * 100 + n * 10 {
+                continue;
+            }
+            // Of all shifts that fit, the latest: people log on soon after the tunnel is up.
+            if let Some((_, m)) = scan.iter().rev().find(|x| x.0 * 100 >= best * 98) {
+                self.skews.insert(source, m * MINUTE);
             }
         }
     }
