@@ -56,11 +56,23 @@ impl Source for FortinetFortigate {
         }
     }
     fn sniff(&self, head: &Head<'_>) -> Confidence {
-        let mut best = Confidence::No;
+        let (mut seen, mut sure, mut likely) = (0, 0, 0);
         for line in lines::sample(head) {
+            seen += 1;
             let has = |w: &[u8]| memchr::memmem::find(line, w).is_some();
+            // FortiWeb writes the same form with other meanings; so does FortiProxy, told by its serial number if at all.
+            let sibling: [&[u8]; 4] = [
+                b"devid=\"FPX",
+                b"devid=FPX",
+                b"device_id=FV",
+                b"device_id=\"FV",
+            ];
+            if sibling.iter().any(|w| has(w)) || has(b"|Fortinet|FortiWeb") || has(b"msg_id=") {
+                continue;
+            }
             if has(b"|Fortinet|Forti") {
-                return Confidence::Certain;
+                sure += 1;
+                continue;
             }
             let words: [&[u8]; 8] = [
                 b"logid=",
@@ -73,14 +85,16 @@ impl Source for FortinetFortigate {
                 b"log_id=",
             ];
             let n = words.iter().filter(|w| has(w)).count();
-            if n >= 4 && has(b"type=") {
-                return Confidence::Certain;
-            }
-            if n >= 3 {
-                best = best.max(Confidence::Likely);
-            }
+            sure += usize::from(n >= 4 && has(b"type="));
+            likely += usize::from(n >= 3);
         }
-        best
+        if sure * 2 > seen {
+            Confidence::Certain
+        } else if (sure + likely) * 3 > seen {
+            Confidence::Likely
+        } else {
+            Confidence::No
+        }
     }
     fn open(&self, _head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
         Box::new(Decoder {

@@ -55,7 +55,8 @@ impl Source for HttpAccess {
         match (seen, hits) {
             (0, _) | (_, 0) => Confidence::No,
             (s, h) if h * 2 > s => Confidence::Likely,
-            _ => Confidence::Maybe,
+            (s, h) if h * 3 > s => Confidence::Maybe,
+            _ => Confidence::No,
         }
     }
     fn open(&self, _head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {

@@ -52,7 +52,7 @@ pub struct Standard {
 }
 
 /// What the operator declared about the files being read; see `SourceEntry` in the context.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Setting {
     /// Zone for stamps that carry none. `None`: nobody declared one, UTC is assumed and said (`TimeNote::Assumed`).
     pub zone: Option<jiff::tz::TimeZone>,
@@ -64,18 +64,6 @@ pub struct Setting {
     pub layout: Option<String>,
     /// Year for stamps without one, from the file's neighbours or modification time; `None` when unknown.
     pub year_hint: Option<i16>,
-}
-
-impl Default for Setting {
-    fn default() -> Self {
-        Setting {
-            zone: None,
-            clock_offset: 0,
-            accounts: None,
-            layout: None,
-            year_hint: None,
-        }
-    }
 }
 
 /// The first bytes of an input, decompressed, at most 64 KiB. Never the file's name.

@@ -335,23 +335,19 @@ impl Decoder {
                     rest = p;
                 }
             }
-            "create_file" => {
-                // access mask, `file` or `dir`, disposition, path.
-                if details.len() >= 4 {
-                    let mask = details[0]
-                        .strip_prefix("0x")
-                        .and_then(|m| u64::from_str_radix(m, 16).ok());
-                    e.mask = mask.unwrap_or(NONE);
-                    e.verb = create_verb(mask, details[1], details[2]);
-                    rest = &details[3..];
-                }
+            // access mask, `file` or `dir`, disposition, path.
+            "create_file" if details.len() >= 4 => {
+                let mask = details[0]
+                    .strip_prefix("0x")
+                    .and_then(|m| u64::from_str_radix(m, 16).ok());
+                e.mask = mask.unwrap_or(NONE);
+                e.verb = create_verb(mask, details[1], details[2]);
+                rest = &details[3..];
             }
-            "rename" | "renameat" => {
-                // Two paths; the second is where it went.
-                if details.len() == 2 {
-                    e.target = Cow::Borrowed(details[1]);
-                    rest = &details[..1];
-                }
+            // Two paths; the second is where it went.
+            "rename" | "renameat" if details.len() == 2 => {
+                e.target = Cow::Borrowed(details[1]);
+                rest = &details[..1];
             }
             "connect" => {
                 if let Some(share) = details.first().filter(|s| !s.is_empty())

@@ -509,9 +509,9 @@ mod tests {
         assert_eq!(utc(iso(b"2025/09/13 23:00:36 [error]")), same);
         assert_eq!(utc(clf(b"14/Sep/2025:01:00:36 +0200]")), same);
         assert_eq!(utc(named(b"Sun Sep 13 23:00:36 2025 us=5")), same);
-        assert_eq!(utc(named(b"Sun, 13 Sep 2025 23:00:36 UTC]")), same);
+        assert_eq!(utc(named(b"Sun, 13 Sep 2025 23:00:36 UTC")), same);
         assert_eq!(
-            utc(named(b"Sun Sep  7 23:00:36.5 2025]")),
+            utc(named(b"Sun Sep  7 23:00:36.5 2025")),
             "2025-09-07T23:00:36.500Z"
         );
         assert_eq!(

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use ampleur_sources::{
-    Limits, SOURCES, Setting, canonical, lines,
+    Limits, Setting, canonical,
     reader::{Collect, read_bytes},
 };
 use serde_json::{Map, Value};
@@ -41,6 +41,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
             "windows_nxlog",
             "windows_nxlog_otrf",
             "windows_winlogbeat",
+            "windows_azure_diag",
         ],
     ),
     ("fhir-auditevent", &["fhir_auditevent"]),
@@ -113,6 +114,9 @@ fn agrees(key: &str, expected: &Value, ours: Option<&Value>) -> bool {
         v => v.to_string(),
     };
     let (a, b) = (text(expected), text(ours));
+    if a == b {
+        return true;
+    }
     match key {
         "timestamp" => match (instant(&a), instant(&b)) {
             (Some(a), Some(b)) => a.div_euclid(1_000_000) == b.div_euclid(1_000_000),
@@ -202,7 +206,7 @@ fn expected_parses_agree() {
                 let Some(sample) = files.iter().find(|f| {
                     let f = f.to_string_lossy();
                     f.strip_prefix(stem.as_str()).is_some_and(|r| {
-                        [".log", ".jsonl", ".xml.log", ".evtx", ".xml"].contains(&r)
+                        ["", ".log", ".jsonl", ".xml.log", ".evtx", ".xml"].contains(&r)
                     })
                 }) else {
                     failed.push(format!("{}: no sample", expected.display()));
@@ -325,7 +329,17 @@ fn every_file_is_read_and_every_record_counted() {
 #[test]
 fn other_products_are_not_claimed() {
     let Some(root) = corpora() else { return };
-    // Folders whose samples are logs of these sources under another name, or plain access logs.
+    // Folders whose samples are logs of these sources under another name: web server logs, request logs in JSON.
+    let rightly: &[(&str, &str)] = &[
+        // FortiProxy writes the records of FortiOS; only a serial number, made anonymous here, would tell.
+        ("fortinet_fortiproxy", "fortinet-fortigate"),
+        ("gitlab", "http-access"),
+        ("loghub", "http-access"),
+        ("modsecurity", "http-access"),
+        ("sc4s_fortinet_ngfw", "fortinet-fortigate"),
+        ("traefik", "http-access"),
+        ("web_exploit_scans", "http-access"),
+    ];
     let mut claims = vec![];
     let mut dirs: Vec<PathBuf> = fs::read_dir(&root)
         .expect("a folder")
@@ -357,10 +371,11 @@ fn other_products_are_not_claimed() {
                     f.file_name().unwrap().to_string_lossy(),
                     s.name()
                 );
-                claims.push((folder.clone(), s.name()));
+                if !rightly.contains(&(folder.as_str(), s.name())) {
+                    claims.push((folder.clone(), s.name()));
+                }
             }
-            let _ = lines::is_blank(&bytes);
         }
     }
-    println!("{} claims by {} sources", claims.len(), SOURCES.len());
+    assert!(claims.is_empty(), "wrong claims: {claims:?}");
 }
