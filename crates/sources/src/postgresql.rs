@@ -87,7 +87,10 @@ impl Source for Postgresql {
                     || p.message.starts_with("database system ")
                     || p.message.contains("authentication failed for user")
                     || p.message.starts_with("starting PostgreSQL")
-                    || p.pooler;
+                    || (p.pooler
+                        && (p.session.starts_with("C-0x")
+                            || p.session.starts_with("S-0x")
+                            || p.message.contains("pgbouncer")));
             }
         }
         match (known * 2 > seen, sure) {
@@ -333,12 +336,10 @@ fn client<'a>(value: &'a str, e: &mut Entry<'a>) {
 /// Reads one stderr or syslog line. `None` when it begins no entry.
 fn entry<'a>(line: &'a str, setting: &Setting, layout: Option<&Layout>) -> Option<Entry<'a>> {
     let mut e = Entry::default();
-    if let Some(rest) = line.strip_prefix("AUDIT: ") {
-        if rest.starts_with("SESSION,") || rest.starts_with("OBJECT,") {
-            e.severity = Cow::Borrowed("LOG");
-            e.message = Cow::Borrowed(line);
-            return Some(e);
-        }
+    if line.starts_with("AUDIT: SESSION,") || line.starts_with("AUDIT: OBJECT,") {
+        e.severity = Cow::Borrowed("LOG");
+        e.message = Cow::Borrowed(line);
+        return Some(e);
     }
     let (at, english, message) = match severity(line) {
         Some(s) => s,
@@ -741,7 +742,7 @@ fn fields(text: &str) -> Vec<Cow<'_, str>> {
 
 /// True when the quotes of the text pair up.
 fn quotes_closed(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'"', text).count() % 2 == 0
+    memchr::memchr_iter(b'"', text).count().is_multiple_of(2)
 }
 
 /// `duration: 12.3 ms` at the front: milliseconds and what follows.
@@ -1342,8 +1343,7 @@ impl Decode for InText {
                             || severity(&text).is_none()
                     } else {
                         line.first() == Some(&b'\t')
-                            || (h.open && !blank && entry(&text, setting, layout).is_none())
-                            || (h.open && blank)
+                            || (h.open && (blank || entry(&text, setting, layout).is_none()))
                     };
                 if goes_on {
                     h.text.push(b'\n');

@@ -106,7 +106,7 @@ impl Civil {
         let ambiguous = zone.to_ambiguous_timestamp(civil);
         let fold = matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Fold { .. });
         let ns = |t: jiff::Timestamp| i64::try_from(t.as_nanosecond()).ok();
-        let time = ns(ambiguous.clone().compatible().ok()?)?;
+        let time = ns(ambiguous.compatible().ok()?)?;
         let (alt, note) = if fold {
             (ns(ambiguous.later().ok()?)?, TimeNote::Folded)
         } else {
@@ -510,11 +510,7 @@ fn json_end(b: &[u8], from: usize, mut depth: usize) -> End {
                     return End::At(i + 1);
                 }
             }
-            b'\n' if depth > 0 => {
-                if b.get(i + 1) == Some(&b'{') {
-                    return End::Broken(i);
-                }
-            }
+            b'\n' if depth > 0 && b.get(i + 1) == Some(&b'{') => return End::Broken(i),
             _ => {}
         }
         i += 1;

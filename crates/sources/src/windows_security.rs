@@ -418,20 +418,21 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     // The shipper's word before the bits: some shippers round the keywords to a floating-point number.
     let word = f.get(&["EventType", "event.outcome"]);
     let bits = number(&f.keywords);
-    let said = if word == "AUDIT_SUCCESS" || f.keywords.contains("Audit Success") {
-        Outcome::Success
-    } else if word == "AUDIT_FAILURE" || f.keywords.contains("Audit Failure") {
-        Outcome::Failure
-    } else if bits != NONE && bits & 0x0010_0000_0000_0000 != 0 {
-        Outcome::Failure
-    } else if bits != NONE && bits & 0x0020_0000_0000_0000 != 0 {
-        Outcome::Success
-    } else {
-        match &*word {
+    let bit = |mask: u64| bits != NONE && bits & mask != 0;
+    let told = |a: &str, b: &str| word == a || f.keywords.contains(b);
+    let said = match (
+        told("AUDIT_SUCCESS", "Audit Success"),
+        told("AUDIT_FAILURE", "Audit Failure"),
+    ) {
+        (true, _) => Outcome::Success,
+        (_, true) => Outcome::Failure,
+        _ if bit(0x0010_0000_0000_0000) => Outcome::Failure,
+        _ if bit(0x0020_0000_0000_0000) => Outcome::Success,
+        _ => match &*word {
             "success" => Outcome::Success,
             "failure" => Outcome::Failure,
             _ => Outcome::Unknown,
-        }
+        },
     };
     let bad_status = !status.is_empty() && !matches!(number(&status), 0 | NONE);
     e.outcome = match id {

@@ -54,10 +54,12 @@ impl Source for Zeek {
         if b.starts_with(b"#fields\tts") || b.starts_with(b"#path\t") {
             return Confidence::Certain;
         }
-        if b.first() == Some(&b'{') && has("\"ts\"") && has("\"uid\"") {
-            if has("\"id.orig_h\"") || has("\"id_orig_h\"") {
-                return Confidence::Certain;
-            }
+        if b.first() == Some(&b'{')
+            && has("\"ts\"")
+            && has("\"uid\"")
+            && (has("\"id.orig_h\"") || has("\"id_orig_h\""))
+        {
+            return Confidence::Certain;
         }
         if b.first() == Some(&b'{') && has("\"ts\"") && has("\"fuid\"") {
             return Confidence::Certain;
@@ -173,7 +175,7 @@ fn number(text: &str) -> u64 {
         .ok()
         .or_else(|| {
             let f: f64 = text.parse().ok()?;
-            (f >= 0.0 && f < 9e18).then_some(f as u64)
+            (0.0..9e18).contains(&f).then_some(f as u64)
         })
         .unwrap_or(NONE)
 }

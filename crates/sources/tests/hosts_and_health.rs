@@ -246,6 +246,10 @@ fn public_samples_agree() {
             }
         }
         println!("== {source}: {agreed} of {present} fields agree");
+        assert!(
+            agreed * 100 >= present * 99,
+            "{source}: {agreed} of {present} fields agree"
+        );
     }
     if let Some(path) = std::env::var_os("AMPLEUR_DISAGREEMENTS") {
         std::fs::write(path, dump).expect("write disagreements");
