@@ -1,1 +1,86 @@
-fn main() {}
+//! Tasks of the project: `cargo xtask test` is exactly what CI runs.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod e2e;
+mod range;
+mod run;
+mod tidy;
+
+use anyhow::{Result, bail};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Name, what it does.
+const TASKS: [(&str, &str); 6] = [
+    (
+        "test",
+        "format, lints, tests, doc tests, tidy, licences, end to end, the range",
+    ),
+    (
+        "tidy",
+        "floors, licences, documents, forbidden words, goldens; seconds",
+    ),
+    (
+        "e2e",
+        "the report in a headless browser, the PDF through its reader",
+    ),
+    ("bench", "every bench, small; `--full` at published size"),
+    ("range", "real servers on network namespaces, as root"),
+    ("help", "this list"),
+];
+
+fn main() -> ExitCode {
+    match task() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("error: could not {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task() -> Result<bool> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("test" | "check") => run::everything(),
+        Some("tidy") => tidy::run(),
+        Some("e2e") => e2e::run(),
+        Some("bench") => {
+            let mut all = vec![
+                "run",
+                "--release",
+                "--locked",
+                "--package",
+                "ampleur-bench",
+                "--",
+            ];
+            all.extend(args[1..].iter().map(String::as_str));
+            run::cargo(&all)
+        }
+        Some("range") => {
+            run::cargo(&["build", "--release", "--locked", "--package", "ampleur"])?;
+            range::run(&target_dir().join("release").join("ampleur"))?;
+            Ok(true)
+        }
+        None | Some("help") => {
+            for (name, what) in TASKS {
+                println!("cargo xtask {name:<6} {what}");
+            }
+            Ok(true)
+        }
+        Some(other) => bail!("find task `{other}`: `cargo xtask help` lists them"),
+    }
+}
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(PathBuf::from)
+        .unwrap_or_default()
+}
+
+/// Where Cargo builds.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
