@@ -18,7 +18,7 @@ use ampleur_event::{
     batch::NONE,
 };
 use rustc_hash::FxHashMap;
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 pub(crate) struct FortinetFortigate;
 
@@ -348,6 +348,8 @@ impl Decoder {
         let body = body.trim();
         let cef = if body.starts_with("CEF:") || body.starts_with("0|") {
             Some(body)
+        } else if starts(body) {
+            None
         } else {
             memchr::memmem::find(body.as_bytes(), b"CEF:0|").map(|i| &body[i..])
         };
@@ -451,8 +453,12 @@ impl Decoder {
             ("type", f.kind),
         ] {
             if !v.is_empty() {
-                let gap = if extra.is_empty() { "" } else { "\n" };
-                let _ = write!(extra, "{gap}{k}={v}");
+                if !extra.is_empty() {
+                    extra.push('\n');
+                }
+                extra.push_str(k);
+                extra.push('=');
+                extra.push_str(v);
             }
         }
         e.extra = Cow::Borrowed(&extra);

@@ -1,5 +1,5 @@
 //! Addresses as logs write them. Nothing is looked up; a text that is no address stays out of address columns.
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 /// The address in a text, without brackets, zone or port: `10.0.0.1`, `10.0.0.1:443`, `[2001:db8::1]:443`, `2001:db8::1`,
 /// `::ffff:10.0.0.1`. Empty when there is none. The IPv4-mapped prefix is taken off; nothing else is rewritten.
@@ -10,9 +10,14 @@ pub fn address(text: &str) -> &str {
 
 /// The address and the port, each empty or `None` when not there. An IPv6 address without brackets has no port.
 pub fn endpoint(text: &str) -> (&str, Option<u16>) {
-    let text = text.trim();
-    if is_v4(text) {
-        return (text, None);
+    let text = text.trim_matches(' ');
+    // Most texts are a plain IPv4 address or none at all; only a colon leads further.
+    if memchr::memchr(b':', text.as_bytes()).is_none() {
+        return if is_v4(text) {
+            (text, None)
+        } else {
+            ("", None)
+        };
     }
     if let Some(rest) = text.strip_prefix('[') {
         let Some((inside, after)) = rest.split_once(']') else {
@@ -35,11 +40,38 @@ pub fn endpoint(text: &str) -> (&str, Option<u16>) {
     (v6(text), None)
 }
 
+/// Four numbers up to 255 without leading zeros.
 #[inline]
 fn is_v4(text: &str) -> bool {
-    text.len() <= 15
-        && text.as_bytes().first().is_some_and(u8::is_ascii_digit)
-        && text.parse::<Ipv4Addr>().is_ok()
+    let b = text.as_bytes();
+    if b.len() < 7 || b.len() > 15 {
+        return false;
+    }
+    let (mut dots, mut value, mut digits) = (0, 0u32, 0);
+    for c in b {
+        match c {
+            b'0'..=b'9' => {
+                if digits > 0 && value == 0 {
+                    return false;
+                }
+                value = value * 10 + u32::from(c - b'0');
+                digits += 1;
+                if value > 255 {
+                    return false;
+                }
+            }
+            b'.' => {
+                if digits == 0 {
+                    return false;
+                }
+                dots += 1;
+                value = 0;
+                digits = 0;
+            }
+            _ => return false,
+        }
+    }
+    dots == 3 && digits > 0
 }
 
 fn v6(text: &str) -> &str {

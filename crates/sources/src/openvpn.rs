@@ -445,23 +445,32 @@ impl Decoder {
         }
         let stamp = self.status?;
         let v: Vec<&str> = text.split(sep).collect();
-        let (name, real, inner, received, sent) = if v[0] == "CLIENT_LIST" && v.len() >= 7 {
-            // Version 2 and 3; 2.4 and later have the IPv6 address in column 4.
-            (v[1], v[2], v[3], "", "")
-        } else if v.len() == 5 && !net::address(v[1]).is_empty() {
-            (v[0], v[1], "", v[2], v[3])
-        } else if v.len() == 4 && !net::address(v[0]).is_empty() {
+        let (name, real, inner, received, sent) = match v.as_slice() {
+            // Version 2 and 3; since 2.4 a column for the IPv6 address stands before the counters.
+            [
+                "CLIENT_LIST",
+                name,
+                real,
+                inner,
+                _,
+                received,
+                sent,
+                _,
+                _,
+                ..,
+            ] => (*name, *real, *inner, *received, *sent),
+            ["CLIENT_LIST", name, real, inner, received, sent, ..] => {
+                (*name, *real, *inner, *received, *sent)
+            }
+            // Version 1.
+            [name, real, received, sent, _] if !net::address(real).is_empty() => {
+                (*name, *real, "", *received, *sent)
+            }
             // A route: virtual address, name, real address, last seen.
-            (v[1], v[2], v[0], "", "")
-        } else {
-            return None;
-        };
-        let (received, sent) = if v[0] == "CLIENT_LIST" && v.len() >= 9 {
-            (v[5], v[6])
-        } else if v[0] == "CLIENT_LIST" {
-            (v[4], v[5])
-        } else {
-            (received, sent)
+            [inner, name, real, _] if !net::address(inner).is_empty() => {
+                (*name, *real, *inner, "", "")
+            }
+            _ => return None,
         };
         let (a, p) = net::endpoint(strip_protocol(real));
         let mut e = Event {
