@@ -6,8 +6,9 @@
 use crate::coverage::{Coverage, Hole, SourceCoverage, State};
 use ampleur_event::{
     Account, Category, Context, Nanos, System, Window,
+    category::CategorySet,
     context::Population,
-    time::{SECOND, rfc3339},
+    time::{MINUTE, SECOND, rfc3339},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +63,8 @@ pub struct Facts {
     pub bytes_per_person: BTreeMap<u32, u64>,
     /// Most persons one record of the source ever named; with numbered gaps it limits what the missing records can hold.
     pub persons_per_record: BTreeMap<u32, u64>,
+    /// Texts that show the intruder in a record that could only be read in part: his addresses.
+    pub addresses: BTreeSet<String>,
 }
 
 /// What one hole or blind place may hide in one cell.
@@ -90,6 +93,8 @@ pub struct Bounds {
     pub persons: u64,
     /// Patients reachable, each once.
     pub patients: u64,
+    /// Records that could not be decoded and may be accesses of the intruder (contract §B); each is one more person at most.
+    pub possible_accesses: u64,
 }
 
 impl Bounds {
@@ -213,10 +218,20 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
         };
         let mut parts: Vec<(Window, bool)> = Vec::new();
         if opens(s, &facts.presences) {
+            // He left this source before its last record, and what is unproven after it is short: no opening.
+            let left = |w: &Window| {
+                let near = w.from.saturating_add(MINUTE);
+                let here = || facts.presences.iter().filter(|x| x.source == s.index);
+                h.state == State::Unknown
+                    && w.length() <= 30 * MINUTE
+                    && here().any(|x| x.closed && x.to <= near)
+                    && !here().any(|x| x.to > near && x.from < w.to)
+            };
             parts.extend(
                 p.seen
                     .iter()
                     .filter_map(|w| w.intersect(&h.window))
+                    .filter(|w| !left(w))
                     .map(|w| (w, false)),
             );
         }
@@ -233,15 +248,8 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
                 parts.push((w, true));
             }
         }
-        if p.always
-            && (h.state == State::Gap || !facts.presences.is_empty())
-            && opens(s, &facts.presences)
-            && !facts.presences.is_empty()
-        {
-            parts.push((h.window, false));
-        }
-        if p.always && facts.presences.is_empty() && h.state == State::Gap {
-            parts.push((h.window, true));
+        if p.always && h.state == State::Gap && opens(s, &facts.presences) {
+            parts.push((h.window, facts.presences.is_empty()));
         }
         parts.sort();
         parts.dedup();
@@ -265,6 +273,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
     let mut b = Bounds::default();
     let mut patients: BTreeMap<String, u64> = BTreeMap::new();
     let mut staff = 0u64;
+    let mut lone = 0u64;
     let mut take = |b: &mut Bounds, w: Vec<Widening>| {
         let mut per: BTreeMap<String, u64> = BTreeMap::new();
         let mut own_staff = 0;
@@ -325,9 +334,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         }
         let categories = holes
             .iter()
-            .fold(ampleur_event::category::CategorySet::EMPTY, |c, h| {
-                c.union(h.0.categories)
-            });
+            .fold(CategorySet::EMPTY, |c, h| c.union(h.0.categories));
         let (from, to) = (
             holes.iter().map(|h| h.0.window.from).min().unwrap_or(0),
             holes.iter().map(|h| h.0.window.to).max().unwrap_or(0),
@@ -361,6 +368,42 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         }
         take(&mut b, w);
     }
+    for p in possible_accesses(facts, coverage, context) {
+        let Some(s) = coverage.source(p.source) else {
+            continue;
+        };
+        // One record is one person, whatever the establishments and categories it could be of.
+        lone = lone.saturating_add(p.count);
+        for e in facts
+            .establishments
+            .iter()
+            .filter(|e| s.speaks_for(Some(e)))
+        {
+            for c in p.categories.iter() {
+                let n = p.count.min(facts.holders(e, c));
+                if n == 0 {
+                    continue;
+                }
+                let cell = b.cells.entry((e.clone(), c)).or_default();
+                *cell = cell.saturating_add(n);
+                b.widenings.push(Widening {
+                    establishment: e.clone(),
+                    category: c,
+                    at_most: n,
+                    because: s.name.clone(),
+                    fr: format!(
+                        "{} enregistrements illisibles de {} ont pu être des accès",
+                        p.count, s.name
+                    ),
+                    en: format!(
+                        "{} unreadable records of {} may have been accesses",
+                        p.count, s.name
+                    ),
+                });
+            }
+        }
+    }
+    b.possible_accesses = lone;
     for place in &facts.blind {
         let w = place
             .categories
@@ -392,6 +435,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         let cap = facts.population.get(e).copied().unwrap_or(*n);
         sum = sum.saturating_add((*n).min(cap));
     }
+    sum = sum.saturating_add(lone);
     b.patients = if facts.persons > 0 {
         sum.min(facts.persons)
     } else {
@@ -477,40 +521,123 @@ fn same_person(context: &Context, key: &str) -> BTreeSet<String> {
     out
 }
 
-/// Records that could not be decoded and that fit a session of the intruder in time, in sources that tell: each is one possible
-/// access (contract §B). `fits` looks at the readable part; it is asked only for rejects that fit in time.
+/// Unreadable records of one source that may be accesses of the intruder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PossibleAccesses {
+    pub source: u32,
+    pub count: u64,
+    /// What they could have shown, as far as their readable part lets one tell.
+    pub categories: CategorySet,
+}
+
+/// Records that could not be decoded and that fit a session of the intruder: in time, and by their readable part (contract §B).
+/// A readable part that names other addresses and accounts than his does not fit; one that names nobody fits. A second source that
+/// was complete at that time has the same access, readable.
 pub fn possible_accesses(
     facts: &Facts,
     coverage: &Coverage,
-    mut fits: impl FnMut(&SourceCoverage, &str) -> bool,
-) -> Vec<(u32, u64)> {
-    let seen = merge({
-        let mut v: Vec<Window> = facts
-            .presences
-            .iter()
-            .map(|p| Window::new(p.from, p.to.saturating_add(SECOND)))
-            .collect();
-        v.sort();
-        v
-    });
-    let mut out = Vec::new();
+    context: &Context,
+) -> Vec<PossibleAccesses> {
+    let mut seen: Vec<Window> = facts
+        .presences
+        .iter()
+        .map(|p| Window::new(p.from, p.to.saturating_add(SECOND)))
+        .collect();
+    seen.sort();
+    let seen = merge(seen);
+    let names: BTreeSet<String> = facts
+        .presences
+        .iter()
+        .filter_map(|p| p.account.as_deref())
+        .flat_map(|a| same_person(context, &Account::parse(a).key()))
+        .map(|k| Account::parse(&k).bare())
+        .filter(|n| n.len() >= 3)
+        .collect();
+    let mut out: Vec<PossibleAccesses> = Vec::new();
     for s in coverage.sources.iter().filter(|s| !s.tells.is_empty()) {
-        let n = s
-            .reject_marks
-            .iter()
-            .filter(|r| {
-                let w = Window::new(
-                    r.after,
-                    r.before.saturating_add(1).max(r.after.saturating_add(1)),
-                );
-                seen.iter().any(|x| x.overlaps(&w)) && fits(s, &r.readable)
-            })
-            .count() as u64;
-        if n > 0 {
-            out.push((s.index, n));
+        for r in &s.reject_marks {
+            let w = Window::new(r.after, r.before.max(r.after).saturating_add(1));
+            if !seen.iter().any(|x| x.overlaps(&w))
+                || !opens(s, &facts.presences)
+                || !fits(&r.readable, facts, &names)
+            {
+                continue;
+            }
+            let mut categories = match shown_by(context, &r.readable) {
+                Some(c) => s.tells.intersect(c),
+                None => s.tells,
+            };
+            for o in coverage.sources.iter().filter(|o| o.index != s.index) {
+                let same_place = o.establishment.is_none() || o.establishment == s.establishment;
+                if same_place && o.complete_in(w) {
+                    categories = categories.without(o.tells);
+                }
+            }
+            if categories.is_empty() {
+                continue;
+            }
+            match out
+                .iter_mut()
+                .find(|p| p.source == s.index && p.categories == categories)
+            {
+                Some(p) => p.count += 1,
+                None => out.push(PossibleAccesses {
+                    source: s.index,
+                    count: 1,
+                    categories,
+                }),
+            }
         }
     }
+    out.sort_by_key(|p| (p.source, p.categories));
     out
+}
+
+/// Whether the readable part of a record can be the intruder's.
+fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> bool {
+    let text = readable.to_lowercase();
+    let words: Vec<&str> = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_')))
+        .filter(|w| !w.is_empty())
+        .collect();
+    if words
+        .iter()
+        .any(|w| facts.addresses.contains(*w) || names.contains(*w))
+    {
+        return true;
+    }
+    // Somebody else is named: an address, or a professional's number.
+    let names_other = words.iter().any(|w| {
+        w.parse::<std::net::IpAddr>().is_ok()
+            || (matches!(w.len(), 11 | 12) && w.bytes().all(|b| b.is_ascii_digit()))
+    });
+    // Without any known address an address proves nothing either way.
+    !(names_other && !facts.addresses.is_empty())
+}
+
+/// Categories of the endpoints whose path the readable part begins to spell; `None` when it spells none.
+fn shown_by(context: &Context, readable: &str) -> Option<CategorySet> {
+    let mut best: Option<(usize, CategorySet)> = None;
+    for e in &context.endpoints {
+        let Some(stem) = e
+            .matches
+            .path
+            .as_deref()
+            .and_then(|p| p.split(['*', '{']).next())
+        else {
+            continue;
+        };
+        if stem.len() < 2 || !readable.contains(stem) {
+            continue;
+        }
+        let c = CategorySet::parse(&e.categories).unwrap_or(CategorySet::EMPTY);
+        best = match best {
+            Some((n, b)) if n > stem.len() => Some((n, b)),
+            Some((n, b)) if n == stem.len() => Some((n, b.union(c))),
+            _ => Some((stem.len(), c)),
+        };
+    }
+    best.map(|b| b.1)
 }
 
 /// Chao's lower estimate of how many distinct persons a set of accesses drew from, by capture–recapture: `seen_once` and
@@ -601,6 +728,7 @@ mod tests {
             sources,
             clocks: vec![],
             unaudited: vec![],
+            recaptures: vec![],
         }
     }
     fn facts() -> Facts {
@@ -699,6 +827,43 @@ mod tests {
                 .widenings
                 .is_empty()
         );
+    }
+    #[test]
+    fn a_cut_line_is_one_possible_access_and_only_when_it_fits() {
+        use crate::coverage::RejectMark;
+        let mut t = teller(whole());
+        let mark = |after: i64, readable: &str| RejectMark {
+            file: 0,
+            record: 1,
+            after,
+            before: after + SECOND,
+            readable: readable.into(),
+        };
+        t.reject_marks = vec![
+            mark(11 * HOUR, "198.51.100.9 - - [.."),
+            mark(11 * HOUR, "192.0.2.1 - - [.."),
+            mark(11 * HOUR, "{\"resour"),
+            mark(50 * HOUR, "198.51.100.9 - - [.."),
+        ];
+        let mut f = facts();
+        f.addresses.insert("198.51.100.9".into());
+        let c = coverage(vec![door(whole()), t.clone()]);
+        let b = bounds(&f, &c, &Context::default());
+        assert_eq!(
+            (
+                b.possible_accesses,
+                b.patients,
+                b.cells[&("finess:1".to_string(), Category::IdName)]
+            ),
+            (2, 2, 2)
+        );
+        // A second journal that was complete has the same access, readable.
+        let c = coverage(vec![
+            door(whole()),
+            t,
+            source(2, false, &["ID.NAME"], &[], whole()),
+        ]);
+        assert_eq!(bounds(&f, &c, &Context::default()).possible_accesses, 0);
     }
     #[test]
     fn recapture_is_above_what_was_seen() {

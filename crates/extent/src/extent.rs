@@ -286,7 +286,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
             .collect(),
         writes: sure_writes,
         possible_writes: maybe_writes,
-        possible_accesses: 0,
+        possible_accesses: bounds.possible_accesses,
         leak_examined: !input.leaks.is_empty(),
         unreadable_files: input.unreadable_files,
         unresolved_accesses: d.loose.len() as u64,
@@ -817,23 +817,51 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         bytes_out: BTreeMap::new(),
         bytes_per_person: d.bytes_per_person.clone(),
         persons_per_record: persons_per_record(d),
+        addresses: list
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| {
+                input
+                    .judgements
+                    .get(*i)
+                    .is_some_and(|j| j.verdict != SessionVerdict::Legitimate)
+            })
+            .flat_map(|(_, s)| s.origin.address.into_iter().chain(s.inner))
+            .map(|a| a.to_string())
+            .collect(),
+        addresses: (0..list.len())
+            .filter(|i| {
+                input
+                    .judgements
+                    .get(*i)
+                    .is_some_and(|j| j.verdict != SessionVerdict::Legitimate)
+            })
+            .flat_map(|i| [list[i].origin.address, list[i].inner])
+            .flatten()
+            .map(|a| a.to_string())
+            .collect(),
     }
 }
 
-/// Most persons one record ever named, by source.
+/// Most persons one record of a source can name, where the source only ever served pages and single records; a statement or an
+/// export that is missing may hold any number.
 fn persons_per_record(d: &Disclosures) -> BTreeMap<u32, u64> {
     let mut by_access = vec![0u64; d.accesses.len()];
     for t in &d.touches {
         by_access[t.access as usize] += 1;
     }
-    let mut out = BTreeMap::new();
+    let mut out: BTreeMap<u32, Option<u64>> = BTreeMap::new();
     for (a, n) in d.accesses.iter().zip(by_access) {
-        if !a.evidence.is_empty() && n > 0 {
-            let e = out.entry(a.source).or_insert(0);
-            *e = n.max(*e);
+        if a.evidence.is_empty() {
+            continue;
         }
+        let paged = matches!(a.kind, AccessKind::Read | AccessKind::Search);
+        let e = out.entry(a.source).or_insert(Some(0));
+        *e = e.filter(|_| paged).map(|m| m.max(n));
     }
-    out
+    out.into_iter()
+        .filter_map(|(s, n)| Some((s, n.filter(|n| *n > 0)?)))
+        .collect()
 }
 
 // ------------------------------------------------------------------ persons.csv

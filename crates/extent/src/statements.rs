@@ -197,10 +197,10 @@ impl Judge<'_> {
                     )]);
                 }
                 let mut why = vec![];
-                if f.possible_accesses > 0 {
+                if self.possible_accesses() > 0 {
                     why.push(format!(
                         "{} unreadable records may be accesses",
-                        f.possible_accesses
+                        self.possible_accesses()
                     ));
                 }
                 if f.doubtful_sessions > 0 && f.subjects.at_most > 0 {
@@ -234,10 +234,10 @@ impl Judge<'_> {
                         f.unaffected.at_least, f.unaffected.at_most
                     ));
                 }
-                if f.possible_accesses > 0 {
+                if self.possible_accesses() > 0 {
                     why.push(format!(
                         "{} unreadable records may be accesses",
-                        f.possible_accesses
+                        self.possible_accesses()
                     ));
                 }
                 if f.unresolved_accesses > 0 {
@@ -261,6 +261,12 @@ impl Judge<'_> {
             "logs_intact" => self.logs_intact(),
             _ => self.categories(code, None),
         }
+    }
+
+    fn possible_accesses(&self) -> u64 {
+        self.facts
+            .possible_accesses
+            .max(self.bounds.possible_accesses)
     }
 
     /// Some source tells something at all.
@@ -397,10 +403,10 @@ impl Judge<'_> {
         if !self.witnessed() {
             why.push("no source tells".into());
         }
-        if f.possible_accesses > 0 {
+        if self.possible_accesses() > 0 {
             why.push(format!(
                 "{} unreadable records may be accesses",
-                f.possible_accesses
+                self.possible_accesses()
             ));
         }
         if why.is_empty() {
@@ -575,10 +581,10 @@ impl Judge<'_> {
         if let Some(dark) = self.dark_source() {
             why.push(format!("{dark} was entered and does not tell"));
         }
-        if self.facts.possible_accesses > 0 {
+        if self.possible_accesses() > 0 {
             why.push(format!(
                 "{} unreadable records may be accesses",
-                self.facts.possible_accesses
+                self.possible_accesses()
             ));
         }
         if !self.witnessed() {
@@ -1085,6 +1091,7 @@ mod tests {
             sources,
             clocks: vec![],
             unaudited: vec![],
+            recaptures: vec![],
         }
     }
     fn sound() -> Coverage {

@@ -13,7 +13,7 @@ mod rhythm;
 mod timeline;
 
 pub use observe::{Counts, Observation, Observer, RejectMark};
-pub use pairs::Clock;
+pub use pairs::{Clock, Recapture};
 pub use readiness::{Question, ReadinessRow, readiness};
 pub use timeline::case_window;
 
@@ -160,6 +160,8 @@ pub struct Coverage {
     pub clocks: Vec<Clock>,
     /// Actions seen by one source that the source named never records, although it declares their categories.
     pub unaudited: Vec<Unaudited>,
+    /// Accesses two sources should both have seen, counted; for the method page.
+    pub recaptures: Vec<Recapture>,
 }
 
 /// An action one source saw and another, which claims to tell, never records.
@@ -249,6 +251,7 @@ impl Coverage {
                         && !o.tells.intersect(left).is_empty()
                         && o.covers_establishment_of(s)
                         && o.complete_in(w)
+                        && !self.misses(o.index, s.index)
                     {
                         left = left.without(o.tells);
                     }
@@ -259,6 +262,13 @@ impl Coverage {
             }
         }
         out
+    }
+
+    /// `of` is known never to record some action that `seen_by` sees: it cannot stand in for it.
+    fn misses(&self, of: u32, seen_by: u32) -> bool {
+        self.unaudited
+            .iter()
+            .any(|u| u.source == of && u.seen_by == seen_by)
     }
 
     /// `Ok` when at every instant of `window` a source that tells `category` for `establishment` was complete.

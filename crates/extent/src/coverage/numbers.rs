@@ -46,7 +46,8 @@ impl Numbers {
         let key = match self.sign {
             GapSign::SequencePerHost => host,
             GapSign::SequencePerSession => session,
-            GapSign::RateOnly => return,
+            // A collector may number what the format does not (syslog `sequenceId`); density decides whether that proves anything.
+            GapSign::RateOnly => host,
         };
         self.present += 1;
         if !self.streams.contains_key(key) {
@@ -127,13 +128,13 @@ impl Numbers {
         let runs: usize = self.streams.values().map(Vec::len).sum();
         let present: u64 = self.present;
         match self.sign {
-            GapSign::RateOnly => false,
-            GapSign::SequencePerHost => {
+            // Nobody promised these numbers: they must be nearly unbroken before a hole means anything.
+            GapSign::RateOnly => {
                 !self.overflow
-                    && present >= 8
-                    && (runs as u64).saturating_sub(self.streams.len() as u64) * 10 <= present * 3
+                    && present >= 64
+                    && (runs as u64).saturating_sub(self.streams.len() as u64) * 50 <= present
             }
-            GapSign::SequencePerSession => {
+            GapSign::SequencePerHost | GapSign::SequencePerSession => {
                 !self.overflow
                     && present >= 8
                     && (runs as u64).saturating_sub(self.streams.len() as u64) * 10 <= present * 3
@@ -189,7 +190,7 @@ impl Numbers {
             .collect()
     }
     pub fn per_host(&self) -> bool {
-        self.sign == GapSign::SequencePerHost
+        self.sign != GapSign::SequencePerSession
     }
 }
 

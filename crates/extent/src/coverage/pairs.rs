@@ -256,6 +256,57 @@ fn tunnels(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Differe
     })
 }
 
+/// Addresses of a gateway's pool that speak elsewhere while no tunnel lends them: `(gateway, heard by, window, how many)`. Only
+/// said of pools that are otherwise always lent by a tunnel, and of gateways whose tunnels have ends.
+pub(super) fn orphans(per: &BTreeMap<u32, Observation>) -> Vec<(u32, u32, Window, u64)> {
+    let mut out = Vec::new();
+    for (ia, a) in per.iter().filter(|(_, o)| {
+        o.tunnels.items.len() >= 20 && o.downs.items.len() * 2 >= o.tunnels.items.len()
+    }) {
+        let Some((first, last)) = a.span() else {
+            continue;
+        };
+        for (ib, b) in per.iter().filter(|(ib, _)| *ib != ia) {
+            let level = a.tunnels.level.max(a.downs.level).max(b.starts.level);
+            let (up, down, heard) = (
+                grouped(&a.tunnels, level),
+                grouped(&a.downs, level),
+                grouped(&b.starts, level),
+            );
+            let none = Vec::new();
+            let (mut lent, mut lone) = (0usize, Vec::new());
+            for (k, starts) in &heard {
+                let Some(ups) = up.get(k) else { continue };
+                let downs = down.get(k).unwrap_or(&none);
+                for t in starts.iter().filter(|t| **t >= first + HOUR && **t <= last) {
+                    let i = ups.partition_point(|u| *u <= t.saturating_add(5 * MINUTE));
+                    let held = i > 0 && {
+                        let j = downs.partition_point(|d| *d < ups[i - 1]);
+                        downs
+                            .get(j)
+                            .is_none_or(|d| *t <= d.saturating_add(10 * MINUTE))
+                    };
+                    if held {
+                        lent += 1;
+                    } else {
+                        lone.push(*t);
+                    }
+                }
+            }
+            if lent < 20 || lone.len() * 20 > lent {
+                continue;
+            }
+            lone.sort_unstable();
+            for run in lone.chunk_by(|x, y| y - x <= 2 * HOUR) {
+                let w = Window::new(run[0], run[run.len() - 1].saturating_add(1_000_000));
+                out.push((*ia, *ib, w, 1));
+            }
+        }
+    }
+    out.truncate(4096);
+    out
+}
+
 /// Differences of the instants of keys that each side has exactly once.
 fn shared(a: &Sample<Nanos>, b: &Sample<Nanos>) -> Option<Vec<Nanos>> {
     let (a, b) = (once(a, b.level), once(b, a.level));
@@ -353,6 +404,34 @@ pub(super) struct Compared {
     /// Sources of which nearly every access another source saw was found: `(source, seen_by, matched)`.
     pub verified: Vec<(u32, u32, u64)>,
     pub unaudited: Vec<Unaudited>,
+    pub recaptures: Vec<Recapture>,
+}
+
+/// Accesses two sources should both have seen (capture–recapture). A figure for the method page, never a bound: a sample when the
+/// sources are large.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recapture {
+    pub a: u32,
+    pub b: u32,
+    pub seen_a: u64,
+    pub seen_b: u64,
+    pub both: u64,
+    /// Chapman's estimate of all accesses, seen by either or by neither.
+    pub estimate: f64,
+}
+
+impl Recapture {
+    fn of(a: u32, b: u32, seen_a: u64, seen_b: u64, both: u64) -> Recapture {
+        let (n, m, k) = (seen_a as f64, seen_b as f64, both as f64);
+        Recapture {
+            a,
+            b,
+            seen_a,
+            seen_b,
+            both,
+            estimate: (n + 1.0) * (m + 1.0) / (k + 1.0) - 1.0,
+        }
+    }
 }
 
 const TOLERANCE: Nanos = 3 * SECOND;
@@ -382,6 +461,21 @@ pub(super) fn compare(
         if m.hits < 20 {
             continue;
         }
+        // Only actions both record say anything of what both missed.
+        let shared = |rows: &[Row]| {
+            let mut t: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+            for r in rows.iter().filter(|r| r.touch.served) {
+                let x = t.entry(r.touch.class).or_default();
+                x.0 += 1;
+                x.1 += u64::from(r.hit);
+            }
+            t.values()
+                .filter(|(n, hit)| hit * 2 >= *n)
+                .fold((0, 0), |s, x| (s.0 + x.0, s.1 + x.1))
+        };
+        let ((na, ka), (nb, kb)) = (shared(&m.a), shared(&m.b));
+        out.recaptures
+            .push(Recapture::of(*a, *b, na, nb, ka.min(kb)));
         for (of, by, rows, o) in [(*b, *a, &m.a, oa), (*a, *b, &m.b, ob)] {
             one_way(&mut out, per, of, by, rows, &o.classes, known_gaps);
         }

@@ -243,7 +243,7 @@ pub(super) fn build(
         };
         made.push(one(&mut source, o, window, span, &zone, cut.get(&index)));
     }
-    let unaudited = cross_check(&mut made, &per, case);
+    let (unaudited, recaptures) = cross_check(&mut made, &per, case);
     for m in &mut made {
         m.gaps = tidy(std::mem::take(&mut m.gaps), window);
         if let Some(c) = clocks.iter().find(|c| c.source == m.source.index) {
@@ -265,13 +265,14 @@ pub(super) fn build(
         m.source.stretches = all;
     }
     let mut sources: Vec<SourceCoverage> = made.into_iter().map(|m| m.source).collect();
-    close(&mut sources);
+    close(&mut sources, &unaudited);
     Coverage {
         window,
         window_why,
         sources,
         clocks,
         unaudited,
+        recaptures,
     }
 }
 
@@ -645,7 +646,11 @@ fn untimed_rejects(rejects: &[RejectMark], from: Nanos, to: Nanos) -> u64 {
 }
 
 /// Compares sources that both tell, and marks what one lacks.
-fn cross_check(made: &mut [Made], per: &BTreeMap<u32, Observation>, case: &Case) -> Vec<Unaudited> {
+fn cross_check(
+    made: &mut [Made],
+    per: &BTreeMap<u32, Observation>,
+    case: &Case,
+) -> (Vec<Unaudited>, Vec<pairs::Recapture>) {
     let mut couples = Vec::new();
     for (i, a) in made.iter().enumerate() {
         for b in &made[i + 1..] {
@@ -746,8 +751,35 @@ fn cross_check(made: &mut [Made], per: &BTreeMap<u32, Observation>, case: &Case)
             ));
         }
     }
+    for (gateway, heard_by, window, n) in pairs::orphans(per) {
+        let other = made
+            .iter()
+            .find(|m| m.source.index == heard_by)
+            .map(|m| m.source.name.clone())
+            .unwrap_or_default();
+        if let Some(m) = made.iter_mut().find(|m| m.source.index == gateway)
+            && !m
+                .gaps
+                .iter()
+                .any(|g| g.state == State::Gap && g.window.overlaps(&window))
+        {
+            m.gaps.push(gap(
+                window,
+                State::Gap,
+                Kind::Tamper,
+                Some(n),
+                Why::new(
+                    format!(
+                        "{other} a entendu une adresse prêtée par un tunnel qui n’y figure pas"
+                    ),
+                    format!("{other} heard an address lent by a tunnel that is not in it"),
+                ),
+            ));
+        }
+    }
     // An action nobody maps to data is no loss: health checks, scripts, pictures.
-    c.unaudited
+    let unaudited = c
+        .unaudited
         .into_iter()
         .filter(|u| {
             let path = u.action.split_once(' ').map_or("", |(_, p)| p);
@@ -758,7 +790,8 @@ fn cross_check(made: &mut [Made], per: &BTreeMap<u32, Observation>, case: &Case)
                 })
             })
         })
-        .collect()
+        .collect();
+    (unaudited, c.recaptures)
 }
 
 /// Clips to the window, joins what touches, bounds the number.
@@ -837,7 +870,7 @@ fn complement(gaps: &[Stretch], window: Window, state: State, why: &Why) -> Vec<
 }
 
 /// A gap is closed by a source that was complete all through it and tells all the same categories.
-fn close(sources: &mut [SourceCoverage]) {
+fn close(sources: &mut [SourceCoverage], unaudited: &[Unaudited]) {
     let all: Vec<SourceCoverage> = sources.to_vec();
     for (s, own) in sources.iter_mut().zip(&all) {
         if own.tells.is_empty() {
@@ -854,6 +887,9 @@ fn close(sources: &mut [SourceCoverage]) {
                         && own.tells.without(o.tells).is_empty()
                         && o.covers_establishment_of(own)
                         && o.complete_in(st.window)
+                        && !unaudited
+                            .iter()
+                            .any(|u| u.source == o.index && u.seen_by == own.index)
                 })
                 .map(|o| o.index);
         }
