@@ -18,7 +18,7 @@ use ampleur_event::{
     category::CategorySet,
     invariant::{self, EX_1},
     session::Judgement,
-    time::{MINUTE, NO_TIME, rfc3339},
+    time::{NO_TIME, rfc3339},
 };
 use ampleur_query::{Door, DoorError};
 use ampleur_session::Sessions;
@@ -829,17 +829,6 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
             .flat_map(|(_, s)| s.origin.address.into_iter().chain(s.inner))
             .map(|a| a.to_string())
             .collect(),
-        addresses: (0..list.len())
-            .filter(|i| {
-                input
-                    .judgements
-                    .get(*i)
-                    .is_some_and(|j| j.verdict != SessionVerdict::Legitimate)
-            })
-            .flat_map(|i| [list[i].origin.address, list[i].inner])
-            .flatten()
-            .map(|a| a.to_string())
-            .collect(),
     }
 }
 
@@ -951,14 +940,14 @@ impl Outcome<'_> {
             evidence: cited,
         }
     }
-    /// Records a rejected line may stand for: possible accesses of intruder sessions in sources that tell (contract §B).
-    pub fn thefts(&self) -> impl Iterator<Item = &Access> {
-        self.disclosures
-            .accesses
-            .iter()
-            .filter(|a| a.kind == AccessKind::ShareTheft)
+    /// Index of a session in the case, by id.
+    pub fn session_index(&self, id: &str) -> Option<u32> {
+        self.session_ids.iter().position(|s| s == id).map(|i| i as u32)
+    }
+    pub(crate) fn session_id(&self, s: u32) -> String {
+        self.session_ids.get(s as usize).cloned().unwrap_or_default()
+    }
+    pub(crate) fn cite(&self, e: &EvidenceRef) -> String {
+        cite(&self.paths, e)
     }
 }
-
-/// Time around a session inside which a rejected record may belong to it.
-pub const REJECT_REACH: Nanos = 5 * MINUTE;
