@@ -21,7 +21,7 @@ impl Random {
     pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -31,7 +31,7 @@ impl Random {
         if n == 0 {
             0
         } else {
-            (self.next() % n as u64) as usize
+            (self.number() % n as u64) as usize
         }
     }
 }
@@ -143,7 +143,7 @@ pub fn mutate(r: &mut Random, from: &[u8], pool: &[Vec<u8>], limit: usize) -> Ve
         let at = r.below(n + 1);
         match r.below(12) {
             0 if n > 0 => b[at.min(n - 1)] ^= 1 << r.below(8),
-            1 if n > 0 => b[at.min(n - 1)] = r.next() as u8,
+            1 if n > 0 => b[at.min(n - 1)] = r.number() as u8,
             2 => {
                 let len = r.below(24).min(n - at);
                 b.drain(at..at + len);
@@ -335,7 +335,7 @@ impl Session {
     }
 
     /// Makes the next input with its setting and cuts.
-    pub fn next(&mut self) -> (Vec<u8>, usize, Vec<usize>) {
+    pub fn input(&mut self) -> (Vec<u8>, usize, Vec<usize>) {
         let r = &mut self.random;
         let from = &self.pool[r.below(self.pool.len())];
         let limit = from.len().max(INPUT_MAX) + 512;
@@ -353,7 +353,7 @@ impl Session {
     /// One execution. Panics pass through; the caller keeps the input.
     pub fn run(&mut self, input: &[u8], setting: usize, cuts: &[usize]) {
         self.runs += 1;
-        let compare = self.runs % 8 == 0;
+        let compare = self.runs.is_multiple_of(8);
         let out = check(self.source, input, &self.settings[setting], cuts, compare);
         if self.seen.len() < 1 << 20
             && self.seen.insert(signature(&out))

@@ -28,7 +28,7 @@ fn a_short_run_of_every_target_holds() {
     for source in SOURCES {
         let mut s = Session::new(*source, 7);
         for _ in 0..2_000 {
-            let (input, setting, cuts) = s.next();
+            let (input, setting, cuts) = s.input();
             s.run(&input, setting, &cuts);
         }
     }

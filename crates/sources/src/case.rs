@@ -3,7 +3,7 @@ use crate::{Setting, Source};
 use ampleur_event::{
     Context, System,
     context::{ContextError, SourceEntry},
-    time::Nanos,
+    time::{DAY, Nanos},
 };
 use std::{
     fs, io,
@@ -25,8 +25,8 @@ pub struct CaseFile {
     /// Index into [`Case::sources`].
     pub source: u32,
     pub size: u64,
-    /// Year of the file's last change, the last resort for stamps without a year; `None` when the system does not tell.
-    pub year: Option<i16>,
+    /// When the file was last written, the last resort for stamps without a year; `None` when the system does not tell.
+    pub written: Option<Nanos>,
 }
 
 /// A source: a `[[source]]` entry of the context, or a folder of logs nobody declared.
@@ -233,7 +233,13 @@ impl Case {
                 .and_then(|e| e.accounts.as_deref())
                 .and_then(System::from_word),
             layout: entry.and_then(|e| e.layout.clone()),
-            year_hint: year_in(&f.rel).or(f.year),
+            year_hint: year_in(&f.rel).or(f.written.and_then(year_of)),
+            // A name carries the day the file was begun or closed; a month and some days cover every usual rotation.
+            not_after: day_in(&f.rel)
+                .map(|t| t.saturating_add(40 * DAY))
+                .into_iter()
+                .chain(f.written)
+                .min(),
         }
     }
     /// Dated snapshots of the identity base (`identities/<date>[T<hh:mm>].ndjson[.gz…]`), oldest first. Files whose name is no
@@ -324,6 +330,44 @@ fn year_in(rel: &str) -> Option<i16> {
     found
 }
 
+fn year_of(t: Nanos) -> Option<i16> {
+    let t = jiff::Timestamp::from_nanosecond(i128::from(t)).ok()?;
+    Some(t.to_zoned(jiff::tz::TimeZone::UTC).year())
+}
+
+/// The last full date standing in a path (`2023-06-24`, `2023_06_24`, `20230624`), 00:00 UTC.
+fn day_in(rel: &str) -> Option<Nanos> {
+    let b = rel.as_bytes();
+    let mut found = None;
+    for i in 0..b.len() {
+        if i > 0 && b[i - 1].is_ascii_digit() {
+            continue;
+        }
+        let run = b[i..].iter().take_while(|c| c.is_ascii_digit()).count();
+        let number = |at: usize, n: usize| -> Option<i64> {
+            let d = b.get(at..at + n)?;
+            d.iter().try_fold(0, |v, c| {
+                c.is_ascii_digit().then(|| v * 10 + i64::from(c - b'0'))
+            })
+        };
+        let parts = match run {
+            8 => (number(i, 4), number(i + 4, 2), number(i + 6, 2)),
+            4 if matches!(b.get(i + 4), Some(b'-' | b'_' | b'.'))
+                && b.get(i + 7) == b.get(i + 4) =>
+            {
+                (number(i, 4), number(i + 5, 2), number(i + 8, 2))
+            }
+            _ => continue,
+        };
+        if let (Some(y @ 1990..=2200), Some(m @ 1..=12), Some(d @ 1..=31)) = parts
+            && let Some(t) = crate::time::civil(y, m as u8, d as u8, 0, 0, 0, 0)
+        {
+            found = Some(t);
+        }
+    }
+    found
+}
+
 /// Every regular file under `root/top`, sorted by relative path; links that leave the case are refused and named.
 fn walk(root: &Path, top: &str) -> Result<(Vec<CaseFile>, Vec<String>), CaseError> {
     let io = |path: &Path| {
@@ -365,17 +409,17 @@ fn walk(root: &Path, top: &str) -> Result<(Vec<CaseFile>, Vec<String>), CaseErro
                 continue;
             }
             let meta = fs::metadata(&path).map_err(io(&path))?;
-            let year = meta
+            let written = meta
                 .modified()
                 .ok()
                 .and_then(|t| jiff::Timestamp::try_from(t).ok())
-                .map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).year());
+                .and_then(|t| i64::try_from(t.as_nanosecond()).ok());
             found.push(CaseFile {
                 rel,
                 path,
                 source: 0,
                 size: meta.len(),
-                year,
+                written,
             });
         }
     }
@@ -506,6 +550,16 @@ mod tests {
         assert_eq!(year_in("logs/vpn/vpn-2023-06-24.log"), Some(2023));
         assert_eq!(year_in("logs/20240101/a.log"), Some(2024));
         assert_eq!(year_in("logs/FG100F2044998161.log"), None);
+        let day = |p| day_in(p).map(ampleur_event::time::rfc3339);
+        assert_eq!(
+            day("logs/vpn/vpn-2023-06-24.log.gz").as_deref(),
+            Some("2023-06-24T00:00:00.000Z")
+        );
+        assert_eq!(
+            day("logs/20240101/a.log").as_deref(),
+            Some("2024-01-01T00:00:00.000Z")
+        );
+        assert_eq!(day("logs/2024/a-12345678901.log"), None);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Setting {
     pub layout: Option<String>,
     /// Year for stamps without one, from the file's neighbours or modification time; `None` when unknown.
     pub year_hint: Option<i16>,
+    /// No stamp without a year is later than this (UTC nanoseconds): when the file was last written, or the date in its name.
+    pub not_after: Option<i64>,
 }
 
 /// The first bytes of an input, decompressed, at most 64 KiB. Never the file's name.

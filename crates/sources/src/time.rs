@@ -3,7 +3,7 @@
 use crate::Setting;
 use ampleur_event::{
     Event, TimeNote,
-    time::{MINUTE, NO_TIME, Nanos, SECOND},
+    time::{DAY, MINUTE, NO_TIME, Nanos, SECOND},
 };
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -41,6 +41,8 @@ pub struct Clock {
     /// Year of the next year-less stamp, and the month of the last one.
     year: Option<i16>,
     month: u8,
+    /// No year-less stamp is later than this.
+    not_after: Option<Nanos>,
     /// Quarter hour of wall-clock time whose offset is known and unambiguous, with that offset.
     known: Option<(i64, Nanos)>,
     /// Latest instant given out, before the clock offset; decides inside the repeated hour.
@@ -56,6 +58,7 @@ impl Clock {
             shift: setting.clock_offset,
             year: setting.year_hint,
             month: 0,
+            not_after: setting.not_after,
             known: None,
             latest: NO_TIME,
         }
@@ -163,15 +166,26 @@ impl Clock {
                 year -= 1;
             }
         }
-        let Some(local) = civil(
-            i64::from(year),
-            stamp.month,
-            stamp.day,
-            stamp.hour,
-            stamp.minute,
-            stamp.second,
-            stamp.nanos,
-        ) else {
+        let reading = |year: i16| {
+            civil(
+                i64::from(year),
+                stamp.month,
+                stamp.day,
+                stamp.hour,
+                stamp.minute,
+                stamp.second,
+                stamp.nanos,
+            )
+        };
+        // The hint is often the year in which the file ends; a first record in the future belongs to the year before.
+        if self.month == 0
+            && let (Some(limit), Some(t)) = (self.not_after, reading(year))
+            && t > limit.saturating_add(2 * DAY)
+        {
+            year -= 1;
+            self.year = Some(year);
+        }
+        let Some(local) = reading(year) else {
             return Stamp::NONE;
         };
         if year >= self.year.unwrap_or(year) {
@@ -570,6 +584,18 @@ mod tests {
         assert_eq!(at("2025-03-30 02:30:00").0, "2025-03-30T01:30:00.000Z");
         let mut none = Clock::new(&Setting::default());
         assert_eq!(none.local(0).note, TimeNote::Assumed);
+    }
+
+    #[test]
+    fn a_file_that_ends_in_january_began_in_december_before() {
+        let mut c = Clock::new(&Setting {
+            year_hint: Some(2024),
+            not_after: iso(b"2024-01-03T00:00:00").map(|(l, _, _)| l),
+            ..Setting::default()
+        });
+        let mut at = |t: &str| rfc3339(c.yearless(bsd(t.as_bytes()).unwrap().0).time);
+        assert_eq!(at("Dec 31 23:00:00 h"), "2023-12-31T23:00:00.000Z");
+        assert_eq!(at("Jan  2 00:00:10 h"), "2024-01-02T00:00:10.000Z");
     }
 
     #[test]
