@@ -141,6 +141,18 @@ fn properties() -> WriterProperties {
             p = p.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
         }
     }
+    // The least and greatest of text answer nothing anybody asks; the filters do.
+    for field in stored_schema().fields() {
+        if matches!(field.data_type(), DataType::Utf8 | DataType::Binary)
+            && !FILTERED.contains(&field.name().as_str())
+        {
+            p = p.set_column_statistics_enabled(
+                ColumnPath::from(field.name().as_str()),
+                EnabledStatistics::None,
+            );
+        }
+    }
+    p = p.set_column_statistics_enabled(path(TOKENS_LEAF), EnabledStatistics::None);
     // Ciphertext does not compress; repeated values are still caught by the dictionary.
     for column in SEALED {
         p = p.set_column_compression(ColumnPath::from(*column), Compression::UNCOMPRESSED);
@@ -158,6 +170,7 @@ fn path(column: &str) -> ColumnPath {
 /// Remembers the sealed form of values that come back; gives up on a column whose values do not.
 struct Memo {
     cipher: ColumnCipher,
+    buffer: Vec<u8>,
     seen: FxHashMap<Box<str>, Box<[u8]>>,
     asked: u32,
     hits: u32,
@@ -169,19 +182,21 @@ const MEMO_VALUES: usize = 8192;
 impl Memo {
     fn seal(&mut self, clear: &str, out: &mut BinaryBuilder) {
         if self.off {
-            return out.append_value(self.cipher.seal(clear));
+            self.cipher.seal_into(clear, &mut self.buffer);
+            return out.append_value(&self.buffer);
         }
         self.asked += 1;
         if let Some(sealed) = self.seen.get(clear) {
             self.hits += 1;
             return out.append_value(sealed);
         }
-        let sealed = self.cipher.seal(clear);
-        out.append_value(&sealed);
+        self.cipher.seal_into(clear, &mut self.buffer);
+        out.append_value(&self.buffer);
         if self.seen.len() == MEMO_VALUES {
             self.seen.clear();
         }
-        self.seen.insert(clear.into(), sealed.into_boxed_slice());
+        self.seen
+            .insert(clear.into(), self.buffer.as_slice().into());
         if self.asked == 16_384 {
             self.off = self.hits < self.asked / 4;
             (self.asked, self.hits) = (0, 0);
@@ -197,7 +212,6 @@ pub(crate) struct ParquetSink {
     writer: ArrowWriter<StoredFile>,
     path: String,
     memos: Vec<Memo>,
-    tokens: FxHashMap<Box<str>, Box<str>>,
     accounts: FxHashMap<(u8, Box<str>, Box<str>), Option<Box<str>>>,
     keys: Arc<Keys>,
 }
@@ -216,6 +230,7 @@ impl ParquetSink {
             .iter()
             .map(|c| Memo {
                 cipher: keys.column(c),
+                buffer: vec![],
                 seen: FxHashMap::default(),
                 asked: 0,
                 hits: 0,
@@ -226,7 +241,6 @@ impl ParquetSink {
             writer,
             path: path.to_string(),
             memos,
-            tokens: FxHashMap::default(),
             accounts: FxHashMap::default(),
             keys: keys.clone(),
         })
@@ -330,16 +344,7 @@ impl ParquetSink {
         for i in 0..n {
             let mut some = false;
             for s in subjects.value(i).split('\n').filter(|s| !s.is_empty()) {
-                if self.tokens.len() >= 65_536 {
-                    self.tokens.clear();
-                }
-                if let Some(t) = self.tokens.get(s) {
-                    out.values().append_value(t);
-                } else {
-                    let t = self.keys.token(s);
-                    out.values().append_value(&t);
-                    self.tokens.insert(s.into(), t.into());
-                }
+                out.values().append_value(self.keys.token(s));
                 some = true;
             }
             out.append(some);

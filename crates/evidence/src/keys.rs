@@ -2,7 +2,7 @@
 use crate::{EvidenceError, error::io};
 use aes_gcm_siv::{
     Aes256GcmSiv, KeyInit, Nonce,
-    aead::{Aead, Payload},
+    aead::{Aead, AeadInPlace, Payload},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::SigningKey;
@@ -171,15 +171,17 @@ pub struct ColumnCipher {
 impl ColumnCipher {
     /// Length of the result: that of the value plus 16.
     pub fn seal(&self, clear: &str) -> Vec<u8> {
+        let mut out = vec![];
+        self.seal_into(clear, &mut out);
+        out
+    }
+    /// The same, into a buffer that is used again.
+    pub fn seal_into(&self, clear: &str, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(clear.as_bytes());
         self.cipher
-            .encrypt(
-                &self.nonce,
-                Payload {
-                    msg: clear.as_bytes(),
-                    aad: self.name.as_bytes(),
-                },
-            )
-            .expect("AES-GCM-SIV takes 64 GiB; a value is below 2 GiB")
+            .encrypt_in_place(&self.nonce, self.name.as_bytes(), out)
+            .expect("AES-GCM-SIV takes 64 GiB; a value is below 2 GiB");
     }
     /// `None` when the bytes were not sealed for this column with this key.
     pub fn open(&self, sealed: &[u8]) -> Option<String> {

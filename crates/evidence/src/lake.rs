@@ -662,6 +662,12 @@ impl Lake {
     pub fn uses(&self) -> &[Use] {
         &self.uses
     }
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+    pub(crate) fn writable(&self) -> bool {
+        self.lock.is_some()
+    }
 }
 
 /// Bytes of a source file somebody rests a figure on.

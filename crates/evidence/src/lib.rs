@@ -19,6 +19,7 @@ mod segment;
 pub mod store;
 mod stored;
 mod tiles;
+mod vault;
 pub mod verify;
 
 pub use error::EvidenceError;

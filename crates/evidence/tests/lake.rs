@@ -379,6 +379,32 @@ fn what_may_name_a_person_is_not_readable_in_stored_files() {
     );
 }
 
+#[test]
+fn persons_come_back_with_the_officers_key_and_it_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keys, officer) = common::keys(3);
+    let (_, stranger) = common::keys(4);
+    let mut lake = Lake::create(dir.path(), &keys, common::DAY).unwrap();
+    for (page, seed) in [(["a|1", "a|2"], 1), (["a|2", "a|3"], 2)] {
+        let persons = page.iter().map(|p| p.to_string()).collect();
+        lake.lock_persons(&keys, &persons, Random(seed).salt())
+            .unwrap();
+    }
+    assert!(lake.reidentify(&stranger, "x", "y", common::DAY).is_err());
+    let back = lake
+        .reidentify(&officer, "dpo", "letters", common::DAY)
+        .unwrap();
+    assert_eq!(back.len(), 3);
+    assert_eq!(
+        back.get(&keys.token("a|3")).map(String::as_str),
+        Some("a|3")
+    );
+    drop(lake);
+    let lake = Lake::open(dir.path(), &keys).unwrap();
+    let uses: Vec<&str> = lake.uses().iter().map(|u| u.actor.as_str()).collect();
+    assert_eq!(uses, ["x", "dpo"], "the failed attempt too");
+}
+
 /// Runs only as the child of the test below: appends until it is killed, saying what was acknowledged.
 #[test]
 fn child_that_appends_until_killed() {
