@@ -3,7 +3,11 @@
 //! Two back ends give equal answers: `local` (default) and `datafusion` (feature `cluster`). [`MemoryDoor`] is the slow
 //! reference both are held to. Nobody above this floor names a file format or a query engine.
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod local;
+#[cfg(feature = "cluster")]
+pub use cluster::{DatafusionDoor, Table};
 pub use local::LocalDoor;
 
 use ampleur_event::{Event, EventBatch, Verb, Window};
