@@ -1,1 +1,105 @@
-fn main() {}
+//! `ampleur`: whose data was seen, which data, by which sessions, and how sure are we?
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+mod cmd;
+mod exit;
+mod shell;
+
+use clap::{CommandFactory, Parser};
+use exit::Exit;
+use shell::{LangArg, Shell, When};
+use std::{io::Write, process::ExitCode};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "ampleur",
+    version,
+    about = "Whose data was seen, which data, by which sessions, and how sure are we?",
+    long_about = "From a folder of logs to a proven extent: reads what a hospital hands over, seals it, follows the intruder and says \
+whose data was seen, which data, how sure. Works offline; nothing leaves the machine.",
+    after_help = "Exit codes: 0 nothing to act on, 1 something to act on, 2 usage, 3 done in part, 4 evidence does not verify, 101 bug.",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    /// Language of what is shown; from LC_ALL, LC_MESSAGES or LANG by default.
+    #[arg(long, global = true, value_enum, env = "AMPLEUR_LANG")]
+    lang: Option<LangArg>,
+    /// Colours: when a person watches, always, or never. NO_COLOR is respected.
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "AMPLEUR_COLOR")]
+    color: When,
+    /// Print data for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing but the result and errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print each event of log files as JSON: the quickest look at what is understood.
+    Decode(cmd::decode::Args),
+    /// The formats that can be read, and what each can prove.
+    #[command(subcommand)]
+    Sources(cmd::sources::Command),
+    /// Before any incident: what could these sources prove?
+    Readiness(cmd::readiness::Args),
+    /// Check sealed evidence; name what does not verify.
+    Verify(cmd::verify::Args),
+    /// Make a made-up hospital with its logs, and the truth about them.
+    Simulate(cmd::simulate::Args),
+    /// The context of a case.
+    #[command(subcommand)]
+    Config(cmd::config::Command),
+    /// Print the JSON Schema of extent.json.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are answers, not errors; clap's own code for the rest is 2, as ours.
+            let wrong = e.use_stderr();
+            let _ = e.print();
+            return if wrong { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let shell = Shell::new(cli.lang, cli.color, cli.json, cli.quiet, cli.verbose);
+    match run(&cli.command, &shell) {
+        Ok(exit) => exit.into(),
+        Err(e) => shell.fail(&e).into(),
+    }
+}
+
+fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
+    match command {
+        Command::Decode(a) => cmd::decode::run(a, shell),
+        Command::Sources(c) => cmd::sources::run(c, shell),
+        Command::Readiness(a) => cmd::readiness::run(a, shell),
+        Command::Verify(a) => cmd::verify::run(a, shell),
+        Command::Simulate(a) => cmd::simulate::run(a, shell),
+        Command::Config(c) => cmd::config::run(c, shell),
+        Command::Schema => {
+            std::io::stdout()
+                .lock()
+                .write_all(ampleur_notice::tables::SCHEMA.as_bytes())?;
+            Ok(Exit::Done)
+        }
+        Command::Completions { shell: which } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*which, &mut Cli::command(), "ampleur", &mut script);
+            std::io::stdout().lock().write_all(&script)?;
+            Ok(Exit::Done)
+        }
+    }
+}
