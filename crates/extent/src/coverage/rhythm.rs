@@ -45,6 +45,70 @@ pub(super) fn learn_beat(silences: &[(Nanos, Nanos)]) -> Option<Nanos> {
     (band >= 24 && above * 20 <= band && band * 2 >= below && top <= 2 * HOUR).then_some(top)
 }
 
+/// True when a silence in `[from, to]` is out of the ordinary: at the same hours of like days the source always had something to
+/// say, or it was never silent for nearly as long. The model of [`Rate`] alone would cry wolf on quiet nights and holidays.
+pub(super) fn unlike_any(
+    bins: &BTreeMap<i64, Bin>,
+    from: Nanos,
+    to: Nanos,
+    longest_other: Nanos,
+    surprise: f64,
+    zone: &TimeZone,
+) -> bool {
+    if surprise < IMPROBABLE {
+        return false;
+    }
+    let length = to.saturating_sub(from);
+    if surprise >= 2.0 * IMPROBABLE && length >= 12 * HOUR && length / 3 >= longest_other {
+        return true;
+    }
+    let (Some(first), Some(last)) = (
+        bins.values().next().map(|b| b.first),
+        bins.values().next_back().map(|b| b.last),
+    ) else {
+        return false;
+    };
+    let mut slots = Slots::new(zone);
+    let mut weekend = |a: Nanos| -> i64 {
+        let steps = (length / HOUR).clamp(1, 24 * 60);
+        (0..steps)
+            .filter(|i| slots.at(a + i * (length / steps)) >= 24)
+            .count() as i64
+    };
+    let own = weekend(from);
+    let mut counts: Vec<f64> = Vec::new();
+    let day = 24 * HOUR;
+    for k in -400i64..=400 {
+        let a = from.saturating_add(k * day);
+        let b = a.saturating_add(length);
+        // Like days only, and none that the silence itself reaches into.
+        if k == 0 || a < first || b > last || (a < to && b > from) || (weekend(a) - own).abs() > 3 {
+            continue;
+        }
+        let mut cells = 0u64;
+        let mut before = i64::MIN;
+        for x in bins
+            .range(a.div_euclid(MINUTE)..=b.div_euclid(MINUTE))
+            .map(|x| x.1)
+        {
+            let c = x.first.div_euclid(CELL);
+            if x.first > a && x.last < b && c != before {
+                cells += 1;
+                before = c;
+            }
+        }
+        counts.push(cells as f64);
+    }
+    // Nothing at all must be far below what like hours bring, measured by how much they differ among themselves.
+    let n = counts.len() as f64;
+    if n < 8.0 {
+        return false;
+    }
+    let mean = counts.iter().sum::<f64>() / n;
+    let spread = (counts.iter().map(|c| (c - mean) * (c - mean)).sum::<f64>() / n).sqrt();
+    mean >= 12.0 && mean >= 5.0 * spread.max(mean.sqrt() / 2.0)
+}
+
 /// How often a source speaks, by hour of the day on work days and week ends.
 #[derive(Debug, Clone)]
 pub(super) struct Rate {

@@ -458,7 +458,15 @@ fn one(
     } else {
         if !every_silence_numbered {
             for (a, b) in &quiet {
-                if *b - *a >= HOUR && rate.surprise(*a, *b) >= rhythm::IMPROBABLE {
+                let other = quiet
+                    .iter()
+                    .filter(|x| *x != &(*a, *b))
+                    .map(|x| x.1 - x.0)
+                    .max()
+                    .unwrap_or(0);
+                if *b - *a >= HOUR
+                    && rhythm::unlike_any(&bins, *a, *b, other, rate.surprise(*a, *b), zone)
+                {
                     gaps.push(gap(
                         Window::new(*a, *b),
                         State::Gap,
@@ -528,7 +536,11 @@ fn one(
             None if every_silence_numbered && own <= longest => {
                 (State::Unknown, own > SHORT_EDGE || surprise > 3.0)
             }
-            None if surprise >= rhythm::IMPROBABLE => (State::Gap, true),
+            None if own >= DAY
+                && rhythm::unlike_any(&bins, w.from, w.to, longest, surprise, zone) =>
+            {
+                (State::Gap, true)
+            }
             None if own > SHORT_EDGE || surprise > 3.0 => (State::Unknown, true),
             None => (State::Complete, false),
         };
