@@ -19,8 +19,8 @@ fn main() -> ExitCode {
     let mut source = String::from("all");
     let (mut runs, mut seed, mut keep) = (1_000_000u64, 1u64, 0usize);
     let mut args = std::env::args().skip(1);
-    while let Some(a) = args.input() {
-        let v = args.input().unwrap_or_default();
+    while let Some(a) = args.next() {
+        let v = args.next().unwrap_or_default();
         match a.as_str() {
             "--source" => source = v,
             "--runs" => runs = v.parse().unwrap_or(runs),
