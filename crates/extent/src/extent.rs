@@ -942,10 +942,16 @@ impl Outcome<'_> {
     }
     /// Index of a session in the case, by id.
     pub fn session_index(&self, id: &str) -> Option<u32> {
-        self.session_ids.iter().position(|s| s == id).map(|i| i as u32)
+        self.session_ids
+            .iter()
+            .position(|s| s == id)
+            .map(|i| i as u32)
     }
     pub(crate) fn session_id(&self, s: u32) -> String {
-        self.session_ids.get(s as usize).cloned().unwrap_or_default()
+        self.session_ids
+            .get(s as usize)
+            .cloned()
+            .unwrap_or_default()
     }
     pub(crate) fn cite(&self, e: &EvidenceRef) -> String {
         cite(&self.paths, e)

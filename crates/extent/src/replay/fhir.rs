@@ -406,9 +406,15 @@ fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
     match b.strings.find(value) {
         Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
         None => {
-            // Another case of the letters, or blanks in the number.
-            let folded = value.to_lowercase();
-            match b.strings.find(&folded) {
+            // Addresses are the same in another case; numbers have none.
+            let other = value.contains('@').then(|| {
+                b.index
+                    .telecom
+                    .iter()
+                    .map(|x| x.0)
+                    .find(|s| b.text(*s).eq_ignore_ascii_case(value))
+            });
+            match other.flatten() {
                 Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
                 None => Expr::Known(false),
             }

@@ -6,6 +6,8 @@
 //! absent. [`search_slowly`] is the reference: every record, no index.
 pub mod fhir;
 pub mod sql;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     fold,

@@ -1,0 +1,519 @@
+//! The indexed search against the slow one, over random bases and questions; and the meaning of single parameters.
+use super::{
+    fhir::{self, What},
+    sql, *,
+};
+use crate::identity::{
+    NIR_SYSTEM, fhir_instant,
+    tests::{ident, patient},
+};
+use ampleur_event::context::Table;
+use proptest::prelude::*;
+
+const T0: &str = "2025-09-05T00:00:00Z";
+const T1: &str = "2025-09-07T00:00:00Z";
+
+fn t(s: &str) -> Nanos {
+    fhir_instant(s)
+}
+
+/// Four patients over two snapshots: a change, a merge, a newcomer.
+fn base() -> IdentityBase {
+    let p = |id: &str, meta: &str, ids: &str, name: &str, birth: &str, rest: &str| {
+        patient(
+            id,
+            &format!(
+                "\"meta\":{{{meta}}},\"identifier\":[{ids}],\"name\":[{name}],\"birthDate\":\"{birth}\"{rest}"
+            ),
+        )
+    };
+    let old = "\"versionId\":\"1\",\"lastUpdated\":\"2024-01-01T00:00:00Z\"";
+    let official = |f: &str, g: &str| {
+        format!("{{\"use\":\"official\",\"family\":\"{f}\",\"given\":[\"{g}\"]}}")
+    };
+    let a = p(
+        "a",
+        old,
+        &ident("PI", "urn:oid:1.2", "100", "usual"),
+        &official("MARTIN", "ÉLODIE"),
+        "1957-03-02",
+        ",\"gender\":\"female\",\"telecom\":[{\"system\":\"phone\",\"value\":\"+33100\"},{\"system\":\"email\",\"value\":\"E.M@mail.example\"}],\"address\":[{\"city\":\"Évry\",\"postalCode\":\"91000\"}]",
+    );
+    let b = p(
+        "b",
+        old,
+        &ident("PI", "urn:oid:1.2", "200", "usual"),
+        &official("MARTINEZ", "JEAN"),
+        "1957-11-30",
+        ",\"gender\":\"male\"",
+    );
+    let c1 = p(
+        "c",
+        old,
+        &ident("PI", "urn:oid:1.2", "300", "usual"),
+        &official("Durand", "ANNE"),
+        "1960",
+        ",\"active\":true",
+    );
+    let c2 = p(
+        "c",
+        "\"versionId\":\"2\",\"lastUpdated\":\"2025-09-06T12:00:00Z\"",
+        &ident("PI", "urn:oid:1.2", "300", "old"),
+        &official("MARCHAL", "ANNE"),
+        "1960",
+        ",\"active\":false,\"link\":[{\"other\":{\"reference\":\"Patient/a\"},\"type\":\"replaced-by\"}]",
+    );
+    let d = p(
+        "d",
+        "\"versionId\":\"1\",\"lastUpdated\":\"2025-09-06T08:00:00Z\"",
+        &ident("INS-NIR", NIR_SYSTEM, "257039100000042", "official"),
+        &official("MARTIN", "LÉA"),
+        "1957-03-02",
+        "",
+    );
+    IdentityBase::from_lines(&[
+        (t(T0), &[a.clone(), b.clone(), c1].join("\n")),
+        (t(T1), &[a, b, c2, d].join("\n")),
+    ])
+}
+
+fn asked(b: &IdentityBase, url: &str, criteria: &str, at: &str) -> (Vec<String>, Vec<String>) {
+    let What::Patients(e) = fhir::ask(b, url, criteria).what else {
+        return (vec!["no search".into()], vec![]);
+    };
+    let a = search(b, &e, t(at), &|_| true);
+    assert_eq!(
+        a,
+        search_slowly(b, &e, t(at), &|_| true),
+        "{url} {criteria}"
+    );
+    let ids = |h: &[Hit]| {
+        h.iter()
+            .map(|h| b.logical_id(h.record).to_string())
+            .collect()
+    };
+    (ids(&a.certain), ids(&a.possible))
+}
+
+#[test]
+fn search_parameters_mean_what_r4_says() {
+    let b = base();
+    let certain = |q: &str| {
+        asked(&b, "/fhir/Patient", q, "2025-09-06T18:00:00Z")
+            .0
+            .join(" ")
+    };
+    assert_eq!(certain("family=mart"), "a b d", "starts with, case apart");
+    assert_eq!(certain("family:exact=MARTIN"), "a d");
+    assert_eq!(certain("family:contains=tine"), "b");
+    assert_eq!(certain("given=elod"), "a", "accents apart");
+    assert_eq!(certain("name=anne"), "c");
+    assert_eq!(
+        certain("family=MARTIN,MARCH&given=a"),
+        "c",
+        "comma is OR, repeated is AND"
+    );
+    assert_eq!(certain("birthdate=1957"), "a b d");
+    assert_eq!(certain("birthdate=1957-03"), "a d");
+    assert_eq!(certain("birthdate=ge1957-04-01&birthdate=lt1961"), "b c");
+    assert_eq!(certain("birthdate=ne1957"), "c");
+    assert_eq!(certain("birthdate=sa1957-12-31"), "c");
+    assert_eq!(certain("birthdate=eb1957-11-30"), "a d");
+    assert_eq!(certain("birthdate=gt1957-03-02"), "b c");
+    assert_eq!(certain("identifier=urn:oid:1.2|100"), "a");
+    assert_eq!(certain("identifier=100"), "a");
+    assert_eq!(
+        certain("identifier=1.2%7C300"),
+        "c",
+        "the merged record is part of the answer"
+    );
+    assert_eq!(certain("identifier=urn:oid:9|100"), "");
+    assert_eq!(certain("identifier=urn:oid:1.2|"), "a b c");
+    assert_eq!(certain("active=true&family=mar"), "a b d");
+    assert_eq!(certain("active=false"), "c");
+    assert_eq!(certain("gender=male"), "b");
+    assert_eq!(certain("gender:not=male"), "a c d");
+    assert_eq!(certain("gender:missing=true"), "c d");
+    assert_eq!(certain("phone=%2B33100"), "a");
+    assert_eq!(certain("email=e.m@mail.example"), "a");
+    assert_eq!(certain("telecom=phone|%2B33100"), "a");
+    assert_eq!(certain("address-city=evr"), "a");
+    assert_eq!(certain("address=91"), "a");
+    assert_eq!(certain("_id=a,b"), "a b");
+    assert_eq!(certain("_lastUpdated=gt2025-01-01"), "c d");
+    assert_eq!(
+        certain("family=MARTIN&_count=1&_sort=family"),
+        "a d",
+        "result parameters limit nothing"
+    );
+    assert_eq!(
+        asked(
+            &b,
+            "/fhir/Patient?family=durand",
+            "",
+            "2025-09-06T18:00:00Z"
+        ),
+        (vec![], vec![])
+    );
+}
+
+#[test]
+fn the_neighbouring_snapshots_decide() {
+    let b = base();
+    // Before the change of c and the creation of d, then after.
+    assert_eq!(
+        asked(&b, "/fhir/Patient?family=dur", "", "2025-09-06T07:00:00Z").0,
+        ["c"]
+    );
+    assert_eq!(
+        asked(
+            &b,
+            "/fhir/Patient?family=MARTIN",
+            "",
+            "2025-09-06T07:00:00Z"
+        )
+        .0,
+        ["a", "b"]
+    );
+    assert_eq!(
+        asked(
+            &b,
+            "/fhir/Patient?family=MARTIN",
+            "",
+            "2025-09-06T09:00:00Z"
+        )
+        .0,
+        ["a", "b", "d"]
+    );
+    // A criterion nobody can weigh makes matches possible, not certain and not absent.
+    let (sure, maybe) = asked(
+        &b,
+        "/fhir/Patient?family=MARTIN&general-practitioner=Practitioner/1",
+        "",
+        "2025-09-06T09:00:00Z",
+    );
+    assert_eq!((sure.len(), maybe.len()), (0, 3));
+}
+
+#[test]
+fn requests_are_taken_apart() {
+    let b = base();
+    let what = |u: &str| fhir::ask(&b, u, "").what;
+    assert!(
+        matches!(what("https://h.example/r4/Patient/a?_format=json"), What::Read { id, everything: false, .. } if id == "a")
+    );
+    assert!(matches!(
+        what("/fhir/Patient/a/$everything"),
+        What::Read {
+            everything: true,
+            ..
+        }
+    ));
+    assert!(matches!(what("/fhir/Patient/$match"), What::Match));
+    assert!(matches!(
+        what("/fhir/Patient/$export"),
+        What::Export { group: None }
+    ));
+    assert!(
+        matches!(what("/fhir/Patient/$ihe-pix?sourceIdentifier=urn:oid:1.2|100"), What::Pix { source, .. } if source == "urn:oid:1.2|100")
+    );
+    assert!(
+        matches!(what("/fhir/Observation?patient=Patient/a&code=1"), What::Others { patients, narrowed: true, .. } if patients == ["Patient/a"])
+    );
+    assert!(
+        matches!(what("/fhir?_getpages=x1&_getpagesoffset=20"), What::Page { token } if token == "x1")
+    );
+    assert!(matches!(what("/healthz"), What::Nothing));
+    assert!(matches!(what("/fhir/metadata"), What::Nothing));
+    let a = fhir::ask(
+        &b,
+        "/fhir/Patient/_search",
+        "family=Dia&birthdate=ge1948-01-01&_count=20",
+    );
+    assert_eq!(a.paging.count, Some(20));
+}
+
+#[test]
+fn what_the_question_knew_is_no_news() {
+    let b = base();
+    let known = |q: &str| {
+        let (e, _) = fhir::patient_search(&b, q);
+        let mut c: Vec<&str> = e.known(&b, 0).iter().map(Category::code).collect();
+        c.sort();
+        (c.join(" "), e.names_one())
+    };
+    assert_eq!(
+        known("family=martin&given=elodie&birthdate=1957-03-02"),
+        ("ID.DOB ID.NAME".into(), true)
+    );
+    assert_eq!(known("family=mart&birthdate=1957"), (String::new(), false));
+    assert_eq!(known("identifier=100"), ("ID.LOCAL".into(), true));
+    assert_eq!(known("phone=%2B33100"), ("CONTACT.PHONE".into(), false));
+}
+
+fn table() -> Vec<Table> {
+    ampleur_event::Context::parse(
+        "[[table]]\nname = \"public.patient\"\ncolumns = { ipp = \"identifier:urn:oid:1.2\", nom = \"name.family:official\", prenom = \"name.given\", naissance = \"birthDate\", sexe = \"gender\", tel = \"telecom:phone\", soin = { category = \"HEALTH.DRUG\" } }",
+    )
+    .unwrap()
+    .tables
+}
+
+#[test]
+fn statements_are_replayed() {
+    let b = base();
+    let tables = table();
+    let ask = |s: &str| {
+        let st = sql::parse(s, &tables);
+        let a = search(&b, &st.rows, t("2025-09-06T18:00:00Z"), &|_| true);
+        assert_eq!(
+            a,
+            search_slowly(&b, &st.rows, t("2025-09-06T18:00:00Z"), &|_| true),
+            "{s}"
+        );
+        let ids = |h: &[Hit]| {
+            h.iter()
+                .map(|h| b.logical_id(h.record))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        format!("{}|{}", ids(&a.certain), ids(&a.possible))
+    };
+    assert_eq!(
+        ask("SELECT * FROM patient WHERE nom LIKE 'MART%'"),
+        "a b d|"
+    );
+    assert_eq!(
+        ask("select nom from public.patient p where p.nom ilike 'mart%' and p.sexe = 'F'"),
+        "a|"
+    );
+    assert_eq!(
+        ask("SELECT nom FROM \"patient\" WHERE nom = 'MARTIN' OR ipp IN ('300', '200')"),
+        "a b c d|"
+    );
+    assert_eq!(
+        ask("SELECT nom FROM patient WHERE naissance BETWEEN '1957-01-01' AND '1957-06-30'"),
+        "a d|"
+    );
+    assert_eq!(
+        ask(
+            "SELECT nom FROM patient WHERE extract(year from naissance) = 1957 AND NOT nom = 'MARTINEZ'"
+        ),
+        "a d|"
+    );
+    assert_eq!(
+        ask("SELECT nom FROM patient WHERE upper(prenom) = 'LÉA'"),
+        "d|"
+    );
+    assert_eq!(
+        ask("SELECT nom FROM patient WHERE unaccent(prenom) = 'ELODIE'"),
+        "a|"
+    );
+    assert_eq!(ask("SELECT nom FROM patient WHERE tel IS NOT NULL"), "a|");
+    assert_eq!(
+        ask("SELECT nom FROM patient WHERE tel IS NULL AND nom <> 'MARTIN'"),
+        "b c|"
+    );
+    assert_eq!(
+        ask("SELECT nom FROM patient WHERE '1958-01-01' <= naissance"),
+        "c|"
+    );
+    assert_eq!(
+        ask(
+            "SELECT nom FROM patient WHERE naissance >= date '1957-11-01' AND naissance < '1958-01-01'::date"
+        ),
+        "b|"
+    );
+    assert_eq!(
+        ask(
+            "SELECT nom FROM patient WHERE (nom LIKE 'MARC%' OR (nom = 'MARTIN' AND prenom = 'LÉA'))"
+        ),
+        "c d|"
+    );
+    assert_eq!(
+        ask("SELECT nom FROM patient WHERE soin = 'x' AND nom = 'MARTIN'"),
+        "|a d",
+        "a column nobody can weigh"
+    );
+    assert_eq!(ask("SELECT nom FROM patient WHERE nom = $1"), "|a b c d");
+    assert_eq!(
+        ask("SELECT p.nom FROM patient p JOIN sejour s ON s.pid = p.id WHERE p.nom = 'MARTIN'"),
+        "|a d"
+    );
+    assert_eq!(
+        ask(
+            "SELECT p.nom FROM patient p LEFT JOIN sejour s ON s.pid = p.id WHERE p.nom = 'MARTIN'"
+        ),
+        "a d|"
+    );
+    assert_eq!(ask("COPY public.patient TO STDOUT"), "a b c d|");
+    assert_eq!(
+        ask("COPY (SELECT nom FROM patient WHERE nom LIKE '%TIN') TO STDOUT"),
+        "a d|"
+    );
+}
+
+#[test]
+fn statements_are_taken_apart() {
+    let tables = table();
+    let p = |s: &str| sql::parse(s, &tables);
+    let s = p(
+        "SELECT p.ipp, upper(p.nom) AS n, soin s FROM public.patient AS p ORDER BY nom LIMIT 50 OFFSET 100;",
+    );
+    assert_eq!(
+        (s.columns.join(" "), s.limit, s.offset),
+        ("ipp nom soin".into(), Some(50), Some(100))
+    );
+    assert_eq!(p("SELECT count(*) FROM patient").kind, sql::Kind::Aggregate);
+    assert_eq!(p("SELECT 1").kind, sql::Kind::Nothing);
+    assert_eq!(p("BEGIN").kind, sql::Kind::Nothing);
+    assert_eq!(p("EXPLAIN SELECT * FROM patient").kind, sql::Kind::Nothing);
+    assert_eq!(p("SELECT TOP 10 nom FROM dbo.patient").limit, Some(10));
+    assert_eq!(
+        p("SELECT nom FROM patient FETCH FIRST 7 ROWS ONLY").limit,
+        Some(7)
+    );
+    assert_eq!(
+        p("COPY patient (nom, tel) TO '/tmp/x'").columns,
+        ["nom", "tel"]
+    );
+    assert_eq!(p("COPY patient FROM STDIN").kind, sql::Kind::Insert);
+    let s = p("UPDATE patient SET tel = '+33', nom='X' WHERE ipp = '100'");
+    assert_eq!((s.kind, s.set.len()), (sql::Kind::Update, 2));
+    assert_eq!(
+        p("execute <unnamed>: SELECT nom FROM patient").kind,
+        sql::Kind::Select
+    );
+    assert!(
+        p("SELECT t.* FROM (SELECT nom, tel FROM patient) t")
+            .columns
+            .contains(&"tel".to_string())
+    );
+    // Nonsense and deep nesting end.
+    p(&"(".repeat(100_000));
+    p(&format!(
+        "SELECT a FROM b WHERE {}1=1",
+        "NOT (".repeat(5_000)
+    ));
+    p("SELECT 'unclosed FROM x WHERE");
+}
+
+#[test]
+fn like_is_sql_like() {
+    for (p, t, want) in [
+        ("MART%", "MARTIN", true),
+        ("%TIN", "MARTIN", true),
+        ("M_RTIN", "MARTIN", true),
+        ("M%T%N", "MARTIN", true),
+        ("MARTIN", "MARTINE", false),
+        ("a\\%b", "a%b", true),
+        ("a\\%b", "axb", false),
+        ("%", "", true),
+        ("", "x", false),
+    ] {
+        assert_eq!(sql::like(p, t), want, "{p} {t}");
+    }
+}
+
+fn word() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "A", "AB", "ABBÉ", "ÀBE", "B", "BA", "Bac", "C D", "c-d",
+    ])
+    .prop_map(str::to_string)
+}
+fn birth() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "1950",
+        "1950-02",
+        "1950-02-03",
+        "1950-12-31",
+        "1951-01-01",
+        "1951",
+        "1952-07-07",
+        "",
+    ])
+    .prop_map(str::to_string)
+}
+fn version() -> impl Strategy<Value = (String, String, String, bool, bool)> {
+    (
+        word(),
+        word(),
+        birth(),
+        any::<bool>(),
+        prop::bool::weighted(0.9),
+    )
+}
+fn lines(records: &[(String, String, String, bool, bool)], number: u32, at: &str) -> String {
+    records
+        .iter()
+        .enumerate()
+        .filter(|(_, r)| r.4)
+        .map(|(i, (f, g, d, active, _))| {
+            let birth = if d.is_empty() { String::new() } else { format!(",\"birthDate\":\"{d}\"") };
+            patient(
+                &format!("p{i}"),
+                &format!("\"meta\":{{\"versionId\":\"{number}\",\"lastUpdated\":\"{at}\"}},\"identifier\":[{}],\"active\":{active},\"name\":[{{\"use\":\"official\",\"family\":\"{f}\",\"given\":[\"{g}\"]}}]{birth}", ident("PI", "urn:oid:1.2", &format!("{}", i / 2), "usual")),
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+fn criterion() -> impl Strategy<Value = String> {
+    let op = prop::sample::select(vec![
+        "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap",
+    ]);
+    prop_oneof![
+        (
+            prop::sample::select(vec![
+                "family",
+                "given",
+                "name",
+                "family:exact",
+                "given:contains",
+                "name:exact"
+            ]),
+            word()
+        )
+            .prop_map(|(k, v)| format!("{k}={v}")),
+        (op, birth()).prop_map(|(o, d)| format!("birthdate={o}{d}")),
+        (0u32..6).prop_map(|i| format!("identifier=urn:oid:1.2|{i}")),
+        Just("active=true".to_string()),
+        Just("birthdate:missing=true".to_string()),
+        (word(), word()).prop_map(|(a, b)| format!("family={a},{b}")),
+        Just("general-practitioner=x".to_string()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn the_index_gives_what_the_slow_way_gives(
+        one in prop::collection::vec(version(), 1..12),
+        two in prop::collection::vec(version(), 1..12),
+        number in 1u32..4,
+        updated in prop::sample::select(vec!["2024-01-01T00:00:00Z", "2025-09-05T10:00:00Z", "2025-09-06T10:00:00Z"]),
+        query in prop::collection::vec(criterion(), 0..4),
+        at in prop::sample::select(vec!["2025-09-01T00:00:00Z", "2025-09-05T00:00:00Z", "2025-09-06T00:00:00Z", "2025-09-07T00:00:00Z", "2025-09-30T00:00:00Z"]),
+    ) {
+        let b = IdentityBase::from_lines(&[
+            (t(T0), &lines(&one, 1, "2024-01-01T00:00:00Z")),
+            (t(T1), &lines(&two, number, updated)),
+        ]);
+        let (e, _) = fhir::patient_search(&b, &query.join("&"));
+        let fast = search(&b, &e, t(at), &|_| true);
+        prop_assert_eq!(&fast, &search_slowly(&b, &e, t(at), &|_| true));
+        // Certain and possible share nobody.
+        prop_assert!(fast.certain.iter().all(|h| !fast.possible.iter().any(|p| p.record == h.record)));
+    }
+    #[test]
+    fn statements_never_panic(s in "[A-Za-z0-9 '\"().,*=<>%_$:;\\[\\]-]{0,120}") {
+        sql::parse(&s, &table());
+        sql::parse(&format!("SELECT nom FROM patient WHERE {s}"), &table());
+    }
+    #[test]
+    fn requests_never_panic(s in ".{0,120}") {
+        let b = base();
+        fhir::ask(&b, &s, &s);
+        fhir::ask(&b, &format!("/fhir/Patient?{s}"), &s);
+    }
+}
