@@ -186,5 +186,36 @@ pub fn json<W: Write>(answer: &Answer, mut out: W) -> Result<(), NoticeError> {
     Ok(())
 }
 
+/// Reads back what [`persons`] wrote, for a later version to compare with.
+///
+/// # Errors
+/// When it is no CSV, or a row has other columns.
+pub fn read_persons(text: &[u8]) -> Result<Vec<PersonRow>, NoticeError> {
+    let list = |s: &str| {
+        s.split(' ')
+            .filter(|x| !x.is_empty())
+            .map(str::to_string)
+            .collect::<Vec<_>>()
+    };
+    let mut rows = Vec::new();
+    for record in csv::Reader::from_reader(text).records() {
+        let r = record?;
+        let at = |i: usize| r.get(i).unwrap_or_default().to_string();
+        rows.push(PersonRow {
+            subject: at(0),
+            establishment: at(1),
+            category: at(2),
+            verdict: at(3),
+            certainty: at(4),
+            first: at(5),
+            last: at(6),
+            events: at(7).parse().unwrap_or(0),
+            sessions: list(&at(8)),
+            evidence: list(&at(9)),
+        });
+    }
+    Ok(rows)
+}
+
 /// The published JSON Schema of `extent.json`.
 pub const SCHEMA: &str = include_str!("../../../docs/schema/ampleur.extent-1.schema.json");

@@ -82,7 +82,7 @@ fn every_record_written_is_a_record_of_the_truth() {
             let want = &t.records[&rel];
             let body = text(&p);
             let n = match want.format.as_str() {
-                "windows-event-xml" => body.windows(7).filter(|w| w == b"<Event ").count(),
+                "windows-security" => body.windows(7).filter(|w| w == b"<Event ").count(),
                 "postgresql" => {
                     let mut quoted = false;
                     body.iter()

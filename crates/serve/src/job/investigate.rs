@@ -1,24 +1,29 @@
 //! The main job: a case folder → a proven extent.
-use super::{Intake, JobError, Outside, Progress, intake, output};
+use super::{Intake, JobError, Outside, Progress, intake, merge, output};
 use ampleur_detect::{Judged, Word, judge};
-use ampleur_event::{Event, EventBatch, Nanos, SessionVerdict, invariant, time::NO_TIME, time::rfc3339};
-use ampleur_evidence::{Keys, Lake, Use, Wait};
+use ampleur_event::{SessionVerdict, Window, invariant, time::rfc3339};
+use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
 use ampleur_extent::{
-    bounds, claims,
     coverage::{Coverage, Observation},
-    extent::{Input, Outcome, assemble},
+    extent::{Input, assemble},
+    files::Inventory,
     identity::IdentityBase,
+    leak,
     model::{self, Answer, PersonRow},
-    statements, versions,
+    versions,
 };
 use ampleur_notice as notice;
-use ampleur_query::{Door, LocalDoor};
+use ampleur_query::{Door, LocalDoor, Select};
 use ampleur_session::Sessions;
 use ampleur_sources::{case::Case, reader::FileReport};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// Records in `evidence.zip`: enough to re-check every figure of an ordinary case by hand.
+const CITED_MAX: usize = 50_000;
 
 /// How subjects are written in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,18 +76,6 @@ pub struct Finding {
     pub lake: PathBuf,
 }
 
-/// Everything known about a case before it is written down.
-pub struct Known {
-    pub case: Case,
-    pub reports: Vec<FileReport>,
-    pub sessions: Sessions,
-    pub judged: Judged,
-    pub coverage: Coverage,
-    pub identity: IdentityBase,
-    pub outcome: Outcome,
-    pub answer: Answer,
-}
-
 /// Reads, seals, judges, measures and writes. `clock` gives monotonic time since the start, for [`Timing`] only.
 ///
 /// Errors: the case cannot be read, the lake or the output folder cannot be written. Unreadable evidence is counted, not an error.
@@ -94,17 +87,21 @@ pub fn investigate(options: &Options, outside: &mut Outside<'_>, clock: &dyn Fn(
         timing.stages.push((name, now.saturating_sub(since)));
         since = now;
     };
-    let extra: Vec<&Path> = options.add.as_deref().into_iter().collect();
-    let case = Case::open_with(&options.case, &extra)?;
     std::fs::create_dir_all(&options.out).map_err(|e| JobError::file("make folder", &options.out, e))?;
+    let merged = match &options.add {
+        Some(add) => Some(merge::merge(&options.case, add, &options.out.join(".case"))?),
+        None => None,
+    };
+    let case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?;
+    let previous = options.previous.as_deref().map(read_previous).transpose()?;
     let lake_path = options.lake.clone().unwrap_or_else(|| options.out.join("lake"));
     let keys_path = options.keys.clone().unwrap_or_else(|| options.out.join("keys"));
-    let opened = open_lake(&lake_path, &keys_path, outside)?;
-    let (mut lake, keys) = (opened.lake, opened.keys);
-    if options.subjects == SubjectsForm::Clear && options.dpo_key.is_none() && !opened.fresh {
-        return Err(JobError::Refused(
-            "identifiers in clear need the DPO key of this lake (--dpo-key): the lake was made by an earlier run".into(),
-        ));
+    let Opened { mut lake, keys, fresh } = open_lake(&lake_path, &keys_path, outside)?;
+    if options.subjects == SubjectsForm::Clear && !fresh {
+        let given = options.dpo_key.as_deref().map(ampleur_evidence::DpoKey::load).transpose()?;
+        if !given.is_some_and(|k| k.belongs_to(&keys)) {
+            return Err(JobError::Refused("identifiers in clear need the DPO key of this lake (--dpo-key FILE): the lake was made by an earlier run".into()));
+        }
     }
     let Intake { reports, partials, observations, checkpoint } = intake(&case, &mut lake, options.threads, outside, progress)?;
     lap("intake");
@@ -119,23 +116,295 @@ pub fn investigate(options: &Options, outside: &mut Outside<'_>, clock: &dyn Fn(
     lap("judgement");
 
     progress.stage("identities", 0);
-    let identity = IdentityBase::load_case(&case).map_err(|e| JobError::file("read identities of", &options.case, e))?;
+    let known = |e: &dyn std::fmt::Display| JobError::file("read context of", &options.case, e);
+    let identity = IdentityBase::load(&case.root.join("identities"), &case.context.zone()).map_err(|e| known(&e))?;
+    let inventory = Inventory::load_case(&case).map_err(|e| known(&e))?;
+    let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
     lap("identities");
 
     progress.stage("extent", 0);
-    let (answer, outcome) = answer(&case, &sessions, &judged, &door, &identity, observations, &reports, &checkpoint, options)?;
+    let evidence = Evidence { observations, reports: &reports, checkpoint: &checkpoint };
+    let (mut answer, mut persons) = answer(&case, &sessions, &judged, &door, &identity, &inventory, &leaks, evidence, options.sessions_max)?;
+    if let Some((before, before_persons)) = &previous {
+        answer.version = before.version + 1;
+        answer.incident.clone_from(&before.incident);
+        answer.changes = versions::difference(before, before_persons, &answer, &persons);
+    }
     lap("extent");
 
     progress.stage("reports", 0);
-    let mut finding = Finding { partial: is_partial(&case, &reports), answer, persons: outcome.persons, timing: Timing::default(), notes: reports.iter().flat_map(|r| r.notes.iter().map(|n| format!("{}: {n}", case.files[r.file as usize].rel))).collect(), lake: lake_path };
-    output::write_all(&case, &lake, &keys, &finding.answer, &finding.persons, options, outside)?;
-    let used = Use { at: outside.now, actor: outside.actor.clone(), action: "investigate".into(), detail: format!("{} version {}", finding.answer.incident, finding.answer.version) };
-    let mut uses = vec![used];
+    let cited = cited(&case, &door, &persons, &answer)?;
+    if options.subjects == SubjectsForm::Tokens {
+        tokens(&keys, &mut answer, &mut persons);
+    }
+    let shown = output::notice_options(options, &case.context);
+    output::write_all(&answer, &persons, &options.out, &shown)?;
+    output::evidence_zip(&lake, &cited, &options.out.join("evidence.zip"))?;
+    output::keep_case(&lake, &answer, &options.out)?;
+    let used = |action: &str, detail: String| Use { at: outside.now, actor: outside.actor.clone(), action: action.into(), detail };
+    let mut uses = vec![used("investigate", format!("{} version {}", answer.incident, answer.version))];
     if options.subjects == SubjectsForm::Clear {
-        uses.push(Use { at: outside.now, actor: outside.actor.clone(), action: "re-identify".into(), detail: format!("{} rows of persons.csv in clear", finding.persons.len()) });
+        uses.push(used("re-identify", format!("{} rows of persons.csv in clear", persons.len())));
     }
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");
-    finding.timing = timing;
-    Ok(finding)
+    let notes = reports.iter().flat_map(|r| r.notes.iter().map(|n| format!("{}: {n}", case.files[r.file as usize].rel))).collect();
+    Ok(Finding { partial: is_partial(&case, &reports), answer, persons, timing, notes, lake: lake_path })
+}
+
+struct Evidence<'a> {
+    observations: Vec<Observation>,
+    reports: &'a [FileReport],
+    checkpoint: &'a Checkpoint,
+}
+
+/// The whole answer, identifiers in clear, version 1.
+#[allow(clippy::too_many_arguments)]
+fn answer(
+    case: &Case,
+    sessions: &Sessions,
+    judged: &Judged,
+    door: &dyn Door,
+    identity: &IdentityBase,
+    inventory: &Inventory,
+    leaks: &[leak::LeakLine],
+    found: Evidence<'_>,
+    sessions_max: usize,
+) -> Result<(Answer, Vec<PersonRow>), JobError> {
+    let coverage = Coverage::build(case, found.observations, None::<Window>);
+    let input = Input {
+        case,
+        sessions,
+        judgements: &judged.judgements,
+        door,
+        identity,
+        inventory,
+        leaks,
+        coverage: &coverage,
+        unreadable_files: found.reports.iter().filter(|r| r.rejects > 0 && r.events == 0).count() as u64,
+    };
+    let outcome = assemble(&input)?;
+    let (rows, sessions_omitted) = session_rows(case, sessions, judged, sessions_max);
+    let mut extent = outcome.extent;
+    extent.internal = judged
+        .internal
+        .iter()
+        .map(|i| model::Internal { account: i.account.to_string(), subjects: i.subjects, reason: i.code.to_string() })
+        .collect();
+    let root = found.checkpoint.root_hex();
+    let answer = Answer {
+        format: model::FORMAT.to_string(),
+        // Named after the evidence: the same evidence is the same incident on every machine.
+        incident: format!("amp-{}", root.get(..12).unwrap_or(&root)),
+        version: 1,
+        window: model::Span { from: rfc3339(coverage.window.from), to: rfc3339(coverage.window.to) },
+        evidence: evidence(case, found.reports, found.checkpoint),
+        accounts: account_rows(case, judged),
+        sessions: rows,
+        sessions_omitted,
+        extent,
+        coverage: outcome.coverage,
+        statements: outcome.statements,
+        claims: outcome.claims,
+        containment: model::Containment {
+            cut: judged.containment.cut.clone(),
+            rotate: judged.containment.rotate.clone(),
+            keep: judged.containment.keep.clone(),
+        },
+        changes: vec![],
+    };
+    for c in &answer.extent.cells {
+        invariant::check(c.subjects.at_least <= c.subjects.at_most, invariant::EX_1, &c.category);
+    }
+    Ok((answer, outcome.persons))
+}
+
+/// An earlier answer in `dir`: its `extent.json` and the rows of its `persons.csv`.
+fn read_previous(dir: &Path) -> Result<(Answer, Vec<PersonRow>), JobError> {
+    let path = dir.join("extent.json");
+    let text = std::fs::read(&path).map_err(|e| JobError::file("read", &path, e))?;
+    let answer: Answer = serde_json::from_slice(&text).map_err(|e| JobError::file("read", &path, e))?;
+    let path = dir.join("persons.csv");
+    let rows = notice::tables::read_persons(&std::fs::read(&path).map_err(|e| JobError::file("read", &path, e))?)
+        .map_err(|e| JobError::file("read", &path, e))?;
+    Ok((answer, rows))
+}
+
+/// Where the records that figures rest on lie: those of `persons.csv`, then of writes; at most [`CITED_MAX`].
+fn cited(case: &Case, door: &dyn Door, persons: &[PersonRow], answer: &Answer) -> Result<Vec<Citation>, JobError> {
+    let by_path: BTreeMap<String, u32> = case.files.iter().enumerate().map(|(i, f)| (f.rel.replace(' ', "%20"), i as u32)).collect();
+    let mut wanted: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+    let mut left = CITED_MAX;
+    let evidence = persons.iter().flat_map(|p| &p.evidence).chain(answer.extent.writes.iter().flat_map(|w| &w.evidence));
+    for e in evidence {
+        let Some((file, record)) = e.rsplit_once(':').and_then(|(p, r)| Some((*by_path.get(p)?, r.parse().ok()?))) else { continue };
+        if left == 0 {
+            break;
+        }
+        if wanted.entry(file).or_default().insert(record) {
+            left -= 1;
+        }
+    }
+    let mut out = Vec::new();
+    let select = Select { files: wanted.keys().copied().collect(), ..Select::default() };
+    if !select.files.is_empty() {
+        door.scan(&select, &mut |file, batch| {
+            for e in batch.iter().filter(|e| wanted.get(&file).is_some_and(|w| w.contains(&e.record))) {
+                out.push(Citation { file: case.files[file as usize].rel.clone(), offset: e.offset, len: e.len });
+            }
+        })?;
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// Identifiers become keyed tokens wherever an answer names a person.
+fn tokens(keys: &Keys, answer: &mut Answer, persons: &mut [PersonRow]) {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut token = |s: &mut String| {
+        let t = known.entry(s.clone()).or_insert_with(|| keys.token(s)).clone();
+        *s = t;
+    };
+    persons.iter_mut().for_each(|p| token(&mut p.subject));
+    let e = &mut answer.extent;
+    e.targeted.iter_mut().chain(&mut e.canaries).for_each(|t| token(&mut t.subject));
+    e.writes.iter_mut().for_each(|w| token(&mut w.subject));
+    e.probable_duplicates.iter_mut().flatten().for_each(&mut token);
+    for c in &mut answer.changes {
+        if let Some(subject) = c.what.strip_prefix("person ") {
+            c.what = format!("person {}", keys.token(subject));
+        }
+    }
+    persons.sort();
+    answer.extent.targeted.sort_by(|a, b| a.subject.cmp(&b.subject));
+    answer.extent.canaries.sort_by(|a, b| a.subject.cmp(&b.subject));
+}
+
+struct Opened {
+    lake: Lake,
+    keys: Keys,
+    /// The lake and its DPO key were made by this run.
+    fresh: bool,
+}
+
+/// Opens the lake for writing, or makes it with new keys. Keys are kept in a folder of their own, the DPO key among them until
+/// its owner takes it away.
+fn open_lake(path: &Path, keys_dir: &Path, outside: &mut Outside<'_>) -> Result<Opened, JobError> {
+    if path.join("ampleur.json").exists() {
+        let keys = Keys::load(keys_dir)?;
+        let lake = Lake::open_writer(path, &keys, Wait::Millis(5_000))?;
+        return Ok(Opened { lake, keys, fresh: false });
+    }
+    let (keys, dpo) = Keys::generate(outside.random);
+    std::fs::create_dir_all(keys_dir).map_err(|e| JobError::file("make folder", keys_dir, e))?;
+    keys.save(keys_dir)?;
+    dpo.save(&keys_dir.join("dpo.key"))?;
+    let lake = Lake::create(path, &keys, outside.now)?;
+    Ok(Opened { lake, keys, fresh: true })
+}
+
+/// Contract §B: a whole file, or more than 1 % of a source that tells, could not be decoded.
+fn is_partial(case: &Case, reports: &[FileReport]) -> bool {
+    let whole = reports.iter().any(|r| r.rejects > 0 && r.events == 0);
+    let share = (0..case.sources.len() as u32).any(|source| {
+        let tells = case.entry(source).is_some_and(|e| !e.tells.is_empty());
+        let of = || reports.iter().filter(|r| case.source_of(r.file) == source);
+        let (records, rejects) = (of().map(|r| r.records).sum::<u64>(), of().map(|r| r.rejects).sum::<u64>());
+        tells && rejects * 100 > records
+    });
+    whole || share
+}
+
+fn evidence(case: &Case, reports: &[FileReport], checkpoint: &Checkpoint) -> model::Evidence {
+    let mut rows: Vec<model::SourceRow> = reports
+        .iter()
+        .map(|r| {
+            invariant::check(r.records == r.events + r.rejects + r.skipped, invariant::EV_1, r.format);
+            model::SourceRow {
+                source: case.files[r.file as usize].rel.clone(),
+                format: r.format.to_string(),
+                records: r.records,
+                events: r.events,
+                rejects: r.rejects,
+                skipped: r.skipped,
+                from: rfc3339(r.from),
+                to: rfc3339(r.to),
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| a.source.cmp(&b.source));
+    let sum = |f: fn(&model::SourceRow) -> u64| rows.iter().map(f).sum();
+    model::Evidence {
+        tree_size: checkpoint.tree_size,
+        root_hash: checkpoint.root_hex(),
+        records: sum(|r| r.records),
+        events: sum(|r| r.events),
+        rejects: sum(|r| r.rejects),
+        skipped: sum(|r| r.skipped),
+        by_source: rows,
+    }
+}
+
+fn session_rows(case: &Case, sessions: &Sessions, judged: &Judged, max: usize) -> (Vec<model::SessionRow>, u64) {
+    let all = sessions.list.len();
+    let mut rows = Vec::new();
+    for (s, j) in sessions.list.iter().zip(&judged.judgements) {
+        // Above the limit only ordinary sessions are left out, never a judged one.
+        if all > max && j.verdict == SessionVerdict::Legitimate {
+            continue;
+        }
+        rows.push(model::SessionRow {
+            id: s.id.clone(),
+            chain: j.chain.clone(),
+            intrusion: j.intrusion.clone(),
+            account: s.account.as_ref().map(ToString::to_string),
+            source: case.sources.get(s.source as usize).map(|d| d.name.clone()).unwrap_or_default(),
+            origin: model::OriginRow {
+                address: s.origin.address.map(|a| a.to_string()),
+                country: s.origin.country.clone(),
+                asn: s.origin.asn,
+                device: s.origin.device.clone(),
+            },
+            from: rfc3339(s.from),
+            to: rfc3339(s.to),
+            events: s.counts.events,
+            bytes_out: s.counts.bytes_out,
+            verdict: j.verdict.word().to_string(),
+            score: round3(j.score),
+            reasons: j
+                .reasons
+                .iter()
+                .map(|r| model::ReasonRow { code: r.code.to_string(), fr: r.fr.clone(), en: r.en.clone(), weight: round3(r.weight) })
+                .collect(),
+        });
+    }
+    rows.sort_by(|a, b| (&a.from, &a.id).cmp(&(&b.from, &b.id)));
+    let omitted = (all - rows.len()) as u64;
+    (rows, omitted)
+}
+
+/// Scores are written with three decimals: enough to see, and the same text on every machine.
+fn round3(x: f32) -> f64 {
+    (f64::from(x) * 1000.0).round() / 1000.0
+}
+
+fn account_rows(case: &Case, judged: &Judged) -> Vec<model::AccountRow> {
+    let mut rows: Vec<model::AccountRow> = judged
+        .accounts
+        .iter()
+        .map(|a| model::AccountRow {
+            account: a.account.to_string(),
+            kind: a.kind.clone(),
+            person: a.person.and_then(|p| case.context.persons.get(p as usize)).map(|p| p.id.clone()),
+            verdict: match a.verdict {
+                SessionVerdict::Intruder => "usurped",
+                SessionVerdict::Doubtful => "doubtful",
+                SessionVerdict::Legitimate => "clean",
+            }
+            .to_string(),
+            sessions: model::SessionTally { intruder: a.intruder, doubtful: a.doubtful, legitimate: a.legitimate },
+        })
+        .collect();
+    rows.sort_by(|a, b| a.account.cmp(&b.account));
+    rows
 }

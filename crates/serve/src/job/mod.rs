@@ -1,12 +1,12 @@
 //! One file per job. A job takes plain options, reports progress through [`Progress`], and returns what happened.
 mod intake;
 mod investigate;
+mod merge;
 mod output;
 
 pub use intake::{Intake, intake};
-
-
-
+pub use investigate::{Finding, Options, SubjectsForm, Timing, investigate};
+pub use output::write_all;
 use ampleur_event::Nanos;
 use std::path::PathBuf;
 

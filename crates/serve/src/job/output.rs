@@ -1,5 +1,6 @@
 //! Files of an answer (design §5): JSON, tables, reports, Parquet, and a bundle of the evidence cited.
-use super::{JobError, Outside, investigate::Options};
+use super::{JobError, investigate::Options};
+use ampleur_evidence::{Citation, Lake, bundle};
 use ampleur_extent::model::{Answer, PersonRow};
 use ampleur_notice as notice;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
@@ -87,5 +88,24 @@ pub(super) fn notice_options(options: &Options, context: &ampleur_event::Context
     }
 }
 
-#[allow(unused)]
-fn unused(_: &Outside<'_>) {}
+
+/// The checkpoint, the records cited and their proofs, for somebody without the lake.
+pub(super) fn evidence_zip(lake: &Lake, cited: &[Citation], path: &Path) -> Result<(), JobError> {
+    let partial = path.with_extension("partial");
+    let file = fs::File::create(&partial).map_err(|e| JobError::file("write", &partial, e))?;
+    bundle::export(lake, cited, BufWriter::new(file))?;
+    fs::rename(&partial, path).map_err(|e| JobError::file("write", path, e))
+}
+
+/// Keeps the answer in the lake, under its incident and version; a version once kept is never replaced.
+pub(super) fn keep_case(lake: &Lake, answer: &Answer, out: &Path) -> Result<(), JobError> {
+    let dir = lake.root().join("cases").join(&answer.incident).join(answer.version.to_string());
+    if dir.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&dir).map_err(|e| JobError::file("make folder", &dir, e))?;
+    for name in ["extent.json", "report.html", "report.pdf"] {
+        fs::copy(out.join(name), dir.join(name)).map_err(|e| JobError::file("keep", dir.join(name), e))?;
+    }
+    fs::write(dir.join("checkpoint"), lake.checkpoint().note).map_err(|e| JobError::file("keep", dir.join("checkpoint"), e))
+}

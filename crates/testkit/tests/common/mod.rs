@@ -28,12 +28,24 @@ pub fn run_with(case: &Path, out: &Path, change: impl FnOnce(&mut Options)) -> F
     let mut state = 7u64;
     let mut random = |bytes: &mut [u8]| {
         for b in bytes {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             *b = (state >> 33) as u8;
         }
     };
-    let mut outside = Outside { now: 1_700_000_000_000_000_000, actor: "test".into(), random: &mut random };
-    investigate(&options, &mut outside, &|| std::time::Duration::ZERO, &Quiet).unwrap_or_else(|e| panic!("investigate {}: {e}", case.display()))
+    let mut outside = Outside {
+        now: 1_700_000_000_000_000_000,
+        actor: "test".into(),
+        random: &mut random,
+    };
+    investigate(
+        &options,
+        &mut outside,
+        &|| std::time::Duration::ZERO,
+        &Quiet,
+    )
+    .unwrap_or_else(|e| panic!("investigate {}: {e}", case.display()))
 }
 
 /// A folder that is removed at the end of the test.
