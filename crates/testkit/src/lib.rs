@@ -79,6 +79,8 @@ pub struct Recipe {
     pub scale: f64,
     /// Length of the window in days; `None` is the family's own.
     pub days: Option<u32>,
+    /// Multiplies the staff and with it the ordinary work, not the incident: 1.0 in tests, hundreds to reach 10⁸ events.
+    pub background: f64,
     pub pathologies: Vec<Pathology>,
 }
 
@@ -89,6 +91,7 @@ impl Recipe {
             seed,
             scale,
             days: None,
+            background: 1.0,
             pathologies: Pathology::wear(),
         }
     }

@@ -1,5 +1,6 @@
 //! Writers of log records in the shapes of real products. Each writes one record into a [`Line`]; order, numbering and files are
 //! the sink's work. Times arrive as the source's own clock shows them.
+#![allow(clippy::too_many_arguments)]
 use crate::civil::{self, DAY, Ms};
 use crate::out::{Line, Mark, Sink};
 use crate::rng::mix;

@@ -76,7 +76,7 @@ struct Rec {
 
 enum Out {
     Plain(BufWriter<File>),
-    Gz(GzEncoder<BufWriter<File>>),
+    Gz(Box<GzEncoder<BufWriter<File>>>),
 }
 impl Write for Out {
     fn write(&mut self, b: &[u8]) -> io::Result<usize> {
@@ -373,12 +373,12 @@ impl Sink {
         let day = civil::local_day(shown);
         let period = day.div_euclid(s.spec.days);
         // A held record must not wait for a neighbour that is far away, nor cross into the next file.
-        if s.held.is_some() && (shown - s.held_t).abs() > 5_000
-            || s.out.as_ref().is_some_and(|o| o.1 != period)
+        let far = s.held.is_some() && (shown - s.held_t).abs() > 5_000;
+        let next_file = s.out.as_ref().is_some_and(|o| o.1 != period);
+        if (far || next_file)
+            && let (Some(h), Some((o, _, _))) = (s.held.take(), s.out.as_mut())
         {
-            if let (Some(h), Some((o, _, _))) = (s.held.take(), s.out.as_mut()) {
-                o.write_all(&h)?;
-            }
+            o.write_all(&h)?;
         }
         if s.out.as_ref().is_some_and(|o| o.1 == period) {
             return Ok(());
@@ -405,7 +405,7 @@ impl Sink {
             .open(&path)?;
         let w = BufWriter::with_capacity(1 << 16, file);
         let out = if old {
-            Out::Gz(GzEncoder::new(w, Compression::fast()))
+            Out::Gz(Box::new(GzEncoder::new(w, Compression::fast())))
         } else {
             Out::Plain(w)
         };

@@ -454,17 +454,7 @@ impl World {
             let place = PLACES[(first + i) % PLACES.len()];
             let name = match plan.kind {
                 "cabinet" => format!("Cabinet médical {place} {}", i + 1),
-                k => {
-                    let of = if place.starts_with("l'")
-                        || place.starts_with("la ")
-                        || place.starts_with("Les ")
-                    {
-                        "de "
-                    } else {
-                        "de "
-                    };
-                    format!("{k} {of}{place}")
-                }
+                k => format!("{k} de {place}"),
             };
             ests.push(Est {
                 id: format!("finess:{finess}"),
@@ -637,7 +627,7 @@ impl World {
             person,
             est,
             ipp: 40_000_000 + u32::from(est) * 3_000_000 + ipp[est as usize],
-            fid: rng.next() & 0xffff_ffff_ffff,
+            fid: rng.bits() & 0xffff_ffff_ffff,
             created: old + rng.range(0, 800 * DAY),
             change: None,
         }

@@ -84,7 +84,9 @@ impl Stage {
         let (from, to) = window(r);
         let mut rng = Rng::new(mix(r.seed) ^ mix(r.family as u64 + 100));
         let mut world_rng = rng.fork(1);
-        let world = World::build(&plan(from, to), &mut world_rng);
+        let mut plan = plan(from, to);
+        plan.staff = ((plan.staff as f64 * r.background.max(0.1)) as usize).clamp(30, 400_000);
+        let world = World::build(&plan, &mut world_rng);
         rng = rng.fork(2);
         let mut s = Stage {
             case: case.to_path_buf(),
@@ -113,6 +115,7 @@ impl Stage {
         let _ = writeln!(self.toml, "{s}");
     }
     /// Adds a source with its `[[source]]` entry; `more` are further lines of the entry.
+    #[allow(clippy::too_many_arguments)]
     pub fn source(
         &mut self,
         key: &str,
@@ -239,7 +242,7 @@ impl Stage {
             records: self.sink.files.clone(),
             sources: Vec::new(),
             gaps: self.sink.gaps(self.from, &self.heartbeat, &numbered),
-            background: 1.0,
+            background: r.background,
             ..Truth::default()
         };
         let mut harmed: BTreeSet<String> = t.gaps.iter().map(|g| g.source.clone()).collect();

@@ -112,7 +112,7 @@ impl Office {
             "dc-a",
             "Security",
             "xml",
-            "windows-event-xml",
+            "windows-security",
             1,
             dc_kept,
             &format!("{e}\ntimezone = \"UTC\""),
@@ -328,7 +328,7 @@ impl Office {
         action: char,
     ) {
         let p = &s.world.staff[i];
-        let resource = if mix(t as u64) % 3 == 0 {
+        let resource = if mix(t as u64).is_multiple_of(3) {
             format!("Observation/{:09}", mix(t as u64 + 1) % 999_999_999)
         } else {
             String::new()

@@ -41,7 +41,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "app-labo",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &e,
@@ -50,7 +50,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "fs-rh",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &format!("{e}\ntells = [\"STAFF.*\"]"),
@@ -59,7 +59,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "fs-labo",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &e,
@@ -68,7 +68,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "fs-dent",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &e,
@@ -306,7 +306,7 @@ fn shelves(s: &Stage, o: &Office, scale: f64, rng: &mut Rng) -> Vec<Shelf> {
                         rng.below(999)
                     ),
                     size: 90_000 + rng.below(400_000),
-                    sha: sha(rng.next()),
+                    sha: sha(rng.bits()),
                     subjects: vec![n + k],
                 });
             }
@@ -351,7 +351,7 @@ fn shelves(s: &Stage, o: &Office, scale: f64, rng: &mut Rng) -> Vec<Shelf> {
                         &share[..3].to_lowercase()
                     ),
                     size: size.0 + rng.below(size.1),
-                    sha: sha(rng.next()),
+                    sha: sha(rng.bits()),
                     subjects,
                 }
             })
@@ -433,7 +433,7 @@ fn leak(
                     csv,
                     "{path},{},{}",
                     it.size + 1 + rng.below(5_000),
-                    sha(rng.next())
+                    sha(rng.bits())
                 );
             }
             _ => {}

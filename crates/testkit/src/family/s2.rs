@@ -87,7 +87,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
             site: HOST.into(),
         },
         edge: Forti::new(edge, "PF-DMZ-A"),
-        totals: s.seed % 3 != 0,
+        totals: !s.seed.is_multiple_of(3),
     };
     s.snapshots(3);
     let everyone: Vec<usize> = (0..s.world.staff.len()).collect();
@@ -504,7 +504,7 @@ fn ordinary(s: &mut Stage, w: &mut Wires, v: &Visit<'_>, n: usize, listed: bool,
             .world
             .search(&crate::world::fold(family), p.birth..p.birth + 1, t)
             .len();
-        let rid = format!("{:016x}", rng.next());
+        let rid = format!("{:016x}", rng.bits());
         let line = format!("GET https://{HOST}/r4/Patient?{criteria}");
         let target = format!("/r4/Patient?{criteria}");
         let total = w.totals.then_some(hits);
@@ -529,7 +529,7 @@ fn ordinary(s: &mut Stage, w: &mut Wires, v: &Visit<'_>, n: usize, listed: bool,
         if rng.chance(0.7) {
             t += 2_500 + rng.exp(6_000.0) as i64;
             let id = s.world.fhir_id(rec);
-            let rid = format!("{:016x}", rng.next());
+            let rid = format!("{:016x}", rng.bits());
             let resource = format!("Patient/{id}");
             request(
                 s,
@@ -550,8 +550,8 @@ fn ordinary(s: &mut Stage, w: &mut Wires, v: &Visit<'_>, n: usize, listed: bool,
             if rng.chance(0.3) {
                 t += 3_000 + rng.exp(9_000.0) as i64;
                 let kind = ["Observation", "DocumentReference", "Encounter"][rng.below(3) as usize];
-                let resource = format!("{kind}/{:010x}", rng.next() & 0xff_ffff_ffff);
-                let rid = format!("{:016x}", rng.next());
+                let resource = format!("{kind}/{:010x}", rng.bits() & 0xff_ffff_ffff);
+                let rid = format!("{:016x}", rng.bits());
                 request(
                     s,
                     w,
@@ -640,7 +640,7 @@ fn robot(
         } else {
             format!("family={family}&birthdate=ge{year}-01-01&birthdate=lt{last}-01-01")
         };
-        let rid = format!("{:016x}", rng.next());
+        let rid = format!("{:016x}", rng.bits());
         if rng.chance(0.015) {
             // The server gave up: nobody was returned, nothing was audited.
             let target = if post {
@@ -681,7 +681,7 @@ fn robot(
             let rid = if page == 0 {
                 rid.clone()
             } else {
-                format!("{:016x}", rng.next())
+                format!("{:016x}", rng.bits())
             };
             let total = w.totals.then_some(hits.len());
             let full = format!("{criteria}{more}");

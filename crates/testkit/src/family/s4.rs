@@ -48,7 +48,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
     let tells = "tells = [\"ID.*\", \"CONTACT.*\", \"COVER.*\", \"CARE.*\", \"HEALTH.*\", \"FREE.*\"]\nshows_results = true";
     let w = Wires {
         web: s.source("web", "acces", "log", "http-access", 1, None, tells),
-        api: s.source("api", "traefik", "json", "http-json", 1, None, tells),
+        api: s.source("api", "traefik", "json", "http-access", 1, None, tells),
     };
     s.snapshots(4);
     let first = civil::local_day(s.from);

@@ -34,7 +34,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "ts-clin",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &format!("{e}\ntimezone = \"UTC\""),

@@ -2,7 +2,7 @@
 //! on a Sunday night. The directory keeps seven days, the firewall was wiped for some hours, the VPN clock is 47 minutes fast.
 use super::Stage;
 use super::office::{self, Item, Office, Shelf, sha};
-use crate::civil::{self, DAY, HOUR, MIN, Ms};
+use crate::civil::{self, HOUR, MIN, Ms};
 use crate::log::{Flow, Tunnel, Who};
 use crate::out::Mark;
 use crate::rng::Rng;
@@ -58,7 +58,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "fs-gest",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &format!("{e}\ntells = [\"ID.*\", \"CONTACT.*\", \"CARE.*\"]"),
@@ -67,7 +67,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         "fs-rh",
         "Security",
         "xml",
-        "windows-event-xml",
+        "windows-security",
         1,
         None,
         &format!("{e}\ntells = [\"STAFF.*\"]"),
@@ -344,7 +344,7 @@ fn shelves(s: &Stage, o: &Office, scale: f64, rng: &mut Rng) -> Vec<Shelf> {
         sheets.push(Item {
             path: format!("Extractions\\{}\\liste_rdv_{:04}.xlsx", 2019 + k % 6, k),
             size: 20_000 + subjects.len() as u64 * 180 + rng.below(4_000),
-            sha: sha(rng.next()),
+            sha: sha(rng.bits()),
             subjects,
         });
     }
@@ -357,7 +357,7 @@ fn shelves(s: &Stage, o: &Office, scale: f64, rng: &mut Rng) -> Vec<Shelf> {
         banks.push(Item {
             path: format!("Paie\\virements_{k:03}.xlsx"),
             size: 14_000 + rng.below(30_000),
-            sha: sha(rng.next()),
+            sha: sha(rng.bits()),
             subjects: part.iter().map(|i| n + i).collect(),
         });
     }
@@ -457,9 +457,7 @@ fn night(
     let p = s.world.staff[n.doctor].clone();
     let theft = (17..=19).contains(&n.back);
     let end = n.start
-        + if theft {
-            3 * HOUR
-        } else if n.back == 0 {
+        + if theft || n.back == 0 {
             3 * HOUR
         } else {
             30 * MIN + rng.range(0, HOUR)
@@ -604,5 +602,4 @@ fn night(
         };
         o.fw.flow(&mut s.sink, until + 2_000, mc, &fl);
     }
-    let _ = DAY;
 }

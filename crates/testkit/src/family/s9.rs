@@ -226,6 +226,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
     )
 }
 
+#[allow(clippy::too_many_arguments)]
 fn burst(
     s: &mut Stage,
     o: &Office,
