@@ -41,6 +41,16 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// From a folder of logs to a proven extent: the main job.
+    Investigate(Box<cmd::investigate::Args>),
+    /// A made-up hospital, its investigation, and the truth beside the answer.
+    Demo(cmd::demo::Args),
+    /// The sessions of an answer.
+    Sessions(cmd::answer::SessionsArgs),
+    /// What the logs of an answer cover.
+    Coverage(cmd::answer::CoverageArgs),
+    /// From a person or a session back to the original records.
+    Explain(cmd::answer::ExplainArgs),
     /// Print each event of log files as JSON: the quickest look at what is understood.
     Decode(cmd::decode::Args),
     /// The formats that can be read, and what each can prove.
@@ -83,6 +93,11 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
     match command {
+        Command::Investigate(a) => cmd::investigate::run(a, shell),
+        Command::Demo(a) => cmd::demo::run(a, shell),
+        Command::Sessions(a) => cmd::answer::sessions(a, shell),
+        Command::Coverage(a) => cmd::answer::coverage(a, shell),
+        Command::Explain(a) => cmd::answer::explain(a, shell),
         Command::Decode(a) => cmd::decode::run(a, shell),
         Command::Sources(c) => cmd::sources::run(c, shell),
         Command::Readiness(a) => cmd::readiness::run(a, shell),

@@ -1328,8 +1328,11 @@ pub(crate) const METHOD: &[(&str, &str)] = &[
     ),
 ];
 
+/// A word and its meaning, each in French and English.
+type Entry = ((&'static str, &'static str), (&'static str, &'static str));
+
 /// The words of the report; the full list is in the project's glossary.
-pub(crate) const GLOSSARY: &[((&str, &str), (&str, &str))] = &[
+pub(crate) const GLOSSARY: &[Entry] = &[
     (
         ("session", "session"),
         (

@@ -99,7 +99,9 @@ pub fn sessions(args: &SessionsArgs, shell: &Shell) -> anyhow::Result<Exit> {
             .map(|s| {
                 vec![
                     plain(&s.id),
-                    ampleur_notice::words::session_verdict(&s.verdict).get(shell.lang).to_string(),
+                    ampleur_notice::words::session_verdict(&s.verdict)
+                        .get(shell.lang)
+                        .to_string(),
                     s.from.clone(),
                     plain(s.account.as_deref().unwrap_or("-")),
                     plain(s.origin.address.as_deref().unwrap_or("-")),
@@ -129,12 +131,21 @@ pub fn coverage(args: &CoverageArgs, shell: &Shell) -> anyhow::Result<Exit> {
             .coverage
             .iter()
             .map(|c| {
-                let mut what = ampleur_notice::words::state(&c.state).get(shell.lang).to_string();
+                let mut what = ampleur_notice::words::state(&c.state)
+                    .get(shell.lang)
+                    .to_string();
                 if c.state != "complete" {
-                    what = format!("{what}: {}", ampleur_notice::words::gap_kind(&c.kind).get(shell.lang));
+                    what = format!(
+                        "{what}: {}",
+                        ampleur_notice::words::gap_kind(&c.kind).get(shell.lang)
+                    );
                 }
                 if let Some(by) = &c.closed_by {
-                    what = format!("{what} ({} {})", shell.say("comblé par", "closed by"), plain(by));
+                    what = format!(
+                        "{what} ({} {})",
+                        shell.say("comblé par", "closed by"),
+                        plain(by)
+                    );
                 }
                 vec![plain(&c.source), c.from.clone(), c.to.clone(), what]
             })
@@ -175,7 +186,11 @@ fn persons(dir: &Path, keep: impl Fn(&str, &str) -> bool) -> anyhow::Result<Vec<
                 verdict: at(3).into(),
                 certainty: at(4).into(),
                 sessions: at(8).into(),
-                evidence: at(9).split(' ').filter(|e| !e.is_empty()).map(str::to_string).collect(),
+                evidence: at(9)
+                    .split(' ')
+                    .filter(|e| !e.is_empty())
+                    .map(str::to_string)
+                    .collect(),
             });
         }
     }
@@ -186,7 +201,9 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> anyhow::Result<Exit> {
     let answer = load(&args.answer)?;
     let session = answer.sessions.iter().find(|s| s.id == args.what);
     let rows = match session {
-        Some(s) => persons(&args.answer, |_, sessions| sessions.split(' ').any(|x| x == s.id))?,
+        Some(s) => persons(&args.answer, |_, sessions| {
+            sessions.split(' ').any(|x| x == s.id)
+        })?,
         None => persons(&args.answer, |subject, _| subject == args.what)?,
     };
     if session.is_none() && rows.is_empty() {
@@ -236,7 +253,12 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> anyhow::Result<Exit> {
             s.to
         )?;
         for r in &s.reasons {
-            writeln!(out, "  {:+.1}  {}", r.weight, plain(shell.say(&r.fr, &r.en)))?;
+            writeln!(
+                out,
+                "  {:+.1}  {}",
+                r.weight,
+                plain(shell.say(&r.fr, &r.en))
+            )?;
         }
         let subjects: BTreeSet<&str> = rows.iter().map(|r| r.subject.as_str()).collect();
         writeln!(
@@ -252,7 +274,9 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> anyhow::Result<Exit> {
                 vec![
                     plain(&r.establishment),
                     r.category.clone(),
-                    ampleur_notice::words::verdict(&r.verdict).get(shell.lang).to_string(),
+                    ampleur_notice::words::verdict(&r.verdict)
+                        .get(shell.lang)
+                        .to_string(),
                     r.certainty.clone(),
                     plain(&r.sessions),
                 ]
@@ -308,7 +332,10 @@ impl FileSink for Pick<'_> {
 }
 
 /// The original text of the records cited.
-fn originals(dir: &Path, cited: &[(String, u64)]) -> anyhow::Result<BTreeMap<(String, u64), String>> {
+fn originals(
+    dir: &Path,
+    cited: &[(String, u64)],
+) -> anyhow::Result<BTreeMap<(String, u64), String>> {
     let case = Case::open(dir)?;
     let mut by_file: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
     for (path, record) in cited {

@@ -67,8 +67,11 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         ));
     }
     std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-    std::fs::write(dir.join(MARK), "made by `ampleur demo`; replaced by the next one\n")
-        .with_context(|| format!("write into {}", dir.display()))?;
+    std::fs::write(
+        dir.join(MARK),
+        "made by `ampleur demo`; replaced by the next one\n",
+    )
+    .with_context(|| format!("write into {}", dir.display()))?;
 
     shell.note(shell.say(
         "Un hôpital inventé, ses journaux, un intrus…",
@@ -79,7 +82,10 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     shell.note(&format!(
         "{} {}",
         played.records,
-        shell.say("enregistrements écrits ; enquête…", "records written; investigating…")
+        shell.say(
+            "enregistrements écrits ; enquête…",
+            "records written; investigating…"
+        )
     ));
     let answer = dir.join("answer");
     let options = Options {

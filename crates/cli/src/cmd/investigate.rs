@@ -67,22 +67,42 @@ pub struct Args {
 #[derive(Debug, Default, clap::Args)]
 pub struct WordArgs {
     /// This account is the intruder's, as `system:name`; may be repeated.
-    #[arg(long, value_name = "ACCOUNT", help_heading = "What the investigator knows")]
+    #[arg(
+        long,
+        value_name = "ACCOUNT",
+        help_heading = "What the investigator knows"
+    )]
     pub account: Vec<String>,
     /// This address or network is the intruder's; may be repeated.
-    #[arg(long, value_name = "ADDRESS", help_heading = "What the investigator knows")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help_heading = "What the investigator knows"
+    )]
     pub origin: Vec<String>,
     /// This session is the intruder's; may be repeated.
     #[arg(long, value_name = "ID", help_heading = "What the investigator knows")]
     pub session: Vec<String>,
     /// --account and --origin hold from this instant on (RFC 3339).
-    #[arg(long, value_name = "TIME", help_heading = "What the investigator knows")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "What the investigator knows"
+    )]
     pub from: Option<String>,
     /// --account and --origin hold before this instant (RFC 3339).
-    #[arg(long, value_name = "TIME", help_heading = "What the investigator knows")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "What the investigator knows"
+    )]
     pub to: Option<String>,
     /// This session, account or address is certainly not the intruder's; may be repeated.
-    #[arg(long, value_name = "WHAT", help_heading = "What the investigator knows")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        help_heading = "What the investigator knows"
+    )]
     pub not: Vec<String>,
 }
 
@@ -104,7 +124,10 @@ impl WordArgs {
             (from, to) => {
                 let from = from.as_deref().map(instant).transpose()?;
                 let to = to.as_deref().map(instant).transpose()?;
-                let w = Window::new(from.unwrap_or(Window::ALL.from), to.unwrap_or(Window::ALL.to));
+                let w = Window::new(
+                    from.unwrap_or(Window::ALL.from),
+                    to.unwrap_or(Window::ALL.to),
+                );
                 if w.is_empty() {
                     return Err(refuse("use this window", "--from must be before --to"));
                 }
@@ -179,7 +202,8 @@ pub fn job(options: &Options, shell: &Shell) -> anyhow::Result<Finding> {
     let clock = move || -> Duration { began.elapsed() };
     let bar = shell.watched().then(|| {
         let bar = ProgressBar::new(1);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:<12} {bar:32} {percent:>3} %  {elapsed}")
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {msg:<12} {bar:32} {percent:>3} %  {elapsed}")
         {
             bar.set_style(style);
         }
@@ -210,7 +234,11 @@ pub fn exit(found: &Finding) -> Exit {
     let e = &found.answer.extent;
     let act = e.subjects.at_most > 0
         || found.answer.accounts.iter().any(|a| a.verdict != "clean")
-        || found.answer.sessions.iter().any(|s| s.verdict == "intruder")
+        || found
+            .answer
+            .sessions
+            .iter()
+            .any(|s| s.verdict == "intruder")
         || !e.writes.is_empty()
         || !e.internal.is_empty()
         || !found.answer.changes.is_empty();
@@ -223,14 +251,22 @@ pub fn exit(found: &Finding) -> Exit {
 }
 
 /// The summary for people, or the answer for programs.
-pub fn show(found: &Finding, options: &notice::Options, out: &Path, shell: &Shell) -> anyhow::Result<()> {
+pub fn show(
+    found: &Finding,
+    options: &notice::Options,
+    out: &Path,
+    shell: &Shell,
+) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     if shell.json {
         notice::tables::json(&found.answer, &mut stdout)?;
         return Ok(());
     }
     stdout
-        .write_all(notice::terminal::summary(&found.answer, &found.persons, options, shell.colour_out()).as_bytes())
+        .write_all(
+            notice::terminal::summary(&found.answer, &found.persons, options, shell.colour_out())
+                .as_bytes(),
+        )
         .context("write output")?;
     writeln!(
         stdout,
@@ -293,6 +329,11 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         sessions_max: 100_000,
     };
     let found = job(&options, shell)?;
-    show(&found, &notice_options(&args.case, shell, false), &args.out, shell)?;
+    show(
+        &found,
+        &notice_options(&args.case, shell, false),
+        &args.out,
+        shell,
+    )?;
     Ok(exit(&found))
 }

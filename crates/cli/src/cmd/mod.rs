@@ -1,6 +1,9 @@
 //! One file per command.
+pub mod answer;
 pub mod config;
 pub mod decode;
+pub mod demo;
+pub mod investigate;
 pub mod readiness;
 pub mod simulate;
 pub mod sources;
