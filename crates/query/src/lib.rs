@@ -11,6 +11,7 @@ pub use cluster::{DatafusionDoor, Table};
 pub use local::LocalDoor;
 
 use ampleur_event::{Event, EventBatch, Verb, Window};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Number of a file in the case (`sources::case`), stable: files are numbered in order of their relative path.
 pub type FileId = u32;
@@ -77,6 +78,53 @@ pub trait Door: Sync {
         select: &Select,
         each: &mut dyn FnMut(FileId, &EventBatch),
     ) -> Result<(), DoorError>;
+    /// [`Door::scan`] for a caller that looks at these columns only (names of [`EventBatch::schema`]): the same rows in the
+    /// same order; every other column may be absent. What is not named need not be read or opened.
+    fn scan_columns(
+        &self,
+        select: &Select,
+        columns: &[&str],
+        each: &mut dyn FnMut(FileId, &EventBatch),
+    ) -> Result<(), DoorError> {
+        let _ = columns;
+        self.scan(select, each)
+    }
+    /// Where records lie, by file and record number (from 1). Shape: one place per record that has an event, ordered by file
+    /// and record; unknown records are left out.
+    fn locate(&self, records: &BTreeMap<FileId, BTreeSet<u64>>) -> Result<Vec<Place>, DoorError> {
+        let select = Select {
+            files: records.keys().copied().collect(),
+            ..Select::default()
+        };
+        let mut out = vec![];
+        if !records.is_empty() {
+            self.scan_columns(&select, &["record", "offset", "len"], &mut |file, batch| {
+                let wanted = records.get(&file);
+                out.extend(
+                    batch
+                        .iter()
+                        .filter(|e| wanted.is_some_and(|w| w.contains(&e.record)))
+                        .map(|e| Place {
+                            file,
+                            record: e.record,
+                            offset: e.offset,
+                            len: e.len,
+                        }),
+                );
+            })?;
+        }
+        out.sort();
+        Ok(out)
+    }
+}
+
+/// Where one record lies in its (decompressed) file, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub file: FileId,
+    pub record: u64,
+    pub offset: u64,
+    pub len: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
