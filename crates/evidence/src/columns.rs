@@ -207,12 +207,15 @@ impl Memo {
     }
 }
 
+/// System, domain and user of a row.
+type Login = (u8, Box<str>, Box<str>);
+
 /// Writes rows of one segment.
 pub(crate) struct ParquetSink {
     writer: ArrowWriter<StoredFile>,
     path: String,
     memos: Vec<Memo>,
-    accounts: FxHashMap<(u8, Box<str>, Box<str>), Option<Box<str>>>,
+    accounts: FxHashMap<Login, Option<Box<str>>>,
     keys: Arc<Keys>,
 }
 
@@ -334,7 +337,7 @@ impl ParquetSink {
     fn subject_tokens(&mut self, clear: &RecordBatch) -> ArrayRef {
         let n = clear.num_rows();
         let data_type = || DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
-        let Some(subjects) = clear.column_by_name("subjects").map(|c| text(c)) else {
+        let Some(subjects) = clear.column_by_name("subjects").map(text) else {
             return new_null_array(&data_type(), n);
         };
         if subjects.value_data().is_empty() {
@@ -415,7 +418,7 @@ fn instants(c: &Int64Array) -> ArrayRef {
 
 fn forwarded_many(clear: &RecordBatch) -> ArrayRef {
     let n = clear.num_rows();
-    let Some(f) = clear.column_by_name("forwarded").map(|c| text(c)) else {
+    let Some(f) = clear.column_by_name("forwarded").map(text) else {
         return Arc::new(BooleanArray::new_null(n));
     };
     if f.value_data().is_empty() {

@@ -106,7 +106,7 @@ impl Tree {
     fn range(&self, from: u64, to: u64) -> Hash {
         let n = to - from;
         let k = n.trailing_zeros();
-        if n.is_power_of_two() && from % n == 0 {
+        if n.is_power_of_two() && from.is_multiple_of(n) {
             return self.levels[k as usize][(from >> k) as usize];
         }
         let middle = from + split(n as usize) as u64;
@@ -173,7 +173,7 @@ mod tests {
         for p in path {
             if at % 2 == 1 || at == n {
                 node = node_hash(p, &node);
-                while at % 2 == 0 && at != 0 {
+                while at.is_multiple_of(2) && at != 0 {
                     at >>= 1;
                     n >>= 1;
                 }

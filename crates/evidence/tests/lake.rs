@@ -1,4 +1,5 @@
 //! The lake on a real disk: round trips, proofs, what verification names, other people's reading of the log, and real kills.
+#![allow(clippy::print_stdout)]
 mod common;
 use ampleur_evidence::{
     Citation, Cut, EvidenceError, Lake, SegmentMeta, Wait, bundle, columns, store::FolderStore,
@@ -75,6 +76,15 @@ fn the_root_depends_on_the_evidence_alone() {
         })
         .collect();
     assert_eq!(roots[0], roots[1]);
+}
+
+#[test]
+fn lakes_and_writers_may_be_used_from_several_threads() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+    send::<ampleur_evidence::SegmentWriter>();
+    send::<ampleur_evidence::SealedSegment>();
+    sync::<Lake>();
 }
 
 #[test]
