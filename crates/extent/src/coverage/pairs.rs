@@ -241,19 +241,26 @@ fn tunnels(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Differe
         slack: LAG,
         pairs: n,
     };
-    if hit * 10 >= n * 7 {
-        return Some(d);
+    let agrees = (hit * 10 >= n * 7).then_some(d);
+    let Some((peak, pairs)) = mode(votes(&a.tunnels, &b.starts), 120 * SECOND) else {
+        return agrees;
+    };
+    // People speak within minutes of coming up; a peak elsewhere is a clock only when it puts nearly all of them inside.
+    if (-10 * SECOND..=10 * MINUTE).contains(&peak) {
+        return agrees;
     }
-    let (peak, pairs) = mode(votes(&a.tunnels, &b.starts), 120 * SECOND)?;
     // Half the usual lag between coming up and speaking is taken away; the rest is in the uncertainty.
     let shift = peak - LAG / 2;
-    let (n, now) = inside(shift);
-    (now * 10 >= n * 8 && now > hit).then_some(Difference {
-        nanos: shift,
-        slack: LAG / 2 + 60 * SECOND,
-        pairs,
-        ..d
-    })
+    let now = inside(shift).1;
+    if now * 20 >= n * 19 && now >= hit + n / 10 {
+        return Some(Difference {
+            nanos: shift,
+            slack: LAG / 2 + 60 * SECOND,
+            pairs,
+            ..d
+        });
+    }
+    agrees
 }
 
 /// Addresses of a gateway's pool that speak elsewhere while no tunnel lends them: `(gateway, heard by, window, how many)`. Only
