@@ -60,7 +60,13 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
     let mut sums = base.clone();
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
-        let next = share(m, &base, &out.0);
+        let mut next = share(m, &base, &out.0);
+        // What was once found shared stays found: the set of bad units only grows.
+        for (n, o) in next.iter_mut().zip(&sums) {
+            for x in o.reasons.values() {
+                n.add(x.code, x.weight, x.fr.clone(), x.en.clone());
+            }
+        }
         if next.iter().zip(&sums).all(|(a, b)| a.total() == b.total()) {
             break;
         }
@@ -203,7 +209,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
             }
             tokens.extend(u.tokens.iter().map(String::as_str));
         }
-        if bad && u.service {
+        if bad && root(i) && u.service && m.trust[i] != Trust::Declared {
             taken.extend(u.address.map(|a| (u.who.as_str(), a)));
         }
         if bad {
@@ -253,7 +259,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
         }
         // A technical account used by hand from the machine where the intruder used it.
         if u.service
-            && u.does.interactive
+            && m.trust[i] != Trust::Declared
             && verdicts[i] != SessionVerdict::Intruder
             && u.address
                 .is_some_and(|a| taken.contains(&(u.who.as_str(), a)))

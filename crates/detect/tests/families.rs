@@ -25,6 +25,25 @@ fn play(family: Family, seed: u64, scale: f64) -> Report {
                 l.certainty
             );
         }
+        let mut readers: std::collections::BTreeMap<String, std::collections::BTreeSet<String>> =
+            std::collections::BTreeMap::new();
+        for (_, b) in &r.door.batches {
+            for e in b.iter().filter(|e| e.verb == ampleur_event::Verb::Read) {
+                for x in e.subject_list() {
+                    readers
+                        .entry(x.into())
+                        .or_default()
+                        .insert(e.user.to_string());
+                }
+            }
+        }
+        let mut sizes: Vec<usize> = readers.values().map(|v| v.len()).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        println!(
+            "readers per record, most first: {:?} of {}",
+            sizes.iter().take(30).collect::<Vec<_>>(),
+            sizes.len()
+        );
         println!(
             "skews {:?}\nmachines {:?}\nshared {:?}\ncontainment {:?}",
             r.sessions.skews, r.sessions.machines, r.sessions.shared, r.judged.containment
