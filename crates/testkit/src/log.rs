@@ -863,18 +863,37 @@ pub fn nginx_extended(sink: &mut Sink, source: usize, t: Ms, mark: Mark, r: &Req
 pub fn nginx_combined(sink: &mut Sink, source: usize, t: Ms, mark: Mark, r: &Request<'_>) {
     sink.push(source, t, mark, |l, at| clf(l, at, r));
 }
-/// Traefik access log, JSON.
-pub fn traefik(sink: &mut Sink, source: usize, t: Ms, mark: Mark, r: &Request<'_>) {
+/// nginx with `log_format … escape=json`: one object a line, seconds only.
+pub fn nginx_json(sink: &mut Sink, source: usize, t: Ms, mark: Mark, r: &Request<'_>) {
     sink.push(source, t, mark, |l, at| {
-        let port = 40_000 + mix(at as u64) % 20_000;
-        l.s("{\"ClientAddr\":\"").s(r.remote).s(":").n(port).s("\",\"ClientHost\":\"").s(r.remote).s("\",\"ClientPort\":\"").n(port).s("\",\"ClientUsername\":\"").s(r.user);
-        l.s("\",\"DownstreamContentSize\":").n(r.bytes).s(",\"DownstreamStatus\":").n(u64::from(r.status)).s(",\"Duration\":").n(r.ms * 1_000_000 + 377).s(",\"OriginContentSize\":").n(r.bytes);
-        l.s(",\"OriginDuration\":").n(r.ms * 990_000).s(",\"OriginStatus\":").n(u64::from(r.status)).s(",\"Overhead\":21337,\"RequestAddr\":\"").s(r.host).s("\",\"RequestContentSize\":0,\"RequestCount\":").hole();
-        l.s(",\"RequestHost\":\"").s(r.host).s("\",\"RequestMethod\":\"").s(r.method).s("\",\"RequestPath\":\"").s(r.url).s("\",\"RequestPort\":\"-\",\"RequestProtocol\":\"HTTP/2.0\",\"RequestScheme\":\"https\",\"RetryAttempts\":0,\"RouterName\":\"app@docker\",\"ServiceName\":\"app@docker\",\"StartUTC\":\"");
-        civil::put_iso_fine(l.b, at, mix(at as u64) % 1_000_000, 6);
-        l.s("\",\"entryPointName\":\"websecure\",\"level\":\"info\",\"msg\":\"\",\"request_User-Agent\":\"").s(r.agent).s("\",\"time\":\"");
-        civil::put_iso(l.b, at);
-        l.s("\"}");
+        l.s("{\"time_iso8601\":\"");
+        let start = l.b.len();
+        civil::put_iso_paris(l.b, at);
+        // The server writes whole seconds.
+        l.b.drain(start + 19..start + 23);
+        l.s("\",\"host\":\"")
+            .s(r.host)
+            .s("\",\"remote_addr\":\"")
+            .s(r.remote);
+        l.s("\",\"remote_user\":\"")
+            .s(if r.user == "-" { "" } else { r.user });
+        l.s("\",\"request_method\":\"")
+            .s(r.method)
+            .s("\",\"request_uri\":\"")
+            .s(r.url);
+        l.s("\",\"server_protocol\":\"HTTP/2.0\",\"status\":")
+            .n(u64::from(r.status));
+        l.s(",\"body_bytes_sent\":")
+            .n(r.bytes)
+            .s(",\"request_time\":")
+            .n(r.ms / 1000)
+            .s(".");
+        civil::put_num(l.b, r.ms % 1000, 3);
+        l.s(",\"http_referer\":\"\",\"http_user_agent\":\"")
+            .s(r.agent)
+            .s("\",\"connection\":")
+            .hole()
+            .s("}");
     });
 }
 

@@ -20,12 +20,12 @@ struct Wires {
 }
 
 impl Wires {
-    /// Half of the practices use the browser (nginx), the others the gateway of the desktop client (Traefik).
+    /// Half of the practices use the browser (combined log), the others the gateway of the desktop client (JSON log).
     fn put(&self, s: &mut Stage, est: u8, t: Ms, mark: Mark, r: &Request<'_>) {
         if est.is_multiple_of(2) {
             log::nginx_combined(&mut s.sink, self.web, t, mark, r);
         } else {
-            log::traefik(&mut s.sink, self.api, t, mark, r);
+            log::nginx_json(&mut s.sink, self.api, t, mark, r);
         }
     }
     fn key(est: u8) -> &'static str {
@@ -48,7 +48,7 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
     let tells = "tells = [\"ID.*\", \"CONTACT.*\", \"COVER.*\", \"CARE.*\", \"HEALTH.*\", \"FREE.*\"]\nshows_results = true";
     let w = Wires {
         web: s.source("web", "acces", "log", "http-access", 1, None, tells),
-        api: s.source("api", "traefik", "json", "http-access", 1, None, tells),
+        api: s.source("api", "acces", "json", "http-access", 1, None, tells),
     };
     s.snapshots(4);
     let first = civil::local_day(s.from);
