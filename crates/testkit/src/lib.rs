@@ -10,6 +10,7 @@ pub mod log;
 pub mod mmdb;
 pub mod out;
 pub mod pathology;
+pub mod reference;
 pub mod rng;
 pub mod score;
 pub mod truth;
