@@ -45,7 +45,7 @@ pub struct CategoryRow {
 pub struct Place {
     pub id: String,
     pub name: String,
-    /// Consulted or worse, by its most touched category.
+    /// Consulted or worse.
     pub subjects: Interval,
     /// Codes established, in list order.
     pub seen: Vec<String>,
@@ -538,9 +538,18 @@ fn places(answer: &Answer, persons: &[PersonRow], options: &Options) -> Vec<Plac
     for id in options.establishments.keys() {
         cells.entry(id).or_default();
     }
-    // Rows are sorted by subject, so distinct subjects of one establishment are runs; a set keeps it right for any order.
     let mut touched: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut rows_of: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for p in persons {
+        if VERDICTS.contains(&p.verdict.as_str()) {
+            named
+                .entry(&p.establishment)
+                .or_default()
+                .insert(&p.subject);
+            // One row per subject, establishment and category.
+            *rows_of.entry((&p.establishment, &p.category)).or_default() += 1;
+        }
         if VERDICTS[..3].contains(&p.verdict.as_str()) {
             touched
                 .entry(&p.establishment)
@@ -552,18 +561,33 @@ fn places(answer: &Answer, persons: &[PersonRow], options: &Options) -> Vec<Plac
         .into_iter()
         .map(|(id, cells)| {
             let rows = category_rows(&cells);
-            let named = touched.get(id).map_or(0, |s| s.len() as u64);
+            let established = touched.get(id).map_or(0, |s| s.len() as u64);
             let low = rows
                 .iter()
                 .map(|r| r.touched().at_least)
                 .max()
                 .unwrap_or(0)
-                .max(named);
-            let high = rows
-                .iter()
-                .map(|r| r.touched().at_most)
-                .max()
-                .unwrap_or(0)
+                .max(established);
+            // Everybody named, and those a category counts without naming them. The unnamed of one group of people are taken to
+            // be the same from category to category; patients and staff are not.
+            let unnamed = |staff: bool| {
+                rows.iter()
+                    .filter(|r| {
+                        Category::from_code(&r.code).is_some_and(Category::is_staff) == staff
+                    })
+                    .map(|r| {
+                        let known = rows_of.get(&(id, r.code.as_str())).copied().unwrap_or(0);
+                        r.touched().at_most.saturating_sub(known)
+                    })
+                    .max()
+                    .unwrap_or(0)
+            };
+            let high = named
+                .get(id)
+                .map_or(0, |s| s.len() as u64)
+                .saturating_add(unnamed(false))
+                .saturating_add(unnamed(true))
+                .min(answer.extent.subjects.at_most)
                 .max(low);
             let (seen, possible): (Vec<&CategoryRow>, Vec<&CategoryRow>) =
                 rows.iter().partition(|r| r.touched().at_least > 0);
