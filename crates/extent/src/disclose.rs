@@ -1091,10 +1091,13 @@ impl<'a> Work<'a, '_, '_> {
             );
         }
         // An endpoint of the application: its subject is declared, or a value of the request is an identifier of the base.
+        let mut ambiguous = false;
         if named.is_empty()
             && let Some(hit) = &endpoint
         {
             named.extend(self.subject_of_endpoint(hit, url, criteria, source, t));
+            // One number, several establishments: one of these persons was shown.
+            ambiguous = hit.endpoint.subject.is_some() && named.len() > 1;
         }
         if cats.is_empty() {
             return;
@@ -1132,7 +1135,8 @@ impl<'a> Work<'a, '_, '_> {
         let mut who = None;
         let mut lost = 0;
         for s in &named {
-            match self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true) {
+            let sure = !ambiguous;
+            match self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, sure) {
                 Some(w) => who = Some(w),
                 None => lost += 1,
             }
@@ -1251,7 +1255,10 @@ impl<'a> Work<'a, '_, '_> {
             }
             return match authority.as_deref() {
                 Some(a) if a != "*" => vec![format!("{}|{v}", crate::identity::oid(a))],
-                _ => self.unique_owner(&v, source).into_iter().collect(),
+                _ => match self.unique_owner(&v, source) {
+                    Some(s) => vec![s],
+                    None => self.owners(&v),
+                },
             };
         }
         if hit.endpoint.subject.is_some() {
@@ -1281,6 +1288,20 @@ impl<'a> Work<'a, '_, '_> {
                 out.push(format!("Patient/{v}"));
             }
         }
+        out.sort();
+        out.dedup();
+        out
+    }
+    /// Every `authority|value` the base has for a bare identifier, sorted.
+    fn owners(&self, value: &str) -> Vec<String> {
+        let base = self.input.identity;
+        let mut out: Vec<String> = base
+            .versions_with(None, value)
+            .into_iter()
+            .flat_map(|v| base.id_rows(v).to_vec())
+            .filter(|i| base.text(i.value) == value)
+            .map(|i| format!("{}|{value}", base.text(i.system)))
+            .collect();
         out.sort();
         out.dedup();
         out
@@ -1321,7 +1342,9 @@ impl<'a> Work<'a, '_, '_> {
         let (rights, _) = self.rights(session);
         let own = self.source_place(source);
         let answer = replay::search(self.input.identity, &Expr::Known(true), t, &|_| true);
-        for (hits, certain) in [(answer.certain, true), (answer.possible, false)] {
+        // Whose population it was must be known: by rights, by the source, or because there is one establishment only.
+        let whose = !rights.is_empty() || own.is_some() || self.out.places.ids.len() == 1;
+        for (hits, certain) in [(answer.certain, whose), (answer.possible, false)] {
             for h in hits {
                 let place = self.place_of(h.version, source);
                 let allowed = if rights.is_empty() {
@@ -1401,12 +1424,14 @@ impl<'a> Work<'a, '_, '_> {
         }
         let whole = whole && reach >= n;
         let base = self.input.identity;
-        for p in &run {
-            let by_id = p.order.as_deref().is_some_and(|o| o == "id" || o == "_id")
-                || matches!(p.paging.sorted.as_deref(), Some("_id"));
-            let exact = p.answer.possible.is_empty();
-            // With a known order and nobody doubtful, the page is a slice.
-            let slice = (!whole && by_id && exact).then(|| {
+        // With a known order and nobody doubtful, each page is a slice.
+        let by_id = |p: &PageSeen| {
+            p.answer.possible.is_empty()
+                && (p.order.as_deref().is_some_and(|o| o == "id" || o == "_id")
+                    || matches!(p.paging.sorted.as_deref(), Some("_id")))
+        };
+        if !whole && run.iter().all(by_id) {
+            for p in &run {
                 let mut order: Vec<Hit> = p.answer.certain.clone();
                 order.sort_by(|a, b| base.logical_id(a.record).cmp(base.logical_id(b.record)));
                 let size = p.size.unwrap_or(u64::MAX);
@@ -1418,49 +1443,56 @@ impl<'a> Work<'a, '_, '_> {
                         .page
                         .map(|k| k.saturating_sub(1).saturating_mul(size)))
                     .unwrap_or(0);
-                order
+                for h in order
                     .into_iter()
                     .skip(usize::try_from(from).unwrap_or(usize::MAX))
                     .take(usize::try_from(size).unwrap_or(usize::MAX))
-                    .collect::<Vec<Hit>>()
-            });
-            let (certain, possible): (Vec<Hit>, Vec<Hit>) = match slice {
-                Some(s) => (s, vec![]),
-                None if whole => (p.answer.certain.clone(), p.answer.possible.clone()),
-                None => (
-                    vec![],
-                    p.answer
-                        .certain
-                        .iter()
-                        .chain(&p.answer.possible)
-                        .copied()
-                        .collect(),
-                ),
-            };
-            for h in &certain {
-                let known = p.expr.known(base, h.version);
-                self.serve(*h, p.access, p.source, p.categories, known, true);
+                {
+                    let known = p.expr.known(base, h.version);
+                    self.serve(h, p.access, p.source, p.categories, known, true);
+                }
             }
-            for h in &possible {
-                let known = p.expr.known(base, h.version);
-                self.serve(*h, p.access, p.source, p.categories, known, false);
+            return;
+        }
+        // All pages of one question are one access that cites every page.
+        let Some(widest) = run.iter().max_by_key(|p| (p.answer.len(), p.access)) else {
+            return;
+        };
+        let access = run[0].access;
+        if run.len() > 1 {
+            let (mut evidence, mut sessions) = (vec![], vec![]);
+            for p in &run {
+                let a = &self.out.accesses[p.access as usize];
+                evidence.extend(a.evidence.iter().copied());
+                sessions.extend(a.sessions.iter().copied());
             }
+            evidence.sort_unstable();
+            evidence.dedup();
+            sessions.sort_unstable();
+            sessions.dedup();
+            let a = &mut self.out.accesses[access as usize];
+            a.evidence = evidence;
+            a.sessions = sessions;
+        }
+        for (h, certain) in widest
+            .answer
+            .certain
+            .iter()
+            .map(|h| (h, whole))
+            .chain(widest.answer.possible.iter().map(|h| (h, false)))
+        {
+            let known = widest.expr.known(base, h.version);
+            self.serve(*h, access, widest.source, widest.categories, known, certain);
         }
         if !whole && shown > 0 {
             // So many records were shown, whoever they were.
-            let Some(p) = run.iter().max_by_key(|p| p.answer.len()) else {
-                return;
-            };
-            if p.order.as_deref().is_some_and(|o| o == "id" || o == "_id") {
-                return;
-            }
             self.some_of(
-                p.access,
-                p.source,
-                &p.answer.certain,
-                p.answer.possible.len() as u64,
+                access,
+                widest.source,
+                &widest.answer.certain,
+                widest.answer.possible.len() as u64,
                 shown,
-                p.categories,
+                widest.categories,
             );
         }
     }
@@ -1574,11 +1606,10 @@ impl<'a> Work<'a, '_, '_> {
             for i in list {
                 let e = &rows[*i].e;
                 if e.verb == Verb::Query {
-                    // The statement log and the audit both write one execution.
+                    // The statement log and the audit both write one execution, the audit once per table.
                     if let Some(l) = last
                         && same_statement(&rows[l].e.query, &e.query)
                         && e.time - rows[l].e.time <= SECOND
-                        && rows[l].e.action != e.action
                     {
                         cites.entry(l).or_default().push(*i);
                         continue;
@@ -1591,6 +1622,7 @@ impl<'a> Work<'a, '_, '_> {
                         fate.insert(*i, Fate::Failed);
                     }
                 } else {
+                    last = None;
                     let why = e.reason.to_ascii_lowercase();
                     let killed = ["57p01", "57014", "57p02", "timeout", "cancel", "terminat"]
                         .iter()
@@ -1602,16 +1634,23 @@ impl<'a> Work<'a, '_, '_> {
                 }
             }
         }
+        let mut paged: BTreeMap<(u32, String), Vec<PageSeen>> = BTreeMap::new();
         for (i, f) in fate {
             if f == Fate::Failed {
                 continue;
             }
             let mut cited: Vec<&Row> = vec![&rows[i]];
             cited.extend(cites.get(&i).into_iter().flatten().map(|k| &rows[*k]));
-            self.statement(&cited, f == Fate::Killed);
+            self.statement(&cited, f == Fate::Killed, &mut paged);
         }
+        self.pages(paged);
     }
-    fn statement(&mut self, rows: &[&Row], killed: bool) {
+    fn statement(
+        &mut self,
+        rows: &[&Row],
+        killed: bool,
+        paged: &mut BTreeMap<(u32, String), Vec<PageSeen>>,
+    ) {
         let r = rows[0];
         let tables = &self.input.case.context.tables;
         let st = sql::parse(&r.e.query, tables);
@@ -1742,18 +1781,26 @@ impl<'a> Work<'a, '_, '_> {
         let limit = st.limit.unwrap_or(u64::MAX);
         let offset = st.offset.unwrap_or(0);
         let cut = limit < n || offset > 0;
-        let (certain, possible) = if cut {
-            let shown = limit.min(n.saturating_sub(offset));
-            if !killed && !unsure {
-                self.some_of(
+        if cut && !killed && !unsure {
+            paged
+                .entry((r.session, statement_key(&r.e.query)))
+                .or_default()
+                .push(PageSeen {
                     access,
                     source,
-                    &answer.certain,
-                    answer.possible.len() as u64,
-                    shown,
-                    cats,
-                );
-            }
+                    categories: cats,
+                    expr: st.rows.clone(),
+                    answer,
+                    paging: Paging {
+                        offset: Some(offset),
+                        ..Paging::default()
+                    },
+                    size: Some(limit),
+                    order: None,
+                });
+            return;
+        }
+        let (certain, possible) = if cut {
             (
                 vec![],
                 answer
@@ -2642,6 +2689,25 @@ fn search_key(url: &str, criteria: &str) -> String {
         .map(|(k, v)| format!("{k}={v}"))
         .collect::<Vec<_>>()
         .join("&")
+}
+
+/// What makes two statements pages of one: the text without its limit, offset and layout.
+fn statement_key(sql: &str) -> String {
+    let words: Vec<String> = sql.split_whitespace().map(str::to_lowercase).collect();
+    let mut out = vec![];
+    let mut skip = false;
+    for w in words {
+        if skip {
+            skip = false;
+            continue;
+        }
+        if w == "limit" || w == "offset" {
+            skip = true;
+            continue;
+        }
+        out.push(w.trim_end_matches(';').to_string());
+    }
+    out.join(" ")
 }
 
 fn is_body_search_without_criteria(method: &str, url: &str, criteria: &str) -> bool {

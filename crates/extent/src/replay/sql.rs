@@ -1505,17 +1505,28 @@ fn gender_words(text: &str) -> String {
     }
 }
 
+/// Order of two column texts: as numbers when both are, else as text.
+fn order(a: &str, b: &str) -> std::cmp::Ordering {
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if digits(a) && digits(b) {
+        let (x, y) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+        return x.len().cmp(&y.len()).then_with(|| x.cmp(y));
+    }
+    a.cmp(b)
+}
+
 fn compare(op: &Compare, value: &str, norm: &dyn Fn(&str) -> String) -> Tri {
     let v = norm(value);
+    let to = |x: &str| order(&v, &norm(x));
     match op {
         Compare::Eq(x) => (v == norm(x)).into(),
         Compare::Ne(x) => (v != norm(x)).into(),
-        Compare::Lt(x) => (v < norm(x)).into(),
-        Compare::Le(x) => (v <= norm(x)).into(),
-        Compare::Gt(x) => (v > norm(x)).into(),
-        Compare::Ge(x) => (v >= norm(x)).into(),
+        Compare::Lt(x) => to(x).is_lt().into(),
+        Compare::Le(x) => to(x).is_le().into(),
+        Compare::Gt(x) => to(x).is_gt().into(),
+        Compare::Ge(x) => to(x).is_ge().into(),
         Compare::In(xs) => xs.iter().any(|x| v == norm(x)).into(),
-        Compare::Between(a, b) => (norm(a) <= v && v <= norm(b)).into(),
+        Compare::Between(a, b) => (to(a).is_ge() && to(b).is_le()).into(),
         Compare::Like { pattern, fold } => {
             if *fold {
                 like(&pattern.to_lowercase(), &value.to_lowercase()).into()
