@@ -62,7 +62,7 @@ impl Select {
             && (self.accounts.is_empty()
                 || e.account().is_some_and(|a| {
                     let k = a.key();
-                    self.accounts.iter().any(|x| *x == k)
+                    self.accounts.contains(&k)
                 }))
             && (self.subjects.is_empty()
                 || e.subject_list()
