@@ -2,6 +2,7 @@
 //! its answer, so that two machines or two commits can be compared, and refuses a ratio when answers differ.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod evaluate;
 mod pipeline;
 
 use anyhow::{Result, bail};
@@ -11,8 +12,9 @@ fn main() -> Result<()> {
     let full = args.iter().any(|a| a == "--full");
     match args.first().map(String::as_str) {
         Some("pipeline-child") => pipeline::child(&args[1..]),
+        Some("evaluate") => evaluate::run(&args[1..]),
         Some("pipeline") => pipeline::run(full),
         None | Some("--full" | "all") => pipeline::run(full),
-        Some(other) => bail!("no bench is named {other}; known: pipeline"),
+        Some(other) => bail!("no bench is named {other}; known: pipeline, evaluate"),
     }
 }

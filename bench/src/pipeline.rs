@@ -1,12 +1,8 @@
 //! Cold files to a finished report: a simulated regional identity server (S2) at scale, investigated by a fresh process.
-use ampleur_serve::job::{Options, Outside, Quiet, SubjectsForm, investigate};
+use ampleur_serve::job::{Finding, Options, Outside, Quiet, SubjectsForm, investigate};
 use ampleur_testkit::{Family, Recipe, simulate};
 use anyhow::{Context, Result, ensure};
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::{path::Path, process::Command, time::Instant};
 
 /// Records of the simulated case: small for CI, the size of the target with `--full`.
 const SMALL: f64 = 0.01;
@@ -30,7 +26,11 @@ fn measured(dir: &Path, full: bool) -> Result<()> {
     };
     let start = Instant::now();
     let made = simulate(&Recipe::new(Family::S2, 7, scale), &dir.join("s2"))?;
-    println!("pipeline: {} records simulated in {:.1} s (not counted)", made.records, start.elapsed().as_secs_f64());
+    println!(
+        "pipeline: {} records simulated in {:.1} s (not counted)",
+        made.records,
+        start.elapsed().as_secs_f64()
+    );
     drop_caches();
     let status = Command::new(std::env::current_exe()?)
         .arg("pipeline-child")
@@ -50,10 +50,13 @@ fn drop_caches() {
     }
 }
 
-/// The measured process: `CASE OUT`.
-pub fn child(args: &[String]) -> Result<()> {
-    let [case, out] = args else { anyhow::bail!("usage: pipeline-child CASE OUT") };
-    let start = Instant::now();
+/// One investigation as a test runs it: keys from a fixed seed, identifiers in clear when `clear`.
+fn finding(
+    case: &Path,
+    out: &Path,
+    subjects: SubjectsForm,
+    clock: &dyn Fn() -> std::time::Duration,
+) -> Result<Finding> {
     let mut counter = 0u64;
     let mut random = |bytes: &mut [u8]| {
         for chunk in bytes.chunks_mut(32) {
@@ -62,43 +65,81 @@ pub fn child(args: &[String]) -> Result<()> {
         }
     };
     let options = Options {
-        case: PathBuf::from(case),
-        out: PathBuf::from(out),
+        case: case.to_path_buf(),
+        out: out.to_path_buf(),
         lake: None,
         keys: None,
         dpo_key: None,
-        subjects: SubjectsForm::Tokens,
+        subjects,
         word: ampleur_detect::Word::default(),
         add: None,
         previous: None,
-        threads: std::thread::available_parallelism().map_or(2, usize::from),
+        threads: threads(),
         lang: ampleur_notice::Lang::Fr,
         simulated: true,
         sessions_max: 20_000,
     };
-    let finding = investigate(&options, &mut Outside { now: 0, actor: "bench".into(), random: &mut random }, &|| start.elapsed(), &Quiet)?;
+    Ok(investigate(
+        &options,
+        &mut Outside {
+            now: 0,
+            actor: "bench".into(),
+            random: &mut random,
+        },
+        clock,
+        &Quiet,
+    )?)
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Investigates `case` into `out`, identifiers in clear, for a scorer.
+pub fn look(case: &Path, out: &Path) -> Result<()> {
+    finding(case, out, SubjectsForm::Clear, &|| {
+        std::time::Duration::ZERO
+    })
+    .map(drop)
+}
+
+/// The measured process: `CASE OUT`.
+pub fn child(args: &[String]) -> Result<()> {
+    let [case, out] = args else {
+        anyhow::bail!("usage: pipeline-child CASE OUT")
+    };
+    let start = Instant::now();
+    let finding = finding(
+        Path::new(case),
+        Path::new(out),
+        SubjectsForm::Tokens,
+        &|| start.elapsed(),
+    )?;
     let wall = start.elapsed().as_secs_f64();
-    let e = &finding.answer.evidence;
     for (stage, time) in &finding.timing.stages {
         println!("pipeline: {stage:<12} {:>8.2} s", time.as_secs_f64());
     }
+    let answer = finding.answer;
     println!(
         "pipeline: total {wall:.2} s, {:.0} records/s on {} threads, peak memory {} MiB, persons {}",
-        e.records as f64 / wall,
-        options.threads,
+        answer.evidence.records as f64 / wall,
+        threads(),
         peak_mib(),
-        finding.answer.extent.subjects
+        answer.extent.subjects
     );
-    let mut answer = finding.answer;
-    // The root depends on the bytes alone; nothing here depends on keys or time.
-    let bytes = serde_json::to_vec(&answer.extent)?;
-    answer.sessions.clear();
-    println!("pipeline: answer {}", blake3::hash(&bytes).to_hex());
+    // The extent depends on the evidence alone; keys and times do not enter its counts.
+    println!(
+        "pipeline: answer {}",
+        blake3::hash(&serde_json::to_vec(&answer.extent.cells)?).to_hex()
+    );
     Ok(())
 }
 
 fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|v| v.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    let kib = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmHWM:"))
+        .and_then(|v| v.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
 }
