@@ -1,6 +1,7 @@
 //! Where generated records go: per source a short buffer in time order, then files cut by day or week, the old ones compressed.
 //! What happens to logs in real life (rotation, loss, repeats, cut lines, edits) is done here, on finished records, and remembered,
-//! so that the truth knows which proofs are gone. Memory holds one slice of time only.
+//! so that the truth knows which proofs are gone. Memory holds a fixed number of bytes of each source;
+//! what a slice of time has more is put aside on disk in order.
 use crate::civil::{self, DAY, Ms};
 use crate::pathology::Pathology;
 use crate::rng::mix;
@@ -8,7 +9,7 @@ use crate::truth::{TGap, TRecords};
 use flate2::{Compression, write::GzEncoder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Marks a record as a proof (`tag`) of a session; 0 is nobody's.
@@ -65,9 +66,10 @@ impl Line<'_> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Rec {
     t: Ms,
-    n: u32,
+    n: u64,
     off: usize,
     len: u32,
     hole: u32,
@@ -93,7 +95,67 @@ impl Write for Out {
     }
 }
 
+/// Records put aside on disk in order, because a slice of time outgrew memory.
+struct Run {
+    path: PathBuf,
+    file: BufReader<File>,
+    head: Option<(Rec, Vec<u8>)>,
+}
+
+impl Run {
+    fn write(path: PathBuf, index: &mut [Rec], arena: &[u8]) -> io::Result<Run> {
+        index.sort_unstable_by_key(|r| (r.t, r.n));
+        let mut w = BufWriter::new(File::create(&path)?);
+        for r in index.iter() {
+            w.write_all(&r.t.to_le_bytes())?;
+            w.write_all(&r.n.to_le_bytes())?;
+            for k in [r.len, r.hole, r.mark.tag, r.mark.session] {
+                w.write_all(&k.to_le_bytes())?;
+            }
+            w.write_all(&arena[r.off..r.off + r.len as usize])?;
+        }
+        w.flush()?;
+        let file = BufReader::new(File::open(&path)?);
+        let mut run = Run {
+            path,
+            file,
+            head: None,
+        };
+        run.advance()?;
+        Ok(run)
+    }
+    fn advance(&mut self) -> io::Result<()> {
+        let mut h = [0u8; 32];
+        self.head = match self.file.read_exact(&mut h) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => None,
+            Err(e) => return Err(e),
+            Ok(()) => {
+                let long = |a: usize| u64::from_le_bytes(std::array::from_fn(|i| h[a + i]));
+                let short = |a: usize| u32::from_le_bytes(std::array::from_fn(|i| h[a + i]));
+                let mark = Mark {
+                    tag: short(24),
+                    session: short(28),
+                };
+                let mut body = vec![0; short(16) as usize];
+                self.file.read_exact(&mut body)?;
+                let r = Rec {
+                    t: long(0) as i64,
+                    n: long(8),
+                    off: 0,
+                    len: short(16),
+                    hole: short(20),
+                    mark,
+                };
+                Some((r, body))
+            }
+        };
+        Ok(())
+    }
+}
+
 struct Src {
+    runs: Vec<Run>,
+    pushed: u64,
     spec: Spec,
     arena: Vec<u8>,
     index: Vec<Rec>,
@@ -132,6 +194,9 @@ pub struct Sink {
     next_tag: u32,
     edited: BTreeMap<usize, u32>,
     chunk: Vec<u8>,
+    /// Bytes of one source kept in memory before they are put aside.
+    slice: usize,
+    asides: u64,
     error: Option<io::Error>,
 }
 
@@ -152,12 +217,16 @@ impl Sink {
             next_tag: 0,
             edited: BTreeMap::new(),
             chunk: Vec::new(),
+            slice: 48 << 20,
+            asides: 0,
             error: None,
         }
     }
     pub fn add(&mut self, spec: Spec) -> usize {
         let seq = 1_000 + mix(self.salt ^ self.sources.len() as u64) % 900_000;
         self.sources.push(Src {
+            runs: Vec::new(),
+            pushed: 0,
             spec,
             arena: Vec::new(),
             index: Vec::new(),
@@ -212,12 +281,29 @@ impl Sink {
         let hole = line.hole;
         s.index.push(Rec {
             t,
-            n: s.index.len() as u32,
+            n: s.pushed,
             off: start,
             len: (s.arena.len() - start) as u32,
             hole,
             mark,
         });
+        s.pushed += 1;
+        if s.arena.len() > self.slice
+            && let Err(e) = self.put_aside(source)
+        {
+            self.error.get_or_insert(e);
+        }
+    }
+    fn put_aside(&mut self, i: usize) -> io::Result<()> {
+        std::fs::create_dir_all(&self.root)?;
+        self.asides += 1;
+        let path = self.root.join(format!(".aside-{}", self.asides));
+        let s = &mut self.sources[i];
+        let run = Run::write(path, &mut s.index, &s.arena)?;
+        s.index.clear();
+        s.arena.clear();
+        s.runs.push(run);
+        Ok(())
     }
     fn lose(&mut self, tag: u32) {
         if tag != 0 {
@@ -245,26 +331,57 @@ impl Sink {
                 let off = s.arena.len();
                 s.arena
                     .extend_from_slice(&arena[r.off..r.off + r.len as usize]);
-                let n = s.index.len() as u32;
-                s.index.push(Rec { off, n, ..r });
+                s.index.push(Rec { off, ..r });
             }
         }
         let mut chunk = std::mem::take(&mut self.chunk);
-        for r in &go {
-            let body = &arena[r.off..r.off + r.len as usize];
-            self.sources[i].seq += 1;
-            chunk.clear();
-            if r.hole == u32::MAX {
-                chunk.extend_from_slice(body);
-            } else {
-                chunk.extend_from_slice(&body[..r.hole as usize]);
-                civil::put_num(&mut chunk, self.sources[i].seq, 1);
-                chunk.extend_from_slice(&body[r.hole as usize..]);
+        let mut runs = std::mem::take(&mut self.sources[i].runs);
+        let mut next = 0;
+        loop {
+            // The earliest of what is in memory and what was put aside.
+            let aside = runs
+                .iter()
+                .enumerate()
+                .filter_map(|(k, r)| r.head.as_ref().map(|h| ((h.0.t, h.0.n), k)))
+                .min();
+            let here = go.get(next).map(|r| (r.t, r.n));
+            match (here, aside) {
+                (h, Some((a, k))) if a.0 < until && h.is_none_or(|h| a < h) => {
+                    if let Some((r, body)) = runs[k].head.take() {
+                        self.number(i, &r, &body, &mut chunk)?;
+                    }
+                    runs[k].advance()?;
+                }
+                (Some(_), _) => {
+                    let r = go[next];
+                    next += 1;
+                    self.number(i, &r, &arena[r.off..r.off + r.len as usize], &mut chunk)?;
+                }
+                _ => break,
             }
-            self.emit(i, r, &mut chunk)?;
+        }
+        for r in runs {
+            if r.head.is_some() {
+                self.sources[i].runs.push(r);
+            } else {
+                std::fs::remove_file(&r.path)?;
+            }
         }
         self.chunk = chunk;
         Ok(())
+    }
+    /// Gives the record its running number and writes it.
+    fn number(&mut self, i: usize, r: &Rec, body: &[u8], chunk: &mut Vec<u8>) -> io::Result<()> {
+        self.sources[i].seq += 1;
+        chunk.clear();
+        if r.hole == u32::MAX {
+            chunk.extend_from_slice(body);
+        } else {
+            chunk.extend_from_slice(&body[..r.hole as usize]);
+            civil::put_num(chunk, self.sources[i].seq, 1);
+            chunk.extend_from_slice(&body[r.hole as usize..]);
+        }
+        self.emit(i, r, chunk)
     }
     fn emit(&mut self, i: usize, r: &Rec, body: &mut Vec<u8>) -> io::Result<()> {
         let shape = self.sources[i].spec.shape;
@@ -504,5 +621,56 @@ impl Sink {
             });
         }
         gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    fn written(slice: usize) -> (Vec<Vec<u8>>, Vec<u32>) {
+        let dir = tempfile::tempdir().unwrap();
+        let start = civil::paris(2025, 3, 1, 0, 0);
+        let mut sink = Sink::new(dir.path(), start + 3 * DAY, &Pathology::wear(), 5);
+        sink.slice = slice;
+        let i = sink.add(Spec {
+            key: "a".into(),
+            stem: "a".into(),
+            ext: "log",
+            format: "http-access",
+            shape: Shape::Lines,
+            days: 1,
+            kept_from: start + DAY / 2,
+        });
+        let mut rng = Rng::new(3);
+        for day in 0..3 {
+            for k in 0..4_000u32 {
+                let t = start + day * DAY + rng.range(0, 2 * DAY) / 1000 * 1000;
+                let mark = Mark {
+                    tag: k + 1,
+                    session: 0,
+                };
+                sink.push(i, t, mark, |l, at| {
+                    l.n(at as u64).s(" ").hole().s(" ").n(u64::from(k));
+                });
+            }
+            sink.flush(start + (day + 1) * DAY);
+        }
+        let lost = sink.finish().unwrap();
+        let names: Vec<PathBuf> = sink.files.keys().map(|f| dir.path().join(f)).collect();
+        assert!(
+            std::fs::read_dir(dir.path()).unwrap().count() == 1,
+            "nothing put aside is left"
+        );
+        (
+            names.iter().map(|p| std::fs::read(p).unwrap()).collect(),
+            lost,
+        )
+    }
+
+    #[test]
+    fn what_is_put_aside_comes_back_in_its_place() {
+        assert!(written(1 << 30) == written(3_000));
     }
 }
