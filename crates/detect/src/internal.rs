@@ -7,7 +7,7 @@ use ampleur_sources::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record this many employees opened without any act is looked at.
-const CROWD: usize = 12;
+const CROWD: usize = 10;
 /// A written act on the same record within this time is care.
 const CARE: i64 = 30 * DAY;
 
@@ -83,25 +83,32 @@ pub(crate) fn curious(
             }
         },
     )?;
-    // What is ordinary: how many employees open one record.
-    let mut sizes: Vec<usize> = by.values().map(|v| v.readers.len()).collect();
+    // What is ordinary: how many employees open one record within a week. The rumour's record stands far above.
+    let crowds: BTreeMap<&String, BTreeSet<&String>> =
+        by.iter().map(|(k, v)| (k, busiest_week(v))).collect();
+    let mut sizes: Vec<usize> = crowds.values().map(BTreeSet::len).collect();
     sizes.sort_unstable();
-    let usual = if sizes.is_empty() {
-        0
-    } else {
-        sizes[(sizes.len() - 1) * 9 / 10]
-    };
-    let bar = CROWD.max(3 * usual);
+    let usual = sizes
+        .get(sizes.len().saturating_sub(1) * 99 / 100)
+        .copied()
+        .unwrap_or(0);
+    let bar = CROWD.max(2 * usual);
     let mut found: BTreeMap<String, (Account, BTreeSet<&str>)> = BTreeMap::new();
-    for (subject, seen) in by.iter().filter(|(_, v)| v.readers.len() >= bar) {
-        for (who, r) in &seen.readers {
-            let care = seen.acts.get(who).is_some_and(|a| {
+    for (subject, crowd) in crowds.iter().filter(|(_, c)| c.len() >= bar) {
+        let Some(seen) = by.get(*subject) else {
+            continue;
+        };
+        for who in crowd {
+            let Some(r) = seen.readers.get(*who) else {
+                continue;
+            };
+            let care = seen.acts.get(*who).is_some_and(|a| {
                 a.iter()
                     .any(|t| r.times.iter().any(|x| (x - t).abs() <= CARE))
             });
             if !care && !r.exempt {
                 found
-                    .entry(who.clone())
+                    .entry((*who).clone())
                     .or_insert_with(|| (r.account.clone(), BTreeSet::new()))
                     .1
                     .insert(subject);
@@ -121,4 +128,33 @@ pub(crate) fn curious(
         .collect();
     out.sort_by(|a, b| a.account.cmp(&b.account));
     Ok(out)
+}
+
+/// The employees of the seven days in which most of them opened the record.
+fn busiest_week(seen: &Seen) -> BTreeSet<&String> {
+    let mut visits: Vec<(i64, &String)> = seen
+        .readers
+        .iter()
+        .flat_map(|(who, r)| r.times.iter().map(move |t| (*t, who)))
+        .collect();
+    visits.sort_unstable();
+    let mut best = BTreeSet::new();
+    let mut inside: BTreeMap<&String, usize> = BTreeMap::new();
+    let mut first = 0;
+    for at in 0..visits.len() {
+        *inside.entry(visits[at].1).or_default() += 1;
+        while visits[at].0 - visits[first].0 > 7 * DAY {
+            if let Some(n) = inside.get_mut(visits[first].1) {
+                *n -= 1;
+                if *n == 0 {
+                    inside.remove(visits[first].1);
+                }
+            }
+            first += 1;
+        }
+        if inside.len() > best.len() {
+            best = inside.keys().copied().collect();
+        }
+    }
+    best
 }

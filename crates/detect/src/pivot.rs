@@ -151,7 +151,8 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     let units = &m.units.list;
     let u = &units[i];
     let (mut all, mut bad, mut good) = (0u32, 0u32, 0u32);
-    for (j, x) in units.iter().enumerate() {
+    for j in m.units_of(&u.who) {
+        let x = &units[j];
         let like = x.who == u.who
             && x.address == u.address
             && x.programs == u.programs
@@ -266,7 +267,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
         {
             sum.add(
                 "same_way",
-                5.0,
+                7.5,
                 "même compte technique, même machine que l'intrus".into(),
                 "same technical account, same machine as the intruder".into(),
             );

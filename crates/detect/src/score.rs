@@ -376,6 +376,10 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Units of one account or person, ascending.
+    pub fn units_of(&self, who: &str) -> impl Iterator<Item = usize> + '_ {
+        self.by_who.get(who).into_iter().flatten().copied()
+    }
     /// True for the name of a machine whose own log or service is in the case: no client's device.
     pub fn serves(&self, device: &str) -> bool {
         self.hosts

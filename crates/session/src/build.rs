@@ -387,6 +387,22 @@ impl Sessions {
                 by_request.entry(*r).or_default().insert(canonical(a));
             }
         }
+        // The latest end up to each place, to stop looking back in time.
+        let ends: BTreeMap<IpAddr, Vec<Nanos>> = there
+            .iter()
+            .map(|(a, l)| {
+                let mut latest = Nanos::MIN;
+                let ends = l
+                    .iter()
+                    .map(|j| {
+                        latest = latest.max(self.list[*j as usize].to);
+                        latest
+                    })
+                    .collect();
+                (*a, ends)
+            })
+            .collect();
+        let widest = self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
         let mut found: Vec<(usize, Account)> = vec![];
         for (i, s) in self.list.iter().enumerate() {
             if s.account.is_some() {
@@ -423,7 +439,10 @@ impl Sessions {
                 f.began.min(s.from).saturating_sub(slack),
                 s.to.saturating_add(slack),
             );
-            let live: Vec<u32> = near
+            let stop = near.partition_point(|j| self.list[*j as usize].from <= to + widest);
+            let ends = s.origin.address.and_then(|a| ends.get(&a));
+            let start = ends.map_or(0, |e| e[..stop].partition_point(|x| *x < from - widest));
+            let live: Vec<u32> = near[start..stop]
                 .iter()
                 .copied()
                 .filter(|j| {

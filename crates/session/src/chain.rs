@@ -472,7 +472,10 @@ fn is_off_pattern(_case: &Case, rules: &Rules, s: &Sessions, j: u32, all: &[u32]
             .map_or(0, |z| i32::from(z.hour()) * 60 + i32::from(z.minute()))
     };
     let mine = hour(x.from);
-    let like = all.iter().filter(|k| **k != j).filter(|k| {
+    // The nearest ones in time are enough to know a habit, however busy the machine is.
+    let at = all.partition_point(|k| *k < j);
+    let near = &all[at.saturating_sub(1000)..(at + 1000).min(all.len())];
+    let like = near.iter().filter(|k| **k != j).filter(|k| {
         let y = &s.list[**k as usize];
         y.account == x.account
             && machine(&y.host) == machine(&x.host)
@@ -482,7 +485,7 @@ fn is_off_pattern(_case: &Case, rules: &Rules, s: &Sessions, j: u32, all: &[u32]
                 d.min(1440 - d) <= 45 && (y.from - x.from).abs() >= 12 * HOUR
             }
     });
-    like.count() < 2
+    like.take(2).count() < 2
 }
 
 fn components(s: &Sessions, links: &[Link]) -> Vec<String> {
