@@ -45,6 +45,8 @@ enum Command {
     Investigate(Box<cmd::investigate::Args>),
     /// A made-up hospital, its investigation, and the truth beside the answer.
     Demo(cmd::demo::Args),
+    /// Seal the logs of a case now, investigate later.
+    Ingest(cmd::ingest::Args),
     /// The sessions of an answer.
     Sessions(cmd::answer::SessionsArgs),
     /// What the logs of an answer cover.
@@ -95,6 +97,7 @@ fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
     match command {
         Command::Investigate(a) => cmd::investigate::run(a, shell),
         Command::Demo(a) => cmd::demo::run(a, shell),
+        Command::Ingest(a) => cmd::ingest::run(a, shell),
         Command::Sessions(a) => cmd::answer::sessions(a, shell),
         Command::Coverage(a) => cmd::answer::coverage(a, shell),
         Command::Explain(a) => cmd::answer::explain(a, shell),

@@ -345,8 +345,8 @@ impl Page {
                 self.out,
                 "<p class=\"note\">{}</p>",
                 tr(
-                    "Par catégorie et par hôpital, une personne connue de deux hôpitaux compte une fois dans chacun.",
-                    "By category and by hospital, a person known at two hospitals counts once at each."
+                    "Par hôpital, une personne connue de deux hôpitaux compte une fois dans chacun.",
+                    "By hospital, a person known at two hospitals counts once at each."
                 )
             );
         }
@@ -529,8 +529,8 @@ impl Page {
                 self.out,
                 "<p class=\"note\">{}</p>",
                 tr(
-                    "« Exposées » : la session pouvait les atteindre, aucune trace ne dit si elle l’a fait. * Catégorie déduite d’une autre. § Données sensibles au sens du RGPD, art. 9 ou 10.",
-                    "“Exposed”: the session could reach them and no trace says whether it did. * Category derived from another. § Special category under GDPR art. 9 or 10."
+                    "« Exposées » : la session pouvait les atteindre, aucune trace ne dit si elle l’a fait. Une personne connue de deux hôpitaux compte une fois dans chacun. * Catégorie déduite d’une autre. § Données sensibles au sens du RGPD, art. 9 ou 10.",
+                    "“Exposed”: the session could reach them and no trace says whether it did. A person known at two hospitals counts once at each. * Category derived from another. § Special category under GDPR art. 9 or 10."
                 )
             );
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What can be said of a group of categories, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Established for at least one person. Persons are counted once per establishment.
+    /// Established for at least one person.
     Seen(Interval),
     /// Nothing established; at most this many could have been reached.
     Possible(u64),
@@ -160,10 +160,11 @@ impl<'a> View<'a> {
         let unaffected = answer.extent.unaffected;
         let population = (unaffected != Interval::ZERO)
             .then(|| unaffected.at_least.saturating_add(subjects.at_most));
+        let places = places(answer, persons, options);
         View {
             sureness,
-            groups: groups(&categories, answer),
-            places: places(answer, persons, options),
+            groups: groups(&categories, &places, answer),
+            places,
             waves: waves(&intruder, &doubtful),
             categories,
             population,
@@ -253,7 +254,13 @@ impl<'a> View<'a> {
                     ("unreadable line", "unreadable lines"),
                 ));
             }
-            if self.sureness == Sureness::Between && !why.is_empty() {
+            if why.is_empty() {
+                why.push(match l {
+                    Lang::Fr => "personnes atteignables sans trace, ou questions dont les journaux ne gardent pas la réponse".into(),
+                    Lang::En => "people reachable without trace, or questions whose answer the logs do not keep".into(),
+                });
+            }
+            if self.sureness == Sureness::Between {
                 match l {
                     Lang::Fr => out.push_str(" L’écart vient de\u{a0}: "),
                     Lang::En => out.push_str(" The difference comes from: "),
@@ -417,7 +424,15 @@ impl CategoryRow {
     }
 }
 
-fn groups(rows: &[CategoryRow], answer: &Answer) -> Vec<Group> {
+fn groups(rows: &[CategoryRow], places: &[Place], answer: &Answer) -> Vec<Group> {
+    let subjects = answer.extent.subjects;
+    // Cells count a person once per establishment. At most this many of those counts are repeats of one person, so a category
+    // summed over establishments stands for at least its sum less the repeats.
+    let pairs = places
+        .iter()
+        .map(|p| p.subjects.at_least)
+        .fold(0u64, u64::saturating_add);
+    let repeats = pairs.saturating_sub(subjects.at_least);
     type Spec = (
         &'static str,
         (&'static str, &'static str),
@@ -497,10 +512,22 @@ fn groups(rows: &[CategoryRow], answer: &Answer) -> Vec<Group> {
                 }
             }) {
                 let t = r.touched();
-                low = low.max(t.at_least);
-                high = high.max(t.at_most);
+                let alone = places
+                    .iter()
+                    .flat_map(|p| p.rows.iter().filter(|x| x.code == r.code))
+                    .map(|x| x.touched().at_least)
+                    .max()
+                    .unwrap_or(0);
+                low = low.max(t.at_least.saturating_sub(repeats)).max(alone);
+                // A derived category is written where it is established; how far it could reach is told by the whole answer.
+                high = high.max(if r.derived {
+                    subjects.at_most
+                } else {
+                    t.at_most
+                });
             }
         }
+        high = high.min(subjects.at_most).max(low);
         let said = answer
             .statements
             .iter()

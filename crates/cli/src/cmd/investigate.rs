@@ -180,8 +180,11 @@ impl Progress for Notes {
     }
 }
 
-/// Runs the job with the clock, the randomness and the screen of this process.
-pub fn job(options: &Options, shell: &Shell) -> anyhow::Result<Finding> {
+/// Gives a job the clock, the randomness and the screen of this process.
+pub fn with_outside<T>(
+    shell: &Shell,
+    job: impl FnOnce(&mut Outside<'_>, &dyn Progress) -> Result<T, JobError>,
+) -> anyhow::Result<T> {
     let mut failed = None;
     let mut random = |bytes: &mut [u8]| {
         if let Err(e) = getrandom::fill(bytes) {
@@ -198,8 +201,6 @@ pub fn job(options: &Options, shell: &Shell) -> anyhow::Result<Finding> {
         actor,
         random: &mut random,
     };
-    let began = Instant::now();
-    let clock = move || -> Duration { began.elapsed() };
     let bar = shell.watched().then(|| {
         let bar = ProgressBar::new(1);
         if let Ok(style) =
@@ -215,7 +216,7 @@ pub fn job(options: &Options, shell: &Shell) -> anyhow::Result<Finding> {
         None if shell.quiet => &Quiet,
         None => &Notes,
     };
-    let found = investigate(options, &mut outside, &clock, progress);
+    let found = job(&mut outside, progress);
     if let Some(b) = &bar {
         b.0.finish_and_clear();
     }
@@ -224,8 +225,17 @@ pub fn job(options: &Options, shell: &Shell) -> anyhow::Result<Finding> {
         anyhow::bail!("find randomness for keys: {e}");
     }
     found.map_err(|e| match e {
-        JobError::Refused(what) => refuse(format!("investigate: {what}"), ""),
+        JobError::Refused(what) => refuse(format!("go on: {what}"), ""),
         e => anyhow::Error::new(e),
+    })
+}
+
+/// Runs the investigation.
+pub fn job(options: &Options, shell: &Shell) -> anyhow::Result<Finding> {
+    let began = Instant::now();
+    let clock = move || -> Duration { began.elapsed() };
+    with_outside(shell, |outside, progress| {
+        investigate(options, outside, &clock, progress)
     })
 }
 

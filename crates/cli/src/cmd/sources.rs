@@ -195,3 +195,47 @@ fn sheet(source: &dyn Source) -> Value {
         "gap": gap(c.gap).0,
     })
 }
+
+/// The documentation page of all formats, from the same list as everything else.
+#[cfg(test)]
+fn page() -> String {
+    use std::fmt::Write as _;
+    let mut out = String::from(
+        "# Formats\n\nMade from the registry; `AMPLEUR_BLESS=1 cargo test -p ampleur sources` rewrites it. `ampleur sources show NAME` says the same.\n",
+    );
+    for s in SOURCES {
+        let c = s.capability();
+        let _ = write!(
+            out,
+            "\n## {}\n\n{}\n\nFollows: {} {}. Its silence proves: {}. A gap shows by: {}. Names the results: {}.\n\n| a row of | proves |\n| --- | --- |\n",
+            s.name(),
+            s.about(),
+            s.standard().name,
+            s.standard().section,
+            silence(c.silence).2,
+            gap(c.gap).2,
+            if c.names_results { "yes" } else { "no" }
+        );
+        for (v, p) in c.rows {
+            let _ = writeln!(out, "| {} | {} |", v.word(), proof(*p).2);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_of_sources_is_the_registry() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sources.md");
+        let page = super::page();
+        if std::env::var_os("AMPLEUR_BLESS").is_some() {
+            std::fs::write(path, &page).expect("write docs/sources.md");
+        }
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            there == page,
+            "docs/sources.md is not what the registry says: AMPLEUR_BLESS=1 cargo test -p ampleur sources"
+        );
+    }
+}
