@@ -639,6 +639,11 @@ fn places(answer: &Answer, persons: &[PersonRow], options: &Options) -> Vec<Plac
             }
         })
         .collect();
+    // When only one establishment is reached, its count is the whole count.
+    let mut reached = out.iter_mut().filter(|p| p.subjects.at_most > 0);
+    if let (Some(only), None) = (reached.next(), reached.next()) {
+        only.subjects = answer.extent.subjects;
+    }
     out.sort_by(|a, b| {
         (b.subjects.at_least, b.subjects.at_most)
             .cmp(&(a.subjects.at_least, a.subjects.at_most))
