@@ -22,12 +22,11 @@ pub(crate) fn contain(
     // Lawful work that stops when an account is cut.
     let mut needed: BTreeSet<String> = BTreeSet::new();
     for (i, x) in s.list.iter().enumerate() {
-        if let Some(a) = &x.account {
-            if judgements[i].verdict == SessionVerdict::Legitimate
-                && (job_of(rules, s, i).is_some() || a.system == System::Db)
-            {
-                needed.insert(account_id(a));
-            }
+        if let Some(a) = &x.account
+            && judgements[i].verdict == SessionVerdict::Legitimate
+            && (job_of(rules, s, i).is_some() || a.system == System::Db)
+        {
+            needed.insert(account_id(a));
         }
     }
     for a in accounts {

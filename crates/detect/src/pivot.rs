@@ -4,7 +4,6 @@ use crate::{
     units::Units,
 };
 use ampleur_event::SessionVerdict;
-use ampleur_session::net;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -47,13 +46,13 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
     }
     // What a unit made possible speaks about it too: each sign once, at its heaviest.
     let own = base.clone();
-    for i in 0..n {
+    for (i, sum) in base.iter_mut().enumerate() {
         if m.mute(i) || m.units.list[i].children.is_empty() {
             continue;
         }
         for r in m.units.reach(i).into_iter().filter(|r| *r != i) {
             for x in own[r].reasons.values().filter(|x| x.weight > 0.0) {
-                base[i].add(x.code, x.weight, x.fr.clone(), x.en.clone());
+                sum.add(x.code, x.weight, x.fr.clone(), x.en.clone());
             }
         }
     }
@@ -366,7 +365,6 @@ pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<St
             if let (Some(n), true) = (u.asn, !u.who.is_empty()) {
                 mine.push(format!("n {n} {}", u.who));
             }
-            let _ = net::neighbourhood(a);
         } else if outer && !u.who.is_empty() {
             mine.push(format!(
                 "w {} {}",

@@ -405,7 +405,7 @@ impl<'a> Model<'a> {
             .collect()
     }
     /// True for addresses a tunnel lends: the origin is the tunnel's, known or not.
-    pub fn from_pool(&self, a: IpAddr) -> bool {
+    pub fn lent_place(&self, a: IpAddr) -> bool {
         self.lent.contains(&a) || self.pool.iter().any(|n| n.contains(a))
     }
     pub fn on_site(&self, a: IpAddr) -> bool {
@@ -482,7 +482,6 @@ impl<'a> Model<'a> {
             {
                 continue;
             }
-            let zone = &self.rules.zone;
             let Some(p) = self.pasts.get_mut(&u.who) else {
                 continue;
             };
@@ -498,7 +497,6 @@ impl<'a> Model<'a> {
                     }
                 }
             }
-            let _ = zone;
             p.most.with(&u.does);
             p.exports |= u.does.exports > 0;
             p.servers.extend(reached[i].iter().cloned());
@@ -536,7 +534,7 @@ impl<'a> Model<'a> {
     }
 
     fn trust_of(&self, u: &Unit) -> Trust {
-        let Some(a) = u.address.filter(|a| !self.from_pool(*a)) else {
+        let Some(a) = u.address.filter(|a| !self.lent_place(*a)) else {
             return Trust::None;
         };
         let p = self.pasts.get(&u.who);
@@ -611,7 +609,7 @@ impl<'a> Model<'a> {
                 format!("comes from {addr}, a usual place of this account"),
             ),
             Trust::None => {
-                if u.address.is_some_and(|a| !self.from_pool(a)) {
+                if u.address.is_some_and(|a| !self.lent_place(a)) {
                     if !p.networks.is_empty() {
                         let w = if matches!(p.kind.as_str(), "vendor" | "service" | "admin") {
                             2.5
@@ -756,15 +754,15 @@ impl<'a> Model<'a> {
     }
 
     fn calendar(&self, u: &Unit, p: &Past, trust: Trust, k: f32, sum: &mut Sum) {
-        if let Some(left) = p.left {
-            if u.days.last().is_some_and(|d| *d >= left) {
-                sum.add(
-                    "left",
-                    6.0 * k,
-                    "compte d'une personne partie".into(),
-                    "account of a person who has left".into(),
-                );
-            }
+        if p.left
+            .is_some_and(|left| u.days.last().is_some_and(|d| *d >= left))
+        {
+            sum.add(
+                "left",
+                6.0 * k,
+                "compte d'une personne partie".into(),
+                "account of a person who has left".into(),
+            );
         }
         let away = p
             .away

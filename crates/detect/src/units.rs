@@ -180,11 +180,11 @@ fn fill(case: &Case, s: &Sessions, rules: &Rules, jobs: &[Option<usize>], u: &mu
         let f = &s.features[*m as usize];
         u.from = u.from.min(x.from);
         u.to = u.to.max(x.to);
-        if u.account.is_none() || (x.person.is_some() && u.who.is_empty()) {
-            if let Some(a) = &x.account {
-                u.account = Some(a.clone());
-                u.who = x.person.map_or_else(|| account_id(a), |p| format!("#{p}"));
-            }
+        if u.account.is_none()
+            && let Some(a) = &x.account
+        {
+            u.account = Some(a.clone());
+            u.who = x.person.map_or_else(|| account_id(a), |p| format!("#{p}"));
         }
         u.address = u.address.or(x.origin.address);
         if u.country.is_none() {

@@ -323,13 +323,13 @@ impl Sessions {
         // A remote-desktop logon on host H from X, and a flow X → Y:3389 that begins with it: Y is H's.
         let mut desks: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
         for (i, s) in self.list.iter().enumerate() {
-            if self.features[i].ports & 1 != 0 {
-                if let Some(a) = s.origin.address {
-                    desks.entry(a).or_default().push(i as u32);
-                }
+            if self.features[i].ports & 1 != 0
+                && let Some(a) = s.origin.address
+            {
+                desks.entry(a).or_default().push(i as u32);
             }
         }
-        for (i, s) in self
+        for (_, s) in self
             .list
             .iter()
             .enumerate()
@@ -360,7 +360,6 @@ impl Sessions {
                 })
                 .collect();
             if near.len() == 1 {
-                let _ = i;
                 for a in near {
                     *votes.entry((host.clone(), a)).or_default() += 1;
                 }
@@ -497,14 +496,13 @@ impl Sessions {
                     .collect();
                 candidates = who(&kept);
             }
-            if candidates.len() == 1 {
-                if let Some(a) = candidates
+            if candidates.len() == 1
+                && let Some(a) = candidates
                     .values()
                     .next()
                     .and_then(|j| self.list[*j as usize].account.clone())
-                {
-                    found.push((i, a));
-                }
+            {
+                found.push((i, a));
             }
         }
         for (i, a) in found {
@@ -536,7 +534,7 @@ fn joined(
     mut list: Vec<Fragment>,
     restarts: &BTreeMap<String, BTreeSet<Nanos>>,
 ) -> Vec<Fragment> {
-    list.sort_by(|a, b| (a.from, a.to, a.fingerprint).cmp(&(b.from, b.to, b.fingerprint)));
+    list.sort_by_key(|f| (f.from, f.to, f.fingerprint));
     let lives = match key.kind {
         SessionKey::LogonId | SessionKey::Backend => key
             .id
@@ -562,7 +560,7 @@ fn joined(
             _ => {
                 silence <= ID_LIFE
                     && !(last.closed && f.opened)
-                    && !lives.is_some_and(|l| l.range(last.to + 1..=f.from).next().is_some())
+                    && lives.is_none_or(|l| l.range(last.to + 1..=f.from).next().is_none())
             }
         };
         if join {
@@ -578,10 +576,10 @@ fn joined(
 fn gateways(protos: &[Proto], estates: &chain::Estates) -> BTreeSet<IpAddr> {
     let mut clients: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
     for p in protos {
-        if let Some((src, client)) = p.key.address.split_once(',') {
-            if let Some(a) = net::parse_address(src) {
-                clients.entry(a).or_default().insert(client);
-            }
+        if let Some((src, client)) = p.key.address.split_once(',')
+            && let Some(a) = net::parse_address(src)
+        {
+            clients.entry(a).or_default().insert(client);
         }
     }
     clients

