@@ -593,7 +593,7 @@ path = "\\\\FS01\\Dentaire"
     }
     #[test]
     fn globs_do_not_run_away() {
-        assert!(glob(&"*a".repeat(40), &"a".repeat(200)).is_none() || true);
+        assert!(glob(&"*b".repeat(40), &"a".repeat(200)).is_none());
         assert!(glob("/a/{x}/b*", "/a/1/b/c").is_some());
         assert!(glob("/a/{x}", "/a/1/b").is_none());
     }

@@ -491,6 +491,7 @@ impl<'a> Work<'a, '_, '_> {
         (who, place)
     }
     /// A subject named by a record: its record as it was then.
+    #[allow(clippy::too_many_arguments)]
     fn serve_named(
         &mut self,
         subject: &str,
@@ -2409,7 +2410,7 @@ impl<'a> Work<'a, '_, '_> {
             .iter()
             .flat_map(|(h, v)| v.iter().map(|(a, n)| (*n, h.clone(), *a)))
             .collect();
-        claims.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| (&a.1, a.2).cmp(&(&b.1, b.2))));
+        claims.sort_by(|a, b| (b.0, &a.1, a.2).cmp(&(a.0, &b.1, b.2)));
         let mut given: BTreeSet<IpAddr> = out.values().copied().collect();
         for (_, h, a) in claims {
             if !out.contains_key(&h) && given.insert(a) {

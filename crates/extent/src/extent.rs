@@ -99,6 +99,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         logged_hosts: &logged_hosts,
     };
     let mut d = disclose::disclose(&di, &mut people)?;
+    undecodable_sources(input, &mut d);
     let canaries: BTreeSet<Who> = context
         .canaries
         .iter()
@@ -554,6 +555,44 @@ impl Populations {
                     .sum(),
             ),
         }
+    }
+}
+
+/// A source that tells and of which nothing could be decoded: each of its records may be an access (contract §B).
+fn undecodable_sources(input: &Input<'_>, d: &mut Disclosures) {
+    let bad = (0..input.sessions.list.len()).find(|s| {
+        input
+            .judgements
+            .get(*s)
+            .is_some_and(|j| j.verdict != SessionVerdict::Legitimate)
+    });
+    let Some(first) = bad else { return };
+    for s in &input.coverage.sources {
+        if s.events > 0 || s.rejects == 0 || s.tells.is_empty() {
+            continue;
+        }
+        d.accesses.push(Access {
+            time: input.sessions.list[first].from,
+            kind: AccessKind::Read,
+            sessions: vec![],
+            doubtful: true,
+            verdict: Verdict::Exposed,
+            proven: false,
+            evidence: vec![],
+            source: s.index,
+        });
+        let places = s
+            .establishment
+            .as_deref()
+            .map(|e| d.places.intern(e))
+            .into_iter()
+            .collect();
+        d.loose.push(disclose::Loose {
+            access: (d.accesses.len() - 1) as u32,
+            places,
+            categories: s.tells,
+            up_to: s.rejects,
+        });
     }
 }
 

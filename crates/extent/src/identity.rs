@@ -201,7 +201,7 @@ impl PartDate {
         (m <= 12 && day <= 31).then_some(d)
     }
     pub fn is_full(self) -> bool {
-        self.0 % 100 != 0
+        !self.0.is_multiple_of(100)
     }
     /// First and last day the date may mean, as `YYYYMMDD` numbers; the last is over-wide by at most three days of no month.
     pub fn range(self) -> (u32, u32) {

@@ -1,0 +1,298 @@
+//! From log lines to cells: paging, fields held, merges, failures, pages, doubtful sessions. Every session is judged by hand here.
+#![allow(clippy::print_stderr)]
+use ampleur_event::{Context, SessionVerdict, session::Judgement};
+use ampleur_extent::{
+    coverage::{Counts, Coverage, Observer},
+    explain,
+    extent::{Input, Outcome, assemble},
+    files::Inventory,
+    identity::IdentityBase,
+};
+use ampleur_query::MemoryDoor;
+use ampleur_session::{FileIntake, Sessions};
+use ampleur_sources::{
+    case::Case,
+    reader::{FileSink, Limits, Piece, SinkError, read_file},
+};
+
+const TOML: &str = r#"
+version = 1
+timezone = "Europe/Paris"
+[[establishment]]
+id = "finess:1"
+authorities = ["urn:oid:1.2.1"]
+[[establishment]]
+id = "finess:2"
+authorities = ["urn:oid:1.2.2"]
+[[source]]
+files = "logs/web/*"
+format = "http-access"
+tells = ["ID.*", "CONTACT.*"]
+[[endpoint]]
+match = { path = "/fhir/Patient*" }
+categories = ["ID.NAME", "ID.DOB", "ID.LOCAL", "CONTACT.PHONE"]
+"#;
+
+fn patient(id: &str, est: u8, ipp: &str, family: &str, birth: &str, rest: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Patient","id":"{id}","meta":{{"versionId":"1","lastUpdated":"2024-01-01T00:00:00Z"}},"identifier":[{{"use":"usual","type":{{"coding":[{{"code":"PI"}}]}},"system":"urn:oid:1.2.{est}","value":"{ipp}"}}],"name":[{{"use":"official","family":"{family}","given":["ANNE"]}}],"birthDate":"{birth}","managingOrganization":{{"identifier":{{"value":"{est}"}}}}{rest}}}"#
+    )
+}
+
+fn base() -> String {
+    [
+        patient(
+            "a",
+            1,
+            "100",
+            "MARTIN",
+            "1957-01-01",
+            r#","telecom":[{"system":"phone","value":"+331"}]"#,
+        ),
+        patient("b", 1, "200", "MARTEL", "1957-02-02", ""),
+        patient("c", 2, "300", "MARTY", "1957-03-03", ""),
+        // The same person as a, merged away.
+        patient(
+            "d",
+            1,
+            "101",
+            "MARTIN",
+            "1957-01-01",
+            r#","active":false,"link":[{"other":{"reference":"Patient/a"},"type":"replaced-by"}]"#,
+        ),
+    ]
+    .join("\n")
+}
+
+struct Sink<'a> {
+    case: &'a Case,
+    door: &'a mut MemoryDoor,
+    intake: FileIntake,
+    observer: Observer,
+}
+
+impl FileSink for Sink<'_> {
+    fn piece(&mut self, p: Piece<'_>) -> Result<(), SinkError> {
+        let _ = self.case;
+        self.intake.push(p.events);
+        self.observer.batch(p.events);
+        self.observer.rejects(p.rejects);
+        self.door.batches.push((p.file, std::mem::take(p.events)));
+        Ok(())
+    }
+}
+
+/// Plays requests of one account, one a minute, and hands the outcome to `check`.
+fn play(requests: &[(&str, u16)], verdict: SessionVerdict, check: impl FnOnce(&Outcome<'_>)) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let root = dir.path();
+    std::fs::create_dir_all(root.join("logs/web")).expect("folder");
+    let lines: String = requests
+        .iter()
+        .enumerate()
+        .map(|(i, (url, status))| {
+            format!(
+                "198.51.100.9 - u1 [14/Sep/2025:10:{i:02}:00 +0200] \"GET {url} HTTP/1.1\" {status} 500 \"-\" \"curl/8\"\n"
+            )
+        })
+        .collect();
+    std::fs::write(root.join("logs/web/access.log"), lines).expect("log");
+    let case = Case::with_context(root, Context::parse(TOML).expect("context")).expect("case");
+    let mut door = MemoryDoor::default();
+    let (mut partials, mut observations) = (vec![], vec![]);
+    for f in 0..case.files.len() as u32 {
+        let mut sink = Sink {
+            case: &case,
+            door: &mut door,
+            intake: FileIntake::new(&case, f, "http-access"),
+            observer: Observer::new(f, case.source_of(f), "http-access"),
+        };
+        let r = read_file(&case, f, &Limits::default(), &mut sink).expect("readable");
+        assert_eq!(r.events, requests.len() as u64);
+        partials.push(sink.intake.finish());
+        observations.push(sink.observer.finish(Counts {
+            records: r.records,
+            events: r.events,
+            rejects: r.rejects,
+            skipped: r.skipped,
+            cut_short: false,
+        }));
+    }
+    let sessions = Sessions::build(&case, partials);
+    let judgements: Vec<Judgement> = sessions
+        .list
+        .iter()
+        .map(|_| Judgement {
+            verdict,
+            score: 0.0,
+            reasons: vec![],
+            chain: "c".into(),
+            intrusion: Some("i".into()),
+        })
+        .collect();
+    let day = 1_757_714_400_000_000_000; // 2025-09-13 00:00 in Paris
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    let coverage = Coverage::build(&case, observations, None);
+    let inventory = Inventory::default();
+    let outcome = assemble(&Input {
+        case: &case,
+        sessions: &sessions,
+        judgements: &judgements,
+        door: &door,
+        identity: &identity,
+        inventory: &inventory,
+        leaks: &[],
+        coverage: &coverage,
+        unreadable_files: 0,
+    })
+    .expect("memory door");
+    check(&outcome);
+}
+
+fn rows(o: &Outcome<'_>) -> Vec<String> {
+    o.persons
+        .iter()
+        .filter(|r| r.category != "CARE.EXISTENCE")
+        .map(|r| format!("{} {} {}", r.subject, r.category, r.verdict))
+        .collect()
+}
+
+fn cell(o: &Outcome<'_>, establishment: &str, category: &str, verdict: &str) -> (u64, u64) {
+    o.extent
+        .cells
+        .iter()
+        .find(|c| {
+            c.establishment == establishment && c.category == category && c.verdict == verdict
+        })
+        .map_or((0, 0), |c| (c.subjects.at_least, c.subjects.at_most))
+}
+
+#[test]
+fn a_whole_answer_counts_persons_and_only_fields_they_had() {
+    play(
+        &[("/fhir/Patient?family=MART", 200)],
+        SessionVerdict::Intruder,
+        |o| {
+            assert_eq!(
+                (o.extent.subjects.at_least, o.extent.subjects.at_most),
+                (3, 3),
+                "four records, three persons"
+            );
+            assert_eq!(cell(o, "finess:1", "ID.NAME", "consulted"), (2, 2));
+            assert_eq!(cell(o, "finess:1", "CONTACT.PHONE", "consulted"), (1, 1));
+            assert_eq!(cell(o, "finess:2", "CONTACT.PHONE", "consulted"), (0, 0));
+            let r = rows(o);
+            assert!(
+                r.contains(&"urn:oid:1.2.1|100 ID.LOCAL consulted".to_string()),
+                "{r:?}"
+            );
+            assert!(
+                !r.iter().any(|x| x.contains("|101")),
+                "the merged number names nobody: {r:?}"
+            );
+            assert_eq!(o.persons[0].evidence, ["logs/web/access.log:1"]);
+            let told =
+                explain::subject(o, "Patient/d").expect("the person behind the merged record");
+            assert_eq!(told[0].evidence, ["logs/web/access.log:1"]);
+        },
+    );
+}
+
+#[test]
+fn a_page_of_unknown_order_proves_how_many_but_not_who() {
+    play(
+        &[("/fhir/Patient?family=MART&_count=2", 200)],
+        SessionVerdict::Intruder,
+        |o| {
+            assert!(rows(o).iter().all(|r| r.ends_with("exposed")));
+            // Two of four records: they can be the two records of one person.
+            assert_eq!(
+                (o.extent.subjects.at_least, o.extent.subjects.at_most),
+                (1, 3)
+            );
+        },
+    );
+    play(
+        &[
+            ("/fhir/Patient?family=MART&_count=2", 200),
+            ("/fhir/Patient?family=MART&_count=2&_offset=2", 200),
+        ],
+        SessionVerdict::Intruder,
+        |o| {
+            assert_eq!(
+                (o.extent.subjects.at_least, o.extent.subjects.at_most),
+                (3, 3),
+                "all pages together prove it"
+            );
+        },
+    );
+}
+
+#[test]
+fn failures_show_nobody_and_doubt_never_lifts_the_lower_bound() {
+    play(
+        &[("/fhir/Patient?family=MART", 403), ("/fhir/Patient/a", 404)],
+        SessionVerdict::Intruder,
+        |o| {
+            assert_eq!(
+                (o.extent.subjects.at_least, o.extent.subjects.at_most),
+                (0, 0)
+            );
+        },
+    );
+    play(&[("/fhir/Patient/a", 200)], SessionVerdict::Doubtful, |o| {
+        assert_eq!(
+            (o.extent.subjects.at_least, o.extent.subjects.at_most),
+            (0, 1)
+        );
+        assert!(rows(o).iter().all(|r| r.ends_with("exposed")));
+    });
+    play(
+        &[("/fhir/Patient/a", 200)],
+        SessionVerdict::Legitimate,
+        |o| {
+            assert_eq!((o.extent.subjects.at_most, o.persons.len()), (0, 0));
+            assert_eq!(
+                (o.extent.unaffected.at_least, o.extent.unaffected.at_most),
+                (3, 3)
+            );
+        },
+    );
+}
+
+#[test]
+fn who_is_asked_for_by_number_among_lists_is_targeted() {
+    let lists = [
+        ("/fhir/Patient?family=MA", 200),
+        ("/fhir/Patient?family=MART", 200),
+        ("/fhir/Patient?birthdate=1957", 200),
+        ("/fhir/Patient?identifier=urn:oid:1.2.2|300", 200),
+        ("/fhir/Patient/b", 200),
+    ];
+    play(&lists, SessionVerdict::Intruder, |o| {
+        let t: Vec<&str> = o
+            .extent
+            .targeted
+            .iter()
+            .map(|t| t.subject.as_str())
+            .collect();
+        assert_eq!(
+            t,
+            ["urn:oid:1.2.2|300"],
+            "opening a record of a list just shown names nobody"
+        );
+    });
+    play(
+        &[
+            ("/fhir/Patient?identifier=100", 200),
+            ("/fhir/Patient?identifier=300", 200),
+        ],
+        SessionVerdict::Intruder,
+        |o| {
+            assert!(
+                o.extent.targeted.is_empty(),
+                "where each request names one person nobody stands out"
+            );
+        },
+    );
+}
