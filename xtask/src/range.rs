@@ -19,7 +19,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("nginx-light", "/usr/sbin/nginx"),
     ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
     ("postgresql-client-15", "/usr/bin/psql"),
-    ("postgresql-15-pgaudit", "/usr/lib/postgresql/15/lib/pgaudit.so"),
+    (
+        "postgresql-15-pgaudit",
+        "/usr/lib/postgresql/15/lib/pgaudit.so",
+    ),
     ("rsyslog", "/usr/sbin/rsyslogd"),
     ("iproute2", "/usr/bin/ip"),
     ("openssl", "/usr/bin/openssl"),
@@ -40,14 +43,19 @@ const SMB_USER: &str = "amprange";
 /// Runs the range. `Ok(true)`: passed. `Ok(false)`: this machine forbids namespaces or servers; the reason was said loudly.
 pub fn run(ampleur: &Path) -> Result<bool> {
     if let Some(reason) = forbidden() {
-        eprintln!("\n!!! RANGE SKIPPED: {reason}\n!!! Nothing was proven against real servers in this run.\n");
+        eprintln!(
+            "\n!!! RANGE SKIPPED: {reason}\n!!! Nothing was proven against real servers in this run.\n"
+        );
         return Ok(false);
     }
     let top = std::env::temp_dir().join(format!("ampleur-range-{}", std::process::id()));
     fs::create_dir_all(&top)?;
     // Servers drop their privileges and must still reach their folders.
     shell(&format!("chmod 755 {}", top.display()))?;
-    let range = Range { top: top.clone(), case: top.join("case") };
+    let range = Range {
+        top: top.clone(),
+        case: top.join("case"),
+    };
     let result = range.play().and_then(|truth| range.judge(ampleur, &truth));
     range.tear_down();
     match &result {
@@ -59,12 +67,22 @@ pub fn run(ampleur: &Path) -> Result<bool> {
 
 /// Why the range cannot run here, after trying to install what is missing.
 fn forbidden() -> Option<String> {
-    let missing: Vec<&str> = PACKAGES.iter().filter(|(_, p)| !Path::new(p).exists()).map(|(n, _)| *n).collect();
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(_, p)| !Path::new(p).exists())
+        .map(|(n, _)| *n)
+        .collect();
     if !missing.is_empty() {
         eprintln!("range: installing {}", missing.join(" "));
-        let install = format!("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {}", missing.join(" "));
+        let install = format!(
+            "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {}",
+            missing.join(" ")
+        );
         if let Err(e) = shell(&install) {
-            return Some(format!("packages {} are missing and cannot be installed ({e:#})", missing.join(", ")));
+            return Some(format!(
+                "packages {} are missing and cannot be installed ({e:#})",
+                missing.join(", ")
+            ));
         }
     }
     if let Err(e) = shell("ip netns add amp-probe && ip netns del amp-probe") {
@@ -108,7 +126,13 @@ impl Range {
         self.start_nginx(&patients).context("start nginx")?;
 
         let mut touched = BTreeSet::new();
-        let ids = |f: &dyn Fn(&Patient) -> bool| -> Vec<String> { patients.iter().filter(|p| f(p)).map(|p| p.ipp.clone()).collect() };
+        let ids = |f: &dyn Fn(&Patient) -> bool| -> Vec<String> {
+            patients
+                .iter()
+                .filter(|p| f(p))
+                .map(|p| p.ipp.clone())
+                .collect()
+        };
 
         // The doctor, all the time, with an account of her own.
         self.tunnel(DOCTOR, "mdupont")?;
@@ -129,12 +153,28 @@ impl Range {
                 touched.insert(format!("{AUTHORITY}|{ipp}"));
             }
         }
-        self.sql(FOREIGN, "lis", "SELECT nom, prenom, date_naissance FROM patient WHERE nom LIKE 'MAR%'")?;
-        touched.extend(ids(&|p| p.family.starts_with("MAR")).iter().map(|i| format!("{AUTHORITY}|{i}")));
+        self.sql(
+            FOREIGN,
+            "lis",
+            "SELECT nom, prenom, date_naissance FROM patient WHERE nom LIKE 'MAR%'",
+        )?;
+        touched.extend(
+            ids(&|p| p.family.starts_with("MAR"))
+                .iter()
+                .map(|i| format!("{AUTHORITY}|{i}")),
+        );
         // A statement that fails returns nobody; the audit line was written all the same.
-        drop(self.sql(FOREIGN, "lis", "SELECT nom, telephone FROM patient WHERE nom LIKE 'D%' AND 1/0 = 1"));
+        drop(self.sql(
+            FOREIGN,
+            "lis",
+            "SELECT nom, telephone FROM patient WHERE nom LIKE 'D%' AND 1/0 = 1",
+        ));
         self.sql(FOREIGN, "lis", "SELECT ipp, telephone FROM patient WHERE date_naissance BETWEEN '1950-01-01' AND '1951-12-31'")?;
-        touched.extend(ids(&|p| p.birth.as_str() >= "1950-01-01" && p.birth.as_str() <= "1951-12-31").iter().map(|i| format!("{AUTHORITY}|{i}")));
+        touched.extend(
+            ids(&|p| p.birth.as_str() >= "1950-01-01" && p.birth.as_str() <= "1951-12-31")
+                .iter()
+                .map(|i| format!("{AUTHORITY}|{i}")),
+        );
         self.sql(DOCTOR, "dpi", "SELECT nom FROM patient WHERE nom = 'LEROY'")?;
         self.fetch_file(FOREIGN, "resultats-2.csv")?;
         touched.extend(file_subjects(&patients, 2));
@@ -142,11 +182,21 @@ impl Range {
 
         self.stop_servers();
         self.collect()?;
-        Ok(Truth { touched, innocent_addresses: vec!["192.0.2.10", "198.51.100.20"] })
+        Ok(Truth {
+            touched,
+            innocent_addresses: vec!["192.0.2.10", "198.51.100.20"],
+        })
     }
 
     fn write_case(&self, patients: &[Patient]) -> Result<()> {
-        for d in ["logs/vpn", "logs/db", "logs/files", "logs/portal", "identities", "inventory"] {
+        for d in [
+            "logs/vpn",
+            "logs/db",
+            "logs/files",
+            "logs/portal",
+            "identities",
+            "inventory",
+        ] {
             fs::create_dir_all(self.case.join(d))?;
         }
         let context = format!(
@@ -220,7 +270,10 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         }
         // The base did not change during the exercise: the state of today and of tomorrow.
         for day in [today_plus(0)?, today_plus(1)?] {
-            fs::write(self.case.join(format!("identities/{day}.ndjson")), &snapshot)?;
+            fs::write(
+                self.case.join(format!("identities/{day}.ndjson")),
+                &snapshot,
+            )?;
         }
         let mut inventory = String::new();
         for n in 1..=4 {
@@ -246,12 +299,47 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
                  ip -n {na} addr add {ipa} dev {a} && ip -n {nb} addr add {ipb} dev {b} && ip -n {na} link set {a} up && ip -n {nb} link set {b} up"
             ))
         };
-        pair("ampgwf", "ampfgw", GATEWAY, FOREIGN, "203.0.113.1/24", "203.0.113.66/24")?;
-        pair("ampgwv", "ampvgw", GATEWAY, VENDOR, "192.0.2.1/24", "192.0.2.10/24")?;
-        pair("ampgwd", "ampdgw", GATEWAY, DOCTOR, "198.51.100.1/24", "198.51.100.20/24")?;
-        pair("ampgwl", "amplgw", GATEWAY, LAN, "10.59.20.1/24", &format!("{SERVER}/24"))?;
-        shell(&format!("ip netns exec {GATEWAY} sysctl -qw net.ipv4.ip_forward=1"))?;
-        for (n, via) in [(FOREIGN, "203.0.113.1"), (VENDOR, "192.0.2.1"), (DOCTOR, "198.51.100.1"), (LAN, "10.59.20.1")] {
+        pair(
+            "ampgwf",
+            "ampfgw",
+            GATEWAY,
+            FOREIGN,
+            "203.0.113.1/24",
+            "203.0.113.66/24",
+        )?;
+        pair(
+            "ampgwv",
+            "ampvgw",
+            GATEWAY,
+            VENDOR,
+            "192.0.2.1/24",
+            "192.0.2.10/24",
+        )?;
+        pair(
+            "ampgwd",
+            "ampdgw",
+            GATEWAY,
+            DOCTOR,
+            "198.51.100.1/24",
+            "198.51.100.20/24",
+        )?;
+        pair(
+            "ampgwl",
+            "amplgw",
+            GATEWAY,
+            LAN,
+            "10.59.20.1/24",
+            &format!("{SERVER}/24"),
+        )?;
+        shell(&format!(
+            "ip netns exec {GATEWAY} sysctl -qw net.ipv4.ip_forward=1"
+        ))?;
+        for (n, via) in [
+            (FOREIGN, "203.0.113.1"),
+            (VENDOR, "192.0.2.1"),
+            (DOCTOR, "198.51.100.1"),
+            (LAN, "10.59.20.1"),
+        ] {
             shell(&format!("ip -n {n} route add default via {via}"))?;
         }
         Ok(())
@@ -261,8 +349,14 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         let d = self.top.join("vpn");
         fs::create_dir_all(&d)?;
         let dd = d.display();
-        shell(&format!("cd {dd} && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3 -subj /CN=range-ca 2>/dev/null"))?;
-        for (name, usage) in [("gateway", "serverAuth"), ("editeur-lis", "clientAuth"), ("mdupont", "clientAuth")] {
+        shell(&format!(
+            "cd {dd} && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3 -subj /CN=range-ca 2>/dev/null"
+        ))?;
+        for (name, usage) in [
+            ("gateway", "serverAuth"),
+            ("editeur-lis", "clientAuth"),
+            ("mdupont", "clientAuth"),
+        ] {
             shell(&format!(
                 "cd {dd} && openssl req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name} 2>/dev/null && \
                  printf 'extendedKeyUsage={usage}\\nkeyUsage=digitalSignature,keyEncipherment\\n' > {name}.ext && \
@@ -277,8 +371,12 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
                  server 10.8.0.0 255.255.255.0\npush \"route 10.59.20.0 255.255.255.0\"\nduplicate-cn\nkeepalive 5 20\nverb 3\nlog-append {dd}/openvpn.log\nwritepid {dd}/server.pid\n"
             ),
         )?;
-        shell(&format!("ip netns exec {GATEWAY} openvpn --config {dd}/server.conf --daemon"))?;
-        wait("the VPN gateway", || contains(&d.join("openvpn.log"), "Initialization Sequence Completed"))
+        shell(&format!(
+            "ip netns exec {GATEWAY} openvpn --config {dd}/server.conf --daemon"
+        ))?;
+        wait("the VPN gateway", || {
+            contains(&d.join("openvpn.log"), "Initialization Sequence Completed")
+        })
     }
 
     fn tunnel(&self, namespace: &str, name: &str) -> Result<()> {
@@ -295,34 +393,66 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
             dd.display(),
             log.display()
         ))?;
-        wait("the tunnel", || contains(&log, "Initialization Sequence Completed"))
+        wait("the tunnel", || {
+            contains(&log, "Initialization Sequence Completed")
+        })
     }
 
     fn start_postgres(&self, patients: &[Patient]) -> Result<()> {
         let d = self.top.join("db");
         fs::create_dir_all(d.join("log"))?;
         let dd = d.display();
-        shell(&format!("chown -R postgres {dd} && su postgres -s /bin/sh -c '/usr/lib/postgresql/15/bin/initdb -D {dd}/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 >/dev/null'"))?;
+        shell(&format!(
+            "chown -R postgres {dd} && su postgres -s /bin/sh -c '/usr/lib/postgresql/15/bin/initdb -D {dd}/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 >/dev/null'"
+        ))?;
         let conf = format!(
             "listen_addresses='*'\nshared_preload_libraries='pgaudit'\npgaudit.log='read,write'\nlogging_collector=on\nlog_destination='csvlog'\nlog_directory='{dd}/log'\n\
              log_filename='postgresql.log'\nlog_timezone='UTC'\nlog_connections=on\nlog_disconnections=on\nunix_socket_directories='{dd}'\n"
         );
-        shell(&format!("cat >> {dd}/data/postgresql.conf <<'CONF'\n{conf}CONF\necho 'host all all 0.0.0.0/0 trust' >> {dd}/data/pg_hba.conf"))?;
-        shell(&format!("ip netns exec {LAN} su postgres -s /bin/sh -c '/usr/lib/postgresql/15/bin/pg_ctl -D {dd}/data -w start -l {dd}/start.log' >/dev/null"))?;
+        shell(&format!(
+            "cat >> {dd}/data/postgresql.conf <<'CONF'\n{conf}CONF\necho 'host all all 0.0.0.0/0 trust' >> {dd}/data/pg_hba.conf"
+        ))?;
+        shell(&format!(
+            "ip netns exec {LAN} su postgres -s /bin/sh -c '/usr/lib/postgresql/15/bin/pg_ctl -D {dd}/data -w start -l {dd}/start.log' >/dev/null"
+        ))?;
         let mut sql = String::from(
             "CREATE EXTENSION pgaudit; CREATE ROLE lis LOGIN; CREATE ROLE dpi LOGIN; CREATE TABLE patient(ipp text, nom text, prenom text, date_naissance date, telephone text); GRANT SELECT ON patient TO lis, dpi;\n",
         );
         for p in patients {
-            sql.push_str(&format!("INSERT INTO patient VALUES ('{}','{}','{}','{}','{}');\n", p.ipp, p.family, p.given, p.birth, p.phone));
+            sql.push_str(&format!(
+                "INSERT INTO patient VALUES ('{}','{}','{}','{}','{}');\n",
+                p.ipp, p.family, p.given, p.birth, p.phone
+            ));
         }
         // Loading the base is the installer's work; it is not part of the exercise and is not audited.
-        fs::write(d.join("load.sql"), format!("SET pgaudit.log = 'none';\n{sql}"))?;
-        shell(&format!("ip netns exec {LAN} psql -q -h 127.0.0.1 -U postgres -d postgres -v ON_ERROR_STOP=1 -f {dd}/load.sql >/dev/null"))
+        fs::write(
+            d.join("load.sql"),
+            format!("SET pgaudit.log = 'none';\n{sql}"),
+        )?;
+        shell(&format!(
+            "ip netns exec {LAN} psql -q -h 127.0.0.1 -U postgres -d postgres -v ON_ERROR_STOP=1 -f {dd}/load.sql >/dev/null"
+        ))
     }
 
     fn sql(&self, namespace: &str, user: &str, statement: &str) -> Result<()> {
         let status = Command::new("ip")
-            .args(["netns", "exec", namespace, "psql", "-q", "-h", SERVER, "-U", user, "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .args([
+                "netns",
+                "exec",
+                namespace,
+                "psql",
+                "-q",
+                "-h",
+                SERVER,
+                "-U",
+                user,
+                "-d",
+                "postgres",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-c",
+                statement,
+            ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()?;
@@ -331,14 +461,21 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
     }
 
     fn start_syslog(&self) -> Result<()> {
-        ensure!(!Path::new("/dev/log").exists(), "a syslog daemon of this machine already listens on /dev/log");
+        ensure!(
+            !Path::new("/dev/log").exists(),
+            "a syslog daemon of this machine already listens on /dev/log"
+        );
         fs::create_dir_all(self.top.join("files"))?;
         let t = self.top.display();
         fs::write(
             self.top.join("rsyslog.conf"),
-            format!("module(load=\"imuxsock\" SysSock.Name=\"/dev/log\")\nlocal5.* action(type=\"omfile\" file=\"{t}/files/samba.log\" template=\"RSYSLOG_FileFormat\")\n"),
+            format!(
+                "module(load=\"imuxsock\" SysSock.Name=\"/dev/log\")\nlocal5.* action(type=\"omfile\" file=\"{t}/files/samba.log\" template=\"RSYSLOG_FileFormat\")\n"
+            ),
         )?;
-        shell(&format!("ip netns exec {LAN} rsyslogd -f {t}/rsyslog.conf -i {t}/rsyslog.pid"))?;
+        shell(&format!(
+            "ip netns exec {LAN} rsyslogd -f {t}/rsyslog.conf -i {t}/rsyslog.pid"
+        ))?;
         wait("the syslog socket", || Path::new("/dev/log").exists())
     }
 
@@ -348,7 +485,10 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         fs::create_dir_all(&share)?;
         fs::create_dir_all(d.join("state"))?;
         for n in 1..=4 {
-            fs::write(share.join(format!("resultats-{n}.csv")), file_body(patients, n))?;
+            fs::write(
+                share.join(format!("resultats-{n}.csv")),
+                file_body(patients, n),
+            )?;
         }
         let dd = d.display();
         fs::write(
@@ -360,15 +500,24 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
                  full_audit:success = connect disconnect openat read pread write pwrite unlinkat renameat\nfull_audit:failure = connect openat\nfull_audit:facility = LOCAL5\nfull_audit:priority = NOTICE\n"
             ),
         )?;
-        shell(&format!("chmod -R a+rX {dd}/Labo; id {SMB_USER} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin {SMB_USER}"))?;
-        shell(&format!("(echo range; echo range) | smbpasswd -c {dd}/smb.conf -s -a {SMB_USER} >/dev/null"))?;
+        shell(&format!(
+            "chmod -R a+rX {dd}/Labo; id {SMB_USER} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin {SMB_USER}"
+        ))?;
+        shell(&format!(
+            "(echo range; echo range) | smbpasswd -c {dd}/smb.conf -s -a {SMB_USER} >/dev/null"
+        ))?;
         shell(&format!("ip netns exec {LAN} smbd -D -s {dd}/smb.conf"))?;
-        wait("Samba", || shell(&format!("ip netns exec {LAN} smbclient -c ls //{SERVER}/Labo -U {SMB_USER}%range >/dev/null 2>&1")).is_ok())
+        wait("Samba", || {
+            shell(&format!("ip netns exec {LAN} smbclient -c ls //{SERVER}/Labo -U {SMB_USER}%range >/dev/null 2>&1")).is_ok()
+        })
     }
 
     fn fetch_file(&self, namespace: &str, name: &str) -> Result<()> {
         let to = self.top.join(format!("got-{namespace}"));
-        shell(&format!("ip netns exec {namespace} smbclient //{SERVER}/Labo -U {SMB_USER}%range -c 'get {name} {}' >/dev/null 2>&1", to.display()))
+        shell(&format!(
+            "ip netns exec {namespace} smbclient //{SERVER}/Labo -U {SMB_USER}%range -c 'get {name} {}' >/dev/null 2>&1",
+            to.display()
+        ))
     }
 
     fn start_nginx(&self, patients: &[Patient]) -> Result<()> {
@@ -376,11 +525,19 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         for p in patients {
             let dir = d.join("www/patient").join(&p.ipp);
             fs::create_dir_all(&dir)?;
-            fs::write(dir.join("administratif"), format!("{{\"nom\":\"{}\",\"prenom\":\"{}\",\"naissance\":\"{}\",\"telephone\":\"{}\"}}", p.family, p.given, p.birth, p.phone))?;
+            fs::write(
+                dir.join("administratif"),
+                format!(
+                    "{{\"nom\":\"{}\",\"prenom\":\"{}\",\"naissance\":\"{}\",\"telephone\":\"{}\"}}",
+                    p.family, p.given, p.birth, p.phone
+                ),
+            )?;
         }
         let dd = d.display();
         for user in ["editeur-lis", "mdupont"] {
-            shell(&format!("printf '{user}:%s\\n' \"$(openssl passwd -apr1 range)\" >> {dd}/users"))?;
+            shell(&format!(
+                "printf '{user}:%s\\n' \"$(openssl passwd -apr1 range)\" >> {dd}/users"
+            ))?;
         }
         fs::write(
             d.join("nginx.conf"),
@@ -390,29 +547,60 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
                  access_log {dd}/access.log portal;\ndefault_type application/json;\nserver {{ listen {SERVER}:80; root {dd}/www; auth_basic portail; auth_basic_user_file {dd}/users; }}\n}}\n"
             ),
         )?;
-        shell(&format!("ip netns exec {LAN} env TZ=UTC nginx -c {dd}/nginx.conf"))?;
-        wait("the portal", || Command::new("ip").args(["netns", "exec", LAN, "curl", "-s", "-o", "/dev/null", &format!("http://{SERVER}/")]).status().is_ok_and(|s| s.success()))
+        shell(&format!(
+            "ip netns exec {LAN} env TZ=UTC nginx -c {dd}/nginx.conf"
+        ))?;
+        wait("the portal", || {
+            Command::new("ip")
+                .args([
+                    "netns",
+                    "exec",
+                    LAN,
+                    "curl",
+                    "-s",
+                    "-o",
+                    "/dev/null",
+                    &format!("http://{SERVER}/"),
+                ])
+                .status()
+                .is_ok_and(|s| s.success())
+        })
     }
 
     fn portal(&self, namespace: &str, user: &str, ipp: &str) -> Result<()> {
-        shell(&format!("ip netns exec {namespace} curl -sf -A 'Mozilla/5.0 ({namespace})' -u {user}:range -o /dev/null http://{SERVER}/patient/{ipp}/administratif"))
+        shell(&format!(
+            "ip netns exec {namespace} curl -sf -A 'Mozilla/5.0 ({namespace})' -u {user}:range -o /dev/null http://{SERVER}/patient/{ipp}/administratif"
+        ))
     }
 
     fn stop_servers(&self) {
         let t = self.top.display();
         // Clients first, so that the gateway logs their end.
-        drop(shell(&format!("cat {t}/vpn/client-*.pid 2>/dev/null | xargs -r kill")));
+        drop(shell(&format!(
+            "cat {t}/vpn/client-*.pid 2>/dev/null | xargs -r kill"
+        )));
         drop(wait("tunnels to end", || {
-            fs::read_to_string(self.top.join("vpn/openvpn.log")).is_ok_and(|l| l.matches("client-instance exiting").count() >= 3)
+            fs::read_to_string(self.top.join("vpn/openvpn.log"))
+                .is_ok_and(|l| l.matches("client-instance exiting").count() >= 3)
         }));
-        drop(shell(&format!("[ -f {t}/db/data/postmaster.pid ] && su postgres -s /bin/sh -c '/usr/lib/postgresql/15/bin/pg_ctl -D {t}/db/data -m fast -w stop' >/dev/null")));
-        for pid in ["portal/nginx.pid", "files/state/smbd.pid", "vpn/server.pid", "rsyslog.pid"] {
+        drop(shell(&format!(
+            "[ -f {t}/db/data/postmaster.pid ] && su postgres -s /bin/sh -c '/usr/lib/postgresql/15/bin/pg_ctl -D {t}/db/data -m fast -w stop' >/dev/null"
+        )));
+        for pid in [
+            "portal/nginx.pid",
+            "files/state/smbd.pid",
+            "vpn/server.pid",
+            "rsyslog.pid",
+        ] {
             drop(shell(&format!("[ -f {t}/{pid} ] && kill $(cat {t}/{pid})")));
         }
     }
 
     fn collect(&self) -> Result<()> {
-        let copy = |from: &str, to: &str| fs::copy(self.top.join(from), self.case.join("logs").join(to)).with_context(|| format!("collect {from}"));
+        let copy = |from: &str, to: &str| {
+            fs::copy(self.top.join(from), self.case.join("logs").join(to))
+                .with_context(|| format!("collect {from}"))
+        };
         copy("vpn/openvpn.log", "vpn/openvpn.log")?;
         copy("db/log/postgresql.csv", "db/postgresql.csv")?;
         copy("files/samba.log", "files/samba.log")?;
@@ -423,10 +611,22 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
     fn judge(&self, ampleur: &Path, truth: &Truth) -> Result<()> {
         let out = self.top.join("out");
         let run = Command::new(ampleur)
-            .args(["investigate".as_ref(), self.case.as_os_str(), "--out".as_ref(), out.as_os_str(), "--subjects".as_ref(), "clear".as_ref()])
+            .args([
+                "investigate".as_ref(),
+                self.case.as_os_str(),
+                "--out".as_ref(),
+                out.as_os_str(),
+                "--subjects".as_ref(),
+                "clear".as_ref(),
+            ])
             .output()
             .context("run ampleur investigate")?;
-        ensure!(matches!(run.status.code(), Some(0 | 1)), "investigate ended with {}:\n{}", run.status, String::from_utf8_lossy(&run.stderr));
+        ensure!(
+            matches!(run.status.code(), Some(0 | 1)),
+            "investigate ended with {}:\n{}",
+            run.status,
+            String::from_utf8_lossy(&run.stderr)
+        );
         let csv = fs::read_to_string(out.join("persons.csv"))?;
         let mut said = BTreeSet::new();
         for line in csv.lines().skip(1) {
@@ -439,48 +639,83 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         let missing: Vec<_> = truth.touched.difference(&said).collect();
         let extra: Vec<_> = said.difference(&truth.touched).collect();
         if !missing.is_empty() || !extra.is_empty() {
-            bail!("the answer is not the truth: {} of {} persons missing {missing:?}, {} too many {extra:?}", missing.len(), truth.touched.len(), extra.len());
+            bail!(
+                "the answer is not the truth: {} of {} persons missing {missing:?}, {} too many {extra:?}",
+                missing.len(),
+                truth.touched.len(),
+                extra.len()
+            );
         }
         let sessions = fs::read_to_string(out.join("sessions.csv"))?;
         let mut intruder_seen = false;
-        for line in sessions.lines().skip(1).filter(|l| l.contains(",intruder,")) {
-            ensure!(!truth.innocent_addresses.iter().any(|a| line.contains(a)), "an innocent session is called the intruder's: {line}");
+        for line in sessions
+            .lines()
+            .skip(1)
+            .filter(|l| l.contains(",intruder,"))
+        {
+            ensure!(
+                !truth.innocent_addresses.iter().any(|a| line.contains(a)),
+                "an innocent session is called the intruder's: {line}"
+            );
             intruder_seen |= line.contains("203.0.113.66");
         }
-        ensure!(intruder_seen, "no session from the foreign address is called the intruder's");
-        println!("range: passed; {} persons served to the intruder through OpenVPN, nginx, PostgreSQL and Samba, all named, nobody else", truth.touched.len());
+        ensure!(
+            intruder_seen,
+            "no session from the foreign address is called the intruder's"
+        );
+        println!(
+            "range: passed; {} persons served to the intruder through OpenVPN, nginx, PostgreSQL and Samba, all named, nobody else",
+            truth.touched.len()
+        );
         Ok(())
     }
 
     fn tear_down(&self) {
         self.stop_servers();
         clean_namespaces();
-        drop(shell(&format!("id {SMB_USER} >/dev/null 2>&1 && userdel {SMB_USER}; rm -f /dev/log")));
+        drop(shell(&format!(
+            "id {SMB_USER} >/dev/null 2>&1 && userdel {SMB_USER}; rm -f /dev/log"
+        )));
     }
 }
 
 fn clean_namespaces() {
     for n in ALL {
-        drop(shell(&format!("ip netns pids {n} 2>/dev/null | xargs -r kill -9; ip netns del {n} 2>/dev/null")));
+        drop(shell(&format!(
+            "ip netns pids {n} 2>/dev/null | xargs -r kill -9; ip netns del {n} 2>/dev/null"
+        )));
     }
 }
 
 fn population() -> Vec<Patient> {
-    let families = ["MARTIN", "BERNARD", "DUBOIS", "THOMAS", "ROBERT", "PETIT", "DURAND", "LEROY", "MOREL", "MARCHAND", "ROUX", "MARIE"];
+    let families = [
+        "MARTIN", "BERNARD", "DUBOIS", "THOMAS", "ROBERT", "PETIT", "DURAND", "LEROY", "MOREL",
+        "MARCHAND", "ROUX", "MARIE",
+    ];
     let given = ["ANNE", "LUC", "JEANNE", "PAUL", "ZOE", "HUGO", "CLAIRE"];
     (0..180usize)
         .map(|i| Patient {
             ipp: format!("7700{:04}", i * 7 + 11),
             family: families[i % families.len()].into(),
             given: given[(i / 3) % given.len()].into(),
-            birth: format!("{}-{:02}-{:02}", 1940 + (i * 13) % 70, 1 + i % 12, 1 + (i * 5) % 28),
+            birth: format!(
+                "{}-{:02}-{:02}",
+                1940 + (i * 13) % 70,
+                1 + i % 12,
+                1 + (i * 5) % 28
+            ),
             phone: format!("+331990{:05}", i * 37),
         })
         .collect()
 }
 
 fn file_subjects(patients: &[Patient], n: usize) -> Vec<String> {
-    patients.iter().skip(n * 20).take(15).map(|p| format!("{AUTHORITY}|{}", p.ipp)).collect()
+    patients
+        .iter()
+        .skip(n * 20)
+        .take(15)
+        .map(|p| format!("{AUTHORITY}|{}", p.ipp))
+        .collect()
 }
 
 fn file_body(patients: &[Patient], n: usize) -> String {
@@ -492,7 +727,9 @@ fn file_body(patients: &[Patient], n: usize) -> String {
 }
 
 fn today_plus(days: i64) -> Result<String> {
-    let out = Command::new("date").args(["-u", "-d", &format!("{days} days"), "+%F"]).output()?;
+    let out = Command::new("date")
+        .args(["-u", "-d", &format!("{days} days"), "+%F"])
+        .output()?;
     Ok(String::from_utf8_lossy(&out.stdout).trim().to_string())
 }
 
@@ -504,14 +741,25 @@ fn contains(path: &Path, text: &str) -> bool {
 fn wait(what: &str, holds: impl Fn() -> bool) -> Result<()> {
     let start = Instant::now();
     while !holds() {
-        ensure!(start.elapsed() < Duration::from_secs(30), "{what} did not come up in 30 s");
+        ensure!(
+            start.elapsed() < Duration::from_secs(30),
+            "{what} did not come up in 30 s"
+        );
         std::thread::park_timeout(Duration::from_millis(100));
     }
     Ok(())
 }
 
 fn shell(command: &str) -> Result<()> {
-    let out = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).output()?;
-    ensure!(out.status.success(), "`{command}` ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr).trim());
+    let out = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .output()?;
+    ensure!(
+        out.status.success(),
+        "`{command}` ended with {}: {}",
+        out.status,
+        String::from_utf8_lossy(&out.stderr).trim()
+    );
     Ok(())
 }

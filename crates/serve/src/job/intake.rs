@@ -32,7 +32,13 @@ struct OneFile {
 /// Reads every file of `case` into `lake` with `threads` workers. The result does not depend on the number of workers.
 ///
 /// Errors: a file that cannot be opened or a lake that cannot be written. Nothing is acknowledged unless this returns `Ok`.
-pub fn intake(case: &Case, lake: &mut Lake, threads: usize, outside: &mut Outside<'_>, progress: &dyn Progress) -> Result<Intake, JobError> {
+pub fn intake(
+    case: &Case,
+    lake: &mut Lake,
+    threads: usize,
+    outside: &mut Outside<'_>,
+    progress: &dyn Progress,
+) -> Result<Intake, JobError> {
     progress.stage("intake", case.files.iter().map(|f| f.size).sum());
     let salts: Vec<[u8; 32]> = case
         .files
@@ -53,11 +59,16 @@ pub fn intake(case: &Case, lake: &mut Lake, threads: usize, outside: &mut Outsid
         for _ in 0..threads.clamp(1, 64) {
             scope.spawn(|| {
                 loop {
-                    let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { break };
+                    let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied()
+                    else {
+                        break;
+                    };
                     let result = one_file(case, shared, file, salts[file as usize], at);
                     progress.advance(case.files[file as usize].size);
                     let failed = result.is_err();
-                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((file, result));
+                    done.lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .push((file, result));
                     if failed {
                         break;
                     }
@@ -65,13 +76,19 @@ pub fn intake(case: &Case, lake: &mut Lake, threads: usize, outside: &mut Outsid
             });
         }
     });
-    let mut files = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut files = done
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     files.sort_by_key(|(file, _)| *file);
-    let (mut reports, mut partials, mut observations, mut segments) = (vec![], vec![], vec![], vec![]);
+    let (mut reports, mut partials, mut observations, mut segments) =
+        (vec![], vec![], vec![], vec![]);
     for (_, result) in files {
         let one = result?;
         for note in &one.report.notes {
-            progress.note(&format!("{}: {note}", case.files[one.report.file as usize].rel));
+            progress.note(&format!(
+                "{}: {note}",
+                case.files[one.report.file as usize].rel
+            ));
         }
         reports.push(one.report);
         partials.push(one.partial);
@@ -79,26 +96,74 @@ pub fn intake(case: &Case, lake: &mut Lake, threads: usize, outside: &mut Outsid
         segments.extend(one.segments);
     }
     let records: u64 = reports.iter().map(|r| r.records).sum();
-    let ingest = Use { at, actor: outside.actor.clone(), action: "ingest".into(), detail: format!("{} files, {records} records", reports.len()) };
+    let ingest = Use {
+        at,
+        actor: outside.actor.clone(),
+        action: "ingest".into(),
+        detail: format!("{} files, {records} records", reports.len()),
+    };
     let checkpoint = lake.commit(segments, vec![ingest], at)?;
-    Ok(Intake { reports, partials, observations, checkpoint })
+    Ok(Intake {
+        reports,
+        partials,
+        observations,
+        checkpoint,
+    })
 }
 
-fn one_file(case: &Case, lake: &Lake, file: FileId, salt: [u8; 32], at: Nanos) -> Result<OneFile, JobError> {
-    let mut sink = Sink { case, lake, file, salt, at, part: 0, writer: None, sealed: vec![], intake: None, observer: None, rejects: 0, skipped_known: 0, format: "unknown", end: 0 };
+fn one_file(
+    case: &Case,
+    lake: &Lake,
+    file: FileId,
+    salt: [u8; 32],
+    at: Nanos,
+) -> Result<OneFile, JobError> {
+    let mut sink = Sink {
+        case,
+        lake,
+        file,
+        salt,
+        at,
+        part: 0,
+        writer: None,
+        sealed: vec![],
+        intake: None,
+        observer: None,
+        rejects: 0,
+        skipped_known: 0,
+        format: "unknown",
+        end: 0,
+    };
     sink.open(None)?;
-    let report = read_file(case, file, &Limits::default(), &mut sink).map_err(|e| JobError::file("read", &case.files[file as usize].path, e))?;
+    let report = read_file(case, file, &Limits::default(), &mut sink)
+        .map_err(|e| JobError::file("read", &case.files[file as usize].path, e))?;
     sink.close(report.skipped)?;
     let counts = Counts {
         records: report.records,
         events: report.events,
         rejects: report.rejects,
         skipped: report.skipped,
-        cut_short: report.notes.iter().any(|n| n.contains("damaged") || n.contains("cut")),
+        cut_short: report
+            .notes
+            .iter()
+            .any(|n| n.contains("damaged") || n.contains("cut")),
     };
-    let partial = sink.intake.take().unwrap_or_else(|| FileIntake::new(case, file, "unknown")).finish();
-    let observation = sink.observer.take().unwrap_or_else(|| Observer::new(file, case.source_of(file), "unknown")).finish(counts);
-    Ok(OneFile { report, partial, observation, segments: sink.sealed })
+    let partial = sink
+        .intake
+        .take()
+        .unwrap_or_else(|| FileIntake::new(case, file, "unknown"))
+        .finish();
+    let observation = sink
+        .observer
+        .take()
+        .unwrap_or_else(|| Observer::new(file, case.source_of(file), "unknown"))
+        .finish(counts);
+    Ok(OneFile {
+        report,
+        partial,
+        observation,
+        segments: sink.sealed,
+    })
 }
 
 struct Sink<'a> {
@@ -131,7 +196,11 @@ impl Sink<'_> {
         if self.writer.is_none() {
             let meta = SegmentMeta {
                 file: self.case.files[self.file as usize].rel.clone(),
-                format: if self.format == "unknown" { String::new() } else { self.format.to_string() },
+                format: if self.format == "unknown" {
+                    String::new()
+                } else {
+                    self.format.to_string()
+                },
                 part: self.part,
                 start: self.end,
                 at: self.at,
@@ -142,7 +211,9 @@ impl Sink<'_> {
             }
             self.writer = Some(self.lake.begin(meta, salt)?);
         }
-        self.writer.as_mut().ok_or_else(|| JobError::Refused("segment writer".into()))
+        self.writer
+            .as_mut()
+            .ok_or_else(|| JobError::Refused("segment writer".into()))
     }
     fn seal(&mut self, skipped: u64) -> Result<(), JobError> {
         if let Some(w) = self.writer.take() {
@@ -160,7 +231,11 @@ impl Sink<'_> {
 }
 
 impl FileSink for Sink<'_> {
-    fn begin(&mut self, file: FileId, source: Option<&'static dyn Source>) -> Result<(), SinkError> {
+    fn begin(
+        &mut self,
+        file: FileId,
+        source: Option<&'static dyn Source>,
+    ) -> Result<(), SinkError> {
         self.open(source)?;
         self.intake = Some(FileIntake::new(self.case, file, self.format));
         self.observer = Some(Observer::new(file, self.case.source_of(file), self.format));

@@ -79,7 +79,12 @@ pub struct Finding {
 /// Reads, seals, judges, measures and writes. `clock` gives monotonic time since the start, for [`Timing`] only.
 ///
 /// Errors: the case cannot be read, the lake or the output folder cannot be written. Unreadable evidence is counted, not an error.
-pub fn investigate(options: &Options, outside: &mut Outside<'_>, clock: &dyn Fn() -> Duration, progress: &dyn Progress) -> Result<Finding, JobError> {
+pub fn investigate(
+    options: &Options,
+    outside: &mut Outside<'_>,
+    clock: &dyn Fn() -> Duration,
+    progress: &dyn Progress,
+) -> Result<Finding, JobError> {
     let mut timing = Timing::default();
     let mut since = clock();
     let mut lap = |name: &'static str| {
@@ -87,29 +92,58 @@ pub fn investigate(options: &Options, outside: &mut Outside<'_>, clock: &dyn Fn(
         timing.stages.push((name, now.saturating_sub(since)));
         since = now;
     };
-    std::fs::create_dir_all(&options.out).map_err(|e| JobError::file("make folder", &options.out, e))?;
+    std::fs::create_dir_all(&options.out)
+        .map_err(|e| JobError::file("make folder", &options.out, e))?;
     let merged = match &options.add {
-        Some(add) => Some(merge::merge(&options.case, add, &options.out.join(".case"))?),
+        Some(add) => Some(merge::merge(
+            &options.case,
+            add,
+            &options.out.join(".case"),
+        )?),
         None => None,
     };
     let case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?;
     let previous = options.previous.as_deref().map(read_previous).transpose()?;
-    let lake_path = options.lake.clone().unwrap_or_else(|| options.out.join("lake"));
-    let keys_path = options.keys.clone().unwrap_or_else(|| options.out.join("keys"));
-    let Opened { mut lake, keys, fresh } = open_lake(&lake_path, &keys_path, outside)?;
+    let lake_path = options
+        .lake
+        .clone()
+        .unwrap_or_else(|| options.out.join("lake"));
+    let keys_path = options
+        .keys
+        .clone()
+        .unwrap_or_else(|| options.out.join("keys"));
+    let Opened {
+        mut lake,
+        keys,
+        fresh,
+    } = open_lake(&lake_path, &keys_path, outside)?;
     if options.subjects == SubjectsForm::Clear && !fresh {
-        let given = options.dpo_key.as_deref().map(ampleur_evidence::DpoKey::load).transpose()?;
+        let given = options
+            .dpo_key
+            .as_deref()
+            .map(ampleur_evidence::DpoKey::load)
+            .transpose()?;
         if !given.is_some_and(|k| k.belongs_to(&keys)) {
             return Err(JobError::Refused("identifiers in clear need the DPO key of this lake (--dpo-key FILE): the lake was made by an earlier run".into()));
         }
     }
-    let Intake { reports, partials, observations, checkpoint } = intake(&case, &mut lake, options.threads, outside, progress)?;
+    let Intake {
+        reports,
+        partials,
+        observations,
+        checkpoint,
+    } = intake(&case, &mut lake, options.threads, outside, progress)?;
     lap("intake");
 
     progress.stage("sessions", 0);
     let sessions = Sessions::build(&case, partials);
     lap("sessions");
-    let files: Vec<(u32, String)> = case.files.iter().enumerate().map(|(i, f)| (i as u32, f.rel.clone())).collect();
+    let files: Vec<(u32, String)> = case
+        .files
+        .iter()
+        .enumerate()
+        .map(|(i, f)| (i as u32, f.rel.clone()))
+        .collect();
     let door = LocalDoor::open(&lake, &keys, &files)?;
     progress.stage("judgement", 0);
     let judged = judge(&case, &sessions, &door, &options.word)?;
@@ -117,14 +151,29 @@ pub fn investigate(options: &Options, outside: &mut Outside<'_>, clock: &dyn Fn(
 
     progress.stage("identities", 0);
     let known = |e: &dyn std::fmt::Display| JobError::file("read context of", &options.case, e);
-    let identity = IdentityBase::load(&case.root.join("identities"), &case.context.zone()).map_err(|e| known(&e))?;
+    let identity = IdentityBase::load(&case.root.join("identities"), &case.context.zone())
+        .map_err(|e| known(&e))?;
     let inventory = Inventory::load_case(&case).map_err(|e| known(&e))?;
     let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
     lap("identities");
 
     progress.stage("extent", 0);
-    let evidence = Evidence { observations, reports: &reports, checkpoint: &checkpoint };
-    let (mut answer, mut persons) = answer(&case, &sessions, &judged, &door, &identity, &inventory, &leaks, evidence, options.sessions_max)?;
+    let evidence = Evidence {
+        observations,
+        reports: &reports,
+        checkpoint: &checkpoint,
+    };
+    let (mut answer, mut persons) = answer(
+        &case,
+        &sessions,
+        &judged,
+        &door,
+        &identity,
+        &inventory,
+        &leaks,
+        evidence,
+        options.sessions_max,
+    )?;
     if let Some((before, before_persons)) = &previous {
         answer.version = before.version + 1;
         answer.incident.clone_from(&before.incident);
@@ -141,15 +190,40 @@ pub fn investigate(options: &Options, outside: &mut Outside<'_>, clock: &dyn Fn(
     output::write_all(&answer, &persons, &options.out, &shown)?;
     output::evidence_zip(&lake, &cited, &options.out.join("evidence.zip"))?;
     output::keep_case(&lake, &answer, &options.out)?;
-    let used = |action: &str, detail: String| Use { at: outside.now, actor: outside.actor.clone(), action: action.into(), detail };
-    let mut uses = vec![used("investigate", format!("{} version {}", answer.incident, answer.version))];
+    let used = |action: &str, detail: String| Use {
+        at: outside.now,
+        actor: outside.actor.clone(),
+        action: action.into(),
+        detail,
+    };
+    let mut uses = vec![used(
+        "investigate",
+        format!("{} version {}", answer.incident, answer.version),
+    )];
     if options.subjects == SubjectsForm::Clear {
-        uses.push(used("re-identify", format!("{} rows of persons.csv in clear", persons.len())));
+        uses.push(used(
+            "re-identify",
+            format!("{} rows of persons.csv in clear", persons.len()),
+        ));
     }
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");
-    let notes = reports.iter().flat_map(|r| r.notes.iter().map(|n| format!("{}: {n}", case.files[r.file as usize].rel))).collect();
-    Ok(Finding { partial: is_partial(&case, &reports), answer, persons, timing, notes, lake: lake_path })
+    let notes = reports
+        .iter()
+        .flat_map(|r| {
+            r.notes
+                .iter()
+                .map(|n| format!("{}: {n}", case.files[r.file as usize].rel))
+        })
+        .collect();
+    Ok(Finding {
+        partial: is_partial(&case, &reports),
+        answer,
+        persons,
+        timing,
+        notes,
+        lake: lake_path,
+    })
 }
 
 struct Evidence<'a> {
@@ -181,7 +255,11 @@ fn answer(
         inventory,
         leaks,
         coverage: &coverage,
-        unreadable_files: found.reports.iter().filter(|r| r.rejects > 0 && r.events == 0).count() as u64,
+        unreadable_files: found
+            .reports
+            .iter()
+            .filter(|r| r.rejects > 0 && r.events == 0)
+            .count() as u64,
     };
     let outcome = assemble(&input)?;
     let (rows, sessions_omitted) = session_rows(case, sessions, judged, sessions_max);
@@ -189,7 +267,11 @@ fn answer(
     extent.internal = judged
         .internal
         .iter()
-        .map(|i| model::Internal { account: i.account.to_string(), subjects: i.subjects, reason: i.code.to_string() })
+        .map(|i| model::Internal {
+            account: i.account.to_string(),
+            subjects: i.subjects,
+            reason: i.code.to_string(),
+        })
         .collect();
     let root = found.checkpoint.root_hex();
     let answer = Answer {
@@ -197,7 +279,10 @@ fn answer(
         // Named after the evidence: the same evidence is the same incident on every machine.
         incident: format!("amp-{}", root.get(..12).unwrap_or(&root)),
         version: 1,
-        window: model::Span { from: rfc3339(coverage.window.from), to: rfc3339(coverage.window.to) },
+        window: model::Span {
+            from: rfc3339(coverage.window.from),
+            to: rfc3339(coverage.window.to),
+        },
         evidence: evidence(case, found.reports, found.checkpoint),
         accounts: account_rows(case, judged),
         sessions: rows,
@@ -214,7 +299,11 @@ fn answer(
         changes: vec![],
     };
     for c in &answer.extent.cells {
-        invariant::check(c.subjects.at_least <= c.subjects.at_most, invariant::EX_1, &c.category);
+        invariant::check(
+            c.subjects.at_least <= c.subjects.at_most,
+            invariant::EX_1,
+            &c.category,
+        );
     }
     Ok((answer, outcome.persons))
 }
@@ -223,21 +312,42 @@ fn answer(
 fn read_previous(dir: &Path) -> Result<(Answer, Vec<PersonRow>), JobError> {
     let path = dir.join("extent.json");
     let text = std::fs::read(&path).map_err(|e| JobError::file("read", &path, e))?;
-    let answer: Answer = serde_json::from_slice(&text).map_err(|e| JobError::file("read", &path, e))?;
+    let answer: Answer =
+        serde_json::from_slice(&text).map_err(|e| JobError::file("read", &path, e))?;
     let path = dir.join("persons.csv");
-    let rows = notice::tables::read_persons(&std::fs::read(&path).map_err(|e| JobError::file("read", &path, e))?)
-        .map_err(|e| JobError::file("read", &path, e))?;
+    let rows = notice::tables::read_persons(
+        &std::fs::read(&path).map_err(|e| JobError::file("read", &path, e))?,
+    )
+    .map_err(|e| JobError::file("read", &path, e))?;
     Ok((answer, rows))
 }
 
 /// Where the records that figures rest on lie: those of `persons.csv`, then of writes; at most [`CITED_MAX`].
-fn cited(case: &Case, door: &dyn Door, persons: &[PersonRow], answer: &Answer) -> Result<Vec<Citation>, JobError> {
-    let by_path: BTreeMap<String, u32> = case.files.iter().enumerate().map(|(i, f)| (f.rel.replace(' ', "%20"), i as u32)).collect();
+fn cited(
+    case: &Case,
+    door: &dyn Door,
+    persons: &[PersonRow],
+    answer: &Answer,
+) -> Result<Vec<Citation>, JobError> {
+    let by_path: BTreeMap<String, u32> = case
+        .files
+        .iter()
+        .enumerate()
+        .map(|(i, f)| (f.rel.replace(' ', "%20"), i as u32))
+        .collect();
     let mut wanted: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     let mut left = CITED_MAX;
-    let evidence = persons.iter().flat_map(|p| &p.evidence).chain(answer.extent.writes.iter().flat_map(|w| &w.evidence));
+    let evidence = persons
+        .iter()
+        .flat_map(|p| &p.evidence)
+        .chain(answer.extent.writes.iter().flat_map(|w| &w.evidence));
     for e in evidence {
-        let Some((file, record)) = e.rsplit_once(':').and_then(|(p, r)| Some((*by_path.get(p)?, r.parse().ok()?))) else { continue };
+        let Some((file, record)) = e
+            .rsplit_once(':')
+            .and_then(|(p, r)| Some((*by_path.get(p)?, r.parse().ok()?)))
+        else {
+            continue;
+        };
         if left == 0 {
             break;
         }
@@ -246,11 +356,21 @@ fn cited(case: &Case, door: &dyn Door, persons: &[PersonRow], answer: &Answer) -
         }
     }
     let mut out = Vec::new();
-    let select = Select { files: wanted.keys().copied().collect(), ..Select::default() };
+    let select = Select {
+        files: wanted.keys().copied().collect(),
+        ..Select::default()
+    };
     if !select.files.is_empty() {
         door.scan(&select, &mut |file, batch| {
-            for e in batch.iter().filter(|e| wanted.get(&file).is_some_and(|w| w.contains(&e.record))) {
-                out.push(Citation { file: case.files[file as usize].rel.clone(), offset: e.offset, len: e.len });
+            for e in batch
+                .iter()
+                .filter(|e| wanted.get(&file).is_some_and(|w| w.contains(&e.record)))
+            {
+                out.push(Citation {
+                    file: case.files[file as usize].rel.clone(),
+                    offset: e.offset,
+                    len: e.len,
+                });
             }
         })?;
     }
@@ -262,22 +382,37 @@ fn cited(case: &Case, door: &dyn Door, persons: &[PersonRow], answer: &Answer) -
 fn tokens(keys: &Keys, answer: &mut Answer, persons: &mut [PersonRow]) {
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     let mut token = |s: &mut String| {
-        let t = known.entry(s.clone()).or_insert_with(|| keys.token(s)).clone();
+        let t = known
+            .entry(s.clone())
+            .or_insert_with(|| keys.token(s))
+            .clone();
         *s = t;
     };
     persons.iter_mut().for_each(|p| token(&mut p.subject));
     let e = &mut answer.extent;
-    e.targeted.iter_mut().chain(&mut e.canaries).for_each(|t| token(&mut t.subject));
+    e.targeted
+        .iter_mut()
+        .chain(&mut e.canaries)
+        .for_each(|t| token(&mut t.subject));
     e.writes.iter_mut().for_each(|w| token(&mut w.subject));
-    e.probable_duplicates.iter_mut().flatten().for_each(&mut token);
+    e.probable_duplicates
+        .iter_mut()
+        .flatten()
+        .for_each(&mut token);
     for c in &mut answer.changes {
         if let Some(subject) = c.what.strip_prefix("person ") {
             c.what = format!("person {}", keys.token(subject));
         }
     }
     persons.sort();
-    answer.extent.targeted.sort_by(|a, b| a.subject.cmp(&b.subject));
-    answer.extent.canaries.sort_by(|a, b| a.subject.cmp(&b.subject));
+    answer
+        .extent
+        .targeted
+        .sort_by(|a, b| a.subject.cmp(&b.subject));
+    answer
+        .extent
+        .canaries
+        .sort_by(|a, b| a.subject.cmp(&b.subject));
 }
 
 struct Opened {
@@ -293,14 +428,22 @@ fn open_lake(path: &Path, keys_dir: &Path, outside: &mut Outside<'_>) -> Result<
     if path.join("ampleur.json").exists() {
         let keys = Keys::load(keys_dir)?;
         let lake = Lake::open_writer(path, &keys, Wait::Millis(5_000))?;
-        return Ok(Opened { lake, keys, fresh: false });
+        return Ok(Opened {
+            lake,
+            keys,
+            fresh: false,
+        });
     }
     let (keys, dpo) = Keys::generate(outside.random);
     std::fs::create_dir_all(keys_dir).map_err(|e| JobError::file("make folder", keys_dir, e))?;
     keys.save(keys_dir)?;
     dpo.save(&keys_dir.join("dpo.key"))?;
     let lake = Lake::create(path, &keys, outside.now)?;
-    Ok(Opened { lake, keys, fresh: true })
+    Ok(Opened {
+        lake,
+        keys,
+        fresh: true,
+    })
 }
 
 /// Contract §B: a whole file, or more than 1 % of a source that tells, could not be decoded.
@@ -309,7 +452,10 @@ fn is_partial(case: &Case, reports: &[FileReport]) -> bool {
     let share = (0..case.sources.len() as u32).any(|source| {
         let tells = case.entry(source).is_some_and(|e| !e.tells.is_empty());
         let of = || reports.iter().filter(|r| case.source_of(r.file) == source);
-        let (records, rejects) = (of().map(|r| r.records).sum::<u64>(), of().map(|r| r.rejects).sum::<u64>());
+        let (records, rejects) = (
+            of().map(|r| r.records).sum::<u64>(),
+            of().map(|r| r.rejects).sum::<u64>(),
+        );
         tells && rejects * 100 > records
     });
     whole || share
@@ -319,7 +465,11 @@ fn evidence(case: &Case, reports: &[FileReport], checkpoint: &Checkpoint) -> mod
     let mut rows: Vec<model::SourceRow> = reports
         .iter()
         .map(|r| {
-            invariant::check(r.records == r.events + r.rejects + r.skipped, invariant::EV_1, r.format);
+            invariant::check(
+                r.records == r.events + r.rejects + r.skipped,
+                invariant::EV_1,
+                r.format,
+            );
             model::SourceRow {
                 source: case.files[r.file as usize].rel.clone(),
                 format: r.format.to_string(),
@@ -345,7 +495,12 @@ fn evidence(case: &Case, reports: &[FileReport], checkpoint: &Checkpoint) -> mod
     }
 }
 
-fn session_rows(case: &Case, sessions: &Sessions, judged: &Judged, max: usize) -> (Vec<model::SessionRow>, u64) {
+fn session_rows(
+    case: &Case,
+    sessions: &Sessions,
+    judged: &Judged,
+    max: usize,
+) -> (Vec<model::SessionRow>, u64) {
     let all = sessions.list.len();
     let mut rows = Vec::new();
     for (s, j) in sessions.list.iter().zip(&judged.judgements) {
@@ -358,7 +513,11 @@ fn session_rows(case: &Case, sessions: &Sessions, judged: &Judged, max: usize) -
             chain: j.chain.clone(),
             intrusion: j.intrusion.clone(),
             account: s.account.as_ref().map(ToString::to_string),
-            source: case.sources.get(s.source as usize).map(|d| d.name.clone()).unwrap_or_default(),
+            source: case
+                .sources
+                .get(s.source as usize)
+                .map(|d| d.name.clone())
+                .unwrap_or_default(),
             origin: model::OriginRow {
                 address: s.origin.address.map(|a| a.to_string()),
                 country: s.origin.country.clone(),
@@ -374,7 +533,12 @@ fn session_rows(case: &Case, sessions: &Sessions, judged: &Judged, max: usize) -
             reasons: j
                 .reasons
                 .iter()
-                .map(|r| model::ReasonRow { code: r.code.to_string(), fr: r.fr.clone(), en: r.en.clone(), weight: round3(r.weight) })
+                .map(|r| model::ReasonRow {
+                    code: r.code.to_string(),
+                    fr: r.fr.clone(),
+                    en: r.en.clone(),
+                    weight: round3(r.weight),
+                })
                 .collect(),
         });
     }
@@ -395,14 +559,21 @@ fn account_rows(case: &Case, judged: &Judged) -> Vec<model::AccountRow> {
         .map(|a| model::AccountRow {
             account: a.account.to_string(),
             kind: a.kind.clone(),
-            person: a.person.and_then(|p| case.context.persons.get(p as usize)).map(|p| p.id.clone()),
+            person: a
+                .person
+                .and_then(|p| case.context.persons.get(p as usize))
+                .map(|p| p.id.clone()),
             verdict: match a.verdict {
                 SessionVerdict::Intruder => "usurped",
                 SessionVerdict::Doubtful => "doubtful",
                 SessionVerdict::Legitimate => "clean",
             }
             .to_string(),
-            sessions: model::SessionTally { intruder: a.intruder, doubtful: a.doubtful, legitimate: a.legitimate },
+            sessions: model::SessionTally {
+                intruder: a.intruder,
+                doubtful: a.doubtful,
+                legitimate: a.legitimate,
+            },
         })
         .collect();
     rows.sort_by(|a, b| a.account.cmp(&b.account));

@@ -23,7 +23,9 @@ impl Drop for Merged {
 /// kept beside it under a name of its own: nothing is replaced. The context of `add`, if any, replaces that of `case`.
 pub(super) fn merge(case: &Path, add: &Path, at: &Path) -> Result<Merged, JobError> {
     drop(fs::remove_dir_all(at));
-    let merged = Merged { root: at.to_path_buf() };
+    let merged = Merged {
+        root: at.to_path_buf(),
+    };
     lay(case, at, Path::new(""))?;
     let laid_out = PARTS.iter().any(|p| add.join(p).is_dir()) || add.join("ampleur.toml").is_file();
     lay(add, at, Path::new(if laid_out { "" } else { "logs" }))?;
@@ -35,7 +37,10 @@ fn lay(from: &Path, at: &Path, under: &Path) -> Result<(), JobError> {
     let mut todo = vec![PathBuf::new()];
     while let Some(rel) = todo.pop() {
         let folder = from.join(&rel);
-        let mut entries: Vec<_> = fs::read_dir(&folder).map_err(|e| err(&folder, e))?.collect::<Result<_, _>>().map_err(|e| err(&folder, e))?;
+        let mut entries: Vec<_> = fs::read_dir(&folder)
+            .map_err(|e| err(&folder, e))?
+            .collect::<Result<_, _>>()
+            .map_err(|e| err(&folder, e))?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for e in entries {
             let here = rel.join(e.file_name());
@@ -61,10 +66,15 @@ fn place(from: &Path, to: &Path) -> std::io::Result<()> {
     }
     let mut n = 1;
     while to.exists() {
-        if fs::metadata(&to)?.len() == fs::metadata(from)?.len() && fs::read(&to)? == fs::read(from)? {
+        if fs::metadata(&to)?.len() == fs::metadata(from)?.len()
+            && fs::read(&to)? == fs::read(from)?
+        {
             return Ok(());
         }
-        let name = to.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = to
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
         to.set_file_name(format!("added-{n}-{name}"));
         n += 1;
     }

@@ -4,10 +4,10 @@ mod investigate;
 mod merge;
 mod output;
 
+use ampleur_event::Nanos;
 pub use intake::{Intake, intake};
 pub use investigate::{Finding, Options, SubjectsForm, Timing, investigate};
 pub use output::write_all;
-use ampleur_event::Nanos;
 use std::path::PathBuf;
 
 /// Told how far a job is. Called from several threads; must be cheap.
@@ -44,13 +44,25 @@ pub enum JobError {
     #[error(transparent)]
     Notice(#[from] ampleur_notice::NoticeError),
     #[error("{what} {}: {message}", path.display())]
-    File { what: &'static str, path: PathBuf, message: String },
+    File {
+        what: &'static str,
+        path: PathBuf,
+        message: String,
+    },
     #[error("{0}")]
     Refused(String),
 }
 
 impl JobError {
-    pub(crate) fn file(what: &'static str, path: impl Into<PathBuf>, e: impl std::fmt::Display) -> JobError {
-        JobError::File { what, path: path.into(), message: e.to_string() }
+    pub(crate) fn file(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+        e: impl std::fmt::Display,
+    ) -> JobError {
+        JobError::File {
+            what,
+            path: path.into(),
+            message: e.to_string(),
+        }
     }
 }

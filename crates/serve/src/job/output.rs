@@ -13,43 +13,82 @@ use std::{
 };
 
 /// Writes one file beside its final name, then moves it there: a reader never sees half a report.
-pub(super) fn write(path: &Path, body: impl FnOnce(&mut dyn Write) -> Result<(), JobError>) -> Result<(), JobError> {
+pub(super) fn write(
+    path: &Path,
+    body: impl FnOnce(&mut dyn Write) -> Result<(), JobError>,
+) -> Result<(), JobError> {
     let partial = path.with_extension("partial");
     let file = fs::File::create(&partial).map_err(|e| JobError::file("write", &partial, e))?;
     let mut out = BufWriter::new(file);
     body(&mut out)?;
-    out.flush().map_err(|e| JobError::file("write", &partial, e))?;
+    out.flush()
+        .map_err(|e| JobError::file("write", &partial, e))?;
     fs::rename(&partial, path).map_err(|e| JobError::file("write", path, e))
 }
 
 /// Everything but the evidence bundle. `persons` are written as they are: tokens or clear, the caller has chosen.
-pub fn write_all(answer: &Answer, persons: &[PersonRow], out: &Path, options: &notice::Options) -> Result<Vec<PathBuf>, JobError> {
+pub fn write_all(
+    answer: &Answer,
+    persons: &[PersonRow],
+    out: &Path,
+    options: &notice::Options,
+) -> Result<Vec<PathBuf>, JobError> {
     let at = |name: &str| out.join(name);
     let mut made = vec![];
-    let mut put = |name: &str, body: &mut dyn FnMut(&mut dyn Write) -> Result<(), JobError>| -> Result<(), JobError> {
+    let mut put = |name: &str,
+                   body: &mut dyn FnMut(&mut dyn Write) -> Result<(), JobError>|
+     -> Result<(), JobError> {
         write(&at(name), |w| body(w))?;
         made.push(at(name));
         Ok(())
     };
     put("extent.json", &mut |w| Ok(notice::tables::json(answer, w)?))?;
-    put("persons.csv", &mut |w| Ok(notice::tables::persons(persons, w)?))?;
-    put("sessions.csv", &mut |w| Ok(notice::tables::sessions(answer, w)?))?;
-    put("timeline.csv", &mut |w| Ok(notice::tables::timeline(answer, w)?))?;
+    put("persons.csv", &mut |w| {
+        Ok(notice::tables::persons(persons, w)?)
+    })?;
+    put("sessions.csv", &mut |w| {
+        Ok(notice::tables::sessions(answer, w)?)
+    })?;
+    put("timeline.csv", &mut |w| {
+        Ok(notice::tables::timeline(answer, w)?)
+    })?;
     put("report.html", &mut |w| {
-        w.write_all(notice::html::report(answer, persons, options).as_bytes()).map_err(|e| JobError::file("write", at("report.html"), e))
+        w.write_all(notice::html::report(answer, persons, options).as_bytes())
+            .map_err(|e| JobError::file("write", at("report.html"), e))
     })?;
     put("report.pdf", &mut |w| {
-        w.write_all(&notice::pdf::report(answer, persons, options)?).map_err(|e| JobError::file("write", at("report.pdf"), e))
+        w.write_all(&notice::pdf::report(answer, persons, options)?)
+            .map_err(|e| JobError::file("write", at("report.pdf"), e))
     })?;
-    put("disclosures.parquet", &mut |w| disclosures(persons, w).map_err(|e| JobError::file("write", at("disclosures.parquet"), e)))?;
+    put("disclosures.parquet", &mut |w| {
+        disclosures(persons, w).map_err(|e| JobError::file("write", at("disclosures.parquet"), e))
+    })?;
     Ok(made)
 }
 
 /// `disclosures.parquet`: the rows of `persons.csv` as columns; lists are one text with blanks, as there. Times RFC 3339 UTC.
-fn disclosures(persons: &[PersonRow], out: &mut dyn Write) -> Result<(), parquet::errors::ParquetError> {
-    let text = |f: &dyn Fn(&PersonRow) -> String| -> ArrayRef { Arc::new(persons.iter().map(|p| Some(f(p))).collect::<StringArray>()) };
-    let names = ["subject", "establishment", "category", "verdict", "certainty", "first", "last", "sessions", "evidence"];
-    let mut fields: Vec<Field> = names.iter().map(|n| Field::new(*n, DataType::Utf8, false)).collect();
+fn disclosures(
+    persons: &[PersonRow],
+    out: &mut dyn Write,
+) -> Result<(), parquet::errors::ParquetError> {
+    let text = |f: &dyn Fn(&PersonRow) -> String| -> ArrayRef {
+        Arc::new(persons.iter().map(|p| Some(f(p))).collect::<StringArray>())
+    };
+    let names = [
+        "subject",
+        "establishment",
+        "category",
+        "verdict",
+        "certainty",
+        "first",
+        "last",
+        "sessions",
+        "evidence",
+    ];
+    let mut fields: Vec<Field> = names
+        .iter()
+        .map(|n| Field::new(*n, DataType::Utf8, false))
+        .collect();
     fields.push(Field::new("events", DataType::UInt64, false));
     let schema = Arc::new(Schema::new(fields));
     let columns: Vec<ArrayRef> = vec![
@@ -62,11 +101,15 @@ fn disclosures(persons: &[PersonRow], out: &mut dyn Write) -> Result<(), parquet
         text(&|p| p.last.clone()),
         text(&|p| p.sessions.join(" ")),
         text(&|p| p.evidence.join(" ")),
-        Arc::new(UInt64Array::from(persons.iter().map(|p| p.events).collect::<Vec<_>>())),
+        Arc::new(UInt64Array::from(
+            persons.iter().map(|p| p.events).collect::<Vec<_>>(),
+        )),
     ];
     let batch = RecordBatch::try_new(schema.clone(), columns)?;
     let properties = parquet::file::properties::WriterProperties::builder()
-        .set_compression(parquet::basic::Compression::ZSTD(parquet::basic::ZstdLevel::default()))
+        .set_compression(parquet::basic::Compression::ZSTD(
+            parquet::basic::ZstdLevel::default(),
+        ))
         .set_created_by("ampleur".into())
         .build();
     // The Parquet writer wants `Send`; the rows are few against the evidence, so they are laid out in memory first.
@@ -74,20 +117,28 @@ fn disclosures(persons: &[PersonRow], out: &mut dyn Write) -> Result<(), parquet
     let mut w = parquet::arrow::ArrowWriter::try_new(&mut bytes, schema, Some(properties))?;
     w.write(&batch)?;
     w.close()?;
-    out.write_all(&bytes).map_err(|e| parquet::errors::ParquetError::External(Box::new(e)))
+    out.write_all(&bytes)
+        .map_err(|e| parquet::errors::ParquetError::External(Box::new(e)))
 }
 
 /// What the caller decided that shows in reports.
-pub(super) fn notice_options(options: &Options, context: &ampleur_event::Context) -> notice::Options {
+pub(super) fn notice_options(
+    options: &Options,
+    context: &ampleur_event::Context,
+) -> notice::Options {
     notice::Options {
         lang: options.lang,
         zone: context.zone(),
         zone_name: context.timezone.clone().unwrap_or_else(|| "UTC".into()),
-        establishments: context.establishments.iter().filter(|e| !e.name.is_empty()).map(|e| (e.id.clone(), e.name.clone())).collect(),
+        establishments: context
+            .establishments
+            .iter()
+            .filter(|e| !e.name.is_empty())
+            .map(|e| (e.id.clone(), e.name.clone()))
+            .collect(),
         simulated: options.simulated,
     }
 }
-
 
 /// The checkpoint, the records cited and their proofs, for somebody without the lake.
 pub(super) fn evidence_zip(lake: &Lake, cited: &[Citation], path: &Path) -> Result<(), JobError> {
@@ -99,13 +150,19 @@ pub(super) fn evidence_zip(lake: &Lake, cited: &[Citation], path: &Path) -> Resu
 
 /// Keeps the answer in the lake, under its incident and version; a version once kept is never replaced.
 pub(super) fn keep_case(lake: &Lake, answer: &Answer, out: &Path) -> Result<(), JobError> {
-    let dir = lake.root().join("cases").join(&answer.incident).join(answer.version.to_string());
+    let dir = lake
+        .root()
+        .join("cases")
+        .join(&answer.incident)
+        .join(answer.version.to_string());
     if dir.exists() {
         return Ok(());
     }
     fs::create_dir_all(&dir).map_err(|e| JobError::file("make folder", &dir, e))?;
     for name in ["extent.json", "report.html", "report.pdf"] {
-        fs::copy(out.join(name), dir.join(name)).map_err(|e| JobError::file("keep", dir.join(name), e))?;
+        fs::copy(out.join(name), dir.join(name))
+            .map_err(|e| JobError::file("keep", dir.join(name), e))?;
     }
-    fs::write(dir.join("checkpoint"), lake.checkpoint().note).map_err(|e| JobError::file("keep", dir.join("checkpoint"), e))
+    fs::write(dir.join("checkpoint"), lake.checkpoint().note)
+        .map_err(|e| JobError::file("keep", dir.join("checkpoint"), e))
 }
