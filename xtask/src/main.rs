@@ -58,8 +58,16 @@ fn task() -> Result<bool> {
             run::cargo(&all)
         }
         Some("range") => {
-            run::cargo(&["build", "--release", "--locked", "--package", "ampleur"])?;
-            range::run(&target_dir().join("release").join("ampleur"))?;
+            // `--bin FILE`: a program that is built already.
+            let given = args.iter().position(|a| a == "--bin").and_then(|i| args.get(i + 1));
+            let program = match given {
+                Some(file) => PathBuf::from(file),
+                None => {
+                    run::cargo(&["build", "--release", "--locked", "--package", "ampleur"])?;
+                    target_dir().join("release").join("ampleur")
+                }
+            };
+            range::run(&program)?;
             Ok(true)
         }
         None | Some("help") => {

@@ -184,7 +184,7 @@ impl Range {
         self.collect()?;
         Ok(Truth {
             touched,
-            innocent_addresses: vec!["192.0.2.10", "198.51.100.20"],
+            innocent_addresses: vec!["192.0.2.10", "203.0.113.20"],
         })
     }
 
@@ -203,6 +203,7 @@ impl Range {
             r#"version = 1
 timezone = "UTC"
 home_countries = ["FR"]
+geoip = ["geo/city.mmdb", "geo/asn.mmdb"]
 
 [[establishment]]
 id = "{FINESS}"
@@ -243,7 +244,7 @@ networks = ["192.0.2.0/24"]
 [[account]]
 name = "vpn:mdupont"
 kind = "professional"
-networks = ["198.51.100.0/24"]
+networks = ["203.0.113.0/24"]
 
 [[endpoint]]
 match = {{ method = "GET", path = "/patient/{{id}}/administratif" }}
@@ -260,6 +261,8 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
 "#
         );
         fs::write(self.case.join("ampleur.toml"), context)?;
+        // Documentation addresses have no country; the simulated hospital's table gives them one.
+        ampleur_testkit::world::write_geo(&self.case, 1_700_000_000)?;
         let mut snapshot = String::new();
         for p in patients {
             snapshot.push_str(&format!(
@@ -304,8 +307,8 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
             "ampfgw",
             GATEWAY,
             FOREIGN,
-            "203.0.113.1/24",
-            "203.0.113.66/24",
+            "198.51.100.1/24",
+            "198.51.100.66/24",
         )?;
         pair(
             "ampgwv",
@@ -320,8 +323,8 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
             "ampdgw",
             GATEWAY,
             DOCTOR,
-            "198.51.100.1/24",
-            "198.51.100.20/24",
+            "203.0.113.1/24",
+            "203.0.113.20/24",
         )?;
         pair(
             "ampgwl",
@@ -335,9 +338,9 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
             "ip netns exec {GATEWAY} sysctl -qw net.ipv4.ip_forward=1"
         ))?;
         for (n, via) in [
-            (FOREIGN, "203.0.113.1"),
+            (FOREIGN, "198.51.100.1"),
             (VENDOR, "192.0.2.1"),
-            (DOCTOR, "198.51.100.1"),
+            (DOCTOR, "203.0.113.1"),
             (LAN, "10.59.20.1"),
         ] {
             shell(&format!("ip -n {n} route add default via {via}"))?;
@@ -382,9 +385,9 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
     fn tunnel(&self, namespace: &str, name: &str) -> Result<()> {
         let dd = self.top.join("vpn");
         let remote = match namespace {
-            FOREIGN => "203.0.113.1",
+            FOREIGN => "198.51.100.1",
             VENDOR => "192.0.2.1",
-            _ => "198.51.100.1",
+            _ => "203.0.113.1",
         };
         let log = dd.join(format!("client-{namespace}.log"));
         shell(&format!(
@@ -515,7 +518,7 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
     fn fetch_file(&self, namespace: &str, name: &str) -> Result<()> {
         let to = self.top.join(format!("got-{namespace}"));
         shell(&format!(
-            "ip netns exec {namespace} smbclient //{SERVER}/Labo -U {SMB_USER}%range -c 'get {name} {}' >/dev/null 2>&1",
+            "ip netns exec {namespace} smbclient -n {namespace} //{SERVER}/Labo -U {SMB_USER}%range -c 'get {name} {}' >/dev/null 2>&1",
             to.display()
         ))
     }
@@ -657,7 +660,7 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
                 !truth.innocent_addresses.iter().any(|a| line.contains(a)),
                 "an innocent session is called the intruder's: {line}"
             );
-            intruder_seen |= line.contains("203.0.113.66");
+            intruder_seen |= line.contains("198.51.100.66");
         }
         ensure!(
             intruder_seen,

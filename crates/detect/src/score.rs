@@ -220,6 +220,23 @@ fn monitor(device: &str) -> bool {
     .any(|m| d.contains(m))
 }
 
+/// The name of a platform alone (what an OpenVPN client says of itself): half the world shares it, it identifies no device.
+fn platform(device: &str) -> bool {
+    matches!(
+        device.to_lowercase().as_str(),
+        "linux"
+            | "win"
+            | "windows"
+            | "mac"
+            | "macos"
+            | "darwin"
+            | "android"
+            | "ios"
+            | "freebsd"
+            | "openbsd"
+    )
+}
+
 /// True when the operator of a network rents servers.
 pub(crate) fn hosting(operator: &str) -> bool {
     operator
@@ -690,7 +707,7 @@ impl<'a> Model<'a> {
         for (c, _) in u.children.iter().filter(|(_, w)| *w >= 0.5) {
             seen.extend(self.units.list[*c].devices.iter().map(String::as_str));
         }
-        seen.retain(|d| !d.is_empty() && !monitor(d) && !self.serves(d));
+        seen.retain(|d| !d.is_empty() && !monitor(d) && !platform(d) && !self.serves(d));
         // A technical account has no owner whose device it could be.
         if seen.is_empty()
             || u.service
