@@ -41,11 +41,14 @@ pub(crate) fn curious(
         Verb::Print,
         Verb::BreakGlass,
     ];
-    door.scan(
+    let mut columns = ampleur_session::KEY_COLUMNS.to_vec();
+    columns.push("subjects");
+    door.scan_columns(
         &Select {
             verbs,
             ..Select::default()
         },
+        &columns,
         &mut |file, batch| {
             for e in batch.iter() {
                 let mut subjects = e.subject_list();

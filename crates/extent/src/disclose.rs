@@ -304,11 +304,12 @@ impl<'a> Work<'a, '_, '_> {
         let roots = &mut self.roots;
         let (input, judged) = (self.input, self.input.judgements);
         // Rows that tell where a share lies on its machine are worth knowing from anybody.
-        input.door.scan(
+        input.door.scan_columns(
             &Select {
                 verbs: vec![Verb::ShareConnect],
                 ..Select::default()
             },
+            &["host", "share", "extra"],
             &mut |_, batch| {
                 for e in batch.iter() {
                     if let Some(r) = e.extra_value("share_root") {
@@ -2109,12 +2110,15 @@ impl<'a> Work<'a, '_, '_> {
             return Ok(out);
         }
         let input = self.input;
-        input.door.scan(
+        let mut columns = ampleur_session::KEY_COLUMNS.to_vec();
+        columns.extend(["record", "dst_port", "bytes_in", "bytes_out", "duration_ms"]);
+        input.door.scan_columns(
             &Select {
                 verbs: vec![Verb::Flow],
                 addresses: addresses.iter().cloned().collect(),
                 ..Select::default()
             },
+            &columns,
             &mut |file, batch| {
                 for e in batch.iter() {
                     let (Ok(src), Ok(dst)) = (e.src_ip.parse(), e.dst_ip.parse()) else {

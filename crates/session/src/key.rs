@@ -78,6 +78,27 @@ fn absent(id: &str) -> bool {
     is_placeholder(id) || matches!(id, "0" | "0x0" | "0x00000000")
 }
 
+/// Columns [`key_of`] looks at, besides `extra` on explicit credentials (Windows 4648): for doors that read columns singly.
+pub const KEY_COLUMNS: &[&str] = &[
+    "time",
+    "verb",
+    "outcome",
+    "system",
+    "user",
+    "domain",
+    "user_id",
+    "src_ip",
+    "dst_ip",
+    "forwarded",
+    "inner_ip",
+    "session_id",
+    "token",
+    "device",
+    "host",
+    "process",
+    "code",
+];
+
 /// The key of an event of `source`; `None` when the row names no account and no address (a source speaking of itself).
 pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
     let account = match e.account() {

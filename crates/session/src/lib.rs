@@ -22,4 +22,4 @@ pub mod profile;
 pub use build::Sessions;
 pub use features::{Ask, Features, Few};
 pub use intake::{FileIntake, Fragment, Partial};
-pub use key::{Key, key_of};
+pub use key::{KEY_COLUMNS, Key, key_of};

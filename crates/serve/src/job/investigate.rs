@@ -13,7 +13,7 @@ use ampleur_extent::{
     versions,
 };
 use ampleur_notice as notice;
-use ampleur_query::{Door, LocalDoor, Select};
+use ampleur_query::{Door, LocalDoor};
 use ampleur_session::Sessions;
 use ampleur_sources::{case::Case, reader::FileReport};
 use std::{
@@ -183,6 +183,7 @@ pub fn investigate(
 
     progress.stage("reports", 0);
     let cited = cited(&case, &door, &persons, &answer)?;
+    lock_vault(&lake, &keys, &persons, outside)?;
     if options.subjects == SubjectsForm::Tokens {
         tokens(&keys, &mut answer, &mut persons);
     }
@@ -355,27 +356,33 @@ fn cited(
             left -= 1;
         }
     }
-    let mut out = Vec::new();
-    let select = Select {
-        files: wanted.keys().copied().collect(),
-        ..Select::default()
-    };
-    if !select.files.is_empty() {
-        door.scan(&select, &mut |file, batch| {
-            for e in batch
-                .iter()
-                .filter(|e| wanted.get(&file).is_some_and(|w| w.contains(&e.record)))
-            {
-                out.push(Citation {
-                    file: case.files[file as usize].rel.clone(),
-                    offset: e.offset,
-                    len: e.len,
-                });
-            }
-        })?;
-    }
+    let mut out: Vec<Citation> = door
+        .locate(&wanted)?
+        .into_iter()
+        .map(|p| Citation {
+            file: case.files[p.file as usize].rel.clone(),
+            offset: p.offset,
+            len: p.len,
+        })
+        .collect();
     out.sort();
     Ok(out)
+}
+
+/// The persons of the answer go into the lake's vault: only the DPO key turns their tokens back.
+fn lock_vault(
+    lake: &Lake,
+    keys: &Keys,
+    persons: &[PersonRow],
+    outside: &mut Outside<'_>,
+) -> Result<(), JobError> {
+    let clear: BTreeSet<String> = persons.iter().map(|p| p.subject.clone()).collect();
+    if !clear.is_empty() {
+        let mut random = [0u8; 32];
+        (outside.random)(&mut random);
+        lake.lock_persons(keys, &clear, random)?;
+    }
+    Ok(())
 }
 
 /// Identifiers become keyed tokens wherever an answer names a person.
