@@ -264,7 +264,7 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
             ));
         }
     }
-    out.sort_by(|a, b| (a.0.source, a.0.window, a.0.kind).cmp(&(b.0.source, b.0.window, b.0.kind)));
+    out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
     out
 }
 
@@ -612,7 +612,7 @@ fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> bool {
             || (matches!(w.len(), 11 | 12) && w.bytes().all(|b| b.is_ascii_digit()))
     });
     // Without any known address an address proves nothing either way.
-    !(names_other && !facts.addresses.is_empty())
+    !names_other || facts.addresses.is_empty()
 }
 
 /// Categories of the endpoints whose path the readable part begins to spell; `None` when it spells none.
@@ -880,7 +880,7 @@ mod tests {
         #[test]
         fn more_holes_never_narrow(a in 0i64..99, len in 1i64..60, d in 0i64..99, dlen in 1i64..60, extra in 0usize..2, x in 0i64..99, xlen in 1i64..60) {
             let cut = |a: i64, len: i64, b: i64, blen: i64| {
-                let mut hours = vec![true; 100];
+                let mut hours = [true; 100];
                 for (s, l) in [(a, len), (b, blen)] { for h in s..(s + l).min(100) { hours[h as usize] = false; } }
                 let mut out = Vec::new();
                 let mut i = 0;

@@ -791,9 +791,12 @@ fn lower(s: &str) -> String {
         .unwrap_or_default()
 }
 
+/// A sentence in French and in English.
+type Sentence = (&'static str, &'static str);
+
 /// The sentence in French and English: said, denied, or withheld.
 fn sentence(code: &str, holds: bool, untrue: bool) -> (String, String) {
-    let (yes, no, open): ((&str, &str), (&str, &str), (&str, &str)) = match code {
+    let (yes, no, open): (Sentence, Sentence, Sentence) = match code {
         "no_intrusion" => (
             ("Personne d’extérieur n’est entré.", "No outsider came in."),
             ("Quelqu’un d’extérieur est entré.", "An outsider came in."),

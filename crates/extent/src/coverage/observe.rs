@@ -341,14 +341,14 @@ impl Observer {
                 self.o.numbers.see(&e.host, &e.session_id, e.seq, t);
             }
             match e.verb {
-                Verb::AuditOff | Verb::AuditOn | Verb::AuditClear | Verb::Restart => {
-                    if self.o.marks.len() < MARKS_KEPT {
-                        self.o.marks.push(Mark {
-                            time: t,
-                            verb: e.verb,
-                            host: e.host.to_string(),
-                        });
-                    }
+                Verb::AuditOff | Verb::AuditOn | Verb::AuditClear | Verb::Restart
+                    if self.o.marks.len() < MARKS_KEPT =>
+                {
+                    self.o.marks.push(Mark {
+                        time: t,
+                        verb: e.verb,
+                        host: e.host.to_string(),
+                    });
                 }
                 Verb::TunnelUp if !e.inner_ip.is_empty() => {
                     self.o.tunnels.push(hash(&e.inner_ip), t)

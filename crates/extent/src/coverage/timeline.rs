@@ -261,7 +261,7 @@ pub(super) fn build(
         }
         let mut all = complement(&m.gaps, window, m.base, &m.base_why);
         all.append(&mut m.gaps);
-        all.sort_by(|a, b| (a.window, a.kind, a.state).cmp(&(b.window, b.kind, b.state)));
+        all.sort_by_key(|a| (a.window, a.kind, a.state));
         m.source.stretches = all;
     }
     let mut sources: Vec<SourceCoverage> = made.into_iter().map(|m| m.source).collect();

@@ -58,11 +58,7 @@ pub fn intake(
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, 64) {
             scope.spawn(|| {
-                loop {
-                    let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied()
-                    else {
-                        break;
-                    };
+                while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     let result = one_file(case, shared, file, salts[file as usize], at);
                     progress.advance(case.files[file as usize].size);
                     let failed = result.is_err();
