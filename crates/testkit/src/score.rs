@@ -515,8 +515,15 @@ fn sessions(t: &Truth, x: &Value, r: &mut Score) {
                 .cloned(),
         )
         .collect();
+    // An account is asked for only when some log still shows the intruder using it: accusing one without evidence is a fault.
+    let shown: BTreeSet<String> = t
+        .sessions
+        .iter()
+        .filter(|s| s.actor == "intruder" && s.visible)
+        .map(|s| account(&s.account))
+        .collect();
     for a in must_cut.union(&must_rotate) {
-        if names(a).is_disjoint(&done) {
+        if names(a).is_disjoint(&done) && !names(a).is_disjoint(&shown) {
             r.accounts_missed.push(a.clone());
         }
     }

@@ -393,8 +393,17 @@ impl Truth {
             .collect();
         let mut facts: BTreeMap<(u32, u16, Category), Fact> = BTreeMap::new();
         let mut optional: BTreeMap<(u32, u16), CategorySet> = BTreeMap::new();
+        // Persons somebody was shown, and those of them whom surviving records still show. What a record held may be uncertain
+        // between two snapshots; whose record it was is not.
+        let mut shown: BTreeSet<u32> = BTreeSet::new();
+        let mut witnessed: BTreeSet<u32> = BTreeSet::new();
         for t in &ledger.touches {
-            let enumerable = t.enumerable && (t.group == 0 || proven[t.group as usize - 1]);
+            let survives = t.group == 0 || proven[t.group as usize - 1];
+            shown.insert(t.person);
+            if survives {
+                witnessed.insert(t.person);
+            }
+            let enumerable = t.enumerable && survives;
             let o = optional.entry((t.person, t.est)).or_default();
             *o = o.union(t.optional);
             for c in t.cats.iter() {
@@ -559,7 +568,8 @@ impl Truth {
         ]
         .map(String::from)
         .to_vec();
-        let bounded = cells.values().any(|c| c.enumerable < c.touched);
+        // A list is complete when its two ends meet: true whenever every person shown is still witnessed.
+        let complete = shown.is_subset(&witnessed) && ledger.exposed.is_empty();
         let touched_any = |s: CategorySet| {
             cells
                 .iter()
@@ -581,7 +591,7 @@ impl Truth {
                 "nothing_exfiltrated" => !exfil,
                 "nothing_leaked" => !leaked,
                 "nothing_written" => self.writes.is_empty(),
-                "list_complete" | "unaffected_can_be_told" => !bounded && ledger.exposed.is_empty(),
+                "list_complete" | "unaffected_can_be_told" => complete,
                 "no_evidence_of_access" => !intrusion,
                 "no_health_data" if unit_date => false,
                 "logs_intact" => !self

@@ -321,12 +321,9 @@ pub(super) fn play(r: &Recipe, case: &Path) -> io::Result<Truth> {
         required: Some(true),
         why: "the domain controller keeps seven days".into(),
     });
-    s.ledger.must_refuse.extend([
-        "nothing_written",
-        "logs_intact",
-        "list_complete",
-        "start_known",
-    ]);
+    s.ledger
+        .must_refuse
+        .extend(["nothing_written", "logs_intact", "start_known"]);
     s.finish(r, "VPN account of a professional, slow theft, encryption")
 }
 
