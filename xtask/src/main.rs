@@ -59,7 +59,10 @@ fn task() -> Result<bool> {
         }
         Some("range") => {
             // `--bin FILE`: a program that is built already.
-            let given = args.iter().position(|a| a == "--bin").and_then(|i| args.get(i + 1));
+            let given = args
+                .iter()
+                .position(|a| a == "--bin")
+                .and_then(|i| args.get(i + 1));
             let program = match given {
                 Some(file) => PathBuf::from(file),
                 None => {
