@@ -740,13 +740,13 @@ fn contains(path: &Path, text: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|s| s.contains(text))
 }
 
-/// Polls a real condition until it holds, for at most thirty seconds.
+/// Polls a real condition until it holds, for at most ninety seconds.
 fn wait(what: &str, holds: impl Fn() -> bool) -> Result<()> {
     let start = Instant::now();
     while !holds() {
         ensure!(
-            start.elapsed() < Duration::from_secs(30),
-            "{what} did not come up in 30 s"
+            start.elapsed() < Duration::from_secs(90),
+            "{what} did not come up in 90 s"
         );
         std::thread::park_timeout(Duration::from_millis(100));
     }

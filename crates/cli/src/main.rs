@@ -62,6 +62,9 @@ enum Command {
     Readiness(cmd::readiness::Args),
     /// Check sealed evidence; name what does not verify.
     Verify(cmd::verify::Args),
+    /// Ask the sealed events in SQL.
+    #[cfg(feature = "cluster")]
+    Sql(cmd::sql::Args),
     /// Make a made-up hospital with its logs, and the truth about them.
     Simulate(cmd::simulate::Args),
     /// The context of a case.
@@ -105,6 +108,8 @@ fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
         Command::Sources(c) => cmd::sources::run(c, shell),
         Command::Readiness(a) => cmd::readiness::run(a, shell),
         Command::Verify(a) => cmd::verify::run(a, shell),
+        #[cfg(feature = "cluster")]
+        Command::Sql(a) => cmd::sql::run(a, shell),
         Command::Simulate(a) => cmd::simulate::run(a, shell),
         Command::Config(c) => cmd::config::run(c, shell),
         Command::Schema => {

@@ -8,4 +8,6 @@ pub mod investigate;
 pub mod readiness;
 pub mod simulate;
 pub mod sources;
+#[cfg(feature = "cluster")]
+pub mod sql;
 pub mod verify;
