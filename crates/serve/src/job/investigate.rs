@@ -116,7 +116,7 @@ pub fn investigate(
         mut lake,
         keys,
         fresh,
-    } = open_lake(&lake_path, &keys_path, outside)?;
+    } = open_lake(&lake_path, &keys_path, options.previous.as_deref(), outside)?;
     if options.subjects == SubjectsForm::Clear && !fresh {
         let given = options
             .dpo_key
@@ -177,7 +177,14 @@ pub fn investigate(
     if let Some((before, before_persons)) = &previous {
         answer.version = before.version + 1;
         answer.incident.clone_from(&before.incident);
-        answer.changes = versions::difference(before, before_persons, &answer, &persons);
+        // Both sides are compared in the form the earlier version was written in.
+        answer.changes = if before_persons.iter().any(|p| is_token(&p.subject)) {
+            let (mut now, mut now_persons) = (answer.clone(), persons.clone());
+            tokens(&keys, &mut now, &mut now_persons);
+            versions::difference(before, before_persons, &now, &now_persons)
+        } else {
+            versions::difference(before, before_persons, &answer, &persons)
+        };
     }
     lap("extent");
 
@@ -407,7 +414,7 @@ fn tokens(keys: &Keys, answer: &mut Answer, persons: &mut [PersonRow]) {
         .flatten()
         .for_each(&mut token);
     for c in &mut answer.changes {
-        if let Some(subject) = c.what.strip_prefix("person ") {
+        if let Some(subject) = c.what.strip_prefix("person ").filter(|s| !is_token(s)) {
             c.what = format!("person {}", keys.token(subject));
         }
     }
@@ -429,9 +436,15 @@ struct Opened {
     fresh: bool,
 }
 
-/// Opens the lake for writing, or makes it with new keys. Keys are kept in a folder of their own, the DPO key among them until
-/// its owner takes it away.
-fn open_lake(path: &Path, keys_dir: &Path, outside: &mut Outside<'_>) -> Result<Opened, JobError> {
+/// Opens the lake for writing, or makes it. A lake that follows an earlier answer takes over that answer's keys, so that one
+/// person keeps one token through all versions; otherwise new keys are made. Keys lie in a folder of their own, the DPO key
+/// among them until its owner takes it away.
+fn open_lake(
+    path: &Path,
+    keys_dir: &Path,
+    previous: Option<&Path>,
+    outside: &mut Outside<'_>,
+) -> Result<Opened, JobError> {
     if path.join("ampleur.json").exists() {
         let keys = Keys::load(keys_dir)?;
         let lake = Lake::open_writer(path, &keys, Wait::Millis(5_000))?;
@@ -441,16 +454,41 @@ fn open_lake(path: &Path, keys_dir: &Path, outside: &mut Outside<'_>) -> Result<
             fresh: false,
         });
     }
-    let (keys, dpo) = Keys::generate(outside.random);
-    std::fs::create_dir_all(keys_dir).map_err(|e| JobError::file("make folder", keys_dir, e))?;
-    keys.save(keys_dir)?;
-    dpo.save(&keys_dir.join("dpo.key"))?;
+    let earlier = previous.map(|p| p.join("keys")).filter(|k| k.is_dir());
+    let (keys, fresh) = match earlier {
+        Some(earlier) if !keys_dir.exists() => {
+            copy_keys(&earlier, keys_dir)?;
+            (Keys::load(keys_dir)?, keys_dir.join(DPO_KEY).exists())
+        }
+        _ => {
+            let (keys, dpo) = Keys::generate(outside.random);
+            std::fs::create_dir_all(keys_dir)
+                .map_err(|e| JobError::file("make folder", keys_dir, e))?;
+            keys.save(keys_dir)?;
+            dpo.save(&keys_dir.join(DPO_KEY))?;
+            (keys, true)
+        }
+    };
     let lake = Lake::create(path, &keys, outside.now)?;
-    Ok(Opened {
-        lake,
-        keys,
-        fresh: true,
-    })
+    Ok(Opened { lake, keys, fresh })
+}
+
+const DPO_KEY: &str = "dpo.key";
+
+/// Copies key files with their permissions.
+fn copy_keys(from: &Path, to: &Path) -> Result<(), JobError> {
+    std::fs::create_dir_all(to).map_err(|e| JobError::file("make folder", to, e))?;
+    let entries = std::fs::read_dir(from).map_err(|e| JobError::file("read", from, e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| JobError::file("read", from, e))?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))
+            .map_err(|e| JobError::file("copy key", entry.path(), e))?;
+    }
+    Ok(())
+}
+
+fn is_token(subject: &str) -> bool {
+    subject.starts_with("tok_")
 }
 
 /// Contract §B: a whole file, or more than 1 % of a source that tells, could not be decoded.
