@@ -3,7 +3,7 @@
 //! A hole of a source that tells widens the answer only while the intruder could have been present: during a session of his, or
 //! while a door he could use is itself in a hole. What he could have seen there is limited by rights, by the bytes that left, by the
 //! number of missing records and by the population. Nothing here lowers a bound because evidence is missing.
-use crate::coverage::{Coverage, Hole, SourceCoverage, State};
+use crate::coverage::{Coverage, Hole, Kind, SourceCoverage, State, Why};
 use ampleur_event::{
     Account, Category, Context, Nanos, System, Window,
     category::CategorySet,
@@ -248,8 +248,13 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
                 parts.push((w, true));
             }
         }
+        // Where no intruder is known, a source that should have told and did not is the very place where he would have shown.
+        if h.state == State::Gap && facts.presences.is_empty() {
+            parts.push((h.window, true));
+        }
         if p.always && h.state == State::Gap && opens(s, &facts.presences) {
-            parts.push((h.window, facts.presences.is_empty()));
+            // Nothing but this source would have shown with which account he came.
+            parts.push((h.window, true));
         }
         parts.sort();
         parts.dedup();
@@ -266,6 +271,21 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
     }
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
     out
+}
+
+/// Categories that some place of the case is known to hold.
+fn held_anywhere(coverage: &Coverage, context: &Context) -> CategorySet {
+    let places = context
+        .endpoints
+        .iter()
+        .map(|e| &e.categories)
+        .chain(context.tables.iter().map(|t| &t.categories))
+        .chain(context.shares.iter().map(|s| &s.categories))
+        .filter_map(|p| CategorySet::parse(p).ok());
+    let told = coverage.sources.iter().map(|s| s.tells);
+    places
+        .chain(told)
+        .fold(CategorySet::EMPTY, CategorySet::union)
 }
 
 /// What the holes may hide.
@@ -404,6 +424,46 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         }
     }
     b.possible_accesses = lone;
+    // Without the log of a door nobody can say which sessions were an outsider's: any of them may have been.
+    let mut lost: Vec<Hole> = Vec::new();
+    let held = held_anywhere(coverage, context);
+    for s in coverage.lost_doors() {
+        let mut w = Vec::new();
+        for e in facts
+            .establishments
+            .iter()
+            .filter(|e| s.speaks_for(Some(e)))
+        {
+            for c in held.iter() {
+                w.push(Widening {
+                    establishment: e.clone(),
+                    category: c,
+                    at_most: facts.holders(e, c),
+                    because: s.name.clone(),
+                    fr: format!(
+                        "{} est déclarée et n’a jamais été remise : nul ne sait qui est entré",
+                        s.name
+                    ),
+                    en: format!(
+                        "{} was declared and never handed over: nobody knows who came in",
+                        s.name
+                    ),
+                });
+            }
+        }
+        take(&mut b, w);
+        lost.push(Hole {
+            source: s.index,
+            name: s.name.clone(),
+            establishment: s.establishment.clone(),
+            window: coverage.window,
+            state: State::Gap,
+            kind: Kind::Silence,
+            missing: None,
+            categories: held,
+            why: Why::default(),
+        });
+    }
     for place in &facts.blind {
         let w = place
             .categories
@@ -429,7 +489,8 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
     b.widenings.sort_by(|x, y| {
         (&x.establishment, x.category, &x.because).cmp(&(&y.establishment, y.category, &y.because))
     });
-    b.usable = all.into_iter().map(|h| h.0).collect();
+    b.usable = all.into_iter().map(|h| h.0).chain(lost).collect();
+    b.usable.sort_by_key(|h| (h.source, h.window, h.kind));
     let mut sum = 0u64;
     for (e, n) in &patients {
         let cap = facts.population.get(e).copied().unwrap_or(*n);

@@ -32,6 +32,9 @@ use std::{
     net::IpAddr,
 };
 
+/// Bytes of one flow to a file server that need not be files: negotiation, listings, attributes.
+const SHARE_OVERHEAD: u64 = 512 << 10;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EvidenceRef {
     pub file: FileId,
@@ -2276,7 +2279,9 @@ impl<'a> Work<'a, '_, '_> {
                     .map(|(i, _)| i as u32);
                 if nearest == Some(s) && taken.insert(f.at) {
                     if sure {
-                        e.1 = e.1.saturating_add(f.back);
+                        // Opening a share and listing its folders moves some hundred kilobytes before any file does: a lower
+                        // bound must not take them for files.
+                        e.1 = e.1.saturating_add(f.back.saturating_sub(SHARE_OVERHEAD));
                     }
                     e.3.insert(f.at);
                 }

@@ -340,6 +340,11 @@ impl Judge<'_> {
         if f.unreadable_files > 0 {
             why.push(format!("{} files could not be read", f.unreadable_files));
         }
+        why.extend(
+            self.coverage
+                .lost_doors()
+                .map(|s| format!("{} was never handed over", s.name)),
+        );
         if self.mostly_complete_witnesses() == 0 {
             why.push("no door and no telling source is complete".into());
         }

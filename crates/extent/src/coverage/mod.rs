@@ -174,6 +174,9 @@ pub struct Unaudited {
     pub count: u64,
 }
 
+/// Events from which on two logs of one kind would have shown some access in common, if they saw the same ones.
+const COMPARABLE: u64 = 5_000;
+
 /// All categories.
 pub fn every_category() -> CategorySet {
     Category::ALL.iter().copied().collect()
@@ -264,11 +267,32 @@ impl Coverage {
         out
     }
 
-    /// `of` is known never to record some action that `seen_by` sees: it cannot stand in for it.
+    /// `of` is known never to record some action that `seen_by` sees, or nothing of `seen_by` was ever there to compare: it cannot
+    /// stand in for it.
     fn misses(&self, of: u32, seen_by: u32) -> bool {
         self.unaudited
             .iter()
             .any(|u| u.source == of && u.seen_by == seen_by)
+            || self
+                .source(seen_by)
+                .zip(self.source(of))
+                .is_some_and(|(s, o)| {
+                    // Two logs of one kind that never show the same access stand before different doors.
+                    s.events == 0
+                        || s.formats == o.formats
+                            && s.events.min(o.events) >= COMPARABLE
+                            && !self
+                                .recaptures
+                                .iter()
+                                .any(|r| (r.a, r.b) == (of, seen_by) || (r.a, r.b) == (seen_by, of))
+                })
+    }
+
+    /// Sources that were declared, tell no data, and of which nothing was handed over: who was there is unknown all along.
+    pub fn lost_doors(&self) -> impl Iterator<Item = &SourceCoverage> {
+        self.sources
+            .iter()
+            .filter(|s| s.events == 0 && s.rejects == 0 && s.tells.is_empty())
     }
 
     /// `Ok` when at every instant of `window` a source that tells `category` for `establishment` was complete.
