@@ -278,7 +278,7 @@ impl Coverage {
                 .zip(self.source(of))
                 .is_some_and(|(s, o)| {
                     // Two logs of one kind that never show the same access stand before different doors.
-                    s.events == 0
+                    s.first.is_none()
                         || s.formats == o.formats
                             && s.events.min(o.events) >= COMPARABLE
                             && !self
@@ -292,7 +292,7 @@ impl Coverage {
     pub fn lost_doors(&self) -> impl Iterator<Item = &SourceCoverage> {
         self.sources
             .iter()
-            .filter(|s| s.events == 0 && s.rejects == 0 && s.tells.is_empty())
+            .filter(|s| s.first.is_none() && s.rejects == 0 && s.tells.is_empty())
     }
 
     /// `Ok` when at every instant of `window` a source that tells `category` for `establishment` was complete.
