@@ -312,8 +312,10 @@ fn may_match_statistics(group: &RowGroupMetaData, wanted: &Wanted) -> bool {
     {
         return false;
     }
-    // A condition on a column that is empty throughout excludes everything.
-    let empty = |set: &BTreeSet<String>, column| !set.is_empty() && all_null(group, column);
+    // A condition on a column that is empty throughout excludes everything, unless it asks for the rows without a value.
+    let empty = |set: &BTreeSet<String>, column| {
+        !set.is_empty() && !set.contains("") && all_null(group, column)
+    };
     !(empty(&wanted.accounts, "account_key")
         || empty(&wanted.session_ids, "session_id")
         || empty(&wanted.tokens, "subjects"))
