@@ -815,6 +815,23 @@ impl Decode for Json {
 const HEADER: usize = 4096;
 const CHUNK: usize = 65_536;
 
+/// Where a chunk says its records end, from its own start.
+fn free_space(chunk: &[u8]) -> usize {
+    match chunk.get(48..52) {
+        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]) as usize,
+        _ => usize::MAX,
+    }
+}
+
+/// The end of the last event decoded, within the piece at hand.
+fn after_last(out: &Decoded) -> usize {
+    let Some(last) = out.events.len().checked_sub(1) else {
+        return 0;
+    };
+    let e = out.events.get(last);
+    usize::try_from((e.offset + e.len).saturating_sub(out.base)).unwrap_or(0)
+}
+
 struct Evtx {
     setting: Setting,
     header: bool,
@@ -833,7 +850,7 @@ impl Evtx {
         }
         let mut data = chunk.to_vec();
         data.resize(CHUNK, 0);
-        let before = out.records;
+        let (before, refused) = (out.records, out.reject_count);
         // The parser is fuzzed upstream; should it still panic on a hostile chunk, only that chunk is lost, and it is counted.
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             self.records(bytes, data, at, end, out)
@@ -845,8 +862,13 @@ impl Evtx {
                 Reason::Shape
             };
             out.reject(bytes, at, end - at, reason);
-        } else if out.records == before && end - at < CHUNK {
-            out.reject(bytes, at, end - at, Reason::Truncated);
+        } else if out.reject_count == refused && free_space(chunk) > end - at {
+            // The chunk says its records go on beyond the end of the file: what is missing counts as one.
+            let from = match out.records - before {
+                0 => at,
+                _ => after_last(out).clamp(at, end),
+            };
+            out.reject(bytes, from, end - from, Reason::Truncated);
         }
     }
     fn records(
@@ -865,7 +887,12 @@ impl Evtx {
                     // The record header of 24 bytes stands before the binary XML; a copy of the size follows it.
                     let from = usize::try_from(r.binxml_offset).unwrap_or(0);
                     let from = (at + from.saturating_sub(24)).min(end);
-                    let len = (r.binxml_size as usize + 28).min(end - from);
+                    let len = (r.binxml_size as usize).saturating_add(28);
+                    if len > end - from {
+                        // Half a record would read as one with empty fields.
+                        out.reject(bytes, from, end - from, Reason::Truncated);
+                        continue;
+                    }
                     match r.into_xml() {
                         Ok(r) => {
                             let xml = r.data.trim_start();

@@ -5,6 +5,7 @@
 //! [`score`] judges an answer against a truth by the laws.
 
 pub mod civil;
+pub mod evtx;
 mod family;
 pub mod log;
 pub mod mmdb;
