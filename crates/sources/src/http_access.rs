@@ -640,6 +640,7 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "verb",
         "http_method",
         "http.request.method",
+        "RequestMethod",
     ]);
     let target = get(&[
         "request_uri",
@@ -649,6 +650,7 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "uri_path",
         "url.original",
         "requesturi",
+        "RequestPath",
     ]);
     let args = get(&["args", "query_string", "query", "uri_query"]);
     let status = get(&[
@@ -658,6 +660,7 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "response",
         "http.response.status_code",
         "response_code",
+        "DownstreamStatus",
     ]);
     let client = get(&[
         "remote_addr",
@@ -669,6 +672,7 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "remoteip",
         "remote_host",
         "ip",
+        "ClientHost",
     ]);
     if status.is_empty() || client.is_empty() || (request.is_empty() && target.is_empty()) {
         return None;
@@ -679,6 +683,8 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
     };
     let when = get(&[
         "timestamp",
+        // Traefik writes its own log time to the second and the begin of the request to the nanosecond.
+        "StartUTC",
         "@timestamp",
         "time_iso8601",
         "time",
@@ -712,7 +718,12 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         e.src_port = u64::from(p);
     }
     if e.src_port == NONE {
-        e.src_port = number(&get(&["remote_port", "client_port", "source.port"]));
+        e.src_port = number(&get(&[
+            "remote_port",
+            "client_port",
+            "source.port",
+            "ClientPort",
+        ]));
     }
     e.bytes_in = number(&get(&[
         "body_bytes_sent",
@@ -722,28 +733,38 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "response_size",
         "http.response.body.bytes",
         "resp_body_size",
+        "DownstreamContentSize",
     ]));
     e.bytes_out = number(&get(&[
         "request_length",
         "bytes_received",
         "http.request.bytes",
+        "RequestContentSize",
     ]));
     e.duration_ms = duration(
         &get(&["request_time", "duration", "took", "response_time"]),
         Unit::Seconds,
     );
+    if e.duration_ms == NONE {
+        // Traefik: nanoseconds, whole.
+        e.duration_ms = get(&["Duration"])
+            .parse()
+            .map_or(NONE, |n: u64| n / 1_000_000);
+    }
     e.device = get(&[
         "http_user_agent",
         "user_agent",
         "agent",
         "useragent",
         "user_agent.original",
+        "request_User-Agent",
     ]);
     e.forwarded = get(&[
         "http_x_forwarded_for",
         "x_forwarded_for",
         "xff",
         "forwarded_for",
+        "request_X-Forwarded-For",
     ]);
     let host = get(&[
         "host",
@@ -752,13 +773,14 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "vhost",
         "virtual_host",
         "url.domain",
+        "RequestHost",
     ]);
     let (h, p) = host_port(&host);
     e.host = Cow::Owned(h.to_string());
     if let Some(p) = p {
         e.dst_port = u64::from(p);
     }
-    let upstream = get(&["upstream_addr", "upstream"]);
+    let upstream = get(&["upstream_addr", "upstream", "ServiceAddr"]);
     let (a, p) = net::endpoint(upstream.split(',').next().unwrap_or(""));
     if !a.is_empty() {
         e.dst_ip = Cow::Owned(a.to_string());
@@ -771,9 +793,17 @@ fn json<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
         "req_id",
         "x_request_id",
         "http_x_request_id",
+        "request_X-Request-Id",
         "trace.id",
     ]);
-    e.user = get(&["remote_user", "user", "auth_user", "username", "user.name"]);
+    e.user = get(&[
+        "remote_user",
+        "user",
+        "auth_user",
+        "username",
+        "user.name",
+        "ClientUsername",
+    ]);
     if !e.user.is_empty() {
         e.system = System::Web;
     }
