@@ -43,6 +43,8 @@ struct Cli {
 enum Command {
     /// From a folder of logs to a proven extent: the main job.
     Investigate(Box<cmd::investigate::Args>),
+    /// What these accounts, addresses or sessions were shown: your own question, no detector asked.
+    Extent(Box<cmd::extent::Args>),
     /// A made-up hospital, its investigation, and the truth beside the answer.
     Demo(cmd::demo::Args),
     /// Seal the logs of a case now, investigate later.
@@ -56,7 +58,10 @@ enum Command {
     /// Print each event of log files as JSON: the quickest look at what is understood.
     Decode(cmd::decode::Args),
     /// The formats that can be read, and what each can prove.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  ampleur sources list\n  ampleur sources show keycloak\n  ampleur sources list --json"
+    )]
     Sources(cmd::sources::Command),
     /// Before any incident: what could these sources prove?
     Readiness(cmd::readiness::Args),
@@ -68,11 +73,18 @@ enum Command {
     /// Make a made-up hospital with its logs, and the truth about them.
     Simulate(cmd::simulate::Args),
     /// The context of a case.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  ampleur config show CASE_DIR\n  ampleur config show CASE_DIR --json"
+    )]
     Config(cmd::config::Command),
     /// Print the JSON Schema of extent.json.
+    #[command(after_help = "Examples:\n  ampleur schema > ampleur.extent-1.schema.json")]
     Schema,
     /// Print a completion script for a shell.
+    #[command(
+        after_help = "Examples:\n  ampleur completions bash > /etc/bash_completion.d/ampleur\n  ampleur completions fish > ~/.config/fish/completions/ampleur.fish"
+    )]
     Completions {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
@@ -99,6 +111,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
     match command {
         Command::Investigate(a) => cmd::investigate::run(a, shell),
+        Command::Extent(a) => cmd::extent::run(a, shell),
         Command::Demo(a) => cmd::demo::run(a, shell),
         Command::Ingest(a) => cmd::ingest::run(a, shell),
         Command::Sessions(a) => cmd::answer::sessions(a, shell),

@@ -22,32 +22,76 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-#[test]
-fn help_names_what_exists_and_examples() {
+/// Every verb of the help page.
+fn verbs() -> Vec<String> {
     let out = ampleur(&["--help"]);
     assert_eq!(code(&out), 0);
     let help = text(&out.stdout);
+    let list: Vec<String> = help
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.is_empty())
+        // A description that goes on stands further right.
+        .filter(|l| !l.starts_with("    "))
+        .filter_map(|l| l.split_whitespace().next())
+        .map(str::to_string)
+        .collect();
+    assert!(list.len() >= 15, "{help}");
+    list
+}
+
+#[test]
+fn every_verb_has_help_with_an_example_that_names_it() {
+    for verb in verbs() {
+        let out = ampleur(&[&verb, "--help"]);
+        assert_eq!(code(&out), 0, "{verb}");
+        let help = text(&out.stdout);
+        let example = format!("\n  ampleur {verb}");
+        let piped = format!("| ampleur {verb}");
+        assert!(
+            help.contains("Examples:") && (help.contains(&example) || help.contains(&piped)),
+            "{verb}: {help}"
+        );
+    }
+    assert_eq!(code(&ampleur(&["--version"])), 0);
+}
+
+#[test]
+fn what_the_design_promises_exists() {
+    let have = verbs();
     for verb in [
         "investigate",
-        "decode",
-        "sources",
-        "readiness",
-        "verify",
-        "simulate",
-        "demo",
+        "ingest",
+        "extent",
+        "sessions",
         "explain",
         "coverage",
-        "sessions",
+        "readiness",
+        "verify",
+        "decode",
+        "simulate",
+        "demo",
+        "sources",
         "config",
         "schema",
         "completions",
     ] {
-        assert!(help.contains(verb), "{verb}");
-        let out = ampleur(&[verb, "--help"]);
-        assert_eq!(code(&out), 0, "{verb}");
+        assert!(have.iter().any(|v| v == verb), "{verb}");
     }
-    assert!(text(&ampleur(&["investigate", "--help"]).stdout).contains("Examples:"));
-    assert_eq!(code(&ampleur(&["--version"])), 0);
+    assert_eq!(have.iter().any(|v| v == "sql"), cfg!(feature = "cluster"));
+}
+
+#[test]
+fn completions_of_every_shell_know_every_verb() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let out = ampleur(&["completions", shell]);
+        assert_eq!(code(&out), 0, "{shell}");
+        let script = text(&out.stdout);
+        for verb in verbs() {
+            assert!(script.contains(&verb), "{shell}: {verb}");
+        }
+    }
 }
 
 #[test]
@@ -206,11 +250,10 @@ fn a_closed_pipe_is_no_error() {
 }
 
 #[test]
-fn the_schema_and_the_completions_are_printed() {
+fn the_schema_is_printed() {
     let schema: serde_json::Value =
         serde_json::from_slice(&ampleur(&["schema"]).stdout).expect("json");
     assert_eq!(schema["title"], "ampleur.extent/1");
-    assert!(text(&ampleur(&["completions", "bash"]).stdout).contains("ampleur"));
 }
 
 #[test]
@@ -289,4 +332,147 @@ fn an_investigation_is_sealed_verified_and_explained() {
     assert_eq!(code(&missing), 2);
     let refused = ampleur(&["investigate", &case, "--out", &out, "--from", "yesterday"]);
     assert_eq!(code(&refused), 2);
+}
+
+/// A case of one web log: two accounts, the second from two addresses.
+fn small_case(dir: &std::path::Path) {
+    let logs = dir.join("case/logs/web");
+    std::fs::create_dir_all(&logs).expect("make folder");
+    let line = |who: &str, address: &str, minute: u32| {
+        format!(
+            "{address} - {who} [04/Sep/2025:08:{minute:02}:00 +0000] \"GET /dossier/{minute} HTTP/1.1\" 200 512 \"-\" \"made-up/1\"\n"
+        )
+    };
+    let text: String = (0..60)
+        .map(|m| match m % 3 {
+            0 => line("mcurie", "192.0.2.7", m),
+            1 => line("jmartin", "192.0.2.8", m),
+            _ => line("jmartin", "203.0.113.9", m),
+        })
+        .collect();
+    std::fs::write(logs.join("access.log"), text).expect("write");
+}
+
+/// (account, address, verdict) of every session of an answer, sorted.
+fn verdicts(answer: &str) -> Vec<(String, String, String)> {
+    let out = ampleur(&["sessions", answer, "--json"]);
+    let mut rows: Vec<_> = text(&out.stdout)
+        .lines()
+        .map(|l| {
+            let s: serde_json::Value = serde_json::from_str(l).expect("json");
+            let t = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_string();
+            (
+                t(&s["account"]),
+                t(&s["origin"]["address"]),
+                t(&s["verdict"]),
+            )
+        })
+        .collect();
+    rows.sort();
+    rows.dedup();
+    rows
+}
+
+#[test]
+fn extent_takes_the_word_of_the_investigator_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("folder");
+    small_case(dir.path());
+    let at = |p: &str| dir.path().join(p).display().to_string();
+    let row = |account: &str, address: &str, verdict: &str| {
+        (
+            account.to_string(),
+            address.to_string(),
+            verdict.to_string(),
+        )
+    };
+    let check = |out: &str, args: &[&str], expected: &[(String, String, String)]| {
+        let answer = at(out);
+        let case = at("case");
+        let mut all = vec!["extent", &case, "--out", &answer, "-q"];
+        all.extend(args);
+        let done = ampleur(&all);
+        assert_eq!(code(&done), 1, "{args:?}: {}", text(&done.stderr));
+        assert_eq!(verdicts(&answer), expected, "{args:?}");
+        let extent: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(format!("{answer}/extent.json")).expect("read"))
+                .expect("json");
+        // Nobody looked for other accounts, so nothing is said about them.
+        for s in extent["statements"].as_array().expect("list") {
+            if ["no_intrusion", "start_known", "only_these_accounts"]
+                .contains(&s["code"].as_str().expect("code"))
+            {
+                assert_eq!(s["holds"], false, "{s}");
+            }
+        }
+    };
+    let owner = row("web:mcurie", "192.0.2.7", "legitimate");
+    check(
+        "by-account",
+        &["--account", "web:jmartin"],
+        &[
+            row("web:jmartin", "192.0.2.8", "intruder"),
+            row("web:jmartin", "203.0.113.9", "intruder"),
+            owner.clone(),
+        ],
+    );
+    check(
+        "by-origin",
+        &["--origin", "203.0.113.0/24"],
+        &[
+            row("web:jmartin", "192.0.2.8", "legitimate"),
+            row("web:jmartin", "203.0.113.9", "intruder"),
+            owner.clone(),
+        ],
+    );
+    check(
+        "but-not",
+        &["--account", "web:jmartin", "--not", "192.0.2.8"],
+        &[
+            row("web:jmartin", "192.0.2.8", "legitimate"),
+            row("web:jmartin", "203.0.113.9", "intruder"),
+            owner,
+        ],
+    );
+    // Nothing named, nobody of that name, nobody at that time: no answer that could be read as a clean one.
+    for args in [
+        &[][..],
+        &["--account", "web:nobody"],
+        &["--account", "web:jmartin", "--to", "2025-09-04T07:00:00Z"],
+        &["--account", "jmartin"],
+    ] {
+        let (case, out) = (at("case"), at("refused"));
+        let mut all = vec!["extent", &case, "--out", &out];
+        all.extend(args);
+        let done = ampleur(&all);
+        assert_eq!(code(&done), 2, "{args:?}: {}", text(&done.stderr));
+        assert!(
+            !std::path::Path::new(&out).join("extent.json").exists(),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn ingest_seals_and_a_later_investigation_adds_nothing_twice() {
+    let dir = tempfile::tempdir().expect("folder");
+    small_case(dir.path());
+    let at = |p: &str| dir.path().join(p).display().to_string();
+    let (case, lake, keys) = (at("case"), at("lake"), at("keys"));
+    let done = ampleur(&["ingest", &case, "--lake", &lake, "--keys", &keys, "--json"]);
+    assert_eq!(code(&done), 0, "{}", text(&done.stderr));
+    let sealed: serde_json::Value = serde_json::from_slice(&done.stdout).expect("json");
+    assert_eq!(sealed["files"][0]["records"], 60);
+    assert_eq!(code(&ampleur(&["verify", &lake, "--keys", &keys])), 0);
+}
+
+#[test]
+fn readiness_says_what_could_be_proven() {
+    let dir = tempfile::tempdir().expect("folder");
+    small_case(dir.path());
+    let case = dir.path().join("case").display().to_string();
+    let out = ampleur(&["readiness", &case, "--json"]);
+    assert!(matches!(code(&out), 0 | 1), "{}", text(&out.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&out.stdout).expect("json");
+    assert!(said.is_object() || said.is_array());
+    assert!(!text(&ampleur(&["readiness", &case]).stdout).is_empty());
 }

@@ -22,7 +22,7 @@ use ampleur_session::{
 use ampleur_sources::case::Case;
 use std::collections::BTreeMap;
 
-/// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`).
+/// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`; `ampleur extent`).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Word {
     /// `system:name` texts: their sessions are the intruder's (inside `window` if given).
@@ -35,6 +35,8 @@ pub struct Word {
     pub window: Option<Window>,
     /// Accounts, addresses, networks or session ids that are certainly not the intruder's; wins over all others.
     pub not: Vec<String>,
+    /// Nothing but this word is asked: what was named and what was opened from it, without a detector's opinion of the rest.
+    pub alone: bool,
 }
 
 /// Verdict of one account over its sessions.
@@ -113,7 +115,11 @@ pub fn judge(
             }
         })
         .collect();
-    let outcome = pivot::run(&model, &said);
+    let outcome = if word.alone {
+        pivot::follow(&model, &said)
+    } else {
+        pivot::run(&model, &said)
+    };
     let labels = pivot::label(&model, &outcome.verdicts);
     let mut judgements = Vec::with_capacity(sessions.list.len());
     for (i, chain) in sessions.chains.iter().enumerate() {
@@ -174,7 +180,11 @@ pub fn judge(
     }
     let accounts = accounts(case, sessions, &judgements);
     let containment = contain::contain(case, sessions, &rules, &judgements, &accounts);
-    let internal = internal::curious(case, sessions, door, &judgements)?;
+    let internal = if word.alone {
+        vec![]
+    } else {
+        internal::curious(case, sessions, door, &judgements)?
+    };
     Ok(Judged {
         judgements,
         accounts,

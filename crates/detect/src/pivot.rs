@@ -30,6 +30,17 @@ pub(crate) fn verdict(score: f32) -> SessionVerdict {
 /// Said by the analyst: `Some(true)` the intruder's, `Some(false)` certainly not.
 pub(crate) type Said = Vec<Option<bool>>;
 
+/// What the analyst named and what was opened from it; nothing is scored.
+pub(crate) fn follow(m: &Model<'_>, said: &Said) -> Outcome {
+    let sums = vec![Sum::default(); m.units.list.len()];
+    let (verdicts, through) = settle(m, &sums, said);
+    Outcome {
+        verdicts,
+        sums,
+        through,
+    }
+}
+
 pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
     let n = m.units.list.len();
     let mut base: Vec<Sum> = vec![];

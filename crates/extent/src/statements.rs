@@ -135,6 +135,16 @@ pub fn statements(
     out
 }
 
+/// Takes back the sentences of `codes` that hold, for a reason outside the evidence (what nobody looked for is not known).
+pub fn withhold(list: &mut [Statement], codes: &[&str], because: &str) {
+    for s in list
+        .iter_mut()
+        .filter(|s| s.holds && s.establishment.is_none() && codes.contains(&s.code.as_str()))
+    {
+        *s = write(&s.code, None, unsupported(vec![because.to_string()]));
+    }
+}
+
 struct Judge<'a> {
     context: &'a Context,
     facts: &'a Facts,

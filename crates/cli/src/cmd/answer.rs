@@ -79,6 +79,16 @@ pub fn load(dir: &Path) -> anyhow::Result<Answer> {
     serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
 }
 
+/// Rows under their names; nothing when there is no row.
+fn headed(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut all = vec![head.iter().map(|h| (*h).to_string()).collect()];
+    all.extend(rows);
+    columns(&all)
+}
+
 pub fn sessions(args: &SessionsArgs, shell: &Shell) -> anyhow::Result<Exit> {
     let answer = load(&args.answer)?;
     let list: Vec<&SessionRow> = answer
@@ -109,7 +119,15 @@ pub fn sessions(args: &SessionsArgs, shell: &Shell) -> anyhow::Result<Exit> {
                 ]
             })
             .collect();
-        out.write_all(columns(&rows).as_bytes())?;
+        let head = [
+            shell.say("session", "session"),
+            shell.say("avis", "verdict"),
+            shell.say("début", "from"),
+            shell.say("compte", "account"),
+            shell.say("adresse", "address"),
+            shell.say("événements", "events"),
+        ];
+        out.write_all(headed(&head, rows).as_bytes())?;
     }
     Ok(if list.iter().any(|s| s.verdict == "intruder") {
         Exit::Act
@@ -150,7 +168,13 @@ pub fn coverage(args: &CoverageArgs, shell: &Shell) -> anyhow::Result<Exit> {
                 vec![plain(&c.source), c.from.clone(), c.to.clone(), what]
             })
             .collect();
-        out.write_all(columns(&rows).as_bytes())?;
+        let head = [
+            shell.say("source", "source"),
+            shell.say("de", "from"),
+            shell.say("à (exclu)", "to (excluded)"),
+            shell.say("état", "state"),
+        ];
+        out.write_all(headed(&head, rows).as_bytes())?;
     }
     let open = answer
         .coverage

@@ -148,6 +148,7 @@ impl WordArgs {
             sessions: self.session.clone(),
             window,
             not: self.not.clone(),
+            alone: false,
         })
     }
 }
@@ -226,6 +227,9 @@ pub fn with_outside<T>(
     }
     found.map_err(|e| match e {
         JobError::Refused(what) => refuse(format!("go on: {what}"), ""),
+        // A transparent error hides what it holds from the one that picks exit code and hint.
+        JobError::Case(e) => anyhow::Error::new(e),
+        JobError::Evidence(e) => anyhow::Error::new(e),
         e => anyhow::Error::new(e),
     })
 }

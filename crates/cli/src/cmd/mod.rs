@@ -3,6 +3,7 @@ pub mod answer;
 pub mod config;
 pub mod decode;
 pub mod demo;
+pub mod extent;
 pub mod ingest;
 pub mod investigate;
 pub mod readiness;

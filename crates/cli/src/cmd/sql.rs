@@ -52,7 +52,12 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     names.dedup();
     let files: Vec<(u32, String)> = (0u32..).zip(names).collect();
     let door = DatafusionDoor::open(&lake, &keys, &files).context("open events")?;
-    let table = door.sql(&args.statement).context("run statement")?;
+    let table = door.sql(&args.statement).map_err(|e| {
+        refuse(
+            format!("run the statement: {e}"),
+            "the one table is `events`, read-only; `SELECT column_name FROM information_schema.columns` lists its columns",
+        )
+    })?;
     let mut out = std::io::stdout().lock();
     if shell.json {
         for row in &table.rows {

@@ -5,7 +5,7 @@ use ampleur_evidence::{Checkpoint, Cut, Lake, SealedSegment, SegmentMeta, Segmen
 use ampleur_extent::coverage::{Counts, Observation, Observer};
 use ampleur_session::{FileIntake, Partial};
 use ampleur_sources::{
-    Source,
+    Reason, Source,
     case::{Case, FileId},
     reader::{FileReport, FileSink, Limits, Piece, SinkError, read_file},
 };
@@ -86,6 +86,12 @@ pub fn intake(
                 case.files[one.report.file as usize].rel
             ));
         }
+        if let Some(note) = rejected(&one.report) {
+            progress.note(&format!(
+                "{}: {note}",
+                case.files[one.report.file as usize].rel
+            ));
+        }
         reports.push(one.report);
         partials.push(one.partial);
         observations.push(one.observation);
@@ -105,6 +111,27 @@ pub fn intake(
         observations,
         checkpoint,
     })
+}
+
+/// What could not be read of one file: how much, where it begins, and what to do about it. Nothing of the records themselves.
+fn rejected(report: &FileReport) -> Option<String> {
+    let first = report.reject_list.first()?;
+    let advice = match first.reason {
+        Reason::UnknownFormat => {
+            "name its format in ampleur.toml ([[source]] files, format); `ampleur sources list` shows those there are"
+        }
+        Reason::Damaged | Reason::Capped | Reason::Truncated => {
+            "ask for the file again, whole; what can be read has been"
+        }
+        Reason::TooLong => {
+            "look whether it is one log or several joined; the other records have been read"
+        }
+        _ => "`ampleur decode FILE` shows each of them",
+    };
+    Some(format!(
+        "{} of {} records not understood, kept and counted; the first is record {} at byte {}, {} bytes: {}; {advice}",
+        report.rejects, report.records, first.record, first.offset, first.len, first.reason
+    ))
 }
 
 fn one_file(
@@ -129,6 +156,7 @@ fn one_file(
         skipped_known: 0,
         format: "unknown",
         end: 0,
+        binary: false,
     };
     sink.open(None)?;
     let report = read_file(case, file, &Limits::default(), &mut sink)
@@ -179,6 +207,24 @@ struct Sink<'a> {
     skipped_known: u64,
     format: &'static str,
     end: u64,
+    /// No lines: records are cut where they begin and end.
+    binary: bool,
+}
+
+/// First bytes of a Windows event log file, the one binary format there is.
+const EVTX: &[u8] = b"ElfFile\0";
+
+/// Where the records of a piece begin and end, ascending: one record is proven without its neighbours.
+fn places(piece: &Piece<'_>) -> Vec<u64> {
+    let events = piece.events.iter().map(|e| (e.offset, e.len));
+    let rejects = piece.rejects.iter().map(|r| (r.offset, r.len));
+    let mut all: Vec<u64> = events
+        .chain(rejects)
+        .flat_map(|(offset, len)| [offset, offset.saturating_add(len)])
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 impl Sink<'_> {
@@ -247,8 +293,17 @@ impl FileSink for Sink<'_> {
         }
         let rejects = piece.rejects.len() as u64;
         let end = piece.offset + piece.bytes.len() as u64;
+        if piece.offset == 0 {
+            self.binary = piece.bytes.starts_with(EVTX);
+        }
+        let places = if self.binary { places(&piece) } else { vec![] };
+        let cut = if self.binary {
+            Cut::At(&places)
+        } else {
+            Cut::Lines
+        };
         let writer = self.writer()?;
-        writer.raw(piece.bytes, Cut::Lines)?;
+        writer.raw(piece.bytes, cut)?;
         writer.events(piece.events)?;
         let full = writer.is_full();
         self.rejects += rejects;

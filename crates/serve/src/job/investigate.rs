@@ -10,7 +10,7 @@ use ampleur_extent::{
     identity::IdentityBase,
     leak,
     model::{self, Answer, PersonRow},
-    versions,
+    statements, versions,
 };
 use ampleur_notice as notice;
 use ampleur_query::{Door, LocalDoor};
@@ -147,6 +147,17 @@ pub fn investigate(
     let door = LocalDoor::open(&lake, &keys, &files)?;
     progress.stage("judgement", 0);
     let judged = judge(&case, &sessions, &door, &options.word)?;
+    if options.word.alone
+        && !judged
+            .judgements
+            .iter()
+            .any(|j| j.verdict == SessionVerdict::Intruder)
+    {
+        // An answer about nobody would read as a clean one.
+        return Err(JobError::Refused(
+            "no session of these logs matches what was named".into(),
+        ));
+    }
     lap("judgement");
 
     progress.stage("identities", 0);
@@ -174,6 +185,13 @@ pub fn investigate(
         evidence,
         options.sessions_max,
     )?;
+    if options.word.alone {
+        statements::withhold(
+            &mut answer.statements,
+            &["no_intrusion", "start_known", "only_these_accounts"],
+            "only what was named was looked at",
+        );
+    }
     if let Some((before, before_persons)) = &previous {
         answer.version = before.version + 1;
         answer.incident.clone_from(&before.incident);

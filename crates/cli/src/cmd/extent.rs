@@ -1,0 +1,70 @@
+//! `ampleur extent`: the investigator's own question. Sessions are named, no detector is asked.
+use super::investigate::{WordArgs, cores, exit, job, notice_options, show};
+use crate::{
+    exit::Exit,
+    shell::{Shell, refuse},
+};
+use ampleur_serve::job::{Options, SubjectsForm};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ampleur extent CASE_DIR --account vpn:editeur-lis --out answer
+  ampleur extent CASE_DIR --account vpn:editeur-lis --from 2023-06-20T18:00:00Z --to 2023-06-21T02:00:00Z --out answer
+  ampleur extent CASE_DIR --origin 203.0.113.0/24 --not s0421 --out answer --json
+
+What was named is taken for the intruder's, with everything the evidence shows was opened from it (tunnel, hop, application);
+nothing else is judged. A session that overlaps --from/--to is taken whole. The answer folder is that of `investigate`.
+Exit code 1: somebody's data was or may have been seen; 3: part of the input could not be read.")]
+pub struct Args {
+    #[arg(value_name = "CASE_DIR")]
+    pub case: PathBuf,
+    /// Folder of the answer.
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub word: WordArgs,
+    /// Lake to seal into; OUT/lake by default.
+    #[arg(long, value_name = "DIR", env = "AMPLEUR_LAKE")]
+    pub lake: Option<PathBuf>,
+    /// Folder of the lake's keys; OUT/keys by default. Keep it apart from the lake.
+    #[arg(long, value_name = "DIR", env = "AMPLEUR_KEYS")]
+    pub keys: Option<PathBuf>,
+    /// Threads; all cores by default. The answer is the same on any number.
+    #[arg(long, value_name = "N", env = "AMPLEUR_THREADS")]
+    pub threads: Option<usize>,
+}
+
+pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    let mut word = args.word.word()?;
+    if word.accounts.is_empty() && word.origins.is_empty() && word.sessions.is_empty() {
+        return Err(refuse(
+            "measure the extent of nothing",
+            "name what is the intruder's: --account, --origin or --session; `ampleur investigate` looks for the intruder itself",
+        ));
+    }
+    word.alone = true;
+    let options = Options {
+        case: args.case.clone(),
+        out: args.out.clone(),
+        lake: args.lake.clone(),
+        keys: args.keys.clone(),
+        dpo_key: None,
+        subjects: SubjectsForm::Tokens,
+        word,
+        add: None,
+        previous: None,
+        threads: args.threads.unwrap_or_else(cores).max(1),
+        lang: shell.lang,
+        simulated: false,
+        sessions_max: 100_000,
+    };
+    let found = job(&options, shell)?;
+    show(
+        &found,
+        &notice_options(&args.case, shell, false),
+        &args.out,
+        shell,
+    )?;
+    Ok(exit(&found))
+}
