@@ -1,9 +1,5 @@
 //! The demo's report seen by a browser and a PDF reader, when they are installed; skipped loudly when not.
-use crate::{
-    root,
-    run::{cargo, have},
-    target_dir,
-};
+use crate::{root, run::have, target_dir};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     fs,
@@ -42,56 +38,42 @@ fn headless(browser: &str, profile: &Path, args: &[String]) -> Result<Vec<u8>> {
 }
 
 /// Makes a small simulated case, investigates it, and looks at what a person would see.
-pub fn run() -> Result<bool> {
+/// `programs` is the folder Cargo left the binaries and examples of the workspace in.
+pub fn run(programs: &Path) -> Result<bool> {
     let dir = target_dir().join("e2e");
     if dir.exists() {
         fs::remove_dir_all(&dir).context("empty the folder of the end-to-end run")?;
     }
     fs::create_dir_all(&dir).context("make the folder of the end-to-end run")?;
-    let answer = make(&dir)?;
+    let answer = make(programs, &dir)?;
     page(&answer, &dir)?;
     paper(&answer)?;
-    let answer = demo(&dir)?;
+    let answer = demo(programs, &dir)?;
     page(&answer, &dir)?;
     paper(&answer)?;
     Ok(true)
 }
 
 /// The demo as a newcomer runs it, small; its answer must hold its truth.
-fn demo(dir: &Path) -> Result<PathBuf> {
+fn demo(programs: &Path, dir: &Path) -> Result<PathBuf> {
     let out = dir.join("demo");
-    let ok = cargo(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "ampleur",
-        "--",
-        "demo",
-        "--scale",
-        "0.002",
-        "--out",
-        &out.display().to_string(),
-    ])?;
-    ensure!(ok, "hold the demo's answer against its truth");
+    let status = Command::new(programs.join("ampleur"))
+        .args(["demo", "--scale", "0.002", "--out"])
+        .arg(&out)
+        .status()
+        .context("run the demo")?;
+    ensure!(status.success(), "hold the demo's answer against its truth");
     Ok(out.join("answer"))
 }
 
 /// The folder that holds report.html and report.pdf.
-fn make(dir: &Path) -> Result<PathBuf> {
+fn make(programs: &Path, dir: &Path) -> Result<PathBuf> {
     let out = dir.join("answer");
-    let ok = cargo(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "ampleur-notice",
-        "--example",
-        "render",
-        "--",
-        &out.display().to_string(),
-    ])?;
-    ensure!(ok, "render the sample report");
+    let status = Command::new(programs.join("examples").join("render"))
+        .arg(&out)
+        .status()
+        .context("run the example that renders a report")?;
+    ensure!(status.success(), "render the sample report");
     fs::copy(out.join("report.fr.pdf"), out.join("report.pdf")).context("name the PDF")?;
     Ok(out)
 }

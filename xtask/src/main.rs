@@ -44,7 +44,18 @@ fn task() -> Result<bool> {
     match args.first().map(String::as_str) {
         Some("test" | "check") => run::everything(),
         Some("tidy") => tidy::run(),
-        Some("e2e") => e2e::run(),
+        Some("e2e") => {
+            run::cargo(&["build", "--locked", "--package", "ampleur"])?;
+            run::cargo(&[
+                "build",
+                "--locked",
+                "--package",
+                "ampleur-notice",
+                "--example",
+                "render",
+            ])?;
+            e2e::run(&target_dir().join("debug"))
+        }
         Some("bench") => {
             let mut all = vec![
                 "run",

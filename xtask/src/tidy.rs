@@ -287,13 +287,62 @@ impl Tidy {
         }
     }
 
-    /// Every source has a folder of goldens with cases in it.
+    /// Every source has golden cases, and those seed a fuzz target: the fuzzer walks the registry, so a source without an input to
+    /// start from would be fuzzed from nothing. A source written as code keeps finds of its fuzzing too.
     fn goldens(&mut self) {
-        for file in self.files.clone() {
+        for (file, name, mapped) in self.sources() {
+            let folder = format!("testdata/sources/{name}/");
+            let cases = |part: &str| {
+                self.files
+                    .iter()
+                    .filter(|f| {
+                        f.strip_prefix(&folder).is_some_and(|f| {
+                            f.split_once('/').is_some_and(|(_, f)| f.starts_with(part))
+                        })
+                    })
+                    .count()
+            };
+            let (described, expected, inputs) =
+                (cases("case.toml"), cases("events.jsonl"), cases("input"));
+            if described == 0 || expected == 0 {
+                self.fault(format!(
+                    "{file}: source `{name}` has no golden case in {folder}"
+                ));
+            }
+            if inputs < described {
+                self.fault(format!(
+                    "{file}: {} cases of `{name}` have no input, so nothing to check and nothing to fuzz from",
+                    described - inputs
+                ));
+            }
+            let finds = format!("fuzz/corpus/{name}/");
+            if !mapped && !self.files.iter().any(|f| f.starts_with(&finds)) {
+                self.fault(format!(
+                    "{file}: source `{name}` was not fuzzed: no finds in {finds} (`cargo run --release -p ampleur-fuzz -- --source {name} --keep 20`)"
+                ));
+            }
+        }
+        for file in ["fuzz/src/main.rs", "fuzz/tests/corpus.rs"] {
+            if !self.read(file).contains("SOURCES") {
+                self.fault(format!("{file}: fuzz targets must come from SOURCES"));
+            }
+        }
+    }
+
+    /// (file, name, is a mapping) of every source: written as code, or as a mapping file named after it.
+    fn sources(&self) -> Vec<(String, String, bool)> {
+        let mut out = Vec::new();
+        for file in &self.files {
+            if let Some(name) = file
+                .strip_prefix("crates/sources/mappings/")
+                .and_then(|f| f.strip_suffix(".toml"))
+            {
+                out.push((file.clone(), name.to_string(), true));
+            }
             if !file.starts_with("crates/sources/src/") {
                 continue;
             }
-            let text = self.read(&file);
+            let text = self.read(file);
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();
             if !text.contains("impl Source for ") {
                 continue;
@@ -301,23 +350,14 @@ impl Tidy {
             let name = text
                 .split("fn name(&self) -> &'static str {")
                 .nth(1)
-                .and_then(|s| s.split('"').nth(1))
-                .unwrap_or_default()
-                .to_string();
-            let cases = |part: &str| {
-                self.files
-                    .iter()
-                    .filter(|f| {
-                        f.starts_with(&format!("testdata/sources/{name}/")) && f.ends_with(part)
-                    })
-                    .count()
-            };
-            if cases("case.toml") == 0 || cases("events.jsonl") == 0 {
-                self.fault(format!(
-                    "{file}: source `{name}` has no golden case in testdata/sources/{name}"
-                ));
+                .and_then(|s| s.split('}').next())
+                .and_then(|s| s.split('"').nth(1));
+            // Without a literal the name comes from a mapping file.
+            if let Some(name) = name {
+                out.push((file.clone(), name.to_string(), false));
             }
         }
+        out
     }
 
     /// Documents: relative links, paths, crate names, commands and tasks exist.
