@@ -100,6 +100,10 @@ pub struct Cef<'a> {
 }
 
 impl<'a> Cef<'a> {
+    /// An extension without its header.
+    pub fn extension(text: &'a str) -> Cef<'a> {
+        Cef { text, at: 0 }
+    }
     /// Splits `CEF:0|vendor|product|version|id|name|severity|extension`; the `CEF:` may have been cut off. Gives the seven
     /// header fields (the first is the version) and the extension.
     pub fn split(text: &'a str) -> Option<([&'a str; 7], Cef<'a>)> {

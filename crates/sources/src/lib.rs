@@ -1,6 +1,7 @@
 //! Decoders: bytes as received → events and rejects. Floor 2; imports `event` only.
 //!
-//! A source is one file beside this one, one line in [`SOURCES`], one folder in `testdata/sources/`. Decoding cannot fail as a
+//! A source is one file beside this one, one line in [`SOURCES`], one folder in `testdata/sources/`; or one mapping in
+//! `mappings/`, see [`mapped`], and one folder. Decoding cannot fail as a
 //! whole: every record ends as an event, a reject (with its place and reason) or a skip (blank, comment), and
 //! records in = events + rejects + skipped for every input (EV-1).
 
@@ -13,6 +14,7 @@ mod http_access;
 mod keycloak;
 pub mod kv;
 pub mod lines;
+pub mod mapped;
 pub mod net;
 mod openvpn;
 mod postgresql;
@@ -97,8 +99,8 @@ pub trait Decode: Send {
     fn finish(&mut self, _out: &mut Decoded) {}
 }
 
-/// Every source, in the order they are asked to sniff. The list, the docs page, the help, the fuzz targets and the goldens derive from it.
-pub static SOURCES: &[&dyn Source] = &[
+/// Sources with a decoder of their own, in the order they are asked to sniff.
+const CODED: &[&dyn Source] = &[
     &fortinet_fortigate::FortinetFortigate,
     &openvpn::Openvpn,
     &keycloak::Keycloak,
@@ -109,11 +111,40 @@ pub static SOURCES: &[&dyn Source] = &[
     &postgresql::Postgresql,
     &zeek::Zeek,
     &http_access::HttpAccess,
+    &mapped::SyslogMixed,
 ];
+
+// The mappings of the folder `mappings`, sorted by name.
+include!(concat!(env!("OUT_DIR"), "/mapped.rs"));
+
+/// Every source: those with a decoder of their own, then the mappings by name. The list, the docs page, the help, the fuzz
+/// targets and the goldens derive from it.
+pub static SOURCES: &[&dyn Source] = &{
+    let mut all: [&dyn Source; CODED.len() + MAPPED.len()] = [CODED[0]; CODED.len() + MAPPED.len()];
+    let mut i = 0;
+    while i < CODED.len() {
+        all[i] = CODED[i];
+        i += 1;
+    }
+    while i < all.len() {
+        all[i] = &MAPPED[i - CODED.len()];
+        i += 1;
+    }
+    all
+};
 
 /// The source with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
-    SOURCES.iter().copied().find(|s| s.name() == name)
+    SOURCES
+        .iter()
+        .copied()
+        .find(|s| s.name() == name)
+        .or_else(|| {
+            mapped::loaded()
+                .into_iter()
+                .find(|m| m.name() == name)
+                .map(|m| m as &dyn Source)
+        })
 }
 
 /// The name nearest to a mistyped one, if any is near.

@@ -458,6 +458,8 @@ pub(crate) enum Seen {
 pub(crate) struct Values {
     /// Key of the array that holds records; empty when there are no containers.
     key: &'static str,
+    /// Text a container has near its front.
+    marker: &'static str,
     state: State,
     /// True at the start of a line.
     fresh: bool,
@@ -519,7 +521,7 @@ fn json_end(b: &[u8], from: usize, mut depth: usize) -> End {
 }
 
 /// Finds the array under `key` of the object at `from`: the index after its `[`. `Err(true)`: not decided yet.
-fn array_of(b: &[u8], from: usize, key: &str) -> Result<usize, bool> {
+pub(crate) fn array_of(b: &[u8], from: usize, key: &str) -> Result<usize, bool> {
     let mut depth = 0usize;
     let mut i = from;
     while i < b.len() {
@@ -575,8 +577,13 @@ const CONTAINER_HEAD: usize = 2048;
 
 impl Values {
     pub(crate) fn new(key: &'static str) -> Self {
+        Values::marked(key, "\"Bundle\"")
+    }
+    /// Containers told by another text than that of a FHIR bundle.
+    pub(crate) fn marked(key: &'static str, marker: &'static str) -> Self {
         Values {
             key,
+            marker,
             state: State::Top,
             fresh: true,
             array: false,
@@ -699,7 +706,7 @@ impl Values {
                 return None;
             }
             let window = &window[..next_value.unwrap_or(window.len())];
-            if memchr::memmem::find(window, b"\"Bundle\"").is_some() {
+            if memchr::memmem::find(window, self.marker.as_bytes()).is_some() {
                 match array_of(bytes, p, self.key) {
                     Ok(i) => {
                         self.state = State::Inside;
@@ -853,10 +860,21 @@ pub(crate) fn flatten(json: &str) -> Result<Pairs<'_>, serde_json::Error> {
     Ok(pairs)
 }
 
-struct Flat<'p, 'a> {
+pub(crate) struct Flat<'p, 'a> {
     pairs: &'p mut Pairs<'a>,
     path: Cow<'a, str>,
     top: bool,
+}
+
+impl<'p, 'a> Flat<'p, 'a> {
+    /// Flattens any value, not only an object; a scalar has an empty key.
+    pub(crate) fn inner(pairs: &'p mut Pairs<'a>) -> Self {
+        Flat {
+            pairs,
+            path: Cow::Borrowed(""),
+            top: false,
+        }
+    }
 }
 
 impl<'a> Flat<'_, 'a> {

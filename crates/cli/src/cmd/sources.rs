@@ -203,7 +203,8 @@ fn page() -> String {
     let mut out = String::from(
         "# Formats\n\nMade from the registry; `AMPLEUR_BLESS=1 cargo test -p ampleur sources` rewrites it. `ampleur sources show NAME` says the same.\n",
     );
-    for s in SOURCES {
+    let mapped: Vec<&str> = ampleur_sources::mapped::built_in().map(|m| m.0).collect();
+    for s in SOURCES.iter().filter(|s| !mapped.contains(&s.name())) {
         let c = s.capability();
         let _ = write!(
             out,
@@ -220,6 +221,9 @@ fn page() -> String {
             let _ = writeln!(out, "| {} | {} |", v.word(), proof(*p).2);
         }
     }
+    out.push_str(
+        "\n## Mapped formats\n\nEvery file of `crates/sources/mappings/` is a format too: `ampleur sources list` names them, `ampleur sources show NAME` says what their rows prove, `docs/adding-a-source.md` how one is written.\n",
+    );
     out
 }
 

@@ -1,0 +1,980 @@
+//! Decoding by a [`Plan`].
+use super::{
+    fields::{self, Slots},
+    plan::{Container, Kind, Place, Plan, Says, Target, Way, When},
+    stamp,
+    steps::{self, Step},
+};
+use crate::{
+    Decode, Decoded, Head, Reason, Setting, kv, lines, net,
+    scan::{self, RECORD_MAX, Seen, Values},
+    syslog,
+    time::{Clock, Stamp},
+};
+use ampleur_event::{Event, Outcome, System, Verb, batch::NONE};
+use std::borrow::Cow;
+
+/// A mapping that could not be read decodes nothing: every line is a reject.
+pub(super) struct Nothing;
+impl Decode for Nothing {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        lines::each(bytes, last, out, |_, at, len, _, out| {
+            out.reject(bytes, at, len, Reason::UnknownFormat)
+        })
+    }
+}
+
+/// The decoder of one file: how records are cut, and what is made of each.
+pub(super) struct Opened {
+    cut: Cut,
+    decoder: Decoder,
+}
+
+enum Cut {
+    /// JSON values, on one line or many, in arrays or containers.
+    Values(Values),
+    Lines,
+    /// Rows whose quoted cells may hold line ends.
+    Rows {
+        quote: u8,
+    },
+}
+
+impl Opened {
+    pub(super) fn new(plan: &'static Plan, head: &Head<'_>, setting: &Setting) -> Opened {
+        let only = |c: Container| plan.containers.iter().all(|x| *x == c);
+        let has = |c: Container| plan.containers.contains(&c);
+        let first = head.bytes.get(scan::past_space(head.bytes, 0)).copied();
+        let json = has(Container::Json) && matches!(first, Some(b'{' | b'['));
+        let container = json.then(|| container(plan, head.bytes)).flatten();
+        let values = json
+            && (only(Container::Json) || container.is_some() || super::spans_lines(head.bytes));
+        let cut = if values {
+            Cut::Values(match container {
+                Some(key) => Values::marked(key, key),
+                None => Values::new(""),
+            })
+        } else if has(Container::Csv)
+            && !plan.syslog
+            && plan.csv.quote.is_some()
+            && first != Some(b'{')
+        {
+            Cut::Rows {
+                quote: plan.csv.quote.unwrap_or(b'"'),
+            }
+        } else {
+            Cut::Lines
+        };
+        Opened {
+            cut,
+            decoder: Decoder::new(plan, setting),
+        }
+    }
+}
+
+/// The key under which this file keeps its records: `{"records":[{…}]}`.
+fn container(plan: &Plan, bytes: &[u8]) -> Option<&'static str> {
+    let at = scan::past_space(bytes, 0);
+    if bytes.get(at) != Some(&b'{') {
+        return None;
+    }
+    plan.records.iter().copied().find(|key| {
+        scan::array_of(bytes, at, key)
+            .is_ok_and(|i| bytes.get(scan::past_space(bytes, i)) == Some(&b'{'))
+    })
+}
+
+impl Decode for Opened {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let d = &mut self.decoder;
+        match &mut self.cut {
+            Cut::Values(values) => values.run(bytes, last, out, |value, at, len, _, out| {
+                let text = lines::text(value);
+                match d.record(&text, at, len, out) {
+                    Ok(()) => Seen::Done,
+                    Err(Reason::Truncated) => Seen::Cut,
+                    Err(reason) => {
+                        out.reject(bytes, at, len, reason);
+                        Seen::Done
+                    }
+                }
+            }),
+            Cut::Lines => {
+                let mut start = scan::mark(bytes, out.base);
+                loop {
+                    let end = memchr::memchr(b'\n', &bytes[start..]);
+                    let (line, next, finished) = match end {
+                        Some(i) => (&bytes[start..start + i], start + i + 1, true),
+                        None if last && start < bytes.len() => {
+                            (&bytes[start..], bytes.len(), false)
+                        }
+                        None => return start,
+                    };
+                    d.line(bytes, line, start, next - start, finished, out);
+                    start = next;
+                }
+            }
+            Cut::Rows { quote } => {
+                let quote = *quote;
+                let mut start = scan::mark(bytes, out.base);
+                while start < bytes.len() {
+                    match row_end(&bytes[start..], quote, last) {
+                        RowEnd::At(n) => {
+                            let row = &bytes[start..start + n];
+                            let next = (start + n + 1).min(bytes.len());
+                            let finished = start + n < bytes.len();
+                            d.line(bytes, row, start, next - start, finished, out);
+                            start = next;
+                        }
+                        RowEnd::More => return start,
+                        RowEnd::Broken(n) => {
+                            let next = (start + n + 1).min(bytes.len());
+                            out.reject(bytes, start, next - start, Reason::Truncated);
+                            start = next;
+                        }
+                    }
+                }
+                bytes.len()
+            }
+        }
+    }
+}
+
+enum RowEnd {
+    At(usize),
+    More,
+    /// A quote that never closes: the first line alone is broken.
+    Broken(usize),
+}
+
+/// Longest row with line ends inside quotes.
+const ROW_MAX: usize = 1 << 20;
+
+fn row_end(b: &[u8], quote: u8, last: bool) -> RowEnd {
+    let mut quoted = false;
+    for i in memchr::memchr2_iter(b'\n', quote, b) {
+        if b[i] == quote {
+            quoted = !quoted;
+        } else if !quoted {
+            return RowEnd::At(i);
+        } else if i > ROW_MAX {
+            break;
+        }
+    }
+    let first = memchr::memchr(b'\n', b);
+    if quoted && (last || b.len() > ROW_MAX) {
+        return RowEnd::Broken(first.unwrap_or(b.len()));
+    }
+    if last {
+        RowEnd::At(b.len())
+    } else if b.len() > RECORD_MAX {
+        RowEnd::Broken(first.unwrap_or(b.len()))
+    } else {
+        RowEnd::More
+    }
+}
+
+/// Keys under which collectors keep the line they forwarded.
+const ENVELOPE: &[&str] = &[
+    "message",
+    "log",
+    "event.original",
+    "full_message",
+    "short_message",
+    "MESSAGE",
+    "@message",
+    "_raw",
+    "raw",
+];
+
+/// The line inside the JSON of a collector (Filebeat, Logstash, GELF, journald, Fluentd).
+pub(super) fn envelope(text: &str) -> Option<Cow<'_, str>> {
+    let pairs = scan::flatten(text).ok()?;
+    ENVELOPE.iter().find_map(|k| {
+        pairs
+            .iter()
+            .find(|(n, v)| n == k && !v.is_empty())
+            .map(|(_, v)| v.clone())
+    })
+}
+
+/// What is made of one record, whatever it was cut from.
+pub(crate) struct Decoder {
+    plan: &'static Plan,
+    clock: Clock,
+    accounts: Option<System>,
+    scratch: Vec<Cow<'static, str>>,
+    /// Slots of the columns of the last header row (CSV) or `#Fields:` line (W3C).
+    header: Option<Vec<Option<u16>>>,
+    header_text: String,
+    marks: Vec<bool>,
+}
+
+/// Parts of the text around a record.
+#[derive(Clone, Copy, Default)]
+struct Around<'a> {
+    header: Option<syslog::Header<'a>>,
+    payload: &'a str,
+    started: bool,
+}
+
+impl Decoder {
+    pub(super) fn new(plan: &'static Plan, setting: &Setting) -> Decoder {
+        let mut layout_header = None;
+        if plan.containers.contains(&Container::W3c)
+            && let Some(l) = plan.csv.layouts.first()
+        {
+            layout_header = Some(l.columns.clone());
+        }
+        Decoder {
+            plan,
+            clock: Clock::new(setting),
+            accounts: setting.accounts,
+            scratch: vec![],
+            header: layout_header,
+            header_text: String::new(),
+            marks: vec![],
+        }
+    }
+
+    /// One line: blank and comment lines are skips, all else an event or a reject.
+    fn line(
+        &mut self,
+        bytes: &[u8],
+        line: &[u8],
+        at: usize,
+        len: usize,
+        finished: bool,
+        out: &mut Decoded,
+    ) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if lines::is_blank(line) {
+            out.skip();
+            return;
+        }
+        if line.len() > RECORD_MAX {
+            out.reject(bytes, at, len, Reason::TooLong);
+            return;
+        }
+        let text = lines::text(line);
+        if line.first() == Some(&b'#') {
+            if let Some(fields) = text.strip_prefix("#Fields:") {
+                self.fields(fields);
+            }
+            out.skip();
+            return;
+        }
+        if let Err(reason) = self.record(&text, at, len, out) {
+            let reason = match reason {
+                Reason::Shape if !finished => Reason::Truncated,
+                r => r,
+            };
+            out.reject(bytes, at, len, reason);
+        }
+    }
+
+    /// `#Fields: date time c-ip …` of the W3C extended format; it may change in the middle of a file.
+    fn fields(&mut self, text: &str) {
+        let tabs = text.contains('\t');
+        let names: Vec<Option<u16>> = text
+            .trim()
+            .split(|c: char| if tabs { c == '\t' } else { c == ' ' })
+            .filter(|w| !w.is_empty())
+            .map(|w| self.plan.names.find(w))
+            .collect();
+        self.header = Some(names);
+    }
+
+    /// One record. `Err` means that nothing was accounted for.
+    pub(crate) fn record(
+        &mut self,
+        text: &str,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
+        let first = text.trim_start().as_bytes().first().copied();
+        if first == Some(b'{') {
+            let json = self.plan.containers.contains(&Container::Json);
+            if json {
+                match self.attempt(text, text, at, len, out) {
+                    Err(Reason::Shape | Reason::Field(_)) => {}
+                    done => return done,
+                }
+            }
+            // Perhaps only the envelope of a collector.
+            return match envelope(text) {
+                Some(inner) => self.attempt(
+                    inner.trim_end_matches(['\n', '\r', '\0']),
+                    text,
+                    at,
+                    len,
+                    out,
+                ),
+                None if json => Err(Reason::Shape),
+                None => self.attempt(text, text, at, len, out),
+            };
+        }
+        self.attempt(text, text, at, len, out)
+    }
+
+    fn attempt(
+        &mut self,
+        text: &str,
+        whole: &str,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
+        let plan = self.plan;
+        let memory = std::mem::take(&mut self.scratch);
+        let mut slots = Slots::new(
+            memory.into_iter().map(|_| Cow::Borrowed("")).collect(),
+            plan.names.list().len(),
+        );
+        let result = self.read(text, whole, &mut slots).and_then(|a| match a {
+            None => Ok(None),
+            Some((around, says)) => {
+                let mut extra = String::new();
+                let e = self.event(&around, says, &mut slots, &mut extra)?;
+                Ok(Some((e, extra)))
+            }
+        });
+        let done = match result {
+            Ok(Some((mut e, extra))) => {
+                e.extra = Cow::Borrowed(&extra);
+                out.event(e, at, len);
+                Ok(())
+            }
+            Ok(None) => {
+                out.skip();
+                Ok(())
+            }
+            Err(r) => Err(r),
+        };
+        self.scratch = slots.recycle();
+        done
+    }
+
+    /// Cuts the envelope off.
+    fn around<'a>(&mut self, text: &'a str) -> Around<'a> {
+        let plan = self.plan;
+        let mut a = Around {
+            payload: text,
+            ..Around::default()
+        };
+        let mark = plan
+            .start
+            .iter()
+            .filter_map(|s| memchr::memmem::find(text.as_bytes(), s.as_bytes()))
+            .min();
+        if let Some(i) = mark {
+            a.payload = &text[i..];
+            a.started = true;
+            if plan.syslog && i > 0 {
+                a.header = syslog::header(text[..i].trim_end(), &mut self.clock);
+            }
+            return a;
+        }
+        if !plan.syslog {
+            return a;
+        }
+        let cef = plan.containers.iter().find_map(|c| match c {
+            Container::Cef => memchr::memmem::find(text.as_bytes(), b"CEF:"),
+            Container::Leef => memchr::memmem::find(text.as_bytes(), b"LEEF:"),
+            _ => None,
+        });
+        if let Some(i) = cef {
+            a.payload = &text[i..];
+            if i > 0 {
+                a.header = syslog::header(text[..i].trim_end(), &mut self.clock);
+            }
+            return a;
+        }
+        a.header = syslog::header(text, &mut self.clock);
+        if let Some(h) = &a.header {
+            a.payload = text.get(h.message..).unwrap_or("");
+        }
+        a
+    }
+
+    /// Fills the slots. `None`: the line is a header, no record.
+    fn read<'a>(
+        &mut self,
+        text: &'a str,
+        whole: &'a str,
+        slots: &mut Slots<'a>,
+    ) -> Result<Option<(Around<'a>, Option<&'static Says>)>, Reason> {
+        let plan = self.plan;
+        let mut around = self.around(text);
+        let mut payload = around.payload.trim_start();
+        let has = |c: Container| plan.containers.contains(&c);
+        let mut understood = false;
+        let mut kind = None;
+        if has(Container::Json) {
+            let open = if payload.starts_with('{') {
+                Some(0)
+            } else if plan.containers.len() == 1 {
+                memchr::memchr(b'{', payload.as_bytes())
+            } else {
+                None
+            };
+            if let Some(i) = open {
+                payload = &payload[i..];
+                kind = Some(Container::Json);
+            }
+        }
+        if kind.is_none()
+            && has(Container::Cef)
+            && (payload.starts_with("CEF:") || payload.starts_with("0|"))
+        {
+            kind = Some(Container::Cef);
+        }
+        if kind.is_none() && has(Container::Leef) && payload.starts_with("LEEF:") {
+            kind = Some(Container::Leef);
+        }
+        let kind = match kind {
+            Some(k) => k,
+            None => match plan
+                .containers
+                .iter()
+                .find(|c| !matches!(c, Container::Json | Container::Cef | Container::Leef))
+            {
+                Some(k) => *k,
+                None => return Err(Reason::Shape),
+            },
+        };
+        match kind {
+            Container::Json => match plan.trie.json(payload, slots) {
+                Ok(_) => understood = slots.filled >= plan.known.min(1),
+                Err(e) if e.is_eof() => return Err(Reason::Truncated),
+                Err(_) => return Err(Reason::Shape),
+            },
+            Container::Cef => {
+                let body = payload.strip_prefix("CEF:").unwrap_or(payload).trim_start();
+                let (head, pairs) = kv::Cef::split(body).ok_or(Reason::Shape)?;
+                for (i, h) in head[1..].iter().enumerate() {
+                    slots.put(plan.slots.head[i], kv::unescape_cef(h));
+                }
+                let mut labels: Vec<(&str, &str)> = vec![];
+                for (k, v) in pairs {
+                    if let Some(s) = plan.names.find(k) {
+                        slots.put(s, kv::unescape_cef(v));
+                    }
+                    if plan.labels {
+                        labels.push((k, v));
+                    }
+                }
+                labelled(plan, &labels, slots);
+                understood = true;
+            }
+            Container::Leef => {
+                let (head, delimiter, rest) = fields::leef(payload).ok_or(Reason::Shape)?;
+                for (i, h) in head.iter().enumerate() {
+                    slots.put(plan.slots.head[i], Cow::Borrowed(h));
+                }
+                fields::leef_pairs(rest, delimiter, |k, v| {
+                    if let Some(s) = plan.names.find(k) {
+                        slots.put(s, Cow::Borrowed(v));
+                    }
+                });
+                understood = true;
+            }
+            Container::Kv => {
+                fields::pairs(payload, plan.kv.as_ref(), |k, v, quoted| {
+                    if let Some(s) = plan.names.find(k) {
+                        slots.put(
+                            s,
+                            if quoted {
+                                kv::unescape(v)
+                            } else {
+                                Cow::Borrowed(v)
+                            },
+                        );
+                    }
+                });
+                understood = slots.filled >= plan.known;
+            }
+            Container::Csv => match self.row(payload, slots)? {
+                Some(known) => understood = known,
+                None => return Ok(None),
+            },
+            Container::W3c => {
+                let header = self.header.as_ref().ok_or(Reason::Field("#Fields"))?;
+                let delimiter = if payload.contains('\t') { b'\t' } else { b' ' };
+                let mut cells = vec![];
+                fields::cells(payload, delimiter, plan.csv.quote, &mut cells);
+                if cells.len() + 1 < header.len() {
+                    return Err(Reason::Shape);
+                }
+                for (c, s) in cells.into_iter().zip(header) {
+                    if let Some(s) = s {
+                        slots.put(*s, c);
+                    }
+                }
+                understood = slots.filled > 0;
+            }
+            Container::Text => {}
+        }
+        slots.put_envelope(plan.slots.payload, Cow::Borrowed(payload));
+        let says = self.patterns(payload, slots);
+        if let Some(h) = &around.header {
+            slots.put_envelope(plan.slots.host, Cow::Borrowed(h.host));
+            slots.put_envelope(plan.slots.program, Cow::Borrowed(h.program));
+            slots.put_envelope(plan.slots.id, Cow::Borrowed(h.id));
+            if let Some(p) = h.pid {
+                slots.put_envelope(plan.slots.pid, Cow::Owned(p.to_string()));
+            }
+            if let Some(p) = h.priority {
+                slots.put_envelope(plan.slots.priority, Cow::Owned(p.to_string()));
+            }
+        }
+        // A record nothing is known of is an event only when its envelope shows that it is a whole line of this source.
+        let enveloped = around.started
+            || around
+                .header
+                .is_some_and(|h| h.time != Stamp::NONE || !h.program.is_empty());
+        if !understood && says.is_none() && !(enveloped && kind != Container::Json) {
+            return Err(Reason::Shape);
+        }
+        let _ = whole;
+        around.payload = payload;
+        Ok(Some((around, says)))
+    }
+
+    /// One row of cells. `None`: it is the header. `Some(false)`: no known cell.
+    fn row<'a>(&mut self, payload: &'a str, slots: &mut Slots<'a>) -> Result<Option<bool>, Reason> {
+        let plan = self.plan;
+        let mut cells = vec![];
+        fields::cells(payload, plan.csv.delimiter, plan.csv.quote, &mut cells);
+        if plan.csv.header {
+            if payload == self.header_text {
+                return Ok(None);
+            }
+            let known = cells
+                .iter()
+                .filter(|c| plan.names.find(c.trim()).is_some())
+                .count();
+            let is_header = known >= 2 && known * 4 >= cells.len().min(12);
+            if is_header || self.header.is_none() && plan.csv.layouts.is_empty() {
+                self.header = Some(cells.iter().map(|c| plan.names.find(c.trim())).collect());
+                self.header_text = payload.to_string();
+                return Ok(None);
+            }
+        }
+        let columns: &[Option<u16>] = match &self.header {
+            Some(h) => h,
+            None => {
+                &fields::layout_of(&plan.csv, &cells)
+                    .ok_or(Reason::Shape)?
+                    .columns
+            }
+        };
+        if cells.len() < 2 && columns.len() > 1 {
+            return Err(Reason::Shape);
+        }
+        for (c, s) in cells.into_iter().zip(columns) {
+            if let Some(s) = s {
+                slots.put(*s, steps::cut(c, str::trim));
+            }
+        }
+        Ok(Some(slots.filled > 0))
+    }
+
+    /// The first pattern that matches, its captures put into their slots.
+    fn patterns<'a>(&mut self, payload: &'a str, slots: &mut Slots<'a>) -> Option<&'static Says> {
+        let plan = self.plan;
+        if plan.patterns.is_empty() {
+            return None;
+        }
+        let mut found = None;
+        let attempt = |i: usize, slots: &mut Slots<'a>| {
+            let p = &plan.patterns[i];
+            let Some(on) = p.on else {
+                let caps = p.regex.captures(payload)?;
+                for (g, s) in &p.groups {
+                    if let Some(m) = caps.get(*g) {
+                        slots.put(*s, Cow::Borrowed(m.as_str()));
+                    }
+                }
+                return Some(&p.says);
+            };
+            let value = slots.cow(on);
+            if value.is_empty() {
+                return None;
+            }
+            match value {
+                Cow::Borrowed(v) => {
+                    let caps = p.regex.captures(v)?;
+                    for (g, s) in &p.groups {
+                        if let Some(m) = caps.get(*g) {
+                            slots.put(*s, Cow::Borrowed(m.as_str()));
+                        }
+                    }
+                }
+                Cow::Owned(v) => {
+                    let caps = p.regex.captures(&v)?;
+                    for (g, s) in &p.groups {
+                        if let Some(m) = caps.get(*g) {
+                            slots.put(*s, Cow::Owned(m.as_str().to_string()));
+                        }
+                    }
+                }
+            }
+            Some(&p.says)
+        };
+        match &plan.finder {
+            None => {
+                for i in 0..plan.patterns.len() {
+                    if let Some(s) = attempt(i, slots) {
+                        found = Some(s);
+                        break;
+                    }
+                }
+            }
+            Some(f) => {
+                self.marks.clear();
+                self.marks.resize(plan.patterns.len(), false);
+                for i in &f.always {
+                    self.marks[usize::from(*i)] = true;
+                }
+                for m in f.automaton.find_overlapping_iter(payload) {
+                    for i in &f.of[m.pattern().as_usize()] {
+                        self.marks[usize::from(*i)] = true;
+                    }
+                }
+                for i in 0..plan.patterns.len() {
+                    if self.marks[i]
+                        && let Some(s) = attempt(i, slots)
+                    {
+                        found = Some(s);
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(says) = found {
+            for (s, v) in &says.set {
+                slots.put(*s, Cow::Borrowed(v.as_str()));
+            }
+        }
+        found
+    }
+
+    /// The row from its slots.
+    fn event<'a>(
+        &mut self,
+        around: &Around<'a>,
+        says: Option<&'static Says>,
+        slots: &mut Slots<'a>,
+        extra: &mut String,
+    ) -> Result<Event<'a>, Reason> {
+        let plan = self.plan;
+        let mut e = Event::default();
+        self.stamp(around, slots)?.put(&mut e);
+        // What a rule sets comes before the columns that read it.
+        let mut verb = says.and_then(|s| s.verb);
+        let mut outcome = says.and_then(|s| s.outcome);
+        let mut system = says.and_then(|s| s.system);
+        let mut action: Option<&'static str> = says.and_then(|s| s.action.as_deref());
+        for (target, ways) in &plan.columns[..plan.columns.len().min(1)] {
+            // `action` is the first column when the mapping has it.
+            fill(&mut e, target, ways, slots);
+        }
+        if let Some(a) = action {
+            e.action = Cow::Borrowed(a);
+        }
+        for r in &plan.rules {
+            let open = verb.is_none()
+                || outcome.is_none()
+                || system.is_none()
+                || action.is_none()
+                || !r.says.set.is_empty();
+            if !open || !meets(&r.when, slots, &e.action, verb) {
+                continue;
+            }
+            verb = verb.or(r.says.verb);
+            outcome = outcome.or(r.says.outcome);
+            system = system.or(r.says.system);
+            if action.is_none()
+                && let Some(a) = r.says.action.as_deref()
+            {
+                action = Some(a);
+                e.action = Cow::Borrowed(a);
+            }
+            for (s, v) in &r.says.set {
+                slots.put(*s, Cow::Borrowed(v.as_str()));
+            }
+        }
+        e.verb = verb
+            .or_else(|| plan.verbs.get(&*e.action).copied())
+            .unwrap_or(plan.verb);
+        for (target, ways) in plan.columns.iter().skip(1) {
+            fill(&mut e, target, ways, slots);
+        }
+        e.outcome = outcome.unwrap_or_else(|| {
+            for p in &plan.outcome_from {
+                let v = match p {
+                    Place::Slot(s) => slots.get(*s),
+                    Place::Action => &e.action,
+                    Place::Verb => e.verb.word(),
+                };
+                if v.is_empty() {
+                    continue;
+                }
+                if plan.failure.iter().any(|t| t.holds(v)) {
+                    return Outcome::Failure;
+                }
+                if plan.success.iter().any(|t| t.holds(v)) {
+                    return Outcome::Success;
+                }
+            }
+            Outcome::Unknown
+        });
+        if let Some(h) = &around.header {
+            if e.host.is_empty() {
+                e.host = Cow::Borrowed(h.host);
+            }
+            if e.process.is_empty() && !plan.own.process {
+                e.process = Cow::Borrowed(h.program);
+            }
+            if e.pid == NONE && !plan.own.pid {
+                e.pid = h.pid.unwrap_or(NONE);
+            }
+        }
+        if !e.user.is_empty() || !e.user_id.is_empty() {
+            e.system = self.accounts.or(system).unwrap_or(plan.system);
+        }
+        for (k, ways) in &plan.extra {
+            let v = value(ways, slots, &e.action, e.verb);
+            let v = v.trim();
+            if v.is_empty() || v == "-" {
+                continue;
+            }
+            if !extra.is_empty() {
+                extra.push('\n');
+            }
+            extra.push_str(k);
+            extra.push('=');
+            if v.contains(['\n', '\r']) {
+                extra.push_str(&v.split_whitespace().collect::<Vec<_>>().join(" "));
+            } else {
+                extra.push_str(v);
+            }
+        }
+        Ok(e)
+    }
+
+    fn stamp(&mut self, around: &Around<'_>, slots: &Slots<'_>) -> Result<Stamp, Reason> {
+        let mut unreadable = false;
+        let mut joined = String::new();
+        for way in &self.plan.times {
+            let text = if let [one] = way.from[..] {
+                slots.get(one)
+            } else {
+                joined.clear();
+                for s in &way.from {
+                    if slots.get(*s).is_empty() {
+                        joined.clear();
+                        break;
+                    }
+                    if !joined.is_empty() {
+                        joined.push(' ');
+                    }
+                    joined.push_str(slots.get(*s));
+                }
+                joined.as_str()
+            };
+            if steps::nothing(text) {
+                continue;
+            }
+            let zone = if way.utc {
+                Some(0)
+            } else {
+                way.zone.and_then(|z| stamp::offset(slots.get(z)))
+            };
+            let read = if way.layouts.is_empty() {
+                stamp::any(text, &mut self.clock, zone)
+            } else {
+                way.layouts
+                    .iter()
+                    .find_map(|l| l.read(text, &mut self.clock, zone))
+            };
+            match read {
+                Some(s) => return Ok(s),
+                None => unreadable = true,
+            }
+        }
+        match around.header {
+            Some(h) if h.time != Stamp::NONE => Ok(h.time),
+            _ if unreadable => Err(Reason::Time),
+            _ => Ok(Stamp::NONE),
+        }
+    }
+}
+
+/// `cs1Label=Rule cs1=x`: the value for slots asked for as `label:Rule`.
+fn labelled<'a>(plan: &Plan, pairs: &[(&'a str, &'a str)], slots: &mut Slots<'a>) {
+    for (k, v) in pairs {
+        let Some(base) = k.strip_suffix("Label") else {
+            continue;
+        };
+        let Some(s) = plan.names.find(&format!("label:{v}")) else {
+            continue;
+        };
+        if let Some((_, value)) = pairs.iter().find(|(k, _)| *k == base) {
+            slots.put(s, kv::unescape_cef(value));
+        }
+    }
+}
+
+fn meets(when: &When, slots: &Slots<'_>, action: &str, verb: Option<Verb>) -> bool {
+    when.0.iter().all(|(place, tests)| {
+        let v = match place {
+            Place::Slot(s) => slots.get(*s),
+            Place::Action => action,
+            Place::Verb => verb.map_or("", Verb::word),
+        };
+        tests.iter().any(|t| t.holds(v))
+    })
+}
+
+/// The first way that gives something.
+fn value<'a>(ways: &[Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
+    for w in ways {
+        if !w.when.0.is_empty() && !meets(&w.when, slots, action, Some(verb)) {
+            continue;
+        }
+        let v = one(w, slots, action);
+        if !v.is_empty() {
+            return v;
+        }
+    }
+    Cow::Borrowed("")
+}
+
+fn one<'a>(w: &Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
+    if let Some(v) = &w.value {
+        return Cow::Owned(v.clone());
+    }
+    let read = |p: &Place| match p {
+        Place::Slot(s) => slots.cow(*s),
+        Place::Action => Cow::Owned(action.to_string()),
+        Place::Verb => Cow::Borrowed(""),
+    };
+    let finish = |mut v: Cow<'a, str>| {
+        for s in &w.steps {
+            v = s.run(v);
+        }
+        match &w.map {
+            None => v,
+            Some(m) => match m.get(&*v).or_else(|| m.get("*")) {
+                Some(to) => Cow::Owned(to.clone()),
+                None => v,
+            },
+        }
+    };
+    if let Some(between) = &w.join {
+        let mut all = String::new();
+        for p in &w.from {
+            let v = read(p);
+            if !steps::nothing(&v) {
+                if !all.is_empty() {
+                    all.push_str(between);
+                }
+                all.push_str(&v);
+            }
+        }
+        return finish(Cow::Owned(all));
+    }
+    for p in &w.from {
+        let v = read(p);
+        if v.is_empty() || steps::nothing(&v) {
+            continue;
+        }
+        let v = finish(v);
+        if !v.is_empty() {
+            return v;
+        }
+    }
+    Cow::Borrowed("")
+}
+
+fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &[Way], slots: &Slots<'a>) {
+    match target {
+        Target::Text(set, Kind::Address) => {
+            // The first way that gives an address: a host name in an address field is passed over.
+            for w in ways {
+                if !w.when.0.is_empty() && !meets(&w.when, slots, &e.action, Some(e.verb)) {
+                    continue;
+                }
+                let v = one(w, slots, &e.action);
+                let v = steps::cut(v, net::address);
+                if !v.is_empty() {
+                    set(e, v);
+                    return;
+                }
+            }
+        }
+        Target::Text(set, kind) => {
+            let v = value(ways, slots, &e.action, e.verb);
+            if v.is_empty() || v == "-" {
+                return;
+            }
+            if *kind == Kind::User && e.domain.is_empty() {
+                domain_of(e, ways, slots);
+            }
+            if *kind != Kind::Free && steps::nothing(&v) {
+                return;
+            }
+            set(e, v);
+        }
+        Target::Number(set, kind) => {
+            for w in ways {
+                if !w.when.0.is_empty() && !meets(&w.when, slots, &e.action, Some(e.verb)) {
+                    continue;
+                }
+                let v = one(w, slots, &e.action);
+                let n = match steps::number(&v) {
+                    Some(n) => n,
+                    None => continue,
+                };
+                if *kind == Kind::Port && n > 65535 {
+                    continue;
+                }
+                set(e, n);
+                return;
+            }
+        }
+    }
+}
+
+/// Puts what `account` or `upn` took off the user into `domain`; a mapping that fills `domain` itself comes later and wins.
+fn domain_of<'a>(e: &mut Event<'a>, ways: &[Way], slots: &Slots<'a>) {
+    for w in ways {
+        let realms = match w
+            .steps
+            .iter()
+            .find(|s| matches!(s, Step::Account | Step::Upn))
+        {
+            Some(s) => *s == Step::Upn,
+            None => continue,
+        };
+        if !w.when.0.is_empty() && !meets(&w.when, slots, &e.action, Some(e.verb)) {
+            continue;
+        }
+        for p in &w.from {
+            if let Place::Slot(s) = p {
+                let v = slots.cow(*s);
+                if steps::nothing(&v) {
+                    continue;
+                }
+                let d = steps::cut(v, |v| steps::split_account(v, realms).0);
+                if !d.is_empty() {
+                    e.domain = d;
+                }
+                return;
+            }
+        }
+    }
+}

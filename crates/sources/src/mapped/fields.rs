@@ -1,0 +1,730 @@
+//! The named values of one record: which names a mapping asks for, and readers that keep only those.
+use super::plan::{CsvLayout, CsvShape, KvShape};
+use crate::{kv, scan::Word};
+use rustc_hash::FxHashMap;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+
+/// Field names a mapping mentions, each with its slot.
+#[derive(Default)]
+pub(super) struct Names {
+    of: FxHashMap<Box<str>, u16>,
+    list: Vec<Box<str>>,
+}
+
+impl Names {
+    pub(super) fn slot(&mut self, name: &str) -> u16 {
+        if let Some(i) = self.of.get(name) {
+            return *i;
+        }
+        let i = self.list.len().min(usize::from(u16::MAX)) as u16;
+        self.list.push(name.into());
+        self.of.insert(name.into(), i);
+        i
+    }
+    #[inline]
+    pub(super) fn find(&self, name: &str) -> Option<u16> {
+        self.of.get(name).copied()
+    }
+    pub(super) fn list(&self) -> &[Box<str>] {
+        &self.list
+    }
+}
+
+/// Values of one record by slot; empty means absent. The first value given to a slot stays.
+#[derive(Default)]
+pub(super) struct Slots<'a> {
+    v: Vec<Cow<'a, str>>,
+    /// Slots filled from the record itself (not the envelope).
+    pub filled: usize,
+}
+
+impl<'a> Slots<'a> {
+    pub(super) fn new(mut v: Vec<Cow<'a, str>>, n: usize) -> Self {
+        v.clear();
+        v.resize(n, Cow::Borrowed(""));
+        Slots { v, filled: 0 }
+    }
+    /// The memory for the next record.
+    pub(super) fn recycle<'b>(self) -> Vec<Cow<'b, str>> {
+        let mut v = self.v;
+        v.clear();
+        // Collecting an empty iterator of equal layout in place keeps the allocation.
+        v.into_iter().map(|_| Cow::Borrowed("")).collect()
+    }
+    #[inline]
+    pub(super) fn get(&self, i: u16) -> &str {
+        &self.v[usize::from(i)]
+    }
+    #[inline]
+    pub(super) fn cow(&self, i: u16) -> Cow<'a, str> {
+        self.v[usize::from(i)].clone()
+    }
+    #[inline]
+    pub(super) fn put(&mut self, i: u16, v: Cow<'a, str>) {
+        let slot = &mut self.v[usize::from(i)];
+        if slot.is_empty() && !v.is_empty() {
+            *slot = v;
+            self.filled += 1;
+        }
+    }
+    #[inline]
+    pub(super) fn put_envelope(&mut self, i: u16, v: Cow<'a, str>) {
+        let slot = &mut self.v[usize::from(i)];
+        if slot.is_empty() {
+            *slot = v;
+        }
+    }
+    /// One more line of a slot that keeps every value.
+    fn append(&mut self, i: u16, v: &str) {
+        let slot = &mut self.v[usize::from(i)];
+        if v.is_empty() {
+            return;
+        }
+        if slot.is_empty() {
+            self.filled += 1;
+            *slot = Cow::Owned(v.to_string());
+        } else {
+            let s = slot.to_mut();
+            s.push('\n');
+            s.push_str(v);
+        }
+    }
+}
+
+// --------------------------------------------------------------------------------------------------------------- json
+
+/// The names as paths through JSON: `a.b.c`; `a[]` every element of an array, one a line; `a[Name=x].Value` the element whose
+/// `Name` is `x`; `a.@json.b` inside a text that holds JSON. A key with dots in it is found too.
+#[derive(Default)]
+pub(super) struct Trie {
+    nodes: Vec<Node>,
+}
+
+#[derive(Default)]
+struct Node {
+    slot: Option<u16>,
+    many: Option<u16>,
+    kids: FxHashMap<Box<str>, u32>,
+    picks: Vec<(Box<str>, Box<str>, u32)>,
+    json: Option<u32>,
+}
+
+const DEPTH_MAX: usize = 8;
+
+impl Trie {
+    pub(super) fn of(names: &Names) -> Trie {
+        let mut t = Trie {
+            nodes: vec![Node::default()],
+        };
+        for (i, name) in names.list().iter().enumerate() {
+            t.insert(name, i as u16);
+        }
+        t
+    }
+    fn add(&mut self) -> u32 {
+        self.nodes.push(Node::default());
+        (self.nodes.len() - 1) as u32
+    }
+    fn kid(&mut self, of: u32, key: &str) -> u32 {
+        if let Some(k) = self.nodes[of as usize].kids.get(key) {
+            return *k;
+        }
+        let k = self.add();
+        self.nodes[of as usize].kids.insert(key.into(), k);
+        k
+    }
+    fn insert(&mut self, path: &str, slot: u16) {
+        let mut at = 0u32;
+        let mut many = false;
+        let mut rest = path;
+        while !rest.is_empty() {
+            // A segment ends at a dot outside brackets.
+            let mut depth = 0usize;
+            let end = rest
+                .bytes()
+                .position(|b| {
+                    match b {
+                        b'[' => depth += 1,
+                        b']' => depth = depth.saturating_sub(1),
+                        _ => {}
+                    }
+                    b == b'.' && depth == 0
+                })
+                .unwrap_or(rest.len());
+            let segment = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or("");
+            if segment == "@json" {
+                at = match self.nodes[at as usize].json {
+                    Some(j) => j,
+                    None => {
+                        let j = self.add();
+                        self.nodes[at as usize].json = Some(j);
+                        j
+                    }
+                };
+                continue;
+            }
+            let (key, inside) = match segment.split_once('[') {
+                Some((k, i)) if i.ends_with(']') => (k, Some(&i[..i.len() - 1])),
+                _ => (segment, None),
+            };
+            at = self.kid(at, key);
+            match inside {
+                Some("") => many = true,
+                Some(i) => {
+                    let (k, v) = i.split_once('=').unwrap_or(("Name", i));
+                    let found = self.nodes[at as usize]
+                        .picks
+                        .iter()
+                        .find(|(a, b, _)| **a == *k && **b == *v)
+                        .map(|p| p.2);
+                    at = match found {
+                        Some(n) => n,
+                        None => {
+                            let n = self.add();
+                            self.nodes[at as usize].picks.push((k.into(), v.into(), n));
+                            n
+                        }
+                    };
+                }
+                None => {}
+            }
+        }
+        let node = &mut self.nodes[at as usize];
+        if many {
+            node.many = node.many.or(Some(slot));
+        } else {
+            node.slot = node.slot.or(Some(slot));
+        }
+    }
+    /// The node a key leads to, the key itself or its parts between dots.
+    fn step(&self, from: u32, key: &str) -> Option<u32> {
+        let node = &self.nodes[from as usize];
+        if let Some(k) = node.kids.get(key) {
+            return Some(*k);
+        }
+        if memchr::memchr(b'.', key.as_bytes()).is_none() {
+            return None;
+        }
+        let mut at = from;
+        for part in key.split('.') {
+            at = *self.nodes[at as usize].kids.get(part)?;
+        }
+        Some(at)
+    }
+    /// Reads one JSON object. Returns how many bytes the value took.
+    pub(super) fn json<'a>(
+        &self,
+        text: &'a str,
+        slots: &mut Slots<'a>,
+    ) -> Result<usize, serde_json::Error> {
+        let mut stream = serde_json::Deserializer::from_str(text);
+        Walk {
+            trie: self,
+            node: 0,
+            slots,
+            depth: 0,
+        }
+        .deserialize(&mut stream)?;
+        // What follows the object is the caller's business.
+        Ok(text.len())
+    }
+    fn give<'a>(&self, node: u32, v: Cow<'a, str>, slots: &mut Slots<'a>, depth: usize) {
+        let n = &self.nodes[node as usize];
+        if let Some(j) = n.json
+            && depth < DEPTH_MAX
+            && v.trim_start().starts_with('{')
+        {
+            match &v {
+                Cow::Borrowed(s) => {
+                    let s: &'a str = s;
+                    let mut de = serde_json::Deserializer::from_str(s);
+                    let _ = Walk {
+                        trie: self,
+                        node: j,
+                        slots,
+                        depth: depth + 1,
+                    }
+                    .deserialize(&mut de);
+                }
+                Cow::Owned(s) => {
+                    if let Ok(pairs) = crate::scan::flatten(s) {
+                        for (k, v) in pairs {
+                            self.give_path(j, &k, Cow::Owned(v.into_owned()), slots, depth + 1);
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(m) = n.many {
+            slots.append(m, &v);
+        }
+        if let Some(s) = n.slot {
+            slots.put(s, v);
+        }
+    }
+    fn give_path<'a>(
+        &self,
+        from: u32,
+        path: &str,
+        v: Cow<'a, str>,
+        slots: &mut Slots<'a>,
+        depth: usize,
+    ) {
+        if depth < DEPTH_MAX
+            && let Some(n) = self.step(from, path)
+        {
+            self.give(n, v, slots, depth);
+        }
+    }
+}
+
+struct Walk<'t, 's, 'a> {
+    trie: &'t Trie,
+    node: u32,
+    slots: &'s mut Slots<'a>,
+    depth: usize,
+}
+
+impl<'a> DeserializeSeed<'a> for Walk<'_, '_, 'a> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'a>>(self, d: D) -> Result<(), D::Error> {
+        let n = &self.trie.nodes[self.node as usize];
+        if n.kids.is_empty()
+            && n.slot.is_none()
+            && n.many.is_none()
+            && n.picks.is_empty()
+            && n.json.is_none()
+        {
+            return d.deserialize_ignored_any(IgnoredAny).map(|_| ());
+        }
+        if self.depth == 0 && self.node == 0 {
+            d.deserialize_map(self)
+        } else {
+            d.deserialize_any(self)
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
+    type Value = ();
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_borrowed_str<E>(self, v: &'a str) -> Result<(), E> {
+        self.trie
+            .give(self.node, Cow::Borrowed(v), self.slots, self.depth);
+        Ok(())
+    }
+    fn visit_str<E>(self, v: &str) -> Result<(), E> {
+        self.trie
+            .give(self.node, Cow::Owned(v.to_string()), self.slots, self.depth);
+        Ok(())
+    }
+    fn visit_bool<E>(self, v: bool) -> Result<(), E> {
+        let v = if v { "true" } else { "false" };
+        self.trie
+            .give(self.node, Cow::Borrowed(v), self.slots, self.depth);
+        Ok(())
+    }
+    fn visit_i64<E>(self, v: i64) -> Result<(), E> {
+        self.trie
+            .give(self.node, Cow::Owned(v.to_string()), self.slots, self.depth);
+        Ok(())
+    }
+    fn visit_u64<E>(self, v: u64) -> Result<(), E> {
+        self.trie
+            .give(self.node, Cow::Owned(v.to_string()), self.slots, self.depth);
+        Ok(())
+    }
+    fn visit_f64<E>(self, v: f64) -> Result<(), E> {
+        self.trie
+            .give(self.node, Cow::Owned(v.to_string()), self.slots, self.depth);
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Walk {
+            trie,
+            node,
+            slots,
+            depth,
+        } = self;
+        if trie.nodes[node as usize].picks.is_empty() {
+            while seq
+                .next_element_seed(Walk {
+                    trie,
+                    node,
+                    slots: &mut *slots,
+                    depth: depth + 1,
+                })?
+                .is_some()
+            {}
+            return Ok(());
+        }
+        while let Some(Element(pairs)) = seq.next_element::<Element<'a>>()? {
+            for (key, value, pick) in &trie.nodes[node as usize].picks {
+                if pairs.iter().any(|(k, v)| **k == **key && **v == **value) {
+                    for (k, v) in &pairs {
+                        trie.give_path(*pick, k, v.clone(), slots, depth + 1);
+                    }
+                }
+            }
+            for (k, v) in pairs {
+                if k.is_empty() {
+                    trie.give(node, v, slots, depth + 1);
+                } else {
+                    trie.give_path(node, &k, v, slots, depth + 1);
+                }
+            }
+        }
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Walk {
+            trie,
+            node,
+            slots,
+            depth,
+        } = self;
+        while let Some(Word(key)) = map.next_key::<Word<'a>>()? {
+            match trie.step(node, &key) {
+                Some(n) => map.next_value_seed(Walk {
+                    trie,
+                    node: n,
+                    slots: &mut *slots,
+                    depth: depth + 1,
+                })?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An element of an array, flattened; a scalar has an empty key.
+struct Element<'a>(crate::scan::Pairs<'a>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Element<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let mut pairs = vec![];
+        crate::scan::Flat::inner(&mut pairs).deserialize(d)?;
+        Ok(Element(pairs))
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------- key=value, CEF, LEEF
+
+/// `key=value` text as the mapping describes it, by default as [`kv::Pairs`] reads it.
+pub(super) fn pairs<'a>(
+    text: &'a str,
+    shape: Option<&KvShape>,
+    mut take: impl FnMut(&'a str, &'a str, bool),
+) {
+    let Some(shape) = shape else {
+        for (k, v) in kv::Pairs::new(text) {
+            take(k, v, true);
+        }
+        return;
+    };
+    let between = |rest: &str| {
+        shape
+            .between
+            .iter()
+            .find(|b| rest.starts_with(b.as_str()))
+            .map(|b| b.len())
+    };
+    let mut at = 0;
+    while at < text.len() {
+        while let Some(n) = between(&text[at..]).filter(|n| *n > 0) {
+            at += n;
+        }
+        let Some(eq) = text[at..].find(shape.pair.as_str()).map(|i| at + i) else {
+            break;
+        };
+        // The key begins after the last separator before the sign.
+        let key = &text[at..eq];
+        let key = shape
+            .between
+            .iter()
+            .filter_map(|b| key.rfind(b.as_str()).map(|i| &key[i + b.len()..]))
+            .min_by_key(|k| k.len())
+            .unwrap_or(key);
+        let mut from = eq + shape.pair.len();
+        while shape.pair != " "
+            && text[from..].starts_with(' ')
+            && !shape.between.iter().any(|b| b == " ")
+        {
+            from += 1;
+        }
+        let quote = text[from..]
+            .chars()
+            .next()
+            .filter(|c| shape.quotes.contains(*c));
+        let (value, next) = match quote {
+            Some(q) => {
+                let inner = from + q.len_utf8();
+                let mut end = inner;
+                loop {
+                    match text[end..].find(q) {
+                        None => break (&text[inner..], text.len()),
+                        Some(i) => {
+                            end += i;
+                            let escaped = end > inner && text.as_bytes()[end - 1] == b'\\';
+                            let after = end + q.len_utf8();
+                            if !escaped
+                                && (after >= text.len() || between(&text[after..]).is_some())
+                            {
+                                break (&text[inner..end], after);
+                            }
+                            end = after;
+                        }
+                    }
+                }
+            }
+            None => {
+                let mut end = text.len();
+                for b in shape.between.iter().filter(|b| !b.is_empty()) {
+                    if let Some(i) = text[from..].find(b.as_str()) {
+                        end = end.min(from + i);
+                    }
+                }
+                (&text[from..end], end)
+            }
+        };
+        let key = key.trim().trim_matches(|c| shape.quotes.contains(c));
+        if !key.is_empty() {
+            take(key, value.trim(), quote.is_some());
+        }
+        at = next.max(at + 1);
+        while at < text.len() && !text.is_char_boundary(at) {
+            at += 1;
+        }
+    }
+}
+
+/// `LEEF:1.0|vendor|product|version|id|` or `LEEF:2.0|vendor|product|version|id|delimiter|`, then pairs. Gives vendor, product,
+/// version and id, the delimiter and where the pairs begin.
+pub(super) fn leef(text: &str) -> Option<([&str; 4], char, &str)> {
+    let body = text.strip_prefix("LEEF:")?;
+    let mut parts = body.splitn(6, '|');
+    let version = parts.next()?;
+    let head = [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
+    let rest = parts.next().unwrap_or("");
+    if !version.starts_with('2') {
+        return Some((head, '\t', rest));
+    }
+    match rest.split_once('|') {
+        Some((d, r)) if d.len() <= 4 => {
+            let hex = d.strip_prefix("0x").or_else(|| d.strip_prefix('x'));
+            let c = match hex
+                .and_then(|h| u32::from_str_radix(h, 16).ok())
+                .and_then(char::from_u32)
+            {
+                Some(c) => c,
+                None => d.chars().next().unwrap_or('\t'),
+            };
+            Some((head, c, r))
+        }
+        _ => Some((head, '\t', rest)),
+    }
+}
+
+/// Pairs of a LEEF record: separated by the delimiter, which collectors turn into spaces or `#011` at times.
+pub(super) fn leef_pairs<'a>(
+    text: &'a str,
+    delimiter: char,
+    mut take: impl FnMut(&'a str, &'a str),
+) {
+    if delimiter == '\t' && !text.contains('\t') {
+        if text.contains("#011") {
+            for p in text.split("#011") {
+                if let Some((k, v)) = p.split_once('=') {
+                    take(k.trim(), v);
+                }
+            }
+            return;
+        }
+        // Values hold spaces: a pair ends where the next one begins, as in CEF.
+        for (k, v) in kv::Cef::extension(text) {
+            take(k, v);
+        }
+        return;
+    }
+    for p in text.split(delimiter) {
+        if let Some((k, v)) = p.split_once('=') {
+            take(k.trim(), v);
+        }
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------------------- cells
+
+/// Cells of one row. A quote inside a quoted cell is doubled (or escaped); blanks around a quoted cell are passed over.
+pub(super) fn cells<'a>(
+    row: &'a str,
+    delimiter: u8,
+    quote: Option<u8>,
+    out: &mut Vec<Cow<'a, str>>,
+) {
+    out.clear();
+    let b = row.as_bytes();
+    let mut at = 0;
+    loop {
+        let mut open = at;
+        while delimiter != b' ' && b.get(open) == Some(&b' ') {
+            open += 1;
+        }
+        if let (Some(q), Some(c)) = (quote, b.get(open))
+            && q == *c
+        {
+            let from = open + 1;
+            let mut end = from;
+            let mut doubled = false;
+            loop {
+                match memchr::memchr(q, &b[end.min(b.len())..]) {
+                    None => {
+                        end = b.len();
+                        break;
+                    }
+                    Some(i) => {
+                        end += i;
+                        if b.get(end + 1) == Some(&q) {
+                            doubled = true;
+                            end += 2;
+                        } else if end > from
+                            && b[end - 1] == b'\\'
+                            && b.get(end + 1).is_some_and(|c| *c != delimiter)
+                        {
+                            end += 1;
+                        } else {
+                            break;
+                        }
+                    }
+                }
+            }
+            let end = end.min(b.len());
+            let cell = &row[from..end];
+            out.push(if doubled {
+                let q = char::from(q).to_string();
+                Cow::Owned(cell.replace(&format!("{q}{q}"), &q))
+            } else {
+                Cow::Borrowed(cell)
+            });
+            match memchr::memchr(delimiter, &b[(end + 1).min(b.len())..]) {
+                Some(i) => at = end + 1 + i + 1,
+                None => return,
+            }
+        } else {
+            match memchr::memchr(delimiter, &b[at..]) {
+                Some(i) => {
+                    out.push(Cow::Borrowed(&row[at..at + i]));
+                    at += i + 1;
+                }
+                None => {
+                    out.push(Cow::Borrowed(&row[at..]));
+                    return;
+                }
+            }
+        }
+        if out.len() >= 4096 {
+            return;
+        }
+    }
+}
+
+/// The layout whose condition a row meets.
+pub(super) fn layout_of<'p>(shape: &'p CsvShape, cells: &[Cow<'_, str>]) -> Option<&'p CsvLayout> {
+    shape.layouts.iter().find(|l| match &l.at {
+        None => true,
+        Some((i, tests)) => cells
+            .get(*i)
+            .is_some_and(|c| tests.iter().any(|t| t.holds(c.trim()))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(names: &[&str], json: &str) -> Vec<String> {
+        let mut n = Names::default();
+        for x in names {
+            n.slot(x);
+        }
+        let t = Trie::of(&n);
+        let mut s = Slots::new(vec![], names.len());
+        t.json(json, &mut s).unwrap();
+        (0..names.len())
+            .map(|i| s.get(i as u16).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn paths_lead_through_objects_arrays_and_texts() {
+        assert_eq!(
+            read(
+                &[
+                    "a.b",
+                    "x[].id",
+                    "p[Name=UA].Value",
+                    "m.@json.u",
+                    "e.f",
+                    "x.id",
+                    "o.@json.k"
+                ],
+                r#"{"a":{"b":1,"c":[{}]},"x":[{"id":"1"},{"id":"2"}],"p":[{"Value":"ff","Name":"UA"},{"Name":"z","Value":"q"}],
+                "m":"{\"u\":\"é\"}","e.f":true,"o":"{\"k\":\"v\"}"}"#
+            ),
+            ["1", "1\n2", "ff", "é", "true", "1", "v"]
+        );
+    }
+
+    #[test]
+    fn cells_keep_quotes_and_delimiters() {
+        let mut out = vec![];
+        cells(r#"a,"b,c", "d ""e""",,f"#, b',', Some(b'"'), &mut out);
+        assert_eq!(out, ["a", "b,c", "d \"e\"", "", "f"]);
+        cells("", b',', Some(b'"'), &mut out);
+        assert_eq!(out, [""]);
+        cells("\"open", b',', Some(b'"'), &mut out);
+        assert_eq!(out, ["open"]);
+    }
+
+    #[test]
+    fn pairs_follow_the_declared_shape() {
+        let shape = |pair: &str, between: &str| KvShape {
+            pair: pair.into(),
+            between: vec![between.into()],
+            quotes: "\"".into(),
+        };
+        let all = |t: &str, s: &KvShape| {
+            let mut v = vec![];
+            pairs(t, Some(s), |k, x, _| v.push(format!("{k}={x}")));
+            v
+        };
+        assert_eq!(
+            all("SrcIP: 1.2.3.4, User: No Auth, Bytes: 7", &shape(":", ", ")),
+            ["SrcIP=1.2.3.4", "User=No Auth", "Bytes=7"]
+        );
+        assert_eq!(
+            all(
+                r#"action:"Accept"; src:"1.2.3.4"; x:"a; b""#,
+                &shape(":", "; ")
+            ),
+            ["action=Accept", "src=1.2.3.4", "x=a; b"]
+        );
+        let (h, d, rest) = leef("LEEF:2.0|V|P|1|id|^|a=1^b=two words").unwrap();
+        let mut v = vec![];
+        leef_pairs(rest, d, |k, x| v.push((k, x)));
+        assert_eq!(
+            (h, v),
+            (["V", "P", "1", "id"], vec![("a", "1"), ("b", "two words")])
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! Sources that are data: one TOML file in `crates/sources/mappings/` each, read by one engine. The same files are read from a case
+//! (`mappings/*.toml`). The format is described in `docs/adding-a-source.md`; what a mapping follows is in the file itself.
+//!
+//! A record passes through an optional JSON envelope, an optional syslog header and its container, which together fill named slots;
+//! patterns add more; then time, columns, verb and outcome are read from the slots. Whatever parses is an event, of verb `other`
+//! when no rule speaks of it.
+mod decode;
+mod fields;
+mod plan;
+mod stamp;
+mod steps;
+mod syslog_mixed;
+
+pub use plan::MappingError;
+pub(crate) use syslog_mixed::SyslogMixed;
+
+use crate::{Confidence, Decode, Head, Setting, Source, Standard, lines};
+use ampleur_event::Capability;
+use plan::{Container, Plan};
+use std::{
+    borrow::Cow,
+    sync::{OnceLock, RwLock},
+};
+
+/// A source made of a mapping file.
+pub struct Mapped {
+    name: &'static str,
+    text: &'static str,
+    plan: OnceLock<Result<&'static Plan, MappingError>>,
+}
+
+impl Mapped {
+    /// A mapping compiled in. It is read when first asked; that every one is well-formed is a test.
+    pub(crate) const fn embedded(name: &'static str, text: &'static str) -> Mapped {
+        Mapped {
+            name,
+            text,
+            plan: OnceLock::new(),
+        }
+    }
+
+    /// Read once and kept: a mapping lives as long as the process.
+    fn plan(&self) -> Result<&'static Plan, &MappingError> {
+        self.plan
+            .get_or_init(|| Plan::parse(self.text).map(|p| &*Box::leak(Box::new(p))))
+            .as_ref()
+            .copied()
+    }
+
+    /// What is wrong with the file, if anything.
+    pub fn error(&self) -> Option<&MappingError> {
+        self.plan().err()
+    }
+
+    /// The file itself.
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+
+    pub(crate) fn tags(&self) -> &'static [String] {
+        self.plan().map_or(&[], |p| &p.tags)
+    }
+
+    pub(crate) fn decoder(&self, setting: &Setting) -> Option<decode::Decoder> {
+        Some(decode::Decoder::new(self.plan().ok()?, setting))
+    }
+}
+
+/// Mappings read at run time: name, text, source. Kept for the life of the process.
+static LOADED: RwLock<Vec<&'static Mapped>> = RwLock::new(Vec::new());
+
+/// Makes a mapping known under `name` beside the built-in sources. The same name with the same text is the same source; with
+/// another text it replaces the earlier one from here on.
+///
+/// Errors: the text is no valid mapping; a built-in source has this name.
+pub fn load(name: &str, text: &str) -> Result<&'static dyn Source, MappingError> {
+    if crate::SOURCES.iter().any(|s| s.name() == name) {
+        return Err(MappingError {
+            key: name.to_string(),
+            what: "a built-in source has this name; choose another".into(),
+        });
+    }
+    if let Some(m) = loaded().into_iter().find(|m| m.name == name)
+        && m.text == text
+    {
+        return Ok(m);
+    }
+    let plan: &'static Plan = Box::leak(Box::new(Plan::parse(text)?));
+    let cell = OnceLock::new();
+    let _ = cell.set(Ok(plan));
+    let made: &'static Mapped = Box::leak(Box::new(Mapped {
+        name: Box::leak(name.to_string().into_boxed_str()),
+        text: Box::leak(text.to_string().into_boxed_str()),
+        plan: cell,
+    }));
+    let mut all = LOADED
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    all.retain(|m| m.name != name);
+    all.push(made);
+    all.sort_by_key(|m| m.name);
+    Ok(made)
+}
+
+/// Name of every built-in mapping, and what is wrong with its file, if anything.
+pub fn built_in() -> impl Iterator<Item = (&'static str, Option<&'static MappingError>)> {
+    crate::MAPPED.iter().map(|m| (m.name, m.error()))
+}
+
+/// Mappings read at run time, by name.
+pub fn loaded() -> Vec<&'static Mapped> {
+    LOADED
+        .read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .clone()
+}
+
+impl Source for Mapped {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn about(&self) -> &'static str {
+        self.plan().map_or("", |p| p.about)
+    }
+    fn standard(&self) -> Standard {
+        self.plan().map_or(
+            Standard {
+                name: "",
+                section: "",
+            },
+            |p| p.standard,
+        )
+    }
+    fn capability(&self) -> Capability {
+        self.plan().map_or(
+            Capability {
+                rows: &[],
+                silence: ampleur_event::Silence::Nothing,
+                names_results: false,
+                gap: ampleur_event::GapSign::RateOnly,
+            },
+            |p| p.capability,
+        )
+    }
+    fn sniff(&self, head: &Head<'_>) -> Confidence {
+        self.plan().map_or(Confidence::No, |p| sniff(p, head))
+    }
+    fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
+        match self.plan() {
+            Ok(plan) => Box::new(decode::Opened::new(plan, head, setting)),
+            Err(_) => Box::new(decode::Nothing),
+        }
+    }
+}
+
+/// True when the head is JSON whose first value goes on after the first line.
+fn spans_lines(bytes: &[u8]) -> bool {
+    let at = crate::scan::past_space(bytes, 0);
+    match bytes.get(at) {
+        Some(b'[') => true,
+        Some(b'{') => {
+            let line = bytes[at..].split(|b| *b == b'\n').next().unwrap_or(b"");
+            let line = line.trim_ascii_end();
+            !line.ends_with(b"}") && line.len() < 4096
+        }
+        _ => false,
+    }
+}
+
+fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
+    let json = plan.containers.contains(&Container::Json);
+    if head.bytes.is_empty() {
+        return Confidence::No;
+    }
+    if plan.whole_head || json && spans_lines(head.bytes) {
+        return sniff_one(plan, head.bytes);
+    }
+    let (mut seen, mut hits) = (0usize, 0usize);
+    let mut best = Confidence::No;
+    for line in lines::sample(head) {
+        seen += 1;
+        let mut c = sniff_one(plan, line);
+        if c == Confidence::No
+            && line.first() == Some(&b'{')
+            && memchr::memmem::find(line, b"\\").is_some()
+        {
+            // A record inside the JSON of a collector is escaped there.
+            let text = lines::text(line);
+            if let Some(inner) = decode::envelope(&text) {
+                c = sniff_one(plan, inner.as_bytes());
+            }
+        }
+        hits += usize::from(c > Confidence::No);
+        best = best.max(c);
+    }
+    // Some lines of a file that is mostly something else do not make the file; a file of many programs has its own source.
+    if hits * 2 >= seen {
+        best
+    } else if hits > 0 && plan.tags.is_empty() {
+        best.min(Confidence::Maybe)
+    } else {
+        Confidence::No
+    }
+}
+
+fn sniff_one(plan: &Plan, bytes: &[u8]) -> Confidence {
+    let has = |w: &String| memchr::memmem::find(bytes, w.as_bytes()).is_some();
+    let mut best = Confidence::No;
+    for s in &plan.sniff {
+        if s.confidence > best
+            && s.all.iter().all(has)
+            && (s.any.is_empty() || s.any.iter().any(has))
+            && !s.not.iter().any(has)
+            && s.regex.as_ref().is_none_or(|r| match lines::text(bytes) {
+                Cow::Borrowed(t) => r.is_match(t),
+                Cow::Owned(t) => r.is_match(&t),
+            })
+        {
+            best = s.confidence;
+        }
+    }
+    best
+}

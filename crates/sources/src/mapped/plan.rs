@@ -1,0 +1,1171 @@
+//! A mapping file made ready: TOML → [`Plan`]. Every error names the key and what is allowed there.
+use super::{
+    fields::{Names, Trie},
+    stamp::Layout,
+    steps::Step,
+};
+use crate::{Confidence, Standard};
+use ampleur_event::{Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb};
+use regex::Regex;
+use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+use toml::{Table, Value};
+
+/// What is wrong with a mapping file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}")]
+pub struct MappingError {
+    /// Dotted place in the file, `pattern[3].regex`.
+    pub key: String,
+    pub what: String,
+}
+
+type Made<T> = Result<T, MappingError>;
+
+fn wrong<T>(key: &str, what: impl Into<String>) -> Made<T> {
+    Err(MappingError {
+        key: if key.is_empty() { "top" } else { key }.to_string(),
+        what: what.into(),
+    })
+}
+
+/// How records are written. A mapping may name several; each record shows which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    Json,
+    Kv,
+    Csv,
+    W3c,
+    Cef,
+    Leef,
+    Text,
+}
+
+const CONTAINERS: &[(&str, Container)] = &[
+    ("json", Container::Json),
+    ("kv", Container::Kv),
+    ("csv", Container::Csv),
+    ("w3c", Container::W3c),
+    ("cef", Container::Cef),
+    ("leef", Container::Leef),
+    ("text", Container::Text),
+];
+
+/// Where a condition or a column looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Slot(u16),
+    Action,
+    Verb,
+}
+
+/// A text a field is compared with.
+#[derive(Debug, Clone)]
+pub(super) enum Test {
+    /// `*`: there and no placeholder.
+    Present,
+    /// Empty text: not there.
+    Absent,
+    Exact(String),
+    /// Parts between `*`; the first must begin, the last must end.
+    Glob(Vec<String>),
+    /// `400..599`, both ends included.
+    Range(u64, u64),
+    Not(Box<Test>),
+}
+
+impl Test {
+    fn of(text: &str) -> Test {
+        if let Some(rest) = text.strip_prefix('!') {
+            return Test::Not(Box::new(Test::of(rest)));
+        }
+        if let Some((a, b)) = text.split_once("..")
+            && let (Ok(a), Ok(b)) = (a.parse(), b.parse())
+        {
+            return Test::Range(a, b);
+        }
+        match text {
+            "" => Test::Absent,
+            "*" => Test::Present,
+            t if t.contains('*') => Test::Glob(t.split('*').map(str::to_string).collect()),
+            t => Test::Exact(t.to_string()),
+        }
+    }
+    pub(super) fn holds(&self, v: &str) -> bool {
+        match self {
+            Test::Present => !ampleur_event::account::is_placeholder(v),
+            Test::Absent => v.is_empty(),
+            Test::Exact(t) => t == v,
+            Test::Range(a, b) => v.parse::<u64>().is_ok_and(|n| n >= *a && n <= *b),
+            Test::Not(t) => !t.holds(v),
+            Test::Glob(parts) => {
+                let Some(mut rest) = v.strip_prefix(parts[0].as_str()) else {
+                    return false;
+                };
+                let last = &parts[parts.len() - 1];
+                for p in &parts[1..parts.len() - 1] {
+                    match rest.find(p.as_str()) {
+                        Some(i) => rest = &rest[i + p.len()..],
+                        None => return false,
+                    }
+                }
+                rest.ends_with(last.as_str())
+            }
+        }
+    }
+}
+
+/// All places must hold one of their tests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct When(pub Vec<(Place, Vec<Test>)>);
+
+/// One way to fill a column.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Way {
+    pub from: Vec<Place>,
+    /// All fields put together with this between them, instead of the first that is there.
+    pub join: Option<String>,
+    pub when: When,
+    pub steps: Vec<Step>,
+    pub map: Option<FxHashMap<String, String>>,
+    pub value: Option<String>,
+}
+
+pub(super) type SetText = for<'a> fn(&mut Event<'a>, Cow<'a, str>);
+pub(super) type SetNumber = fn(&mut Event<'_>, u64);
+
+/// What a column holds decides what is accepted for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Plain,
+    /// Kept as written; a dash alone is absent.
+    Free,
+    Address,
+    User,
+    Port,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Target {
+    Text(SetText, Kind),
+    Number(SetNumber, Kind),
+}
+
+macro_rules! columns {
+    (text { $($t:ident: $tk:ident,)+ } number { $($n:ident: $nk:ident,)+ }) => {
+        /// Columns a mapping may fill, `action` first: the others may depend on it.
+        pub(super) const COLUMNS: &[(&str, Target)] = &[
+            $((stringify!($t), { fn set<'a>(e: &mut Event<'a>, v: Cow<'a, str>) { e.$t = v } Target::Text(set, Kind::$tk) }),)+
+            $((stringify!($n), { fn set(e: &mut Event<'_>, v: u64) { e.$n = v } Target::Number(set, Kind::$nk) }),)+
+        ];
+    };
+}
+columns! {
+    text {
+        action: Plain, user: User, domain: Plain, user_id: Plain, user_name: Plain, target: Plain, src_ip: Address, dst_ip: Address,
+        forwarded: Plain, inner_ip: Address, src_country: Plain, session_id: Plain, request_id: Plain, token: Plain, device: Plain,
+        host: Plain, process: Plain, http_method: Plain, url: Free, query: Free, file_path: Free, share: Free, object: Free,
+        subjects: Free, changes: Free, reason: Plain,
+    }
+    number {
+        src_port: Port, dst_port: Port, bytes_in: Plain, bytes_out: Plain, status: Plain, count: Plain, duration_ms: Plain,
+        seq: Plain, code: Plain, mask: Plain, logon_type: Plain, pid: Plain,
+    }
+}
+
+/// What a pattern or a rule says of a record besides its fields.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Says {
+    pub action: Option<String>,
+    pub verb: Option<Verb>,
+    pub outcome: Option<Outcome>,
+    pub system: Option<System>,
+    pub set: Vec<(u16, String)>,
+}
+
+pub(super) struct Pattern {
+    pub regex: Regex,
+    /// Group number and the slot it fills.
+    pub groups: Vec<(usize, u16)>,
+    pub on: Option<u16>,
+    pub says: Says,
+}
+
+pub(super) struct Rule {
+    pub when: When,
+    pub says: Says,
+}
+
+/// One way to read the time.
+pub(super) struct TimeWay {
+    pub from: Vec<u16>,
+    pub layouts: Vec<Layout>,
+    pub zone: Option<u16>,
+    pub utc: bool,
+}
+
+pub(super) struct Sniff {
+    pub confidence: Confidence,
+    pub all: Vec<String>,
+    pub any: Vec<String>,
+    pub not: Vec<String>,
+    pub regex: Option<Regex>,
+}
+
+pub(super) struct KvShape {
+    pub pair: String,
+    pub between: Vec<String>,
+    pub quotes: String,
+}
+
+pub(super) struct CsvLayout {
+    /// Cell and the values it must have, for files that mix kinds of rows.
+    pub at: Option<(usize, Vec<Test>)>,
+    pub columns: Vec<Option<u16>>,
+}
+
+pub(super) struct CsvShape {
+    pub delimiter: u8,
+    pub quote: Option<u8>,
+    pub header: bool,
+    pub layouts: Vec<CsvLayout>,
+}
+
+pub(super) struct Plan {
+    pub about: &'static str,
+    pub standard: Standard,
+    pub capability: Capability,
+    pub containers: Vec<Container>,
+    pub syslog: bool,
+    pub start: Vec<String>,
+    pub tags: Vec<String>,
+    pub records: &'static [&'static str],
+    pub known: usize,
+    pub whole_head: bool,
+    pub sniff: Vec<Sniff>,
+    pub names: Names,
+    pub trie: Trie,
+    pub columns: Vec<(Target, Vec<Way>)>,
+    pub own: Own,
+    pub extra: Vec<(String, Vec<Way>)>,
+    pub times: Vec<TimeWay>,
+    pub system: System,
+    pub verb: Verb,
+    pub verbs: FxHashMap<String, Verb>,
+    pub outcome_from: Vec<Place>,
+    pub success: Vec<Test>,
+    pub failure: Vec<Test>,
+    pub patterns: Vec<Pattern>,
+    pub finder: Option<Finder>,
+    pub rules: Vec<Rule>,
+    pub kv: Option<KvShape>,
+    pub csv: CsvShape,
+    /// `cs1Label=Rule cs1=x`: slots asked for by label.
+    pub labels: bool,
+    pub slots: Fixed,
+}
+
+/// Which columns the mapping fills itself, so that the envelope does not.
+#[derive(Default)]
+pub(super) struct Own {
+    pub process: bool,
+    pub pid: bool,
+}
+
+/// Slots of the envelope and the headers of CEF and LEEF.
+pub(super) struct Fixed {
+    pub payload: u16,
+    pub host: u16,
+    pub program: u16,
+    pub pid: u16,
+    pub id: u16,
+    pub priority: u16,
+    pub head: [u16; 6],
+}
+
+/// Finds which patterns can match at all, by a literal each must contain.
+pub(super) struct Finder {
+    pub automaton: aho_corasick::AhoCorasick,
+    /// Patterns by literal.
+    pub of: Vec<Vec<u16>>,
+    /// Patterns without a literal.
+    pub always: Vec<u16>,
+}
+
+// ------------------------------------------------------------------------------------------------------------ reading
+
+fn leak(s: &str) -> &'static str {
+    Box::leak(s.to_string().into_boxed_str())
+}
+
+/// The allowed word nearest to a mistyped one.
+pub(super) fn nearest<'a>(word: &str, allowed: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |a: &str, b: &str| {
+        let b: Vec<char> = b.chars().collect();
+        let mut row: Vec<usize> = (0..=b.len()).collect();
+        for (i, x) in a.chars().enumerate() {
+            let mut before = row[0];
+            row[0] = i + 1;
+            for (j, y) in b.iter().enumerate() {
+                let cost = before + usize::from(x != *y);
+                before = row[j + 1];
+                row[j + 1] = cost.min(before + 1).min(row[j] + 1);
+            }
+        }
+        row[b.len()]
+    };
+    allowed
+        .map(|a| (distance(word, a), a))
+        .filter(|(d, a)| *d <= 3.max(a.len() / 3))
+        .min()
+        .map(|(_, a)| a)
+}
+
+fn keys(t: &Table, at: &str, allowed: &[&str]) -> Made<()> {
+    for k in t.keys() {
+        if !allowed.contains(&k.as_str()) {
+            let place = join(at, k);
+            let near = nearest(k, allowed.iter().copied())
+                .map(|n| format!(", did you mean `{n}`?"))
+                .unwrap_or_default();
+            return wrong(
+                &place,
+                format!("unknown key{near} (allowed: {})", allowed.join(", ")),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn join(at: &str, key: &str) -> String {
+    if at.is_empty() {
+        key.to_string()
+    } else {
+        format!("{at}.{key}")
+    }
+}
+
+fn text<'t>(t: &'t Table, at: &str, key: &str) -> Made<Option<&'t str>> {
+    match t.get(key) {
+        None => Ok(None),
+        Some(Value::String(s)) => Ok(Some(s)),
+        Some(_) => wrong(&join(at, key), "a text is expected"),
+    }
+}
+
+fn flag(t: &Table, at: &str, key: &str, default: bool) -> Made<bool> {
+    match t.get(key) {
+        None => Ok(default),
+        Some(Value::Boolean(b)) => Ok(*b),
+        Some(_) => wrong(&join(at, key), "true or false is expected"),
+    }
+}
+
+/// A text or a list of texts; numbers and booleans are read as written.
+fn list(v: Option<&Value>, at: &str) -> Made<Vec<String>> {
+    let one = |v: &Value| match v {
+        Value::String(s) => Ok(s.clone()),
+        Value::Integer(i) => Ok(i.to_string()),
+        Value::Boolean(b) => Ok(b.to_string()),
+        _ => wrong(at, "a text or a list of texts is expected"),
+    };
+    match v {
+        None => Ok(vec![]),
+        Some(Value::Array(a)) => a.iter().map(one).collect(),
+        Some(v) => Ok(vec![one(v)?]),
+    }
+}
+
+fn tables<'t>(t: &'t Table, key: &str) -> Made<Vec<(String, &'t Table)>> {
+    match t.get(key) {
+        None => Ok(vec![]),
+        Some(Value::Array(a)) => a
+            .iter()
+            .enumerate()
+            .map(|(i, v)| match v {
+                Value::Table(t) => Ok((format!("{key}[{i}]"), t)),
+                _ => wrong(&format!("{key}[{i}]"), "a table is expected"),
+            })
+            .collect(),
+        Some(_) => wrong(key, format!("a list of tables is expected: [[{key}]]")),
+    }
+}
+
+fn table<'t>(t: &'t Table, key: &str) -> Made<Option<&'t Table>> {
+    match t.get(key) {
+        None => Ok(None),
+        Some(Value::Table(t)) => Ok(Some(t)),
+        Some(_) => wrong(key, format!("a table is expected: [{key}]")),
+    }
+}
+
+fn word<T: Copy>(v: &str, at: &str, all: &[(&str, T)]) -> Made<T> {
+    match all.iter().find(|(w, _)| *w == v) {
+        Some((_, t)) => Ok(*t),
+        None => {
+            let near = nearest(v, all.iter().map(|(w, _)| *w))
+                .map(|n| format!(", did you mean `{n}`?"))
+                .unwrap_or_default();
+            let words: Vec<&str> = all.iter().map(|(w, _)| *w).collect();
+            wrong(
+                at,
+                format!("unknown word `{v}`{near} (allowed: {})", words.join(", ")),
+            )
+        }
+    }
+}
+
+fn verb(v: &str, at: &str) -> Made<Verb> {
+    let all: Vec<(&str, Verb)> = Verb::ALL.iter().map(|v| (v.word(), *v)).collect();
+    word(v, at, &all)
+}
+fn outcome(v: &str, at: &str) -> Made<Outcome> {
+    let all: Vec<(&str, Outcome)> = Outcome::ALL.iter().map(|v| (v.word(), *v)).collect();
+    word(v, at, &all)
+}
+fn system(v: &str, at: &str) -> Made<System> {
+    let all: Vec<(&str, System)> = System::ALL.iter().map(|v| (v.word(), *v)).collect();
+    word(v, at, &all)
+}
+
+fn regex(text: &str, at: &str) -> Made<Regex> {
+    regex::RegexBuilder::new(text)
+        .size_limit(4 << 20)
+        .build()
+        .or_else(|e| wrong(at, format!("not a regular expression: {e}")))
+}
+
+const PROOFS: &[(&str, Proof)] = &[
+    ("access", Proof::Access),
+    ("question", Proof::Question),
+    ("attempt", Proof::Attempt),
+    ("presence", Proof::Presence),
+    ("transfer", Proof::Transfer),
+    ("change", Proof::Change),
+    ("health", Proof::Health),
+];
+
+const TOP: &[&str] = &[
+    "about",
+    "standard",
+    "section",
+    "container",
+    "header",
+    "start",
+    "tags",
+    "records",
+    "known",
+    "system",
+    "verb",
+    "silence",
+    "names_results",
+    "gap",
+    "proof",
+    "sniff_whole",
+    "sniff",
+    "time",
+    "columns",
+    "extra",
+    "verbs",
+    "outcome",
+    "pattern",
+    "rule",
+    "kv",
+    "csv",
+];
+
+struct Maker {
+    names: Names,
+}
+
+impl Maker {
+    fn place(&mut self, name: &str) -> Place {
+        match name {
+            "@action" => Place::Action,
+            "@verb" => Place::Verb,
+            n => Place::Slot(self.names.slot(n)),
+        }
+    }
+
+    fn when(&mut self, t: &Table, at: &str) -> Made<When> {
+        let mut all = vec![];
+        if let Some(w) = t.get("when") {
+            let at = join(at, "when");
+            let Value::Table(w) = w else {
+                return wrong(&at, "a table is expected: { field = [\"value\"] }");
+            };
+            for (k, v) in w {
+                let tests = list(Some(v), &join(&at, k))?;
+                all.push((self.place(k), tests.iter().map(|t| Test::of(t)).collect()));
+            }
+        }
+        Ok(When(all))
+    }
+
+    fn ways(&mut self, v: &Value, at: &str) -> Made<Vec<Way>> {
+        match v {
+            Value::Array(a) => {
+                let mut all = vec![];
+                for (i, v) in a.iter().enumerate() {
+                    all.push(self.way(v, &format!("{at}[{i}]"))?);
+                }
+                Ok(all)
+            }
+            v => Ok(vec![self.way(v, at)?]),
+        }
+    }
+
+    fn way(&mut self, v: &Value, at: &str) -> Made<Way> {
+        match v {
+            Value::String(s) => Ok(Way {
+                from: vec![self.place(s)],
+                ..Way::default()
+            }),
+            Value::Table(t) => {
+                keys(t, at, &["from", "as", "when", "map", "value", "join"])?;
+                let from = list(t.get("from"), &join(at, "from"))?;
+                let value = text(t, at, "value")?.map(str::to_string);
+                if from.is_empty() == value.is_none() {
+                    return wrong(at, "either `from` or `value` is expected");
+                }
+                let mut steps = vec![];
+                for s in list(t.get("as"), &join(at, "as"))? {
+                    match Step::of(&s) {
+                        Ok(s) => steps.push(s),
+                        Err(e) => return wrong(&join(at, "as"), e),
+                    }
+                }
+                let map = match t.get("map") {
+                    None => None,
+                    Some(Value::Table(m)) => {
+                        let mut all = FxHashMap::default();
+                        for (k, v) in m {
+                            let v = list(Some(v), &join(at, "map"))?;
+                            all.insert(k.clone(), v.into_iter().next().unwrap_or_default());
+                        }
+                        Some(all)
+                    }
+                    Some(_) => return wrong(&join(at, "map"), "a table of values is expected"),
+                };
+                Ok(Way {
+                    from: from.iter().map(|f| self.place(f)).collect(),
+                    join: text(t, at, "join")?.map(str::to_string),
+                    when: self.when(t, at)?,
+                    steps,
+                    map,
+                    value,
+                })
+            }
+            _ => wrong(at, "a field name, a table or a list of them is expected"),
+        }
+    }
+
+    fn says(&mut self, t: &Table, at: &str) -> Made<Says> {
+        let mut set = vec![];
+        if let Some(v) = t.get("set") {
+            let Value::Table(v) = v else {
+                return wrong(
+                    &join(at, "set"),
+                    "a table is expected: { field = \"value\" }",
+                );
+            };
+            for (k, v) in v {
+                let v = list(Some(v), &join(at, "set"))?;
+                set.push((self.names.slot(k), v.into_iter().next().unwrap_or_default()));
+            }
+        }
+        let opt = |key: &str| text(t, at, key);
+        Ok(Says {
+            action: opt("action")?.map(str::to_string),
+            verb: opt("verb")?
+                .map(|v| verb(v, &join(at, "verb")))
+                .transpose()?,
+            outcome: opt("outcome")?
+                .map(|v| outcome(v, &join(at, "outcome")))
+                .transpose()?,
+            system: opt("system")?
+                .map(|v| system(v, &join(at, "system")))
+                .transpose()?,
+            set,
+        })
+    }
+}
+
+impl Plan {
+    /// Reads a mapping. Errors name the key; a mistyped one gets its nearest allowed neighbour.
+    pub(super) fn parse(source: &str) -> Made<Plan> {
+        let t: Table = match source.parse() {
+            Ok(t) => t,
+            Err(e) => {
+                let e: toml::de::Error = e;
+                return wrong("", e.to_string().trim_end().to_string());
+            }
+        };
+        keys(&t, "", TOP)?;
+        let mut m = Maker {
+            names: Names::default(),
+        };
+        let need = |key: &str| match text(&t, "", key)? {
+            Some(s) if !s.trim().is_empty() => Ok(s),
+            _ => wrong(key, "is needed"),
+        };
+        let slots = Fixed {
+            payload: m.names.slot("payload"),
+            host: m.names.slot("syslog.host"),
+            program: m.names.slot("syslog.program"),
+            pid: m.names.slot("syslog.pid"),
+            id: m.names.slot("syslog.id"),
+            priority: m.names.slot("syslog.priority"),
+            head: ["vendor", "product", "version", "id", "name", "severity"]
+                .map(|n| m.names.slot(&format!("head.{n}"))),
+        };
+        let mut containers = vec![];
+        for c in list(t.get("container"), "container")? {
+            containers.push(word(&c, "container", CONTAINERS)?);
+        }
+        if containers.is_empty() {
+            return wrong("container", "is needed");
+        }
+        let line_based = containers
+            .iter()
+            .any(|c| !matches!(c, Container::Json | Container::Csv | Container::W3c));
+        let syslog = match text(&t, "", "header")? {
+            None => line_based,
+            Some(h) => word(h, "header", &[("syslog", true), ("none", false)])?,
+        };
+        let capability = capability(&t)?;
+
+        let mut columns = vec![];
+        let mut own = Own::default();
+        let mut given: FxHashMap<&str, Vec<Way>> = FxHashMap::default();
+        if let Some(c) = table(&t, "columns")? {
+            let allowed: Vec<&str> = COLUMNS.iter().map(|(n, _)| *n).collect();
+            keys(c, "columns", &allowed)?;
+            for (k, v) in c {
+                let ways = m.ways(v, &join("columns", k))?;
+                given.insert(k, ways);
+            }
+        }
+        // A capture named like a column fills it where the mapping says nothing else.
+        let captures = containers.contains(&Container::Text) || t.contains_key("pattern");
+        for (name, target) in COLUMNS {
+            let ways = match given.remove(name) {
+                Some(w) => {
+                    match *name {
+                        "process" => own.process = true,
+                        "pid" => own.pid = true,
+                        _ => {}
+                    }
+                    w
+                }
+                None if captures => vec![Way {
+                    from: vec![m.place(name)],
+                    ..Way::default()
+                }],
+                None => continue,
+            };
+            columns.push((*target, ways));
+        }
+
+        let mut extra = vec![];
+        match t.get("extra") {
+            None => {}
+            Some(Value::Array(a)) => {
+                for v in a {
+                    let Value::String(s) = v else {
+                        return wrong("extra", "a list of field names or a table is expected");
+                    };
+                    let key = s.rsplit(['.', ':']).next().unwrap_or(s).to_string();
+                    extra.push((key, vec![m.way(v, "extra")?]));
+                }
+            }
+            Some(Value::Table(e)) => {
+                for (k, v) in e {
+                    extra.push((k.clone(), m.ways(v, &join("extra", k))?));
+                }
+            }
+            Some(_) => return wrong("extra", "a list of field names or a table is expected"),
+        }
+        extra.sort_by(|a, b| a.0.cmp(&b.0));
+
+        let times = times(&t, &mut m)?;
+        let mut verbs = FxHashMap::default();
+        if let Some(v) = table(&t, "verbs")? {
+            for (k, v) in v {
+                let at = join("verbs", k);
+                let Value::String(v) = v else {
+                    return wrong(&at, "a verb is expected");
+                };
+                verbs.insert(k.clone(), verb(v, &at)?);
+            }
+        }
+        let (mut outcome_from, mut success, mut failure) = (vec![], vec![], vec![]);
+        if let Some(o) = table(&t, "outcome")? {
+            keys(o, "outcome", &["from", "success", "failure"])?;
+            let from = list(o.get("from"), "outcome.from")?;
+            if from.is_empty() {
+                return wrong("outcome.from", "is needed");
+            }
+            outcome_from = from.iter().map(|f| m.place(f)).collect();
+            let tests = |k: &str| -> Made<Vec<Test>> {
+                Ok(list(o.get(k), &join("outcome", k))?
+                    .iter()
+                    .map(|t| Test::of(t))
+                    .collect())
+            };
+            success = tests("success")?;
+            failure = tests("failure")?;
+        }
+
+        let mut patterns = vec![];
+        let mut literals: Vec<Option<String>> = vec![];
+        for (at, p) in tables(&t, "pattern")? {
+            keys(
+                p,
+                &at,
+                &[
+                    "regex", "has", "on", "action", "verb", "outcome", "system", "set",
+                ],
+            )?;
+            let Some(r) = text(p, &at, "regex")? else {
+                return wrong(&join(&at, "regex"), "is needed");
+            };
+            let compiled = regex(r, &join(&at, "regex"))?;
+            let groups = compiled
+                .capture_names()
+                .enumerate()
+                .filter_map(|(i, n)| Some((i, m.names.slot(n?))))
+                .collect();
+            literals.push(match text(p, &at, "has")? {
+                Some(h) => Some(h.to_string()),
+                None => literal(r),
+            });
+            patterns.push(Pattern {
+                regex: compiled,
+                groups,
+                on: text(p, &at, "on")?.map(|f| m.names.slot(f)),
+                says: m.says(p, &at)?,
+            });
+        }
+        if containers.contains(&Container::Text) && patterns.is_empty() {
+            return wrong(
+                "pattern",
+                "the container `text` needs at least one [[pattern]]",
+            );
+        }
+        let finder = finder(&patterns, &literals)?;
+        let mut rules = vec![];
+        for (at, r) in tables(&t, "rule")? {
+            keys(
+                r,
+                &at,
+                &["when", "action", "verb", "outcome", "system", "set"],
+            )?;
+            rules.push(Rule {
+                when: m.when(r, &at)?,
+                says: m.says(r, &at)?,
+            });
+        }
+        let kv = match table(&t, "kv")? {
+            None => None,
+            Some(k) => {
+                keys(k, "kv", &["pair", "between", "quotes"])?;
+                Some(KvShape {
+                    pair: text(k, "kv", "pair")?.unwrap_or("=").to_string(),
+                    between: match k.get("between") {
+                        None => vec![" ".to_string()],
+                        v => list(v, "kv.between")?,
+                    },
+                    quotes: text(k, "kv", "quotes")?.unwrap_or("\"").to_string(),
+                })
+            }
+        };
+        let csv = csv(&t, &mut m, containers.contains(&Container::Csv))?;
+        let mut sniff = vec![];
+        for (at, s) in tables(&t, "sniff")? {
+            keys(s, &at, &["confidence", "all", "any", "not", "regex"])?;
+            let c = text(s, &at, "confidence")?.unwrap_or("certain");
+            let one = Sniff {
+                confidence: word(
+                    c,
+                    &join(&at, "confidence"),
+                    &[
+                        ("maybe", Confidence::Maybe),
+                        ("likely", Confidence::Likely),
+                        ("certain", Confidence::Certain),
+                    ],
+                )?,
+                all: list(s.get("all"), &join(&at, "all"))?,
+                any: list(s.get("any"), &join(&at, "any"))?,
+                not: list(s.get("not"), &join(&at, "not"))?,
+                regex: match text(s, &at, "regex")? {
+                    None => None,
+                    Some(r) => Some(regex(r, &join(&at, "regex"))?),
+                },
+            };
+            if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
+                return wrong(&at, "one of `all`, `any`, `regex` is needed");
+            }
+            sniff.push(one);
+        }
+        let headed = csv.header && containers.contains(&Container::Csv)
+            || containers.contains(&Container::W3c);
+        let records = match t.get("records") {
+            None => vec!["records".into(), "Records".into(), "value".into()],
+            v => list(v, "records")?,
+        };
+        let labels = m.names.list().iter().any(|n| n.starts_with("label:"));
+        let trie = Trie::of(&m.names);
+        Ok(Plan {
+            about: leak(need("about")?),
+            standard: Standard {
+                name: leak(need("standard")?),
+                section: leak(text(&t, "", "section")?.unwrap_or("")),
+            },
+            capability,
+            containers,
+            syslog,
+            start: list(t.get("start"), "start")?,
+            tags: list(t.get("tags"), "tags")?,
+            records: Box::leak(
+                records
+                    .iter()
+                    .map(|r| leak(r))
+                    .collect::<Vec<_>>()
+                    .into_boxed_slice(),
+            ),
+            known: match t.get("known") {
+                None => 2,
+                Some(Value::Integer(n)) if (0..64).contains(n) => *n as usize,
+                Some(_) => return wrong("known", "a small number is expected"),
+            },
+            whole_head: flag(&t, "", "sniff_whole", headed)?,
+            sniff,
+            trie,
+            columns,
+            own,
+            extra,
+            times,
+            system: text(&t, "", "system")?
+                .map(|s| system(s, "system"))
+                .transpose()?
+                .unwrap_or_default(),
+            verb: text(&t, "", "verb")?
+                .map(|s| verb(s, "verb"))
+                .transpose()?
+                .unwrap_or_default(),
+            verbs,
+            outcome_from,
+            success,
+            failure,
+            patterns,
+            finder,
+            rules,
+            kv,
+            csv,
+            labels,
+            slots,
+            names: m.names,
+        })
+    }
+}
+
+fn capability(t: &Table) -> Made<Capability> {
+    let mut rows = vec![];
+    match table(t, "proof")? {
+        None => {
+            return wrong(
+                "proof",
+                "is needed: [proof] with one `verb = \"proof\"` a line",
+            );
+        }
+        Some(p) => {
+            for (k, v) in p {
+                let at = join("proof", k);
+                let Value::String(v) = v else {
+                    return wrong(&at, "a proof is expected");
+                };
+                rows.push((verb(k, &at)?, word(v, &at, PROOFS)?));
+            }
+        }
+    }
+    rows.sort_by_key(|(v, _)| *v);
+    let silence = match text(t, "", "silence")? {
+        None => {
+            return wrong(
+                "silence",
+                "is needed: no-access, no-presence, no-transfer or nothing",
+            );
+        }
+        Some(s) => word(
+            s,
+            "silence",
+            &[
+                ("no-access", Silence::NoAccess),
+                ("no-presence", Silence::NoPresence),
+                ("no-transfer", Silence::NoTransfer),
+                ("nothing", Silence::Nothing),
+            ],
+        )?,
+    };
+    Ok(Capability {
+        rows: Box::leak(rows.into_boxed_slice()),
+        silence,
+        names_results: flag(t, "", "names_results", false)?,
+        gap: word(
+            text(t, "", "gap")?.unwrap_or("rate-only"),
+            "gap",
+            &[
+                ("rate-only", GapSign::RateOnly),
+                ("sequence-per-host", GapSign::SequencePerHost),
+                ("sequence-per-session", GapSign::SequencePerSession),
+            ],
+        )?,
+    })
+}
+
+fn times(t: &Table, m: &mut Maker) -> Made<Vec<TimeWay>> {
+    let all: Vec<Value> = match t.get("time") {
+        None => vec![],
+        Some(Value::Array(a)) => a.clone(),
+        Some(v) => vec![v.clone()],
+    };
+    let mut ways = vec![];
+    for (i, v) in all.iter().enumerate() {
+        let at = format!("time[{i}]");
+        ways.push(match v {
+            Value::String(s) => TimeWay {
+                from: vec![m.names.slot(s)],
+                layouts: vec![],
+                zone: None,
+                utc: false,
+            },
+            Value::Table(t) => {
+                keys(t, &at, &["from", "format", "zone", "utc"])?;
+                let from = list(t.get("from"), &join(&at, "from"))?;
+                if from.is_empty() {
+                    return wrong(&join(&at, "from"), "is needed");
+                }
+                let mut layouts = vec![];
+                for f in list(t.get("format"), &join(&at, "format"))? {
+                    match Layout::of(&f) {
+                        Ok(l) => layouts.push(l),
+                        Err(e) => return wrong(&join(&at, "format"), e),
+                    }
+                }
+                TimeWay {
+                    from: from.iter().map(|f| m.names.slot(f)).collect(),
+                    layouts,
+                    zone: text(t, &at, "zone")?.map(|z| m.names.slot(z)),
+                    utc: flag(t, &at, "utc", false)?,
+                }
+            }
+            _ => return wrong(&at, "a field name or a table is expected"),
+        });
+    }
+    Ok(ways)
+}
+
+fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
+    let mut shape = CsvShape {
+        delimiter: b',',
+        quote: Some(b'"'),
+        header: used,
+        layouts: vec![],
+    };
+    let Some(c) = table(t, "csv")? else {
+        return Ok(shape);
+    };
+    keys(
+        c,
+        "csv",
+        &["delimiter", "quote", "header", "columns", "layout"],
+    )?;
+    let one = |key: &str| -> Made<Option<u8>> {
+        match text(c, "csv", key)? {
+            None | Some("") => Ok(None),
+            Some(s) if s.len() == 1 => Ok(Some(s.as_bytes()[0])),
+            Some(_) => wrong(&join("csv", key), "one ASCII character is expected"),
+        }
+    };
+    if let Some(d) = one("delimiter")? {
+        shape.delimiter = d;
+    }
+    if c.contains_key("quote") {
+        shape.quote = one("quote")?;
+    }
+    let mut named = |v: Option<&Value>, at: &str| -> Made<Vec<Option<u16>>> {
+        Ok(list(v, at)?
+            .iter()
+            .map(|n| (!n.is_empty() && n != "_").then(|| m.names.slot(n)))
+            .collect())
+    };
+    if c.contains_key("columns") {
+        shape.layouts.push(CsvLayout {
+            at: None,
+            columns: named(c.get("columns"), "csv.columns")?,
+        });
+    }
+    for (at, l) in tables(c, "layout")? {
+        let at = join("csv", &at);
+        keys(l, &at, &["at", "is", "columns"])?;
+        let n = match l.get("at") {
+            Some(Value::Integer(n)) if (0..4096).contains(n) => *n as usize,
+            _ => return wrong(&join(&at, "at"), "the number of a cell, from 0, is needed"),
+        };
+        let is = list(l.get("is"), &join(&at, "is"))?;
+        shape.layouts.push(CsvLayout {
+            at: Some((n, is.iter().map(|t| Test::of(t)).collect())),
+            columns: named(l.get("columns"), &join(&at, "columns"))?,
+        });
+    }
+    // A layout with a condition is asked before the one without.
+    shape.layouts.sort_by_key(|l| l.at.is_none());
+    shape.header = flag(c, "csv", "header", shape.layouts.is_empty())?;
+    Ok(shape)
+}
+
+/// The longest text every match of a pattern must contain; `None` when none is plain to see.
+fn literal(pattern: &str) -> Option<String> {
+    let mut best = String::new();
+    let mut run = String::new();
+    let mut keep = |run: &mut String| {
+        if run.len() > best.len() {
+            best = run.clone();
+        }
+        run.clear();
+    };
+    if pattern.starts_with("(?")
+        && !pattern.starts_with("(?P<")
+        && !pattern.starts_with("(?<")
+        && !pattern.starts_with("(?:")
+    {
+        // Flags may fold case.
+        return None;
+    }
+    let mut chars = pattern.chars().peekable();
+    let mut depth = 0usize;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(e) if !e.is_ascii_alphanumeric() => {
+                    if depth == 0 {
+                        run.push(e);
+                    }
+                }
+                _ => keep(&mut run),
+            },
+            '[' => {
+                keep(&mut run);
+                // To the end of the class; a bracket right after the opening is literal.
+                let mut first = true;
+                while let Some(c) = chars.next() {
+                    match c {
+                        '\\' => {
+                            chars.next();
+                        }
+                        '^' if first => continue,
+                        ']' if !first => break,
+                        '[' if chars.peek() == Some(&':') => {
+                            while let Some(c) = chars.next() {
+                                if c == ']' {
+                                    break;
+                                }
+                            }
+                        }
+                        _ => {}
+                    }
+                    first = false;
+                }
+            }
+            '(' => {
+                keep(&mut run);
+                depth += 1;
+            }
+            ')' => {
+                keep(&mut run);
+                depth = depth.saturating_sub(1);
+            }
+            '|' if depth == 0 => return None,
+            '?' | '*' | '{' => {
+                run.pop();
+                keep(&mut run);
+                if c == '{' {
+                    for c in chars.by_ref() {
+                        if c == '}' {
+                            break;
+                        }
+                    }
+                }
+            }
+            '.' | '^' | '$' | '+' | '|' => keep(&mut run),
+            c => {
+                if depth == 0 {
+                    run.push(c);
+                }
+            }
+        }
+    }
+    keep(&mut run);
+    (best.trim().len() >= 3).then_some(best)
+}
+
+fn finder(patterns: &[Pattern], literals: &[Option<String>]) -> Made<Option<Finder>> {
+    if patterns.len() < 2 {
+        return Ok(None);
+    }
+    let mut words: Vec<&str> = vec![];
+    let (mut of, mut always) = (Vec::<Vec<u16>>::new(), vec![]);
+    for (i, l) in literals.iter().enumerate() {
+        // A pattern over another field than the payload is not found in the payload.
+        let l = l.as_ref().filter(|_| patterns[i].on.is_none());
+        match l {
+            None => always.push(i as u16),
+            Some(l) => match words.iter().position(|w| w == l) {
+                Some(k) => of[k].push(i as u16),
+                None => {
+                    words.push(l);
+                    of.push(vec![i as u16]);
+                }
+            },
+        }
+    }
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let automaton = match aho_corasick::AhoCorasick::new(&words) {
+        Ok(a) => a,
+        Err(e) => return wrong("pattern", e.to_string()),
+    };
+    Ok(Some(Finder {
+        automaton,
+        of,
+        always,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_match_contains_the_literal() {
+        for (p, want) in [
+            (r"^Accepted (?P<m>\w+) for (?P<user>\S+)", Some("Accepted ")),
+            (r"a+b?cdef\[x\]", Some("cdef[x]")),
+            (r"session (opened|closed) for user", Some(" for user")),
+            (r"(?i)login", None),
+            (r"one|two", None),
+            (r"[]x]abc[^]y]", Some("abc")),
+        ] {
+            assert_eq!(literal(p).as_deref(), want, "{p}");
+        }
+    }
+
+    #[test]
+    fn tests_match_as_written() {
+        let t = |t: &str, v: &str| Test::of(t).holds(v);
+        assert!(t("a*c", "abc") && t("*fail*", "login failed") && !t("a*c", "abd"));
+        assert!(t("", "") && t("*", "x") && !t("*", "-") && t("!a", "b") && t("400..499", "404"));
+    }
+}
