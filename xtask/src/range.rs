@@ -261,8 +261,6 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
 "#
         );
         fs::write(self.case.join("ampleur.toml"), context)?;
-        // Documentation addresses have no country; the simulated hospital's table gives them one.
-        ampleur_testkit::world::write_geo(&self.case, 1_700_000_000)?;
         let mut snapshot = String::new();
         for p in patients {
             snapshot.push_str(&format!(
@@ -611,7 +609,31 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         Ok(())
     }
 
+    /// Documentation addresses have no country; the simulated hospital's tables give them one.
+    fn countries(&self, ampleur: &Path) -> Result<()> {
+        let made = self.top.join("simulated");
+        let run = Command::new(ampleur)
+            .args(["simulate", "S1"])
+            .arg(&made)
+            .args(["--scale", "0.001"])
+            .output()
+            .context("run ampleur simulate")?;
+        ensure!(
+            run.status.success(),
+            "simulate ended with {}:\n{}",
+            run.status,
+            String::from_utf8_lossy(&run.stderr)
+        );
+        fs::create_dir_all(self.case.join("geo"))?;
+        for table in ["geo/city.mmdb", "geo/asn.mmdb"] {
+            fs::copy(made.join("case").join(table), self.case.join(table))
+                .with_context(|| format!("copy {table}"))?;
+        }
+        Ok(())
+    }
+
     fn judge(&self, ampleur: &Path, truth: &Truth) -> Result<()> {
+        self.countries(ampleur)?;
         let out = self.top.join("out");
         let run = Command::new(ampleur)
             .args([
