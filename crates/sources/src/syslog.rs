@@ -103,7 +103,7 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
     at += spaces(&line[at..]);
     // HOST PROGRAM[PID]: message. A word that is already the program has no host before it.
     let (word, len) = first_word(&line[at..]);
-    if !is_tag(word) && !word.is_empty() {
+    if !is_tag(word) && is_host(word) {
         let next = at + len + spaces(&line[at + len..]);
         h.host = word;
         at = next;
@@ -193,6 +193,14 @@ fn spaces(text: &str) -> usize {
 fn first_word(text: &str) -> (&str, usize) {
     let n = memchr::memchr(b' ', text.as_bytes()).unwrap_or(text.len());
     (&text[..n], n)
+}
+
+/// A word that may name a machine: no sign of a payload that begins right after the stamp (`1,2021/03/24`, `%ASA-6-1:`, `id=fw`).
+fn is_host(word: &str) -> bool {
+    !word.is_empty()
+        && !word
+            .bytes()
+            .any(|b| matches!(b, b',' | b'=' | b'|' | b'%' | b'{' | b'"' | b'<' | b';'))
 }
 
 /// `smbd[2725]:`, `openvpn:`; not a bare host name.

@@ -11,7 +11,7 @@ use crate::{
     syslog,
     time::{Clock, Stamp},
 };
-use ampleur_event::{Event, Outcome, System, Verb, batch::NONE};
+use ampleur_event::{Event, Outcome, System, Verb, batch::NONE, time::DAY};
 use std::borrow::Cow;
 
 /// A mapping that could not be read decodes nothing: every line is a reject.
@@ -801,6 +801,8 @@ impl Decoder {
                     .find_map(|l| l.read(text, &mut self.clock, zone))
             };
             match read {
+                // A counter that was never set is no time.
+                Some(s) if (-DAY..DAY).contains(&s.time) => {}
                 Some(s) => return Ok(s),
                 None => unreadable = true,
             }

@@ -196,7 +196,7 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     // Some lines of a file that is mostly something else do not make the file; a file of many programs has its own source.
     if hits * 2 >= seen {
         best
-    } else if hits > 0 && plan.tags.is_empty() {
+    } else if hits > 0 {
         best.min(Confidence::Maybe)
     } else {
         Confidence::No

@@ -92,7 +92,8 @@ impl Source for SyslogMixed {
             .max()
             .copied()
             .unwrap_or(0);
-        if owners.len() >= 2 && named * 4 >= seen && top * 2 < seen {
+        // No program has most of the lines, yet some are known: no other source reads the file as well.
+        if named * 4 >= seen && top * 2 < seen {
             Confidence::Likely
         } else {
             Confidence::Maybe
