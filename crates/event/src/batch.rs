@@ -210,14 +210,14 @@ row! {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextColumn {
     offsets: Vec<i32>,
-    bytes: Vec<u8>,
+    text: String,
 }
 
 impl Default for TextColumn {
     fn default() -> Self {
         TextColumn {
             offsets: vec![0],
-            bytes: Vec::new(),
+            text: String::new(),
         }
     }
 }
@@ -227,16 +227,17 @@ impl TextColumn {
     pub fn push(&mut self, s: &str) {
         // Most columns of a row are empty; copying nothing is still a call.
         if !s.is_empty() {
-            self.bytes.extend_from_slice(s.as_bytes());
+            self.text.push_str(s);
         }
         let end =
-            i32::try_from(self.bytes.len()).expect("a batch holds less than 2 GiB of one column");
+            i32::try_from(self.text.len()).expect("a batch holds less than 2 GiB of one column");
         self.offsets.push(end);
     }
+    #[inline]
     pub fn get(&self, i: usize) -> &str {
         let (a, b) = (self.offsets[i] as usize, self.offsets[i + 1] as usize);
-        // Only whole strings are ever appended, so every range is valid UTF-8; checked again because a stored file may lie.
-        std::str::from_utf8(&self.bytes[a..b]).unwrap_or("")
+        // Only whole strings are ever appended, so every range is one.
+        self.text.get(a..b).unwrap_or("")
     }
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
@@ -246,16 +247,16 @@ impl TextColumn {
     }
     fn clear(&mut self) {
         self.offsets.truncate(1);
-        self.bytes.clear();
+        self.text.clear();
     }
     fn bytes(&self) -> usize {
-        self.bytes.len() + self.offsets.len() * 4
+        self.text.len() + self.offsets.len() * 4
     }
     /// Replaces every non-empty value.
     pub fn map(&mut self, mut f: impl FnMut(&str) -> String) {
         let mut out = TextColumn {
             offsets: Vec::with_capacity(self.offsets.len()),
-            bytes: Vec::with_capacity(self.bytes.len()),
+            text: String::with_capacity(self.text.len()),
         };
         out.offsets.push(0);
         for i in 0..self.len() {
@@ -272,7 +273,7 @@ impl TextColumn {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         Arc::new(StringArray::new(
             offsets,
-            Buffer::from_vec(self.bytes),
+            Buffer::from_vec(self.text.into_bytes()),
             None,
         ))
     }
