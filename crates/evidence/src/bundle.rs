@@ -9,7 +9,7 @@
 //! cited.raw         the cited records' bytes, one after the other, unchanged
 //! ```
 //! The same lake state and citations give the same bytes. Neighbours of a cited line are never in it.
-use crate::{Citation, EvidenceError, Lake};
+use crate::{Citation, EvidenceError, Lake, error::io};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use std::io::{Seek, Write};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
@@ -22,6 +22,8 @@ const README: &str = "Evidence behind a report of Ampleur.\n\n\
     cited.raw     the records as they were received\n\n\
     Check with: ampleur verify evidence.zip\n";
 
+const PROOFS: &str = "proofs.jsonl";
+
 /// Writes the bundle for `cited` (sorted, doubles removed) to `to`. Returns the number of records in it.
 pub fn export<W: Write + Seek>(
     lake: &Lake,
@@ -31,11 +33,31 @@ pub fn export<W: Write + Seek>(
     let mut cited = cited.to_vec();
     cited.sort();
     cited.dedup();
-    let proofs = lake.prove_all(&cited)?;
-    let (mut json, mut index, mut raw) = (vec![], b"file,offset,length,at\n".to_vec(), vec![]);
-    for (c, proof) in cited.iter().zip(&proofs) {
-        json.extend(serde_json::to_vec(proof).unwrap_or_default());
+    // One fixed time stamp: the bundle depends on the evidence, not on the day it was made. Proofs are hashes and the records
+    // are few against the evidence: the fastest level gives nearly the size of the default one.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(1))
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644);
+    let mut zip = ZipWriter::new(to);
+    let key = lake.public_key().0 + "\n";
+    let note = lake.checkpoint().note;
+    let put = |zip: &mut ZipWriter<W>, name: &str, bytes: &[u8]| {
+        zip.start_file(name, options)
+            .map_err(|e| zip_error(name, e))?;
+        zip.write_all(bytes).map_err(io("write", name))
+    };
+    put(&mut zip, "README.txt", README.as_bytes())?;
+    put(&mut zip, "checkpoint", note.as_bytes())?;
+    put(&mut zip, "public.key", key.as_bytes())?;
+    put(&mut zip, PROOFS, b"")?;
+    let (mut index, mut raw) = (b"file,offset,length,at\n".to_vec(), vec![]);
+    // Proofs are several times the size of what they prove: each goes out as it is made.
+    lake.prove_each(&cited, &mut |c, proof| {
+        let mut json = serde_json::to_vec(&proof).unwrap_or_default();
         json.push(b'\n');
+        zip.write_all(&json).map_err(io("write", PROOFS))?;
         let at = raw.len();
         for line in &proof.lines {
             let bytes = BASE64.decode(&line.bytes).unwrap_or_default();
@@ -51,29 +73,10 @@ pub fn export<W: Write + Seek>(
             c.file.clone()
         };
         index.extend(format!("{quoted},{},{},{at}\n", c.offset, raw.len() - at).into_bytes());
-    }
-    // One fixed time stamp: the bundle depends on the evidence, not on the day it was made.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
-    let mut zip = ZipWriter::new(to);
-    let key = lake.public_key().0 + "\n";
-    let note = lake.checkpoint().note;
-    let members: [(&str, &[u8]); 6] = [
-        ("README.txt", README.as_bytes()),
-        ("checkpoint", note.as_bytes()),
-        ("public.key", key.as_bytes()),
-        ("proofs.jsonl", &json),
-        ("cited.csv", &index),
-        ("cited.raw", &raw),
-    ];
-    for (name, bytes) in members {
-        zip.start_file(name, options)
-            .map_err(|e| zip_error(name, e))?;
-        zip.write_all(bytes)
-            .map_err(crate::error::io("write", name))?;
-    }
+        Ok(())
+    })?;
+    put(&mut zip, "cited.csv", &index)?;
+    put(&mut zip, "cited.raw", &raw)?;
     zip.finish().map_err(|e| zip_error("evidence.zip", e))?;
     Ok(cited.len())
 }
@@ -83,5 +86,5 @@ fn zip_error(name: &str, e: zip::result::ZipError) -> EvidenceError {
         zip::result::ZipError::Io(e) => e,
         other => std::io::Error::other(other),
     };
-    crate::error::io("write", name)(source)
+    io("write", name)(source)
 }

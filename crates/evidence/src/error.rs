@@ -30,6 +30,8 @@ pub enum EvidenceError {
         path: String,
         source: parquet::errors::ParquetError,
     },
+    #[error("take up {file} again: it changed since the run that was stopped")]
+    Changed { file: String },
     #[error(
         "append to lake: it was opened for reading, or an earlier append failed and it must be opened again"
     )]

@@ -1,9 +1,6 @@
 //! Keys of a lake, kept apart from it: one file each, readable by their owner only, wiped from memory when dropped.
-use crate::{EvidenceError, error::io};
-use aes_gcm_siv::{
-    Aes256GcmSiv, KeyInit, Nonce,
-    aead::{Aead, AeadInPlace, Payload},
-};
+use crate::{EvidenceError, error::io, siv::FixedNonce};
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, aead::Aead};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::SigningKey;
 use std::{
@@ -109,9 +106,7 @@ impl Keys {
     /// The cipher of one sensitive column.
     pub fn column(&self, name: &'static str) -> ColumnCipher {
         ColumnCipher {
-            name,
-            cipher: Aes256GcmSiv::new((&*self.value).into()),
-            nonce: short_hash(&self.value, name),
+            cipher: FixedNonce::new(&self.value, short_hash(&self.value, name), name.as_bytes()),
         }
     }
     /// Cipher of one raw segment, from the segment's salt.
@@ -155,17 +150,15 @@ fn vault_cipher(point: &[u8; 32], to: &[u8; 32], shared: &[u8; 32]) -> Aes256Gcm
     Aes256GcmSiv::new(&(*hasher.finalize().as_bytes()).into())
 }
 
-fn short_hash(key: &[u8; 32], name: &str) -> Nonce {
+fn short_hash(key: &[u8; 32], name: &str) -> [u8; 12] {
     let hash = blake3::keyed_hash(key, format!("ampleur column {name}").as_bytes());
-    *Nonce::from_slice(&hash.as_bytes()[..12])
+    *hash.as_bytes().first_chunk().expect("12 of 32 bytes")
 }
 
 /// Deterministic sealing of one column: equal values give equal bytes (so that dictionaries and equality still work),
 /// nothing else is learnt. AES-256-GCM-SIV, RFC 8452, is the mode made for a nonce that repeats.
 pub struct ColumnCipher {
-    name: &'static str,
-    cipher: Aes256GcmSiv,
-    nonce: Nonce,
+    cipher: FixedNonce,
 }
 
 impl ColumnCipher {
@@ -177,25 +170,11 @@ impl ColumnCipher {
     }
     /// The same, into a buffer that is used again.
     pub fn seal_into(&self, clear: &str, out: &mut Vec<u8>) {
-        out.clear();
-        out.extend_from_slice(clear.as_bytes());
-        self.cipher
-            .encrypt_in_place(&self.nonce, self.name.as_bytes(), out)
-            .expect("AES-GCM-SIV takes 64 GiB; a value is below 2 GiB");
+        self.cipher.seal_into(clear.as_bytes(), out);
     }
     /// `None` when the bytes were not sealed for this column with this key.
     pub fn open(&self, sealed: &[u8]) -> Option<String> {
-        let clear = self
-            .cipher
-            .decrypt(
-                &self.nonce,
-                Payload {
-                    msg: sealed,
-                    aad: self.name.as_bytes(),
-                },
-            )
-            .ok()?;
-        String::from_utf8(clear).ok()
+        String::from_utf8(self.cipher.open(sealed)?).ok()
     }
 }
 

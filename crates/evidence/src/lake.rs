@@ -10,7 +10,7 @@
 //! log/custody/tile/…                custody log: where segments are stored, who used the lake
 //! vault/<n>.locked                  token → person, for the officer's key only
 //! cases/<incident>/<version>/       written by the layers above
-//! tmp/                              files not yet named; emptied when a writer opens
+//! tmp/                              files not yet named; a note (`<n>.sealed`) lets the next writer take a segment up again
 //! lock                              held by the one writer
 //! ```
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     merkle::{Hash, Tree, leaf_hash},
     proof::ProvenLine,
     raw::{RawLine, RawReader},
-    segment::Leaf,
+    segment::{Leaf, Leftover, NOTE},
     store::{FolderStore, Store},
     tiles,
 };
@@ -160,6 +160,8 @@ pub struct Lake {
     days: Mutex<BTreeSet<String>>,
     /// Segments begun, for their temporary names: two never share one, whatever salt they are given.
     begun: AtomicU64,
+    /// Sealed by a run that was stopped before it committed, by file, part and start.
+    left: Mutex<BTreeMap<(String, u32, u64), Leftover>>,
     /// `None`: reading only.
     lock: Option<Box<dyn Send + Sync>>,
 }
@@ -220,7 +222,8 @@ impl Lake {
         lake.load()?;
         Ok(lake)
     }
-    /// Opens for writing. Leftovers of a writer that was killed are removed; they were never acknowledged.
+    /// Opens for writing. What a writer that was killed had sealed is taken up again by [`Lake::begin_again`]; the rest it left
+    /// is removed. None of it was acknowledged.
     pub fn open_writer(path: &Path, keys: &Keys, wait: Wait) -> Result<Lake, EvidenceError> {
         if !path.join(ABOUT).exists() {
             return Err(EvidenceError::Absent);
@@ -235,12 +238,58 @@ impl Lake {
     ) -> Result<Lake, EvidenceError> {
         let lock = take_lock(&*store, wait)?;
         let mut lake = Lake::open_in(store, root, keys)?;
-        for name in lake.store.list("tmp").map_err(io("list", "tmp"))? {
-            let path = format!("tmp/{name}");
-            lake.store.remove(&path).map_err(io("remove", &path))?;
-        }
+        lake.look_over()?;
         lake.lock = Some(lock);
         Ok(lake)
+    }
+    /// Keeps what can be taken up again of `tmp/`, removes the rest.
+    fn look_over(&mut self) -> Result<(), EvidenceError> {
+        let names = self.store.list("tmp").map_err(io("list", "tmp"))?;
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        let mut left = BTreeMap::new();
+        let mut next = 0;
+        for name in names.iter().filter(|n| n.ends_with(NOTE)) {
+            let path = format!("tmp/{name}");
+            let text = self.store.read(&path).map_err(io("read", &path))?;
+            // A note cut short by the stop is no note.
+            let Ok(l) = serde_json::from_slice::<Leftover>(&text) else {
+                continue;
+            };
+            let Ok(leaf) = serde_json::from_str::<Leaf>(&l.leaf) else {
+                continue;
+            };
+            let number = l
+                .temp
+                .strip_prefix("tmp/")
+                .and_then(|n| n.parse::<u64>().ok());
+            let Some(number) = number.filter(|_| l.v == 1 && path == format!("{}.{NOTE}", l.temp))
+            else {
+                continue;
+            };
+            let whole = |ending: &str, bytes: u64| {
+                let size = self.store.size(&format!("{}.{ending}", l.temp));
+                size.is_ok_and(|s| s == bytes)
+            };
+            if !whole("raw", l.raw.bytes)
+                || l.events
+                    .as_ref()
+                    .is_some_and(|e| !whole("parquet", e.bytes))
+            {
+                continue;
+            }
+            next = next.max(number + 1);
+            kept.extend(l.files());
+            left.insert((leaf.file, leaf.part, leaf.start), l);
+        }
+        for name in names {
+            let path = format!("tmp/{name}");
+            if !kept.contains(&path) {
+                self.store.remove(&path).map_err(io("remove", &path))?;
+            }
+        }
+        self.begun = AtomicU64::new(next);
+        self.left = Mutex::new(left);
+        Ok(())
     }
     fn empty(store: Arc<dyn Store>, root: &Path, keys: &Keys) -> Lake {
         Lake {
@@ -263,6 +312,7 @@ impl Lake {
             tails: [vec![], vec![]],
             days: Mutex::new(BTreeSet::new()),
             begun: AtomicU64::new(0),
+            left: Mutex::new(BTreeMap::new()),
             lock: None,
         }
     }
@@ -400,6 +450,16 @@ impl Lake {
     }
     /// Starts a segment. `&self`: many files may be sealed at once, on many threads. `salt`: 32 fresh random bytes.
     pub fn begin(&self, meta: SegmentMeta, salt: [u8; 32]) -> Result<SegmentWriter, EvidenceError> {
+        self.begin_again(meta, salt, "")
+    }
+    /// The same; a segment that a stopped run sealed with the same `settings` (whatever else the rows depend on) is not sealed
+    /// a second time: what is given is held against it, and [`SegmentWriter::finish`] says when it is not the same.
+    pub fn begin_again(
+        &self,
+        meta: SegmentMeta,
+        salt: [u8; 32],
+        settings: &str,
+    ) -> Result<SegmentWriter, EvidenceError> {
         if self.lock.is_none() {
             return Err(EvidenceError::NotWritable);
         }
@@ -415,8 +475,22 @@ impl Lake {
                 days.insert(date);
             }
         }
+        let (store, keys) = (self.store.clone(), self.keys.clone());
+        let place = (meta.file.clone(), meta.part, meta.start);
+        let left = {
+            let mut left = self.left.lock().unwrap_or_else(|e| e.into_inner());
+            left.remove(&place)
+        };
+        if let Some(left) = left {
+            if left.settings == settings && !settings.is_empty() {
+                return Ok(SegmentWriter::again(store, keys, meta, left));
+            }
+            for name in left.files() {
+                store.remove(&name).map_err(io("remove", &name))?;
+            }
+        }
         let temp = format!("tmp/{}", self.begun.fetch_add(1, Ordering::Relaxed));
-        SegmentWriter::begin(self.store.clone(), self.keys.clone(), meta, temp, salt)
+        SegmentWriter::begin(store, keys, meta, temp, salt, settings)
     }
     /// Appends finished segments, in the given order, and our own uses. When this returns, all of it survives a kill and a
     /// power loss (EV-3). A segment already in the lake (same bytes, same file) is left out silently.
@@ -461,7 +535,7 @@ impl Lake {
         let mut dirs: BTreeSet<String> = BTreeSet::new();
         for s in segments {
             if self.ids.contains(&s.id) {
-                for (temp, _) in &s.moves {
+                for temp in s.moves.iter().map(|m| &m.0).chain(&s.note) {
                     self.store.remove(temp).map_err(io("remove", temp))?;
                 }
                 continue;
@@ -470,6 +544,9 @@ impl Lake {
                 // A file of that name can only be an orphan: the id is in no log. It never was acknowledged.
                 self.store.rename(temp, path).map_err(io("rename", path))?;
                 dirs.insert(parent(path).to_string());
+            }
+            if let Some(note) = &s.note {
+                self.store.remove(note).map_err(io("remove", note))?;
             }
             let index = self.evidence.len();
             let hash = leaf_hash(s.leaf.as_bytes());
@@ -534,6 +611,12 @@ impl Lake {
         tiles::append(&*self.store, CUSTODY, &self.custody, &mut tails[1], custody)?;
         let checkpoint = self.sign()?;
         self.tails = tails;
+        // What of a stopped run nobody asked for by now belongs to other evidence or other settings.
+        let stale = std::mem::take(&mut *self.left.lock().unwrap_or_else(|e| e.into_inner()));
+        for name in stale.values().flat_map(Leftover::files) {
+            // Should one stay, the next writer finds it.
+            drop(self.store.remove(&name));
+        }
         Ok(checkpoint)
     }
     fn log_custody(&mut self, entry: &Entry, fresh: &mut Vec<Vec<u8>>) {
@@ -622,8 +705,20 @@ impl Lake {
     }
     /// Many proofs, in the given order; each segment's index is read once when neighbours in the list share it.
     pub fn prove_all(&self, cited: &[Citation]) -> Result<Vec<LineProof>, EvidenceError> {
-        let mut open: Option<(u64, RawReader<'_>)> = None;
         let mut out = Vec::with_capacity(cited.len());
+        self.prove_each(cited, &mut |_, proof| {
+            out.push(proof);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+    /// The same, one proof after the other: nothing is kept. Fast when `cited` is sorted.
+    pub fn prove_each(
+        &self,
+        cited: &[Citation],
+        each: &mut dyn FnMut(&Citation, LineProof) -> Result<(), EvidenceError>,
+    ) -> Result<(), EvidenceError> {
+        let mut open: Option<(u64, RawReader<'_>)> = None;
         for c in cited {
             let mut lines = vec![];
             for s in self.holding(&c.file, c.offset, c.len)? {
@@ -639,12 +734,10 @@ impl Lake {
                     lines.push(self.proven(s, line));
                 }
             }
-            out.push(LineProof {
-                file: c.file.clone(),
-                lines,
-            });
+            let file = c.file.clone();
+            each(c, LineProof { file, lines })?;
         }
-        Ok(out)
+        Ok(())
     }
     fn proven(&self, s: &SegmentInfo, line: RawLine) -> ProvenLine {
         ProvenLine {

@@ -16,6 +16,7 @@ mod merkle;
 mod proof;
 mod raw;
 mod segment;
+mod siv;
 pub mod store;
 mod stored;
 mod tiles;
@@ -26,4 +27,6 @@ pub use error::EvidenceError;
 pub use keys::{ColumnCipher, DpoKey, Keys, PublicKey, load_raw_key};
 pub use lake::{Checkpoint, Citation, Lake, SegmentInfo, Use, Wait};
 pub use proof::{LineProof, ProvenLine};
-pub use segment::{Cut, SealedSegment, SegmentCounts, SegmentMeta, SegmentWriter};
+pub use segment::{
+    Cut, RawHalf, RowHalf, SealedSegment, SegmentCounts, SegmentMeta, SegmentWriter,
+};

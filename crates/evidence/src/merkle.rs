@@ -44,8 +44,9 @@ pub fn root_of(nodes: &[Hash]) -> Hash {
     }
 }
 
-/// Inclusion path of node `m`, from its sibling up, over nodes as in [`root_of`].
-pub fn path_of(nodes: &[Hash], m: usize) -> Vec<Hash> {
+/// Inclusion path of node `m`, from its sibling up, over nodes as in [`root_of`]: what [`Tree::path`] is held to.
+#[cfg(test)]
+fn path_of(nodes: &[Hash], m: usize) -> Vec<Hash> {
     if nodes.len() < 2 {
         return vec![];
     }

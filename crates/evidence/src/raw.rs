@@ -16,7 +16,7 @@
 use crate::{
     EvidenceError,
     error::{corrupt, io},
-    merkle::{Blocks, Hash, leaf_hash, path_of, root_of},
+    merkle::{BLOCK, Blocks, Hash, Tree, leaf_hash, root_of},
     store::Store,
     stored::{Stored, StoredFile},
 };
@@ -46,6 +46,12 @@ pub(crate) struct RawWriter {
     packed: Vec<u8>,
     chunk: Vec<u8>,
     chunks: Vec<(u32, u32)>,
+    lines: Lines,
+}
+
+/// The lines of a segment as they come: their hashes and lengths, not their text.
+#[derive(Default)]
+pub(crate) struct Lines {
     blocks: Blocks,
     block_starts: Vec<u64>,
     /// LEB128 lengths of the lines.
@@ -56,41 +62,20 @@ pub(crate) struct RawWriter {
     open: Option<(Sha256, u64)>,
 }
 
+/// Count, bytes and root of the lines of a segment.
+pub(crate) struct LineSummary {
+    pub bytes: u64,
+    pub lines: u64,
+    pub root: Hash,
+}
+
 /// What the raw file says about the segment.
 pub(crate) struct RawSummary {
     pub stored: Stored,
-    pub bytes: u64,
-    pub lines: u64,
-    pub line_root: Hash,
+    pub lines: LineSummary,
 }
 
-impl RawWriter {
-    pub fn create(
-        store: &dyn Store,
-        path: &str,
-        cipher: Aes256GcmSiv,
-        salt: &[u8; 32],
-    ) -> Result<RawWriter, EvidenceError> {
-        let mut out = StoredFile::create(store, path).map_err(io("create", path))?;
-        let mut head = MAGIC.to_vec();
-        head.extend_from_slice(salt);
-        out.append(&head).map_err(io("write", path))?;
-        Ok(RawWriter {
-            out,
-            path: path.to_string(),
-            cipher,
-            zstd: zstd::bulk::Compressor::new(LEVEL).map_err(io("write", path))?,
-            packed: vec![],
-            chunk: Vec::with_capacity(CHUNK),
-            chunks: vec![],
-            blocks: Blocks::default(),
-            block_starts: vec![],
-            lengths: vec![],
-            lines: 0,
-            bytes: 0,
-            open: None,
-        })
-    }
+impl Lines {
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -100,19 +85,6 @@ impl RawWriter {
     /// Bytes taken, the open line included.
     pub fn position(&self) -> u64 {
         self.bytes + self.open.as_ref().map_or(0, |o| o.1)
-    }
-    /// Stores bytes; the caller says separately where lines end.
-    pub fn store(&mut self, bytes: &[u8]) -> Result<(), EvidenceError> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let take = rest.len().min(CHUNK - self.chunk.len());
-            self.chunk.extend_from_slice(&rest[..take]);
-            rest = &rest[take..];
-            if self.chunk.len() == CHUNK {
-                self.flush()?;
-            }
-        }
-        Ok(())
     }
     /// A piece of a line; `ends` closes it.
     pub fn line(&mut self, bytes: &[u8], ends: bool) {
@@ -150,6 +122,63 @@ impl RawWriter {
         }
         self.lengths.push(n as u8);
     }
+    fn end(&mut self) {
+        if let Some((hash, len)) = self.open.take() {
+            self.close(hash.finalize().into(), len);
+        }
+    }
+    /// Closes the last line.
+    pub fn finish(mut self) -> LineSummary {
+        self.end();
+        LineSummary {
+            bytes: self.bytes,
+            lines: self.lines,
+            root: root_of(&self.blocks.finish()),
+        }
+    }
+}
+
+impl RawWriter {
+    pub fn create(
+        store: &dyn Store,
+        path: &str,
+        cipher: Aes256GcmSiv,
+        salt: &[u8; 32],
+    ) -> Result<RawWriter, EvidenceError> {
+        let mut out = StoredFile::create(store, path).map_err(io("create", path))?;
+        let mut head = MAGIC.to_vec();
+        head.extend_from_slice(salt);
+        out.append(&head).map_err(io("write", path))?;
+        Ok(RawWriter {
+            out,
+            path: path.to_string(),
+            cipher,
+            zstd: zstd::bulk::Compressor::new(LEVEL).map_err(io("write", path))?,
+            packed: vec![],
+            chunk: Vec::with_capacity(CHUNK),
+            chunks: vec![],
+            lines: Lines::default(),
+        })
+    }
+    pub fn lines(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+    pub fn seen(&self) -> &Lines {
+        &self.lines
+    }
+    /// Stores bytes; the caller says separately where lines end.
+    pub fn store(&mut self, bytes: &[u8]) -> Result<(), EvidenceError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let take = rest.len().min(CHUNK - self.chunk.len());
+            self.chunk.extend_from_slice(&rest[..take]);
+            rest = &rest[take..];
+            if self.chunk.len() == CHUNK {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
     fn pack(&mut self, clear: &[u8], nonce: Nonce) -> Result<u32, EvidenceError> {
         self.packed.clear();
         self.packed
@@ -176,22 +205,21 @@ impl RawWriter {
         if !self.chunk.is_empty() {
             self.flush()?;
         }
-        if let Some((hash, len)) = self.open.take() {
-            self.close(hash.finalize().into(), len);
-        }
-        let roots = std::mem::take(&mut self.blocks).finish();
-        let mut index = Vec::with_capacity(self.lengths.len() + roots.len() * 40);
+        self.lines.end();
+        let lines = std::mem::take(&mut self.lines);
+        let roots = lines.blocks.finish();
+        let mut index = Vec::with_capacity(lines.lengths.len() + roots.len() * 40);
         for (clear, stored) in &self.chunks {
             index.extend_from_slice(&clear.to_le_bytes());
             index.extend_from_slice(&stored.to_le_bytes());
         }
         index.extend_from_slice(&(roots.len() as u32).to_le_bytes());
-        for (start, root) in self.block_starts.iter().zip(&roots) {
+        for (start, root) in lines.block_starts.iter().zip(&roots) {
             index.extend_from_slice(&start.to_le_bytes());
             index.extend_from_slice(root);
         }
-        index.extend_from_slice(&(self.lines as u32).to_le_bytes());
-        index.extend_from_slice(&self.lengths);
+        index.extend_from_slice(&(lines.lines as u32).to_le_bytes());
+        index.extend_from_slice(&lines.lengths);
         let offset = self.out.len();
         let stored = self.pack(&index, nonce(1, 0))?;
         let mut trailer = vec![];
@@ -203,9 +231,11 @@ impl RawWriter {
         self.out.append(&trailer).map_err(io("write", &self.path))?;
         Ok(RawSummary {
             stored: self.out.finish().map_err(io("sync", &self.path))?,
-            bytes: self.bytes,
-            lines: self.lines,
-            line_root: root_of(&roots),
+            lines: LineSummary {
+                bytes: lines.bytes,
+                lines: lines.lines,
+                root: root_of(&roots),
+            },
         })
     }
 }
@@ -228,8 +258,21 @@ pub(crate) struct RawReader<'a> {
     blocks: Vec<(u64, Hash)>,
     /// Start of each line in the segment, and the end of the last.
     lines: Vec<u64>,
+    /// Over the roots of the blocks.
+    roots: Tree,
     /// The chunk opened last.
     last: Option<(usize, Vec<u8>)>,
+    /// The block opened last.
+    block: Option<OpenBlock>,
+}
+
+/// Lines of one block, read and checked.
+struct OpenBlock {
+    number: usize,
+    /// In the segment's clear bytes.
+    start: u64,
+    bytes: Vec<u8>,
+    tree: Tree,
 }
 
 /// One line with what proves it inside its segment.
@@ -325,6 +368,10 @@ impl<'a> RawReader<'a> {
             begin = begin.checked_add(len).ok_or_else(bad)?;
             lines.push(begin);
         }
+        let mut roots = Tree::default();
+        for (_, root) in &blocks {
+            roots.push(*root);
+        }
         Ok(RawReader {
             store,
             path: path.to_string(),
@@ -332,7 +379,9 @@ impl<'a> RawReader<'a> {
             chunks,
             blocks,
             lines,
+            roots,
             last: None,
+            block: None,
         })
     }
     /// Bytes of the segment in clear.
@@ -374,53 +423,61 @@ impl<'a> RawReader<'a> {
         }
         Ok(out)
     }
-    /// The lines that hold `[from, to)`, each with its path to the segment's root.
+    /// The lines that hold `[from, to)`, each with its path to the segment's root. The block read last is kept: citations
+    /// come in order of the file, many to a block.
     pub fn lines(&mut self, from: u64, to: u64) -> Result<Vec<RawLine>, EvidenceError> {
         let n = self.lines.len() - 1;
         let first = self.lines[1..].partition_point(|end| *end <= from);
         let mut out: Vec<RawLine> = vec![];
-        let mut block: Option<(usize, Vec<Hash>)> = None;
-        let roots: Vec<Hash> = self.blocks.iter().map(|b| b.1).collect();
         for i in first..n {
             let (start, end) = (self.lines[i], self.lines[i + 1]);
             // An empty range still names the line it is in.
             if start >= to && !(out.is_empty() && start <= from) {
                 break;
             }
-            let b = i / crate::merkle::BLOCK;
-            if block.as_ref().is_none_or(|(n, _)| *n != b) {
-                let (lo, hi) = (
-                    b * crate::merkle::BLOCK,
-                    ((b + 1) * crate::merkle::BLOCK).min(n),
-                );
-                let base = self.lines[lo];
-                let ends: Vec<u64> = self.lines[lo..=hi].to_vec();
-                let bytes = self.read(base, ends[hi - lo])?;
-                let hashes: Vec<Hash> = ends
-                    .windows(2)
-                    .map(|w| leaf_hash(&bytes[(w[0] - base) as usize..(w[1] - base) as usize]))
-                    .collect();
-                if Some(&root_of(&hashes)) != roots.get(b) {
-                    return Err(corrupt(
-                        &self.path,
-                        base,
-                        "lines do not have the hash the index says",
-                    ));
-                }
-                block = Some((b, hashes));
+            let b = i / BLOCK;
+            if self.block.as_ref().is_none_or(|o| o.number != b) {
+                self.block = Some(self.open_block(b)?);
             }
-            let Some((_, hashes)) = &block else { continue };
-            let mut path = path_of(hashes, i % crate::merkle::BLOCK);
-            path.extend(path_of(&roots, b));
-            let bytes = self.read(start, end)?;
+            let Some(block) = &self.block else { continue };
+            let mut path = block.tree.path((i % BLOCK) as u64);
+            path.extend(self.roots.path(b as u64));
+            let (a, z) = (start - block.start, end - block.start);
             out.push(RawLine {
                 index: i as u64,
                 start,
-                bytes,
+                bytes: block.bytes[a as usize..z as usize].to_vec(),
                 path,
             });
         }
         Ok(out)
+    }
+    fn open_block(&mut self, number: usize) -> Result<OpenBlock, EvidenceError> {
+        let n = self.lines.len() - 1;
+        let (lo, hi) = (number * BLOCK, ((number + 1) * BLOCK).min(n));
+        let (start, end) = (self.lines[lo], self.lines[hi]);
+        let bytes = self.read(start, end)?;
+        if bytes.len() as u64 != end - start {
+            return Err(corrupt(&self.path, start, "lines are missing"));
+        }
+        let mut tree = Tree::default();
+        for w in self.lines[lo..=hi].windows(2) {
+            let line = &bytes[(w[0] - start) as usize..(w[1] - start) as usize];
+            tree.push(leaf_hash(line));
+        }
+        if self.blocks.get(number).is_none_or(|b| b.1 != tree.root()) {
+            return Err(corrupt(
+                &self.path,
+                start,
+                "lines do not have the hash the index says",
+            ));
+        }
+        Ok(OpenBlock {
+            number,
+            start,
+            bytes,
+            tree,
+        })
     }
 }
 

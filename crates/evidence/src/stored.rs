@@ -76,6 +76,13 @@ impl StoredFile {
     }
 }
 
+impl Stored {
+    /// Block hashes of a file of `bytes` bytes.
+    pub fn blocks_of(bytes: u64) -> usize {
+        bytes.div_ceil(BLOCK_BYTES as u64) as usize
+    }
+}
+
 impl io::Write for StoredFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.append(bytes)?;

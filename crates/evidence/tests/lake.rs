@@ -470,3 +470,78 @@ fn a_killed_process_loses_nothing_it_acknowledged() {
     }
     assert!(safe >= 12);
 }
+
+#[test]
+fn what_a_stopped_run_had_sealed_is_taken_up_again() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("lake");
+    let (keys, _) = common::keys(5);
+    let meta = |at: i64| SegmentMeta {
+        file: "logs/a.log".into(),
+        format: "made-up".into(),
+        part: 0,
+        start: 0,
+        at,
+    };
+    let bytes = common::text("a", 40_000);
+    assert!(bytes.len() > 1 << 20, "large enough to be noted");
+    let give = |lake: &Lake, bytes: &[u8], settings: &str, salt: u8| {
+        let mut w = lake
+            .begin_again(meta(common::DAY), [salt; 32], settings)
+            .unwrap();
+        w.raw(bytes, Cut::Lines).unwrap();
+        w.events(&common::rows(bytes)).unwrap();
+        w.finish(0, 0)
+    };
+    let stored = || {
+        let mut names: Vec<(String, u64)> = std::fs::read_dir(dir.join("tmp"))
+            .unwrap()
+            .map(|e| e.unwrap())
+            .map(|e| {
+                (
+                    e.file_name().into_string().unwrap(),
+                    e.metadata().unwrap().len(),
+                )
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    let mut lake = Lake::create(&dir, &keys, 0).unwrap();
+    let sealed = give(&lake, &bytes, "zone A", 1).unwrap();
+    let id = sealed.id().to_string();
+    assert!(!sealed.taken_up());
+    // Stopped here: sealed, never committed. Beside it, something half written.
+    drop(lake);
+    std::fs::write(dir.join("tmp/9.raw"), b"half").unwrap();
+    let before = stored();
+    lake = Lake::open_writer(&dir, &keys, Wait::No).unwrap();
+    assert_eq!(stored().len(), before.len() - 1);
+    // Other bytes, or other settings, are not taken for it.
+    let mut other = bytes.clone();
+    other[100_000] ^= 1;
+    assert!(matches!(
+        give(&lake, &other, "zone A", 2),
+        Err(EvidenceError::Changed { .. })
+    ));
+    assert!(stored().is_empty());
+    assert!(!give(&lake, &bytes, "zone A", 3).unwrap().taken_up());
+    drop(lake);
+    lake = Lake::open_writer(&dir, &keys, Wait::No).unwrap();
+    assert!(!give(&lake, &bytes, "zone B", 4).unwrap().taken_up());
+    drop(lake);
+    lake = Lake::open_writer(&dir, &keys, Wait::No).unwrap();
+    let again = give(&lake, &bytes, "zone B", 5).unwrap();
+    assert!(again.taken_up());
+    assert_eq!(again.id(), id);
+    lake.commit(vec![again], vec![], common::DAY).unwrap();
+    assert!(stored().is_empty());
+    assert_eq!(
+        lake.read("logs/a.log", 0, bytes.len() as u64).unwrap(),
+        bytes
+    );
+    drop(lake);
+    let key = raw_key(home.path(), &keys);
+    let report = verify::verify(&FolderStore::new(&dir), &keys.public(), Some(&key));
+    assert!(report.is_sound(), "{:?}", report.findings);
+}
