@@ -89,6 +89,26 @@ pub trait Door: Sync {
         let _ = columns;
         self.scan(select, each)
     }
+    /// [`Door::scan`] of the rows that `choose` takes too: for a caller who wants all columns of few rows. `choose` sees these
+    /// columns (every other one may be absent), in no particular order and from several threads.
+    fn scan_chosen(
+        &self,
+        select: &Select,
+        columns: &[&str],
+        choose: &Choose<'_>,
+        each: &mut dyn FnMut(FileId, &EventBatch),
+    ) -> Result<(), DoorError> {
+        let _ = columns;
+        self.scan(select, &mut |file, batch| {
+            let mut hit = EventBatch::default();
+            for e in batch.iter().filter(|e| choose(file, e)) {
+                hit.push(&e);
+            }
+            if !hit.is_empty() {
+                each(file, &hit);
+            }
+        })
+    }
     /// Where records lie, by file and record number (from 1). Shape: one place per record that has an event, ordered by file
     /// and record; unknown records are left out.
     fn locate(&self, records: &BTreeMap<FileId, BTreeSet<u64>>) -> Result<Vec<Place>, DoorError> {
@@ -117,6 +137,9 @@ pub trait Door: Sync {
         Ok(out)
     }
 }
+
+/// A condition on a row that no [`Select`] can say.
+pub type Choose<'a> = dyn Fn(FileId, &Event<'_>) -> bool + Sync + 'a;
 
 /// Where one record lies in its (decompressed) file, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 //! A row group (at most 64 Ki rows, in file order) is skipped when its times, verbs or bloom filters say that nothing in it
 //! can match. In the others the columns asked about are read first, then the rest, only for the pages that hold a match.
 //! What comes out is checked once more against [`Select::matches`], so a filter can cost time but never an answer.
-use crate::{Door, DoorError, FileId, Select};
+use crate::{Choose, Door, DoorError, FileId, Select};
 use ampleur_event::{EventBatch, Window, time::NO_TIME};
 use ampleur_evidence::{ColumnCipher, Keys, Lake, columns};
 use arrow_array::{
@@ -14,7 +14,7 @@ use parquet::{
         ProjectionMask,
         arrow_reader::{
             ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
-            ParquetRecordBatchReaderBuilder, RowFilter,
+            ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
         },
     },
     errors::ParquetError,
@@ -26,6 +26,7 @@ use parquet::{
 use std::{
     collections::BTreeSet,
     fs::File,
+    ops::Range,
     path::PathBuf,
     sync::{Arc, OnceLock, mpsc::sync_channel},
 };
@@ -83,6 +84,14 @@ pub(crate) struct Wanted {
     verbs: BTreeSet<u8>,
 }
 
+/// Which columns and rows a scan hands out.
+#[derive(Clone, Copy)]
+enum How<'a> {
+    All,
+    Columns(&'a [&'a str]),
+    Chosen(&'a [&'a str], &'a Choose<'a>),
+}
+
 impl LocalDoor {
     /// `files`: number and relative path of every file to look at; of a file imported more than once the last import is
     /// read. Nothing is opened yet.
@@ -121,7 +130,7 @@ impl LocalDoor {
         part: &Part,
         group: usize,
         wanted: &Arc<Wanted>,
-        only: Option<&[&str]>,
+        how: How<'_>,
     ) -> Result<Vec<EventBatch>, DoorError> {
         let meta = self.meta(part)?;
         let about = meta.metadata().row_group(group);
@@ -149,19 +158,61 @@ impl LocalDoor {
         // A column without a single value in the group is not read; it comes out as absent.
         let asked = wanted.columns();
         let checked = wanted.checked();
-        let output = roots(&|name| {
-            rows.field_with_name(name).is_ok()
-                && (name == "time" || !all_null(about, name))
-                && only.is_none_or(|o| {
-                    // The times tell how many rows there are even when nothing else is asked.
-                    o.contains(&name) || checked.contains(&name) || name == "time"
-                })
-        });
-        let mut builder = builder
-            .with_row_groups(vec![group])
-            .with_batch_size(BATCH)
-            .with_projection(output);
-        if !asked.is_empty() {
+        let output = |only: Option<&[&str]>| {
+            roots(&|name| {
+                rows.field_with_name(name).is_ok()
+                    && (name == "time" || !all_null(about, name))
+                    && only.is_none_or(|o| {
+                        // The times tell how many rows there are even when nothing else is asked.
+                        o.contains(&name) || checked.contains(&name) || name == "time"
+                    })
+            })
+        };
+        let open = |batch: &RecordBatch| {
+            columns::opened(batch, &self.ciphers).map_err(|column| {
+                error(
+                    part,
+                    &format!("column {column} does not open with these keys"),
+                )
+            })
+        };
+        let mut builder = builder.with_row_groups(vec![group]).with_batch_size(BATCH);
+        let mut only = None;
+        match how {
+            How::All => {}
+            How::Columns(columns) => only = Some(columns),
+            How::Chosen(columns, choose) => {
+                // First the rows are chosen by a few columns, then the others are read and opened for those rows alone.
+                let file = File::open(&part.path).map_err(|e| error(part, &e))?;
+                let first = ParquetRecordBatchReaderBuilder::new_with_metadata(file, meta.clone())
+                    .with_row_groups(vec![group])
+                    .with_batch_size(BATCH)
+                    .with_projection(output(Some(columns)))
+                    .build()
+                    .map_err(|e| error(part, &e))?;
+                let mut chosen: Vec<Range<usize>> = vec![];
+                let mut at = 0;
+                for batch in first {
+                    let rows = open(&batch.map_err(|e| error(part, &e))?)?;
+                    for e in rows.iter() {
+                        if wanted.select.matches(part.file, &e) && choose(part.file, &e) {
+                            match chosen.last_mut() {
+                                Some(run) if run.end == at => run.end += 1,
+                                _ => chosen.push(at..at + 1),
+                            }
+                        }
+                        at += 1;
+                    }
+                }
+                if chosen.is_empty() {
+                    return Ok(vec![]);
+                }
+                let chosen = RowSelection::from_consecutive_ranges(chosen.into_iter(), at);
+                builder = builder.with_row_selection(chosen);
+            }
+        }
+        builder = builder.with_projection(output(only));
+        if !asked.is_empty() && !matches!(how, How::Chosen(..)) {
             let wanted = wanted.clone();
             let mask = roots(&|name| asked.contains(&name));
             builder = builder.with_row_filter(RowFilter::new(vec![Box::new(
@@ -174,13 +225,7 @@ impl LocalDoor {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let rows = columns::opened(&batch, &self.ciphers).map_err(|column| {
-                error(
-                    part,
-                    &format!("column {column} does not open with these keys"),
-                )
-            })?;
-            let rows = wanted.exact(part.file, rows);
+            let rows = wanted.exact(part.file, open(&batch)?);
             if !rows.is_empty() {
                 out.push(rows);
             }
@@ -202,7 +247,7 @@ impl Door for LocalDoor {
         select: &Select,
         each: &mut dyn FnMut(FileId, &EventBatch),
     ) -> Result<(), DoorError> {
-        self.run(select, None, each)
+        self.run(select, How::All, each)
     }
     fn scan_columns(
         &self,
@@ -210,7 +255,16 @@ impl Door for LocalDoor {
         columns: &[&str],
         each: &mut dyn FnMut(FileId, &EventBatch),
     ) -> Result<(), DoorError> {
-        self.run(select, Some(columns), each)
+        self.run(select, How::Columns(columns), each)
+    }
+    fn scan_chosen(
+        &self,
+        select: &Select,
+        columns: &[&str],
+        choose: &Choose<'_>,
+        each: &mut dyn FnMut(FileId, &EventBatch),
+    ) -> Result<(), DoorError> {
+        self.run(select, How::Chosen(columns, choose), each)
     }
 }
 
@@ -218,7 +272,7 @@ impl LocalDoor {
     fn run(
         &self,
         select: &Select,
-        only: Option<&[&str]>,
+        how: How<'_>,
         each: &mut dyn FnMut(FileId, &EventBatch),
     ) -> Result<(), DoorError> {
         let wanted = Arc::new(Wanted::new(select, &self.keys));
@@ -232,7 +286,7 @@ impl LocalDoor {
         let threads = self.threads.min(tasks.len());
         if threads < 2 {
             for (part, g) in tasks {
-                for rows in self.group(part, g, &wanted, only)? {
+                for rows in self.group(part, g, &wanted, how)? {
                     each(part.file, &rows);
                 }
             }
@@ -249,7 +303,7 @@ impl LocalDoor {
                     scope.spawn(move || {
                         for (part, g) in tasks.iter().skip(t).step_by(threads) {
                             // The receiver is gone when an earlier group failed: nobody wants more.
-                            if send.send(self.group(part, *g, wanted, only)).is_err() {
+                            if send.send(self.group(part, *g, wanted, how)).is_err() {
                                 return;
                             }
                         }

@@ -1,12 +1,12 @@
 //! One file, seen as it is decoded.
 use super::numbers::Numbers;
 use ampleur_event::{
-    Capability, EventBatch, GapSign, Nanos, Outcome, System, Verb,
+    Capability, Event, EventBatch, GapSign, Nanos, Outcome, System, Verb,
     batch::NONE,
     time::{MINUTE, NO_TIME},
 };
 use ampleur_sources::{Decoded, Reject};
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{Hash, Hasher},
@@ -22,6 +22,7 @@ const IDS_KEPT: usize = 1 << 18;
 const STARTS_KEPT: usize = 1 << 17;
 const ADDRESSES_KEPT: usize = 1 << 16;
 const CLASSES_KEPT: usize = 2048;
+const NAMES_KEPT: usize = 1 << 15;
 /// An address that was silent this long starts anew when it speaks.
 const PAUSE: Nanos = 10 * MINUTE;
 
@@ -157,9 +158,15 @@ pub struct Observer {
     /// Rejects whose place is not reached yet, first record last.
     waiting: Vec<(u64, Option<Nanos>, String)>,
     open_rejects: usize,
-    speaking: BTreeMap<u64, Nanos>,
+    speaking: FxHashMap<u64, Nanos>,
     host: String,
+    /// Written anew for every row.
+    shape: String,
+    /// (system, user) → the domain it came with last, and the hash of its bare name.
+    names: FxHashMap<(System, Box<str>), Known>,
 }
+
+type Known = (Box<str>, Option<u64>);
 
 /// What was seen in one file. Small, whatever the size of the file.
 #[derive(Debug, Clone)]
@@ -311,8 +318,10 @@ impl Observer {
             last_time: NO_TIME,
             waiting: vec![],
             open_rejects: 0,
-            speaking: BTreeMap::new(),
+            speaking: FxHashMap::default(),
             host: String::new(),
+            shape: String::new(),
+            names: FxHashMap::default(),
         }
     }
 
@@ -374,6 +383,11 @@ impl Observer {
             let compared = comparable(e.verb);
             let served = e.outcome != Outcome::Failure
                 && (e.status == NONE || (200..300).contains(&e.status));
+            let class = if compared {
+                self.class(&e.http_method, &e.url, e.verb)
+            } else {
+                0
+            };
             if !client.is_empty() {
                 let who = hash(client);
                 if matches!(
@@ -396,7 +410,6 @@ impl Observer {
                     }
                 }
                 if compared {
-                    let class = self.class(&e.http_method, &e.url, e.verb);
                     self.o.by_address.push(
                         who,
                         Touch {
@@ -408,12 +421,9 @@ impl Observer {
                 }
             }
             if compared {
-                if !e.user.is_empty()
-                    && let Some(a) = e.account()
-                {
-                    let class = self.class(&e.http_method, &e.url, e.verb);
+                if let Some(who) = self.account(&e) {
                     self.o.by_account.push(
-                        hash(&a.bare()),
+                        who,
                         Touch {
                             time: t,
                             class,
@@ -517,16 +527,42 @@ impl Observer {
         }
     }
 
-    fn class(&mut self, method: &str, url: &str, verb: Verb) -> u32 {
-        let shape = if url.is_empty() {
-            verb.word().to_string()
-        } else {
-            format!("{method} {}", shape_of(url))
-        };
-        let class = (hash(&shape) >> 16) as u32;
-        if self.o.classes.len() < CLASSES_KEPT {
-            self.o.classes.entry(class).or_insert(shape);
+    /// Hash of the bare name of the acting account. Names come back, so they are taken apart once.
+    fn account(&mut self, e: &Event<'_>) -> Option<u64> {
+        if e.user.is_empty() {
+            return None;
         }
+        if let Some((domain, who)) = self.names.get(&(e.system, Box::from(&*e.user)))
+            && **domain == *e.domain
+        {
+            return *who;
+        }
+        let who = e.account().map(|a| hash(&a.bare()));
+        if self.names.len() >= NAMES_KEPT {
+            self.names.clear();
+        }
+        self.names.insert(
+            (e.system, Box::from(&*e.user)),
+            (Box::from(&*e.domain), who),
+        );
+        who
+    }
+
+    fn class(&mut self, method: &str, url: &str, verb: Verb) -> u32 {
+        let mut shape = std::mem::take(&mut self.shape);
+        shape.clear();
+        if url.is_empty() {
+            shape.push_str(verb.word());
+        } else {
+            shape.push_str(method);
+            shape.push(' ');
+            shape_of(url, &mut shape);
+        }
+        let class = (hash(&shape) >> 16) as u32;
+        if self.o.classes.len() < CLASSES_KEPT && !self.o.classes.contains_key(&class) {
+            self.o.classes.insert(class, shape.clone());
+        }
+        self.shape = shape;
         class
     }
 }
@@ -546,12 +582,11 @@ fn comparable(verb: Verb) -> bool {
 }
 
 /// The path of a request with everything that looks like an id replaced, at most eight segments; the query is left out.
-fn shape_of(url: &str) -> String {
+fn shape_of(url: &str, out: &mut String) {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     let path = path
         .split_once("://")
         .map_or(path, |(_, rest)| rest.find('/').map_or("/", |i| &rest[i..]));
-    let mut out = String::with_capacity(path.len().min(128));
     for seg in path.split('/').filter(|s| !s.is_empty()).take(8) {
         out.push('/');
         let digits = seg.bytes().filter(u8::is_ascii_digit).count();
@@ -561,7 +596,6 @@ fn shape_of(url: &str) -> String {
             out.push_str(seg);
         }
     }
-    out
 }
 
 #[cfg(test)]
@@ -569,6 +603,11 @@ mod tests {
     use super::*;
     #[test]
     fn shapes_hide_ids_and_queries() {
+        let shape_of = |url: &str| {
+            let mut out = String::new();
+            super::shape_of(url, &mut out);
+            out
+        };
         assert_eq!(
             shape_of("/fhir/Patient/9948302852?x=1"),
             "/fhir/Patient/{id}"
