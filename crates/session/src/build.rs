@@ -1,6 +1,7 @@
 //! Fragments of all files → sessions, their accounts and links.
 use crate::{
     Features, Fragment, Key, Partial, chain,
+    features::Sorted,
     geo::Geo,
     intake::machine,
     key::{ID_LIFE, INACTIVITY, canonical},
@@ -12,6 +13,7 @@ use ampleur_event::{
     time::{HOUR, MINUTE, NO_TIME, Nanos},
 };
 use ampleur_sources::case::{Case, FileId};
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -39,7 +41,8 @@ pub struct Sessions {
     pub skews: BTreeMap<u32, Nanos>,
     /// Autonomous system → name of its operator, as the case's files say.
     pub operators: BTreeMap<u32, String>,
-    pub(crate) index: BTreeMap<Key, Vec<(Nanos, Nanos, u32)>>,
+    /// Spans of each key in order. Only ever asked for one key at a time.
+    pub(crate) index: FxHashMap<Key, Vec<(Nanos, Nanos, u32)>>,
     pub(crate) sources: Vec<u32>,
 }
 
@@ -123,15 +126,11 @@ impl Sessions {
         };
         for (i, (s, f, k, span)) in rows.into_iter().enumerate() {
             // Rows are looked up by their own times, not by when what they stand for began.
-            out.index
-                .entry(k)
-                .or_default()
-                .push((span.0, span.1, i as u32));
+            let spans = out.index.entry(k).or_default();
+            let span = (span.0, span.1, i as u32);
+            spans.insert(spans.partition_point(|s| *s < span), span);
             out.list.push(s);
             out.features.push(f);
-        }
-        for spans in out.index.values_mut() {
-            spans.sort_unstable();
         }
         out.learn_skews();
         out.learn_machines(case, told);
@@ -373,9 +372,26 @@ impl Sessions {
     /// Sessions without account get the account of their address when exactly one is known there at that time (contract §F).
     fn adopt(&mut self, people: &People) {
         let mut there: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-        let mut by_request: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+        let mut by_request: FxHashMap<u64, BTreeSet<u32>> = FxHashMap::default();
+        // Accounts and whoever is behind them as numbers: at one address thousands may be compared.
+        let mut names: FxHashMap<String, u32> = FxHashMap::default();
+        let mut firsts: Vec<u32> = vec![];
+        let mut whos: FxHashMap<String, u32> = FxHashMap::default();
+        let mut of: Vec<(u32, u32)> = vec![(NOBODY, NOBODY); self.list.len()];
         for (i, s) in self.list.iter().enumerate() {
             let Some(a) = &s.account else { continue };
+            let name = canonical(a);
+            let next = whos.len() as u32;
+            let who = people
+                .of(a)
+                .map_or_else(|| name.clone(), |p| format!("#{p}"));
+            let who = *whos.entry(who).or_insert(next);
+            let next = firsts.len() as u32;
+            let name = *names.entry(name).or_insert(next);
+            if name == next {
+                firsts.push(i as u32);
+            }
+            of[i] = (name, who);
             if a.is_machine() {
                 continue;
             }
@@ -383,7 +399,7 @@ impl Sessions {
                 there.entry(*x).or_default().push(i as u32);
             }
             for r in &self.features[i].requests.items {
-                by_request.entry(*r).or_default().insert(canonical(a));
+                by_request.entry(*r).or_default().insert(name);
             }
         }
         // The latest end up to each place, to stop looking back in time.
@@ -408,28 +424,20 @@ impl Sessions {
                 continue;
             }
             let f = &self.features[i];
-            let asked: BTreeSet<&String> = f
+            let asked: BTreeSet<u32> = f
                 .requests
                 .items
                 .iter()
                 .filter_map(|r| by_request.get(r))
                 .flatten()
+                .copied()
                 .collect();
+            let account_of = |j: u32| self.list[j as usize].account.clone();
             let Some(near) = s.origin.address.and_then(|a| there.get(&a)) else {
-                if asked.len() == 1 {
-                    let name = asked
-                        .iter()
-                        .next()
-                        .map(|x| x.to_string())
-                        .unwrap_or_default();
-                    if let Some(a) = self
-                        .list
-                        .iter()
-                        .filter_map(|x| x.account.as_ref())
-                        .find(|a| canonical(a) == name)
-                    {
-                        found.push((i, a.clone()));
-                    }
+                if let (1, Some(name)) = (asked.len(), asked.first())
+                    && let Some(a) = account_of(firsts[*name as usize])
+                {
+                    found.push((i, a));
                 }
                 continue;
             };
@@ -441,66 +449,39 @@ impl Sessions {
             let stop = near.partition_point(|j| self.list[*j as usize].from <= to + widest);
             let ends = s.origin.address.and_then(|a| ends.get(&a));
             let start = ends.map_or(0, |e| e[..stop].partition_point(|x| *x < from - widest));
-            let live: Vec<u32> = near[start..stop]
-                .iter()
-                .copied()
-                .filter(|j| {
-                    let o = &self.list[*j as usize];
-                    let shift = if o.inner == s.origin.address {
-                        self.skews.get(&o.source).copied().unwrap_or(0)
-                    } else {
-                        0
-                    };
-                    o.from + shift <= to && o.to + shift >= from
-                })
-                .collect();
-            let who = |list: &[u32]| -> BTreeMap<String, u32> {
-                let mut m = BTreeMap::new();
-                for j in list {
-                    let o = &self.list[*j as usize];
-                    if let Some(a) = &o.account {
-                        m.entry(
-                            people
-                                .of(a)
-                                .map_or_else(|| canonical(a), |p| format!("#{p}")),
-                        )
-                        .or_insert(*j);
-                    }
-                }
-                m
+            let live = |j: &u32| {
+                let o = &self.list[*j as usize];
+                let shift = if o.inner == s.origin.address {
+                    self.skews.get(&o.source).copied().unwrap_or(0)
+                } else {
+                    0
+                };
+                o.from + shift <= to && o.to + shift >= from
             };
-            let mut candidates = who(&live);
-            if candidates.len() > 1 && !asked.is_empty() {
-                let kept: Vec<u32> = live
+            let there = &near[start..stop];
+            let who = |j: u32| of[j as usize].1;
+            let mut candidates = Candidates::of(there.iter().copied().filter(|j| live(j)), who);
+            if matches!(candidates, Candidates::Several) && !asked.is_empty() {
+                let kept = there
                     .iter()
                     .copied()
-                    .filter(|j| {
-                        self.list[*j as usize]
-                            .account
-                            .as_ref()
-                            .is_some_and(|a| asked.contains(&canonical(a)))
-                    })
-                    .collect();
-                candidates = who(&kept);
+                    .filter(|j| live(j) && asked.contains(&of[*j as usize].0));
+                candidates = Candidates::of(kept, who);
             }
-            if candidates.len() > 1 {
+            if matches!(candidates, Candidates::Several) {
                 // Several people behind one address: the one whose session begins and ends with this one.
-                let near = |a: Nanos, b: Nanos| (a - b).abs() <= 20 * ampleur_event::time::SECOND;
-                let kept: Vec<u32> = live
+                const LAG: Nanos = 20 * ampleur_event::time::SECOND;
+                let near = |a: Nanos, b: Nanos| (a - b).abs() <= LAG;
+                let a = there.partition_point(|j| self.list[*j as usize].from < s.from - LAG);
+                let kept = there[a..]
                     .iter()
                     .copied()
-                    .filter(|j| {
-                        let o = &self.list[*j as usize];
-                        near(o.from, s.from) && near(o.to, s.to)
-                    })
-                    .collect();
-                candidates = who(&kept);
+                    .take_while(|j| self.list[*j as usize].from <= s.from + LAG)
+                    .filter(|j| live(j) && near(self.list[*j as usize].to, s.to));
+                candidates = Candidates::of(kept, who);
             }
-            if candidates.len() == 1
-                && let Some(a) = candidates
-                    .values()
-                    .next()
-                    .and_then(|j| self.list[*j as usize].account.clone())
+            if let Candidates::One(j) = candidates
+                && let Some(a) = account_of(j)
             {
                 found.push((i, a));
             }
@@ -525,6 +506,30 @@ impl Sessions {
             .filter(|(a, s)| s.len() > 1 || gateways.contains(a))
             .map(|(a, s)| (a, s.len()))
             .collect()
+    }
+}
+
+/// Number of no account.
+const NOBODY: u32 = u32::MAX;
+
+/// How many people a list of sessions is of; of one, the first of its sessions.
+enum Candidates {
+    Nobody,
+    One(u32),
+    Several,
+}
+
+impl Candidates {
+    fn of(list: impl Iterator<Item = u32>, who: impl Fn(u32) -> u32) -> Candidates {
+        let mut out = Candidates::Nobody;
+        for j in list.filter(|j| who(*j) != NOBODY) {
+            match out {
+                Candidates::Nobody => out = Candidates::One(j),
+                Candidates::One(first) if who(first) != who(j) => return Candidates::Several,
+                _ => {}
+            }
+        }
+        out
     }
 }
 
@@ -589,7 +594,7 @@ fn gateways(protos: &[Proto], estates: &chain::Estates) -> BTreeSet<IpAddr> {
         .collect()
 }
 
-fn most(accounts: &BTreeMap<String, (Account, u64)>) -> Option<Account> {
+fn most(accounts: &Sorted<String, (Account, u64)>) -> Option<Account> {
     accounts
         .values()
         .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))

@@ -7,10 +7,11 @@ use crate::{
     profile::{Rules, is_service, job_of},
 };
 use ampleur_event::{
-    Link, LinkKind, SessionKey, System,
+    Account, Link, LinkKind, SessionKey, System,
     time::{DAY, HOUR, MINUTE, Nanos, SECOND},
 };
 use ampleur_sources::case::Case;
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -195,67 +196,68 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
 /// a stolen one, which is said but joins nothing.
 fn shared_ids(w: &mut Web<'_>) {
     let s = w.s;
-    let mut groups: BTreeMap<(LinkKind, String), Vec<u32>> = BTreeMap::new();
+    // Sorted runs rather than maps: a case has tens of millions of request ids.
+    let mut ids: Vec<(LinkKind, &str, u32)> = vec![];
+    let mut requests: Vec<(u64, u32)> = vec![];
     for (i, x) in s.list.iter().enumerate() {
         let i = i as u32;
         let f = &s.features[i as usize];
-        for t in &f.tokens.items {
-            groups
-                .entry((LinkKind::Token, t.clone()))
-                .or_default()
-                .push(i);
-        }
-        for r in &f.requests.items {
-            groups
-                .entry((LinkKind::RequestId, format!("{r:016x}")))
-                .or_default()
-                .push(i);
-        }
+        ids.extend(f.tokens.items.iter().map(|t| (LinkKind::Token, &**t, i)));
+        requests.extend(f.requests.items.iter().map(|r| (*r, i)));
         match x.key_kind {
-            SessionKey::Sid | SessionKey::Application => groups
-                .entry((LinkKind::Sid, x.key.clone()))
-                .or_default()
-                .push(i),
-            SessionKey::LogonId => groups
-                .entry((LinkKind::LogonId, x.key.clone()))
-                .or_default()
-                .push(i),
+            SessionKey::Sid | SessionKey::Application => ids.push((LinkKind::Sid, &x.key, i)),
+            SessionKey::LogonId => ids.push((LinkKind::LogonId, &x.key, i)),
             _ => {}
         }
     }
-    for ((kind, _), list) in groups {
-        if list.len() < 2 || list.len() > 64 {
+    ids.sort_unstable();
+    requests.sort_unstable();
+    for group in ids.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let list: Vec<u32> = group.iter().map(|g| g.2).collect();
+        shared_id(w, group[0].0, &list);
+    }
+    for group in requests.chunk_by(|a, b| a.0 == b.0) {
+        if group.len() > 1 {
+            let list: Vec<u32> = group.iter().map(|g| g.1).collect();
+            shared_id(w, LinkKind::RequestId, &list);
+        }
+    }
+}
+
+/// Sessions, in order, that share one id.
+fn shared_id(w: &mut Web<'_>, kind: LinkKind, list: &[u32]) {
+    let s = w.s;
+    if list.len() < 2 || list.len() > 64 {
+        return;
+    }
+    for pair in 1..list.len() {
+        let j = list[pair];
+        // The nearest earlier one of the same origin, else the first.
+        let b = &s.list[j as usize];
+        let same = list[..pair]
+            .iter()
+            .rev()
+            .copied()
+            .find(|o| s.list[*o as usize].origin.address == b.origin.address);
+        let (o, certainty) = match same {
+            Some(o) => (o, 0.95),
+            None => {
+                let o = list[0];
+                let a = &s.list[o as usize];
+                let hidden = |x: Option<IpAddr>| {
+                    x.is_none_or(|x| s.shared.contains_key(&x) || net::is_private(x))
+                };
+                let through = kind == LinkKind::RequestId
+                    || kind == LinkKind::LogonId
+                    || (hidden(a.origin.address) != hidden(b.origin.address));
+                (o, if through { 0.8 } else { 0.4 })
+            }
+        };
+        let a = &s.list[o as usize];
+        if (b.from - a.to).abs() > DAY && b.from > a.to {
             continue;
         }
-        for pair in 1..list.len() {
-            let j = list[pair];
-            // The nearest earlier one of the same origin, else the first.
-            let b = &s.list[j as usize];
-            let same = list[..pair]
-                .iter()
-                .rev()
-                .copied()
-                .find(|o| s.list[*o as usize].origin.address == b.origin.address);
-            let (o, certainty) = match same {
-                Some(o) => (o, 0.95),
-                None => {
-                    let o = list[0];
-                    let a = &s.list[o as usize];
-                    let hidden = |x: Option<IpAddr>| {
-                        x.is_none_or(|x| s.shared.contains_key(&x) || net::is_private(x))
-                    };
-                    let through = kind == LinkKind::RequestId
-                        || kind == LinkKind::LogonId
-                        || (hidden(a.origin.address) != hidden(b.origin.address));
-                    (o, if through { 0.8 } else { 0.4 })
-                }
-            };
-            let a = &s.list[o as usize];
-            if (b.from - a.to).abs() > DAY && b.from > a.to {
-                continue;
-            }
-            w.add(o, j, kind, certainty);
-        }
+        w.add(o, j, kind, certainty);
     }
 }
 
@@ -263,12 +265,16 @@ fn shared_ids(w: &mut Web<'_>) {
 fn same_account(case: &Case, rules: &Rules, w: &mut Web<'_>) {
     let s = w.s;
     let mut groups: BTreeMap<(String, IpAddr), Vec<u32>> = BTreeMap::new();
+    let mut services: FxHashMap<&Account, bool> = FxHashMap::default();
     for (i, x) in s.list.iter().enumerate() {
         let (Some(a), Some(at)) = (&x.account, x.origin.address) else {
             continue;
         };
         // A server works for many at once: its address and account say nothing about who is behind.
-        if is_service(case, rules, a) {
+        if *services
+            .entry(a)
+            .or_insert_with(|| is_service(case, rules, a))
+        {
             continue;
         }
         let who = x.person.map_or_else(|| canonical(a), |p| format!("#{p}"));

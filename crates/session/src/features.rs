@@ -3,35 +3,117 @@
 //! Every part is associative and commutative: sets keep their smallest members, samples their earliest, so that order, threads
 //! and repeated delivery change nothing.
 use ampleur_event::{Account, time::Nanos};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Borrow;
+
+/// A small map in order of its keys, laid out flat: a case has a million sessions with a dozen of these each, most of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorted<K, V> {
+    items: Vec<(K, V)>,
+}
+impl<K, V> Default for Sorted<K, V> {
+    fn default() -> Self {
+        Sorted { items: vec![] }
+    }
+}
+impl<K: Ord, V> Sorted<K, V> {
+    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    where
+        K: Borrow<Q>,
+    {
+        // Most keys come in order.
+        match self.items.last() {
+            None => Err(0),
+            Some((last, _)) if last.borrow() < key => Err(self.items.len()),
+            _ => self.items.binary_search_by(|(k, _)| k.borrow().cmp(key)),
+        }
+    }
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.find(key).ok().map(|i| &self.items[i].1)
+    }
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let i = self.find(key).ok()?;
+        Some(&mut self.items[i].1)
+    }
+    /// The value of `key`, put there first when missing.
+    pub(crate) fn or_insert(&mut self, key: K, value: V) -> &mut V {
+        let i = match self.find(&key) {
+            Ok(i) => i,
+            Err(i) => {
+                room(&mut self.items);
+                self.items.insert(i, (key, value));
+                i
+            }
+        };
+        &mut self.items[i].1
+    }
+    pub(crate) fn pop_last(&mut self) -> Option<(K, V)> {
+        self.items.pop()
+    }
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+    /// Ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.items.iter().map(|(k, v)| (k, v))
+    }
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.items.iter().map(|(k, _)| k)
+    }
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.items.iter().map(|(_, v)| v)
+    }
+    pub fn last_key_value(&self) -> Option<(&K, &V)> {
+        self.items.last().map(|(k, v)| (k, v))
+    }
+}
+
+/// Room for one more, and no more than that while there are few.
+fn room<T>(items: &mut Vec<T>) {
+    if items.len() < 4 {
+        items.reserve_exact(1);
+    }
+}
 
 /// A set that keeps its `limit` smallest members; exact up to there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Few<T: Ord> {
-    pub items: BTreeSet<T>,
+    /// Ascending, each once.
+    pub items: Vec<T>,
     /// A member was dropped: the set is a lower bound.
     pub more: bool,
 }
 impl<T: Ord> Default for Few<T> {
     fn default() -> Self {
         Few {
-            items: BTreeSet::new(),
+            items: vec![],
             more: false,
         }
     }
 }
 impl<T: Ord> Few<T> {
     pub fn add(&mut self, item: T, limit: usize) {
-        if self.items.len() >= limit && !self.items.contains(&item) {
+        let Err(at) = self.items.binary_search(&item) else {
+            return;
+        };
+        if self.items.len() >= limit {
             self.more = true;
-            if self.items.last().is_some_and(|l| *l < item) {
+            if at == self.items.len() {
                 return;
             }
-            self.items.insert(item);
-            self.items.pop_last();
+            self.items.pop();
         } else {
-            self.items.insert(item);
+            room(&mut self.items);
         }
+        self.items.insert(at, item);
     }
     pub fn join(&mut self, other: Few<T>, limit: usize) {
         self.more |= other.more;
@@ -49,12 +131,14 @@ impl<T: Ord> Few<T> {
 impl Few<String> {
     /// Adds a text without allocating when it is already there; empty texts are no members.
     pub(crate) fn note(&mut self, text: &str, limit: usize) {
-        if !text.is_empty() && !self.items.contains(text) {
+        if !text.is_empty() && !self.has(text) {
             self.add(text.to_string(), limit);
         }
     }
     pub fn has(&self, text: &str) -> bool {
-        self.items.contains(text)
+        self.items
+            .binary_search_by(|i| i.as_str().cmp(text))
+            .is_ok()
     }
     pub fn first(&self) -> Option<&str> {
         self.items.first().map(String::as_str)
@@ -86,7 +170,7 @@ pub(crate) const SKETCH: usize = 4096;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Features {
     /// Accounts named by its rows: canonical text → (as the source wrote it, rows).
-    pub accounts: BTreeMap<String, (Account, u64)>,
+    pub accounts: Sorted<String, (Account, u64)>,
     /// The source's own user ids (UUID, SID).
     pub user_ids: Few<String>,
     /// Clear names of the user.
@@ -108,7 +192,7 @@ pub struct Features {
     /// The source's session ids.
     pub ids: Few<String>,
     /// Canonical accounts acted with or upon (explicit credentials, account changes).
-    pub targets: BTreeMap<String, Nanos>,
+    pub targets: Sorted<String, Nanos>,
     /// Hashes of request ids.
     pub requests: Few<u64>,
     /// Hashes of distinct subjects / objects; smallest 4096.
@@ -117,7 +201,7 @@ pub struct Features {
     /// Files or documents opened for reading: distinct hashes.
     pub files: Few<u64>,
     /// Earliest rows that show or change data: instant → what was asked.
-    pub asks: BTreeMap<Nanos, Ask>,
+    pub asks: Sorted<Nanos, Ask>,
     /// Hours of the local week with activity, bit 0 = Monday 00:00–01:00.
     pub hours: [u64; 3],
     /// Windows logon types seen, bit per type.
@@ -151,6 +235,10 @@ impl Features {
             .get(hour_of_week / 64)
             .is_some_and(|w| w >> (hour_of_week % 64) & 1 == 1)
     }
+    /// False when a question of this instant would not be kept: the sample holds the earliest.
+    pub(crate) fn may_ask(&self, at: Nanos) -> bool {
+        self.asks.len() < ASKS || self.asks.last_key_value().is_none_or(|(t, _)| *t >= at)
+    }
     pub(crate) fn ask(&mut self, at: Nanos, ask: Ask) {
         // Two questions of one instant: the greater one stays, whatever order they came in.
         match self.asks.get_mut(&at) {
@@ -166,13 +254,13 @@ impl Features {
                     }
                     self.asks.pop_last();
                 }
-                self.asks.insert(at, ask);
+                self.asks.or_insert(at, ask);
             }
         }
     }
     pub(crate) fn join(&mut self, o: Features) {
-        for (k, (a, n)) in o.accounts {
-            let e = self.accounts.entry(k).or_insert_with(|| (a.clone(), 0));
+        for (k, (a, n)) in o.accounts.items {
+            let e = self.accounts.or_insert(k, (a.clone(), 0));
             // One spelling for all orders: the smallest.
             if a < e.0 {
                 e.0 = a;
@@ -192,8 +280,8 @@ impl Features {
         self.places.join(o.places, TEXTS);
         self.tokens.join(o.tokens, TOKENS);
         self.ids.join(o.ids, TEXTS);
-        for (k, t) in o.targets {
-            let e = self.targets.entry(k).or_insert(t);
+        for (k, t) in o.targets.items {
+            let e = self.targets.or_insert(k, t);
             *e = (*e).min(t);
         }
         while self.targets.len() > TOKENS {
@@ -203,7 +291,7 @@ impl Features {
         self.subjects.join(o.subjects, SKETCH);
         self.objects.join(o.objects, SKETCH);
         self.files.join(o.files, SKETCH);
-        for (t, a) in o.asks {
+        for (t, a) in o.asks.items {
             self.ask(t, a);
         }
         for (a, b) in self.hours.iter_mut().zip(o.hours) {
@@ -219,6 +307,18 @@ impl Features {
         self.total_in = self.total_in.max(o.total_in);
         self.total_out = self.total_out.max(o.total_out);
         self.acts += o.acts;
+    }
+    /// Gives back room that was kept for growth.
+    pub(crate) fn settle(&mut self) {
+        self.asks.items.shrink_to_fit();
+        for hashes in [
+            &mut self.requests,
+            &mut self.subjects,
+            &mut self.objects,
+            &mut self.files,
+        ] {
+            hashes.items.shrink_to_fit();
+        }
     }
     /// Seconds between consecutive questions of the sample, in time order.
     pub fn gaps(&self) -> Vec<f64> {

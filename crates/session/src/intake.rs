@@ -3,7 +3,7 @@ use crate::{
     Features, Key,
     features::{Ask, SKETCH, TEXTS, TOKENS},
     key::{INACTIVITY, canonical, clip, forwarded_client, used_by},
-    key_of, net,
+    net,
 };
 use ampleur_event::{
     Account, Event, EventBatch, Outcome, SessionCounts, System, Verb,
@@ -16,6 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::Hasher,
+    sync::Arc,
 };
 
 /// A stretch of rows with one key and no silence longer than the inactivity limit.
@@ -57,6 +58,49 @@ pub struct FileIntake {
     slots: FxHashMap<Key, Vec<Fragment>>,
     seen: Recent,
     hour: HourOfWeek,
+    accounts: Accounts,
+    /// Of the row at hand, written anew for each.
+    key: Key,
+}
+
+/// An account as the source wrote it and as it is compared.
+struct Named {
+    account: Account,
+    canonical: String,
+}
+
+/// Accounts of a file come back row after row, so their names are taken apart once.
+#[derive(Default)]
+struct Accounts {
+    /// (system, user) → the domain it came with last, and what they make.
+    known: FxHashMap<(System, Box<str>), (Box<str>, Option<Arc<Named>>)>,
+}
+impl Accounts {
+    const KEPT: usize = 1 << 15;
+
+    fn of(&mut self, e: &Event<'_>) -> Option<Arc<Named>> {
+        if e.user.is_empty() {
+            return None;
+        }
+        let key = (e.system, Box::from(&*e.user));
+        if let Some((domain, named)) = self.known.get(&key)
+            && **domain == *e.domain
+        {
+            return named.clone();
+        }
+        let named = e.account().map(|account| {
+            Arc::new(Named {
+                canonical: canonical(&account),
+                account,
+            })
+        });
+        if self.known.len() >= Self::KEPT {
+            self.known.clear();
+        }
+        self.known
+            .insert(key, (Box::from(&*e.domain), named.clone()));
+        named
+    }
 }
 
 /// Longest memory of names and machines of one file; beyond it the file is no log of a hospital.
@@ -76,6 +120,8 @@ impl FileIntake {
             slots: FxHashMap::default(),
             seen: Recent::default(),
             hour: HourOfWeek::default(),
+            accounts: Accounts::default(),
+            key: Key::default(),
         }
     }
 
@@ -86,52 +132,54 @@ impl FileIntake {
     }
 
     fn take(&mut self, e: &Event<'_>) {
-        self.learn(e);
-        let Some(key) = key_of(self.source, e) else {
+        let named = self.accounts.of(e);
+        let named = named.as_deref();
+        self.learn(e, named);
+        if !self.key.set(self.source, e, named.map(|n| &*n.canonical)) {
             return;
-        };
+        }
         let hash = row_hash(e);
         let fresh = self.seen.insert(hash);
-        let hour = if e.time == NO_TIME {
-            0
-        } else {
-            self.hour.of(e.time, &self.zone)
-        };
         if e.time == NO_TIME {
             let f = self
                 .partial
                 .untimed
-                .entry(key)
+                .entry(self.key.clone())
                 .or_insert_with(|| Fragment::new(NO_TIME));
             f.counts.events += 1;
             if fresh {
-                f.add(e, hash, None);
+                f.add(e, named, hash, None);
             }
             return;
         }
-        let list = self.slots.entry(key).or_default();
+        let hour = self.hour.of(e.time, &self.zone);
+        let list = match self.slots.get_mut(&self.key) {
+            Some(list) => list,
+            None => self.slots.entry(self.key.clone()).or_default(),
+        };
         let at = place(list, e.time);
         let f = &mut list[at];
         f.counts.events += 1;
         if fresh {
-            f.add(e, hash, Some(hour));
+            f.add(e, named, hash, Some(hour));
         }
     }
 
     /// What rows say about names, machines and lives, whatever session they are in.
-    fn learn(&mut self, e: &Event<'_>) {
+    fn learn(&mut self, e: &Event<'_>, named: Option<&Named>) {
         let p = &mut self.partial;
         if !e.user_id.is_empty()
             && p.names.len() < FACTS
-            && let Some(a) = e.account().filter(|a| a.name != e.user_id)
+            && let Some(a) = named.map(|n| &n.account).filter(|a| a.name != e.user_id)
         {
             match p.names.get_mut(&*e.user_id) {
-                Some(s) if s.len() < TEXTS => {
-                    s.insert(a);
+                Some(s) if s.len() < TEXTS && !s.contains(a) => {
+                    s.insert(a.clone());
                 }
                 Some(_) => {}
                 None => {
-                    p.names.insert(e.user_id.to_string(), BTreeSet::from([a]));
+                    p.names
+                        .insert(e.user_id.to_string(), BTreeSet::from([a.clone()]));
                 }
             }
         }
@@ -185,6 +233,9 @@ impl FileIntake {
 
     pub fn finish(mut self) -> Partial {
         self.partial.fragments = self.slots.drain().collect();
+        for f in self.partial.fragments.values_mut().flatten() {
+            f.features.settle();
+        }
         self.partial
     }
 }
@@ -261,7 +312,7 @@ impl Fragment {
         self.features.join(o.features);
     }
 
-    fn add(&mut self, e: &Event<'_>, hash: u64, hour: Option<usize>) {
+    fn add(&mut self, e: &Event<'_>, named: Option<&Named>, hash: u64, hour: Option<usize>) {
         self.fingerprint = self.fingerprint.wrapping_add(hash | 1);
         let c = &mut self.counts;
         let f = &mut self.features;
@@ -314,26 +365,29 @@ impl Fragment {
         if let Some(h) = hour {
             f.hour(h);
         }
-        let borrowed = used_by(e);
-        if let (Some(_), Some(a)) = (&borrowed, e.account())
+        let borrowed = used_by(e).map(|(account, _)| Named {
+            canonical: canonical(&account),
+            account,
+        });
+        if let (Some(_), Some(n)) = (&borrowed, named)
             && f.targets.len() < TOKENS
             && e.time != NO_TIME
         {
-            let t = f.targets.entry(canonical(&a)).or_insert(e.time);
+            let t = f.targets.or_insert(n.canonical.clone(), e.time);
             *t = (*t).min(e.time);
         }
-        if let Some(a) = borrowed.map(|(a, _)| a).or_else(|| e.account()) {
-            let k = canonical(&a);
+        if let Some(n) = borrowed.as_ref().or(named) {
             let room = f.accounts.len() < TOKENS;
-            match f.accounts.get_mut(&k) {
-                Some((old, n)) => {
-                    *n += 1;
-                    if a < *old {
-                        *old = a;
+            match f.accounts.get_mut(&n.canonical) {
+                Some((old, rows)) => {
+                    *rows += 1;
+                    if n.account < *old {
+                        old.clone_from(&n.account);
                     }
                 }
                 None if room => {
-                    f.accounts.insert(k, (a, 1));
+                    f.accounts
+                        .or_insert(n.canonical.clone(), (n.account.clone(), 1));
                 }
                 None => {}
             }
@@ -367,7 +421,7 @@ impl Fragment {
             } else {
                 canonical(&a)
             };
-            let t = f.targets.entry(k).or_insert(e.time);
+            let t = f.targets.or_insert(k, e.time);
             *t = (*t).min(e.time);
         }
         for s in e.subject_list() {
@@ -390,7 +444,7 @@ impl Fragment {
             if e.verb == Verb::FileRead && !path.is_empty() {
                 f.files.add(text_hash(path), SKETCH);
             }
-            if e.time != NO_TIME {
+            if e.time != NO_TIME && f.may_ask(e.time) {
                 f.ask(e.time, ask_of(e));
             }
         }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// What two events of one session share. Two events with different keys are never in one session.
 ///
 /// Every key holds the origin address, so that owner and intruder are apart even inside one identity-provider session or token.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Key {
     /// Index of the source in the case.
     pub source: u32,
@@ -101,176 +101,126 @@ pub const KEY_COLUMNS: &[&str] = &[
 
 /// The key of an event of `source`; `None` when the row names no account and no address (a source speaking of itself).
 pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
-    let account = match e.account() {
-        Some(a) => canonical(&a),
-        None if !absent(&e.user_id) => format!("#{}", clip(&e.user_id, CLIP)),
-        None => String::new(),
-    };
-    let client = forwarded_client(&e.forwarded);
-    let src = if absent(&e.src_ip) {
-        ""
-    } else {
-        clip(&e.src_ip, 64)
-    };
-    let address = if client.is_empty() || client == src {
-        src.to_string()
-    } else {
-        format!("{src},{client}")
-    };
-    let id = if absent(&e.session_id) {
-        ""
-    } else {
-        clip(&e.session_id, CLIP)
-    };
-    let device = if absent(&e.device) {
-        ""
-    } else {
-        clip(&e.device, CLIP)
-    };
-    let key = |kind, id: String, account: String, address: String, device: String| {
-        Some(Key {
-            source,
-            kind,
-            id,
-            account,
-            address,
-            device,
-        })
-    };
-    // Explicit credentials (4648): an act of the session that used them, not a session of the account they belong to.
-    if let Some((subject, logon)) = used_by(e) {
-        return key(
-            SessionKey::LogonId,
+    let mut key = Key::default();
+    let account = e.account().map(|a| canonical(&a));
+    key.set(source, e, account.as_deref()).then_some(key)
+}
+
+impl Key {
+    /// Becomes the key of an event whose account's canonical text is known, in the memory it has; false when there is none.
+    pub(crate) fn set(&mut self, source: u32, e: &Event<'_>, account: Option<&str>) -> bool {
+        let by_id;
+        let account = match account {
+            Some(a) => a,
+            None if !absent(&e.user_id) => {
+                by_id = format!("#{}", clip(&e.user_id, CLIP));
+                &by_id
+            }
+            None => "",
+        };
+        let client = forwarded_client(&e.forwarded);
+        let src = if absent(&e.src_ip) {
+            ""
+        } else {
+            clip(&e.src_ip, 64)
+        };
+        let client = if client == src { "" } else { client };
+        let no_address = src.is_empty() && client.is_empty();
+        let id = if absent(&e.session_id) {
+            ""
+        } else {
+            clip(&e.session_id, CLIP)
+        };
+        let device = if absent(&e.device) {
+            ""
+        } else {
+            clip(&e.device, CLIP)
+        };
+        self.source = source;
+        let mut key = |kind, id: &str, account: &str, src: &str, client: &str, device: &str| {
+            self.kind = kind;
+            for (to, from) in [
+                (&mut self.id, id),
+                (&mut self.account, account),
+                (&mut self.address, src),
+                (&mut self.device, device),
+            ] {
+                to.clear();
+                to.push_str(from);
+            }
+            if !client.is_empty() {
+                self.address.push(',');
+                self.address.push_str(client);
+            }
+            true
+        };
+        let on_host = |id: &str| {
             format!(
                 "{}@{}",
-                logon.to_lowercase(),
+                id.to_lowercase(),
                 clip(&e.host, CLIP).to_lowercase()
-            ),
-            canonical(&subject),
-            String::new(),
-            String::new(),
-        );
-    }
-    match e.verb {
-        Verb::Lease => {
-            let leased = if absent(&e.inner_ip) {
-                src
-            } else {
-                clip(&e.inner_ip, 64)
-            };
-            if leased.is_empty() {
-                return None;
-            }
-            return key(
-                SessionKey::Inactivity,
-                String::new(),
-                String::new(),
-                leased.to_string(),
-                device.to_string(),
-            );
+            )
+        };
+        // Explicit credentials (4648): an act of the session that used them, not a session of the account they belong to.
+        if let Some((subject, logon)) = used_by(e) {
+            let (id, account) = (on_host(logon), canonical(&subject));
+            return key(SessionKey::LogonId, &id, &account, "", "", "");
         }
-        Verb::Flow => {
-            if account.is_empty() && address.is_empty() {
-                return None;
-            }
-            return key(
-                SessionKey::Inactivity,
-                String::new(),
-                account,
-                address,
-                clip(&e.dst_ip, 64).to_string(),
-            );
-        }
-        _ => {}
-    }
-    // Rows inside a Windows logon, a database backend or a tunnel often lack the address; the id with its host stands for it.
-    if !id.is_empty() {
-        match e.system {
-            System::Vpn => {
-                return key(
-                    SessionKey::Tunnel,
-                    id.to_string(),
-                    String::new(),
-                    src.to_string(),
-                    String::new(),
-                );
-            }
-            System::Ad | System::Smb | System::Host if looks_like_logon_id(id) => {
-                return key(
-                    SessionKey::LogonId,
-                    format!(
-                        "{}@{}",
-                        id.to_lowercase(),
-                        clip(&e.host, CLIP).to_lowercase()
-                    ),
-                    account,
-                    String::new(),
-                    String::new(),
-                );
-            }
-            System::Db => {
-                // A csvlog session id is unique; a bare pid comes back, so the user keeps two lives apart.
-                let user = if id.contains('.') {
-                    String::new()
+        match e.verb {
+            Verb::Lease => {
+                let leased = if absent(&e.inner_ip) {
+                    src
                 } else {
-                    account
+                    clip(&e.inner_ip, 64)
                 };
-                return key(
-                    SessionKey::Backend,
-                    format!("{id}@{}", clip(&e.host, CLIP)),
-                    user,
-                    String::new(),
-                    String::new(),
-                );
+                return !leased.is_empty()
+                    && key(SessionKey::Inactivity, "", "", leased, "", device);
             }
-            System::Oidc | System::Rpps
-                if matches!(e.verb, Verb::Login | Verb::Logout | Verb::Token)
-                    || (account.starts_with('#') && !src.is_empty()) =>
-            {
-                return key(
-                    SessionKey::Sid,
-                    id.to_string(),
-                    String::new(),
-                    address,
-                    String::new(),
-                );
+            Verb::Flow => {
+                let to = clip(&e.dst_ip, 64);
+                return !(account.is_empty() && no_address)
+                    && key(SessionKey::Inactivity, "", account, src, client, to);
             }
             _ => {}
         }
+        // Rows inside a Windows logon, a database backend or a tunnel often lack the address; the id with its host stands for it.
+        if !id.is_empty() {
+            match e.system {
+                System::Vpn => return key(SessionKey::Tunnel, id, "", src, "", ""),
+                System::Ad | System::Smb | System::Host if looks_like_logon_id(id) => {
+                    return key(SessionKey::LogonId, &on_host(id), account, "", "", "");
+                }
+                System::Db => {
+                    // A csvlog session id is unique; a bare pid comes back, so the user keeps two lives apart.
+                    let user = if id.contains('.') { "" } else { account };
+                    let id = format!("{id}@{}", clip(&e.host, CLIP));
+                    return key(SessionKey::Backend, &id, user, "", "", "");
+                }
+                System::Oidc | System::Rpps
+                    if matches!(e.verb, Verb::Login | Verb::Logout | Verb::Token)
+                        || (account.starts_with('#') && !src.is_empty()) =>
+                {
+                    return key(SessionKey::Sid, id, "", src, client, "");
+                }
+                _ => {}
+            }
+        }
+        if account.is_empty() && no_address {
+            return false;
+        }
+        if !id.is_empty() {
+            return key(SessionKey::Application, id, account, src, client, device);
+        }
+        let token = if absent(&e.token) {
+            ""
+        } else {
+            clip(&e.token, CLIP)
+        };
+        if !token.is_empty() {
+            return key(SessionKey::Token, token, account, src, client, "");
+        }
+        key(SessionKey::Inactivity, "", account, src, client, device)
     }
-    if account.is_empty() && address.is_empty() {
-        return None;
-    }
-    if !id.is_empty() {
-        return key(
-            SessionKey::Application,
-            id.to_string(),
-            account,
-            address,
-            device.to_string(),
-        );
-    }
-    let token = if absent(&e.token) {
-        ""
-    } else {
-        clip(&e.token, CLIP)
-    };
-    if !token.is_empty() {
-        return key(
-            SessionKey::Token,
-            token.to_string(),
-            account,
-            address,
-            String::new(),
-        );
-    }
-    key(
-        SessionKey::Inactivity,
-        String::new(),
-        account,
-        address,
-        device.to_string(),
-    )
 }
 
 /// Who used somebody else's credentials, and in which logon: rows that carry `subject` and `subject_logon_id`.

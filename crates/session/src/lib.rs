@@ -20,6 +20,6 @@ pub mod net;
 pub mod profile;
 
 pub use build::Sessions;
-pub use features::{Ask, Features, Few};
+pub use features::{Ask, Features, Few, Sorted};
 pub use intake::{FileIntake, Fragment, Partial};
 pub use key::{KEY_COLUMNS, Key, key_of};

@@ -205,8 +205,8 @@ impl Rules {
     pub fn job_of(
         &self,
         s: &Session,
-        devices: &BTreeSet<String>,
-        programs: &BTreeSet<String>,
+        devices: &[String],
+        programs: &[String],
         machines: &BTreeMap<String, BTreeSet<IpAddr>>,
     ) -> Option<usize> {
         let a = canonical(s.account.as_ref()?);
@@ -219,8 +219,8 @@ impl Rules {
         &self,
         j: &JobRule,
         s: &Session,
-        devices: &BTreeSet<String>,
-        programs: &BTreeSet<String>,
+        devices: &[String],
+        programs: &[String],
         machines: &BTreeMap<String, BTreeSet<IpAddr>>,
     ) -> bool {
         let at = s.origin.address;
