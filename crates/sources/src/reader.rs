@@ -62,6 +62,8 @@ pub struct Piece<'a> {
     /// record longer than the limit, and of a record held back by its decoder, can lie in an earlier piece.
     pub events: &'a mut EventBatch,
     pub rejects: &'a [Reject],
+    /// Bytes of the file as it lies there (compressed) that were read so far: how far the reading is.
+    pub read: u64,
 }
 
 /// An error of the receiver of pieces.
@@ -178,7 +180,9 @@ pub fn read_path(
     };
     let handle = File::open(path).map_err(open)?;
     let (stream, packed) = unpack(handle, limits).map_err(open)?;
-    Engine::new(path, file, setting, limits, sink).run(stream, packed, format)
+    let mut engine = Engine::new(path, file, setting, limits, sink);
+    engine.packed = packed;
+    engine.run(stream, format)
 }
 
 /// Reads bytes held in memory, as if they were a file without compression.
@@ -190,11 +194,8 @@ pub fn read_bytes(
     limits: &Limits,
     sink: &mut dyn FileSink,
 ) -> Result<FileReport, ReadError> {
-    Engine::new(Path::new("memory"), file, setting, limits, sink).run(
-        Box::new(Cursor::new(bytes)),
-        false,
-        format,
-    )
+    Engine::new(Path::new("memory"), file, setting, limits, sink)
+        .run(Box::new(Cursor::new(bytes)), format)
 }
 
 /// Opens a file for plain reading through its compression, capped by `limits`; for identities, inventories and leak lists.
@@ -279,6 +280,8 @@ struct Engine<'a> {
     transcoded: usize,
     encoding: Encoding,
     eof: bool,
+    /// Compressed bytes read, when the file is compressed.
+    packed: Option<Arc<AtomicU64>>,
     damage: Option<(Reason, String)>,
     out: Decoded,
     report: FileReport,
@@ -304,6 +307,7 @@ impl<'a> Engine<'a> {
             transcoded: 0,
             encoding: Encoding::Bytes,
             eof: false,
+            packed: None,
             damage: None,
             out: Decoded::default(),
             report: FileReport {
@@ -325,10 +329,9 @@ impl<'a> Engine<'a> {
     fn run(
         mut self,
         mut stream: Box<dyn Read + '_>,
-        packed: bool,
         format: Option<&'static dyn Source>,
     ) -> Result<FileReport, ReadError> {
-        self.fill(&mut stream, packed, HEAD_BYTES)?;
+        self.fill(&mut stream, HEAD_BYTES)?;
         let skip = self.settle_encoding();
         let (source, mut decoder): (Option<&'static dyn Source>, Box<dyn Decode>) = {
             let bytes = &self.bytes()[skip.min(self.bytes().len())..];
@@ -354,7 +357,7 @@ impl<'a> Engine<'a> {
         }
         let mut want = self.limits.block_bytes.max(1);
         loop {
-            self.fill(&mut stream, packed, want)?;
+            self.fill(&mut stream, want)?;
             let pending = self.bytes().len();
             let taken = {
                 // Borrowed apart from `out` by moving it for the call.
@@ -377,7 +380,7 @@ impl<'a> Engine<'a> {
             };
             if taken == 0 && !self.eof {
                 if pending >= self.limits.record_bytes {
-                    self.skip_long_record(&mut stream, packed)?;
+                    self.skip_long_record(&mut stream)?;
                     want = self.limits.block_bytes.max(1);
                 } else {
                     want = (pending * 2).min(self.limits.record_bytes).max(pending + 1);
@@ -422,6 +425,13 @@ impl<'a> Engine<'a> {
         }
     }
 
+    fn read(&self) -> u64 {
+        match &self.packed {
+            Some(count) => count.load(Ordering::Relaxed),
+            None => self.base + self.raw.len() as u64,
+        }
+    }
+
     fn refused(&self, source: SinkError) -> ReadError {
         ReadError::Sink {
             path: self.path.to_path_buf(),
@@ -431,7 +441,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Reads until `want` bytes are pending or the input ends.
-    fn fill(&mut self, stream: &mut dyn Read, packed: bool, want: usize) -> Result<(), ReadError> {
+    fn fill(&mut self, stream: &mut dyn Read, want: usize) -> Result<(), ReadError> {
         while !self.eof && self.bytes().len() < want {
             let have = self.raw.len();
             let room = (want - self.bytes().len()).max(4096);
@@ -444,7 +454,7 @@ impl<'a> Engine<'a> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
                     let capped = e.get_ref().is_some_and(|r| r.is::<CapReached>());
-                    if !packed && !capped {
+                    if self.packed.is_none() && !capped {
                         return Err(ReadError::Read {
                             path: self.path.to_path_buf(),
                             offset: self.base + self.raw.len() as u64,
@@ -543,6 +553,7 @@ impl<'a> Engine<'a> {
         self.report
             .reject_list
             .extend(self.out.rejects.iter().take(room).cloned());
+        let read = self.read();
         if raw_taken > 0 || !self.out.events.is_empty() || !self.out.rejects.is_empty() {
             self.sink
                 .piece(Piece {
@@ -551,6 +562,7 @@ impl<'a> Engine<'a> {
                     bytes: &self.raw[..raw_taken],
                     events: &mut self.out.events,
                     rejects: &self.out.rejects,
+                    read,
                 })
                 .map_err(|e| ReadError::Sink {
                     path: self.path.to_path_buf(),
@@ -599,7 +611,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Counts a record above the limit as one reject and goes on after the next line end, holding only one block at a time.
-    fn skip_long_record(&mut self, stream: &mut dyn Read, packed: bool) -> Result<(), ReadError> {
+    fn skip_long_record(&mut self, stream: &mut dyn Read) -> Result<(), ReadError> {
         let start = self.base;
         let readable = self.bytes()[..self.bytes().len().min(512)].to_vec();
         let mut end = start;
@@ -614,7 +626,7 @@ impl<'a> Engine<'a> {
             if found || self.eof {
                 break;
             }
-            self.fill(stream, packed, self.limits.block_bytes.max(1))?;
+            self.fill(stream, self.limits.block_bytes.max(1))?;
         }
         self.out.records += 1;
         self.out.reject_count += 1;
@@ -641,6 +653,7 @@ impl<'a> Engine<'a> {
                 bytes: &[],
                 events: &mut EventBatch::default(),
                 rejects: &[reject],
+                read: self.read(),
             })
             .map_err(|e| self.refused(e))
     }
@@ -785,15 +798,18 @@ impl Read for Capped {
     }
 }
 
-/// The content of a file through up to two layers of compression; true when there was any.
-fn unpack(mut file: File, limits: &Limits) -> io::Result<(Box<dyn Read + Send>, bool)> {
+/// A file's content, and the count of compressed bytes read when it is compressed.
+type Unpacked = (Box<dyn Read + Send>, Option<Arc<AtomicU64>>);
+
+/// The content of a file through up to two layers of compression.
+fn unpack(mut file: File, limits: &Limits) -> io::Result<Unpacked> {
     let mut magic = [0; 6];
     let n = read_up_to(&mut file, &mut magic)?;
     file.seek(SeekFrom::Start(0))?;
     let count = Arc::new(AtomicU64::new(0));
     let kind = Packing::of(&magic[..n]);
     let content: Box<dyn Read + Send> = match kind {
-        None => return Ok((Box::new(file), false)),
+        None => return Ok((Box::new(file), None)),
         Some(Packing::Zip) => match ZipMembers::open(file, count.clone()) {
             Ok(members) => Box::new(members),
             Err(e) => Box::new(Broken(Some(e))),
@@ -809,12 +825,12 @@ fn unpack(mut file: File, limits: &Limits) -> io::Result<(Box<dyn Read + Send>, 
     };
     let capped = Capped {
         inner: content,
-        packed: count,
+        packed: count.clone(),
         produced: 0,
         bytes_max: limits.decompressed_bytes,
         ratio_max: limits.ratio.max(1),
     };
-    Ok((Box::new(capped), true))
+    Ok((Box::new(capped), Some(count)))
 }
 
 #[derive(Clone, Copy)]

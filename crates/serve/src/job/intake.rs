@@ -1,18 +1,33 @@
 //! Intake: every file of a case is decoded, sealed, sessionised and observed in one pass.
+//!
+//! A file passes through four stages, each strictly in file order: decoding; sealing the bytes; sealing the rows; sessions and
+//! coverage. Stages of one file work side by side, so that one big file keeps every core busy, and nothing depends on their
+//! pace: the same bytes come out on any number of threads. Blocks wait between stages in short queues, which bounds memory.
 use super::{JobError, Outside, Progress};
-use ampleur_event::Nanos;
-use ampleur_evidence::{Checkpoint, Cut, Lake, SealedSegment, SegmentMeta, SegmentWriter, Use};
+use ampleur_event::{EventBatch, Nanos};
+use ampleur_evidence::{
+    Checkpoint, Cut, EvidenceError, Lake, RawHalf, RowHalf, SealedSegment, SegmentMeta,
+    SegmentWriter, Use,
+};
 use ampleur_extent::coverage::{Counts, Observation, Observer};
 use ampleur_session::{FileIntake, Partial};
 use ampleur_sources::{
-    Reason, Source,
+    Reason, Reject, Source,
     case::{Case, FileId},
     reader::{FileReport, FileSink, Limits, Piece, SinkError, read_file},
 };
 use std::sync::{
-    Mutex,
+    Arc, Condvar, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
+    mpsc::{Receiver, SyncSender, sync_channel},
 };
+
+/// Files smaller than this go through their stages on one thread: handing blocks over would cost more than it brings.
+const STAGED_FROM: u64 = 256 << 10;
+/// Blocks (1 MiB of evidence and its rows) that may wait before a stage.
+const WAITING: usize = 2;
+/// A block that grew beyond this is not kept for the next use.
+const KEPT_BYTES: usize = 16 << 20;
 
 /// What one pass over the evidence leaves behind. Each list has one entry per file, in order of [`FileId`].
 pub struct Intake {
@@ -54,17 +69,23 @@ pub fn intake(
     order.sort_by_key(|f| (std::cmp::Reverse(case.files[*f as usize].size), *f));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(FileId, Result<OneFile, JobError>)>> = Mutex::new(Vec::new());
-    let (at, shared) = (outside.now, &*lake);
+    let threads = threads.clamp(1, 64);
+    let work = Work {
+        case,
+        lake,
+        at: outside.now,
+        staged: threads > 1,
+        permits: Permits::new(threads),
+        spare: Mutex::new(vec![]),
+        progress,
+    };
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, 64) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let result = one_file(case, shared, file, salts[file as usize], at);
-                    progress.advance(case.files[file as usize].size);
+                    let result = work.file(file, salts[file as usize]);
                     let failed = result.is_err();
-                    done.lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .push((file, result));
+                    held(&done).push((file, result));
                     if failed {
                         break;
                     }
@@ -72,9 +93,7 @@ pub fn intake(
             });
         }
     });
-    let mut files = done
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut files = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     files.sort_by_key(|(file, _)| *file);
     let (mut reports, mut partials, mut observations, mut segments) =
         (vec![], vec![], vec![], vec![]);
@@ -97,7 +116,14 @@ pub fn intake(
         observations.push(one.observation);
         segments.extend(one.segments);
     }
+    let again = segments.iter().filter(|s| s.taken_up()).count();
+    if again > 0 {
+        progress.note(&format!(
+            "{again} segments sealed by a run that was stopped were taken up again"
+        ));
+    }
     let records: u64 = reports.iter().map(|r| r.records).sum();
+    let at = outside.now;
     let ingest = Use {
         at,
         actor: outside.actor.clone(),
@@ -134,79 +160,297 @@ fn rejected(report: &FileReport) -> Option<String> {
     ))
 }
 
-fn one_file(
-    case: &Case,
-    lake: &Lake,
-    file: FileId,
-    salt: [u8; 32],
-    at: Nanos,
-) -> Result<OneFile, JobError> {
-    let mut sink = Sink {
-        case,
-        lake,
-        file,
-        salt,
-        at,
-        part: 0,
-        writer: None,
-        sealed: vec![],
-        intake: None,
-        observer: None,
-        rejects: 0,
-        skipped_known: 0,
-        format: "unknown",
-        end: 0,
-        binary: false,
-    };
-    sink.open(None)?;
-    let report = read_file(case, file, &Limits::default(), &mut sink)
-        .map_err(|e| JobError::file("read", &case.files[file as usize].path, e))?;
-    sink.close(report.skipped)?;
-    let counts = Counts {
-        records: report.records,
-        events: report.events,
-        rejects: report.rejects,
-        skipped: report.skipped,
-        cut_short: report
-            .notes
-            .iter()
-            .any(|n| n.contains("damaged") || n.contains("cut")),
-    };
-    let partial = sink
-        .intake
-        .take()
-        .unwrap_or_else(|| FileIntake::new(case, file, "unknown"))
-        .finish();
-    let observation = sink
-        .observer
-        .take()
-        .unwrap_or_else(|| Observer::new(file, case.source_of(file), "unknown"))
-        .finish(counts);
-    Ok(OneFile {
-        report,
-        partial,
-        observation,
-        segments: sink.sealed,
-    })
+fn held<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Sink<'a> {
+/// As many stages work at once as the operator gave threads, however many are open.
+struct Permits {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Permits {
+    fn new(n: usize) -> Permits {
+        Permits {
+            free: Mutex::new(n),
+            freed: Condvar::new(),
+        }
+    }
+    fn take(&self) {
+        let mut free = held(&self.free);
+        while *free == 0 {
+            free = self
+                .freed
+                .wait(free)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+    }
+    fn give(&self) {
+        *held(&self.free) += 1;
+        self.freed.notify_one();
+    }
+    fn with<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.take();
+        let _permit = Permit(self);
+        f()
+    }
+}
+
+/// Given back also when a stage panics, so that the others come to their end.
+struct Permit<'a>(&'a Permits);
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.give();
+    }
+}
+
+/// One block of a file on its way through the stages.
+#[derive(Default)]
+struct Block {
+    /// As received, decompressed, and the offset of their end in the file.
+    bytes: Vec<u8>,
+    end: u64,
+    events: EventBatch,
+    rejects: Vec<Reject>,
+}
+
+impl Block {
+    fn size(&self) -> usize {
+        self.bytes.capacity() + self.events.bytes()
+    }
+}
+
+struct Work<'a> {
     case: &'a Case,
     lake: &'a Lake,
+    at: Nanos,
+    staged: bool,
+    permits: Permits,
+    /// Blocks whose memory is used again.
+    spare: Mutex<Vec<Block>>,
+    progress: &'a dyn Progress,
+}
+
+impl Work<'_> {
+    /// One file; once more from its beginning when it is not what a stopped run had sealed of it.
+    fn file(&self, file: FileId, salt: [u8; 32]) -> Result<OneFile, JobError> {
+        loop {
+            match self.one_file(file, salt) {
+                Err(JobError::Evidence(EvidenceError::Changed { .. })) => {}
+                other => return other,
+            }
+        }
+    }
+    /// Whatever the rows of a file depend on besides its bytes.
+    fn settings(&self, file: FileId, format: &str) -> String {
+        let s = self.case.setting(file);
+        let zone = s
+            .zone
+            .as_ref()
+            .map(|z| (z.iana_name(), z.to_fixed_offset().ok()));
+        format!(
+            "{} {format} {zone:?} {} {:?} {:?} {:?} {:?}",
+            env!("CARGO_PKG_VERSION"),
+            s.clock_offset,
+            s.accounts,
+            s.layout,
+            s.year_hint,
+            s.not_after
+        )
+    }
+    fn one_file(&self, file: FileId, salt: [u8; 32]) -> Result<OneFile, JobError> {
+        let seal = Seal {
+            work: self,
+            file,
+            salt,
+            format: UNKNOWN,
+            part: 0,
+            start: 0,
+            open: None,
+            rejects: 0,
+            binary: false,
+        };
+        let rows = Rows::default();
+        let staged = self.staged && self.case.files[file as usize].size >= STAGED_FROM;
+        let read = |sink: &mut dyn FileSink| {
+            read_file(self.case, file, &Limits::default(), sink)
+                .map_err(|e| JobError::file("read", &self.case.files[file as usize].path, e))
+        };
+        let (report, segments, lookers) = if staged {
+            std::thread::scope(|scope| {
+                let (to_seal, seal_in) = sync_channel(WAITING);
+                let (to_rows, rows_in) = sync_channel(WAITING);
+                let (to_look, look_in) = sync_channel(WAITING);
+                let sealing = scope.spawn(move || seal.run(&seal_in, &to_rows));
+                let writing = scope.spawn(move || rows.run(self, &rows_in));
+                let looking = scope.spawn(move || look(self, file, &look_in));
+                let mut decode = Decode {
+                    work: self,
+                    to_seal,
+                    to_look,
+                    read_before: 0,
+                };
+                let report = self.permits.with(|| read(&mut decode));
+                if let Ok(r) = &report {
+                    // A stage that is gone has failed and says so itself.
+                    drop(decode.to_seal.send(ToSeal::End(r.skipped)));
+                }
+                drop(decode);
+                // The last stage that failed is the cause: those before it only found nobody to hand to.
+                let (lookers, segments, sealed) =
+                    (joined(looking), joined(writing), joined(sealing));
+                let segments = segments?;
+                sealed?;
+                Ok::<_, JobError>((report?, segments, lookers))
+            })?
+        } else {
+            self.permits.with(|| {
+                let mut inline = Inline {
+                    work: self,
+                    file,
+                    seal,
+                    rows,
+                    lookers: None,
+                    read_before: 0,
+                };
+                let report = read(&mut inline)?;
+                let (mut seal, mut rows) = (inline.seal, inline.rows);
+                seal.close(report.skipped, &mut |x| rows.take(self, x))?;
+                Ok::<_, JobError>((report, rows.sealed, inline.lookers))
+            })?
+        };
+        let counts = Counts {
+            records: report.records,
+            events: report.events,
+            rejects: report.rejects,
+            skipped: report.skipped,
+            cut_short: report
+                .notes
+                .iter()
+                .any(|n| n.contains("damaged") || n.contains("cut")),
+        };
+        let (intake, observer) = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
+        let (partial, observation) = (intake.finish(), observer.finish(counts));
+        Ok(OneFile {
+            report,
+            partial,
+            observation,
+            segments,
+        })
+    }
+
+    fn fill(&self, block: &mut Block, piece: Piece<'_>) {
+        block.bytes.clear();
+        block.bytes.extend_from_slice(piece.bytes);
+        block.end = piece.offset + piece.bytes.len() as u64;
+        block.rejects.clear();
+        block.rejects.extend_from_slice(piece.rejects);
+        // The decoder goes on in the memory of an earlier block.
+        std::mem::swap(&mut block.events, piece.events);
+        piece.events.clear();
+    }
+
+    /// The last stage that held a block gives its memory back.
+    fn release(&self, block: Arc<Block>) {
+        if let Some(b) = Arc::into_inner(block) {
+            self.keep(b);
+        }
+    }
+    fn keep(&self, block: Block) {
+        if block.size() <= KEPT_BYTES {
+            held(&self.spare).push(block);
+        }
+    }
+    fn lookers(&self, file: FileId, format: &'static str) -> Lookers {
+        (
+            FileIntake::new(self.case, file, format),
+            Observer::new(file, self.case.source_of(file), format),
+        )
+    }
+}
+
+/// A panic of a stage (a violated invariant) goes on in the caller.
+fn joined<T>(stage: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    stage
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+enum ToSeal {
+    /// Name of the source that claims the file.
+    Begin(&'static str),
+    Block(Arc<Block>),
+    /// The end, with the number of records skipped in the whole file.
+    End(u64),
+}
+
+enum ToRows {
+    Begin(RowHalf),
+    Block(Arc<Block>),
+    /// The bytes of the segment are sealed; its rejects and skips.
+    Seal(RawHalf, u64, u64),
+}
+
+enum ToLook {
+    Begin(&'static str),
+    Block(Arc<Block>),
+}
+
+/// First stage: decoding, on the thread that took the file.
+struct Decode<'a> {
+    work: &'a Work<'a>,
+    to_seal: SyncSender<ToSeal>,
+    to_look: SyncSender<ToLook>,
+    read_before: u64,
+}
+
+impl Decode<'_> {
+    /// Waits without a permit: the others go on meanwhile.
+    fn hand<T>(&self, to: &SyncSender<T>, what: T) -> Result<(), SinkError> {
+        self.work.permits.give();
+        let sent = to.send(what);
+        self.work.permits.take();
+        sent.map_err(|_| "a later stage has stopped".into())
+    }
+}
+
+impl FileSink for Decode<'_> {
+    fn begin(&mut self, _: FileId, source: Option<&'static dyn Source>) -> Result<(), SinkError> {
+        let format = source.map_or(UNKNOWN, |s| s.name());
+        self.hand(&self.to_seal, ToSeal::Begin(format))?;
+        self.hand(&self.to_look, ToLook::Begin(format))
+    }
+    fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError> {
+        let read = piece.read;
+        let mut block = held(&self.work.spare).pop().unwrap_or_default();
+        self.work.fill(&mut block, piece);
+        let block = Arc::new(block);
+        self.hand(&self.to_look, ToLook::Block(block.clone()))?;
+        self.hand(&self.to_seal, ToSeal::Block(block))?;
+        self.work
+            .progress
+            .advance(read.saturating_sub(self.read_before));
+        self.read_before = self.read_before.max(read);
+        Ok(())
+    }
+}
+
+const UNKNOWN: &str = "unknown";
+
+/// Second stage: the bytes.
+struct Seal<'a> {
+    work: &'a Work<'a>,
     file: FileId,
     salt: [u8; 32],
-    at: Nanos,
+    format: &'static str,
     part: u32,
-    writer: Option<SegmentWriter>,
-    sealed: Vec<SealedSegment>,
-    intake: Option<FileIntake>,
-    observer: Option<Observer>,
+    /// Offset of the open segment's first byte.
+    start: u64,
+    open: Option<RawHalf>,
     /// Rejects of the open segment.
     rejects: u64,
-    /// Skips already written with earlier segments of this file.
-    skipped_known: u64,
-    format: &'static str,
-    end: u64,
     /// No lines: records are cut where they begin and end.
     binary: bool,
 }
@@ -214,104 +458,208 @@ struct Sink<'a> {
 /// First bytes of a Windows event log file, the one binary format there is.
 const EVTX: &[u8] = b"ElfFile\0";
 
-/// Where the records of a piece begin and end, ascending: one record is proven without its neighbours.
-fn places(piece: &Piece<'_>) -> Vec<u64> {
-    let events = piece.events.iter().map(|e| (e.offset, e.len));
-    let rejects = piece.rejects.iter().map(|r| (r.offset, r.len));
-    let mut all: Vec<u64> = events
-        .chain(rejects)
-        .flat_map(|(offset, len)| [offset, offset.saturating_add(len)])
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+impl Block {
+    /// Where its records begin and end, ascending: one record is proven without its neighbours.
+    fn places(&self) -> Vec<u64> {
+        let events = self.events.iter().map(|e| (e.offset, e.len));
+        let rejects = self.rejects.iter().map(|r| (r.offset, r.len));
+        let mut all: Vec<u64> = events
+            .chain(rejects)
+            .flat_map(|(offset, len)| [offset, offset.saturating_add(len)])
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
 }
 
-impl Sink<'_> {
-    fn open(&mut self, source: Option<&'static dyn Source>) -> Result<(), JobError> {
-        if let Some(s) = source {
-            self.format = s.name();
-        }
-        Ok(())
-    }
-    fn writer(&mut self) -> Result<&mut SegmentWriter, JobError> {
-        if self.writer.is_none() {
-            let meta = SegmentMeta {
-                file: self.case.files[self.file as usize].rel.clone(),
-                format: if self.format == "unknown" {
-                    String::new()
-                } else {
-                    self.format.to_string()
-                },
-                part: self.part,
-                start: self.end,
-                at: self.at,
-            };
-            let mut salt = self.salt;
-            for (s, p) in salt.iter_mut().zip(self.part.to_le_bytes()) {
-                *s ^= p;
+impl Seal<'_> {
+    fn run(
+        mut self,
+        input: &Receiver<ToSeal>,
+        to_rows: &SyncSender<ToRows>,
+    ) -> Result<(), JobError> {
+        while let Ok(next) = input.recv() {
+            let mut out = vec![];
+            self.work.permits.with(|| match next {
+                ToSeal::Begin(format) => {
+                    self.format = format;
+                    Ok(())
+                }
+                ToSeal::Block(block) => self.take(block, &mut |x| {
+                    out.push(x);
+                    Ok(())
+                }),
+                ToSeal::End(skipped) => self.close(skipped, &mut |x| {
+                    out.push(x);
+                    Ok(())
+                }),
+            })?;
+            for x in out {
+                if to_rows.send(x).is_err() {
+                    // It has failed and says so itself.
+                    return Ok(());
+                }
             }
-            self.writer = Some(self.lake.begin(meta, salt)?);
-        }
-        self.writer
-            .as_mut()
-            .ok_or_else(|| JobError::Refused("segment writer".into()))
-    }
-    fn seal(&mut self, skipped: u64) -> Result<(), JobError> {
-        if let Some(w) = self.writer.take() {
-            self.sealed.push(w.finish(self.rejects, skipped)?);
-            self.part += 1;
-            self.rejects = 0;
         }
         Ok(())
     }
-    fn close(&mut self, skipped_total: u64) -> Result<(), JobError> {
-        let skipped = skipped_total.saturating_sub(self.skipped_known);
-        self.skipped_known = skipped_total;
-        self.seal(skipped)
+    fn take(
+        &mut self,
+        block: Arc<Block>,
+        out: &mut dyn FnMut(ToRows) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        let mut half = match self.open.take() {
+            Some(half) => half,
+            None => {
+                let meta = SegmentMeta {
+                    file: self.work.case.files[self.file as usize].rel.clone(),
+                    format: if self.format == UNKNOWN {
+                        String::new()
+                    } else {
+                        self.format.to_string()
+                    },
+                    part: self.part,
+                    start: self.start,
+                    at: self.work.at,
+                };
+                let mut salt = self.salt;
+                for (s, p) in salt.iter_mut().zip(self.part.to_le_bytes()) {
+                    *s ^= p;
+                }
+                let settings = self.work.settings(self.file, self.format);
+                let writer = self.work.lake.begin_again(meta, salt, &settings)?;
+                let (half, rows) = writer.split();
+                out(ToRows::Begin(rows))?;
+                half
+            }
+        };
+        if block.end == block.bytes.len() as u64 {
+            self.binary = block.bytes.starts_with(EVTX);
+        }
+        if self.binary {
+            half.raw(&block.bytes, Cut::At(&block.places()))?;
+        } else {
+            half.raw(&block.bytes, Cut::Lines)?;
+        }
+        self.rejects += block.rejects.len() as u64;
+        let end = block.end;
+        out(ToRows::Block(block))?;
+        if half.is_full() {
+            self.part += 1;
+            self.start = end;
+            // The decoder tells skips only at the end of the file; they are booked with its last segment.
+            out(ToRows::Seal(half, std::mem::take(&mut self.rejects), 0))
+        } else {
+            self.open = Some(half);
+            Ok(())
+        }
+    }
+    fn close(
+        &mut self,
+        skipped: u64,
+        out: &mut dyn FnMut(ToRows) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        match self.open.take() {
+            Some(half) => out(ToRows::Seal(
+                half,
+                std::mem::take(&mut self.rejects),
+                skipped,
+            )),
+            None => Ok(()),
+        }
     }
 }
 
-impl FileSink for Sink<'_> {
-    fn begin(
-        &mut self,
-        file: FileId,
-        source: Option<&'static dyn Source>,
-    ) -> Result<(), SinkError> {
-        self.open(source)?;
-        self.intake = Some(FileIntake::new(self.case, file, self.format));
-        self.observer = Some(Observer::new(file, self.case.source_of(file), self.format));
+/// Third stage: the rows.
+#[derive(Default)]
+struct Rows {
+    half: Option<RowHalf>,
+    sealed: Vec<SealedSegment>,
+}
+
+impl Rows {
+    fn run(
+        mut self,
+        work: &Work<'_>,
+        input: &Receiver<ToRows>,
+    ) -> Result<Vec<SealedSegment>, JobError> {
+        while let Ok(next) = input.recv() {
+            work.permits.with(|| self.take(work, next))?;
+        }
+        Ok(self.sealed)
+    }
+    fn take(&mut self, work: &Work<'_>, next: ToRows) -> Result<(), JobError> {
+        match (next, &mut self.half) {
+            (ToRows::Begin(half), open) => *open = Some(half),
+            (ToRows::Block(block), Some(half)) => {
+                half.events(&block.events)?;
+                work.release(block);
+            }
+            (ToRows::Seal(raw, rejects, skipped), open) => {
+                if let Some(half) = open.take() {
+                    let writer = SegmentWriter::join(raw, half);
+                    self.sealed.push(writer.finish(rejects, skipped)?);
+                }
+            }
+            (ToRows::Block(block), None) => work.release(block),
+        }
+        Ok(())
+    }
+}
+
+/// Fourth stage: what the rows mean, for sessions and for coverage.
+type Lookers = (FileIntake, Observer);
+
+fn look(work: &Work<'_>, file: FileId, input: &Receiver<ToLook>) -> Option<Lookers> {
+    let mut lookers = None;
+    while let Ok(next) = input.recv() {
+        work.permits.with(|| match next {
+            ToLook::Begin(format) => lookers = Some(work.lookers(file, format)),
+            ToLook::Block(block) => {
+                if let Some((intake, observer)) = &mut lookers {
+                    intake.push(&block.events);
+                    observer.rejects(&block.rejects);
+                    observer.batch(&block.events);
+                }
+                work.release(block);
+            }
+        });
+    }
+    lookers
+}
+
+/// All stages of a small file, one after the other.
+struct Inline<'a> {
+    work: &'a Work<'a>,
+    file: FileId,
+    seal: Seal<'a>,
+    rows: Rows,
+    lookers: Option<Lookers>,
+    read_before: u64,
+}
+
+impl FileSink for Inline<'_> {
+    fn begin(&mut self, _: FileId, source: Option<&'static dyn Source>) -> Result<(), SinkError> {
+        self.seal.format = source.map_or(UNKNOWN, |s| s.name());
+        self.lookers = Some(self.work.lookers(self.file, self.seal.format));
         Ok(())
     }
     fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError> {
-        if let Some(i) = &mut self.intake {
-            i.push(piece.events);
+        let read = piece.read;
+        let mut block = held(&self.work.spare).pop().unwrap_or_default();
+        self.work.fill(&mut block, piece);
+        if let Some((intake, observer)) = &mut self.lookers {
+            intake.push(&block.events);
+            observer.rejects(&block.rejects);
+            observer.batch(&block.events);
         }
-        if let Some(o) = &mut self.observer {
-            o.rejects(piece.rejects);
-            o.batch(piece.events);
-        }
-        let rejects = piece.rejects.len() as u64;
-        let end = piece.offset + piece.bytes.len() as u64;
-        if piece.offset == 0 {
-            self.binary = piece.bytes.starts_with(EVTX);
-        }
-        let places = if self.binary { places(&piece) } else { vec![] };
-        let cut = if self.binary {
-            Cut::At(&places)
-        } else {
-            Cut::Lines
-        };
-        let writer = self.writer()?;
-        writer.raw(piece.bytes, cut)?;
-        writer.events(piece.events)?;
-        let full = writer.is_full();
-        self.rejects += rejects;
-        self.end = end;
-        if full {
-            // The decoder tells skips only at the end of the file; they are booked with its last segment.
-            self.seal(0)?;
-        }
+        let (seal, rows, work) = (&mut self.seal, &mut self.rows, self.work);
+        seal.take(Arc::new(block), &mut |x| rows.take(work, x))?;
+        self.work
+            .progress
+            .advance(read.saturating_sub(self.read_before));
+        self.read_before = self.read_before.max(read);
         Ok(())
     }
 }

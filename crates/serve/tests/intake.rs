@@ -1,0 +1,120 @@
+//! Intake on many threads is intake on one: for every source, the same records, places, rejects, sessions, coverage and root.
+use ampleur_evidence::{Keys, Lake};
+use ampleur_serve::job::{Outside, Quiet, intake};
+use ampleur_sources::{Case, SOURCES};
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Large enough to go through the stages on several threads.
+const BYTES: usize = 400 << 10;
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources")
+}
+
+/// A case with a file of every golden of every source, each long enough: the lines come again and again.
+fn case_of_everything(root: &Path) -> BTreeSet<String> {
+    let mut sources = BTreeSet::new();
+    let mut folders: Vec<PathBuf> = fs::read_dir(samples())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.is_dir())
+        .collect();
+    folders.sort();
+    let mut context = String::from("version = 1\ntimezone = \"Europe/Paris\"\n");
+    fs::create_dir_all(root.join("logs")).unwrap();
+    for folder in folders {
+        let source = folder.file_name().unwrap().to_str().unwrap().to_string();
+        for sample in fs::read_dir(&folder).unwrap() {
+            let sample = sample.unwrap().path();
+            let name = sample.file_name().unwrap().to_str().unwrap().to_string();
+            for input in fs::read_dir(&sample).unwrap() {
+                let input = input.unwrap().path();
+                let file = input.file_name().unwrap().to_str().unwrap();
+                if !file.starts_with("input.") {
+                    continue;
+                }
+                let bytes = fs::read(&input).unwrap();
+                if bytes.is_empty() {
+                    continue;
+                }
+                let rel = format!("logs/{source}-{name}-{file}");
+                fs::write(root.join(&rel), bytes.repeat(BYTES / bytes.len() + 1)).unwrap();
+                write!(
+                    context,
+                    "\n[[source]]\nfiles = \"{rel}\"\nformat = \"{source}\"\n"
+                )
+                .unwrap();
+                sources.insert(source.clone());
+            }
+        }
+    }
+    fs::write(root.join("ampleur.toml"), context).unwrap();
+    sources
+}
+
+/// Everything an intake leaves behind that anything later rests on.
+fn taken(case: &Case, lake: &Path, threads: usize) -> Vec<String> {
+    let mut n = 0u8;
+    let mut random = |bytes: &mut [u8]| {
+        for b in bytes {
+            n = n.wrapping_mul(181).wrapping_add(59);
+            *b = n;
+        }
+    };
+    let keys = Keys::generate(&mut random).0;
+    let mut lake = Lake::create(lake, &keys, 0).unwrap();
+    let mut outside = Outside {
+        now: 0,
+        actor: "test".into(),
+        random: &mut random,
+    };
+    let done = intake(case, &mut lake, threads, &mut outside, &Quiet).unwrap();
+    let mut out = vec![done.checkpoint.root_hex()];
+    for s in lake.segments() {
+        let rows = fs::read(lake.root().join(&s.events)).unwrap_or_default();
+        out.push(format!("{:?} {} bytes of rows", s.counts, rows.len()));
+    }
+    for ((r, p), o) in done
+        .reports
+        .iter()
+        .zip(&done.partials)
+        .zip(&done.observations)
+    {
+        out.push(format!("{r:?}"));
+        out.push(format!("{p:?}"));
+        out.push(format!("{o:?}"));
+    }
+    out
+}
+
+#[test]
+fn one_thread_is_many_for_every_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("case");
+    let sources = case_of_everything(&root);
+    let known: BTreeSet<String> = SOURCES
+        .iter()
+        .map(|s| s.name().to_string())
+        .filter(|n| samples().join(n).is_dir())
+        .collect();
+    assert_eq!(sources, known, "every source with samples is in the case");
+    let case = Case::open(&root).unwrap();
+    let one = taken(&case, &dir.path().join("one"), 1);
+    for threads in [2, 5] {
+        let many = taken(&case, &dir.path().join(threads.to_string()), threads);
+        for (a, b) in one.iter().zip(&many) {
+            assert!(
+                a == b,
+                "{threads} threads differ:\n{}\n{}",
+                &a[..a.len().min(400)],
+                &b[..b.len().min(400)]
+            );
+        }
+        assert_eq!(one.len(), many.len());
+    }
+}
