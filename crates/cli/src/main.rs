@@ -9,6 +9,9 @@ use exit::Exit;
 use shell::{LangArg, Shell, When};
 use std::{io::Write, process::ExitCode};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "ampleur",

@@ -476,3 +476,83 @@ fn readiness_says_what_could_be_proven() {
     assert!(said.is_object() || said.is_array());
     assert!(!text(&ampleur(&["readiness", &case]).stdout).is_empty());
 }
+
+/// Killed in the middle of an intake, the next run takes up what was sealed and ends where an undisturbed one does.
+#[test]
+fn an_intake_killed_half_way_is_taken_up_again() {
+    use std::fmt::Write;
+    let dir = tempfile::tempdir().unwrap();
+    let case = dir.path().join("case");
+    std::fs::create_dir_all(case.join("logs")).unwrap();
+    for file in 0..6 {
+        let mut text = String::new();
+        // The first is the largest and is begun first.
+        for i in 0..8_000 + 1_000 * usize::from(file == 0) {
+            writeln!(
+                text,
+                "10.60.{file}.{} - u{} [14/Sep/2025:03:{:02}:{:02} +0200] \"GET /r4/Patient/{i} HTTP/1.1\" 200 {} \"https://portail.example/\" \"Mozilla/5.0 (X11; Linux x86_64; rv:128.0)\"",
+                i % 250,
+                i % 90,
+                i / 200 % 60,
+                i / 4 % 60,
+                i % 9000,
+            )
+            .unwrap();
+        }
+        std::fs::write(case.join(format!("logs/access-{file}.log")), text).unwrap();
+    }
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let args = |lake: &str, keys: &str| {
+        [
+            "ingest",
+            &at("case"),
+            "--lake",
+            &at(lake),
+            "--keys",
+            &at(keys),
+            "--threads",
+            "1",
+        ]
+        .map(str::to_string)
+    };
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ampleur"))
+        .args(args("lake", "keys"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // As soon as one segment is sealed.
+    let tmp = dir.path().join("lake/tmp");
+    let sealed = || {
+        let whole = |e: std::fs::DirEntry| {
+            e.file_name().to_string_lossy().ends_with(".sealed")
+                && std::fs::read(e.path()).is_ok_and(|b| b.ends_with(b"}"))
+        };
+        std::fs::read_dir(&tmp).is_ok_and(|mut d| d.any(|e| e.is_ok_and(whole)))
+    };
+    while !sealed() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "ended before it was stopped"
+        );
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let args_of = |a: [String; 8]| -> Output {
+        let a: Vec<&str> = a.iter().map(String::as_str).collect();
+        ampleur(&a)
+    };
+    let again = args_of(args("lake", "keys"));
+    assert_eq!(code(&again), 0, "{}", text(&again.stderr));
+    assert!(
+        text(&again.stderr).contains("taken up again"),
+        "{}",
+        text(&again.stderr)
+    );
+    let undisturbed = args_of(args("other", "other-keys"));
+    assert_eq!(text(&again.stdout), text(&undisturbed.stdout));
+    let checked = ampleur(&["verify", &at("lake")]);
+    assert_eq!(code(&checked), 0, "{}", text(&checked.stdout));
+}

@@ -158,7 +158,16 @@ struct Bar(ProgressBar);
 
 impl Progress for Bar {
     fn stage(&self, name: &'static str, total: u64) {
-        self.0.set_position(0);
+        // Only a stage that knows its size can say how fast it is and when it ends.
+        let shape = if total > 0 {
+            "{spinner} {msg:<10} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"
+        } else {
+            "{spinner} {msg:<10} {elapsed}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(shape) {
+            self.0.set_style(style);
+        }
+        self.0.reset();
         self.0.set_length(total.max(1));
         self.0.set_message(name);
     }
@@ -204,11 +213,6 @@ pub fn with_outside<T>(
     };
     let bar = shell.watched().then(|| {
         let bar = ProgressBar::new(1);
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {msg:<12} {bar:32} {percent:>3} %  {elapsed}")
-        {
-            bar.set_style(style);
-        }
         bar.enable_steady_tick(Duration::from_millis(120));
         Bar(bar)
     });
