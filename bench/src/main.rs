@@ -3,9 +3,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod evaluate;
+mod intake;
+mod lanes;
 mod pipeline;
 
 use anyhow::{Result, bail};
+
+/// The allocator of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -13,8 +19,13 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some("pipeline-child") => pipeline::child(&args[1..]),
         Some("evaluate") => evaluate::run(&args[1..]),
-        Some("pipeline") => pipeline::run(full),
-        None | Some("--full" | "all") => pipeline::run(full),
-        Some(other) => bail!("no bench is named {other}; known: pipeline, evaluate"),
+        Some("intake-child") => intake::child(&args[1..]),
+        Some("intake") => intake::run(&args[1..], full),
+        Some("pipeline") => pipeline::run(&args[1..], full),
+        None | Some("--full" | "all") => {
+            pipeline::run(&[], full)?;
+            intake::run(&[], full)
+        }
+        Some(other) => bail!("no bench is named {other}; known: pipeline, intake, evaluate"),
     }
 }

@@ -8,17 +8,51 @@ use std::{path::Path, process::Command, time::Instant};
 const SMALL: f64 = 0.002;
 const FULL_RECORDS: u64 = 10_000_000;
 
-pub fn run(full: bool) -> Result<()> {
+/// `[--full] [--records N] [--scale X] [--keep DIR]`: the size of the case and of the incident in it, and a folder where it stays for the next run.
+pub fn run(args: &[String], full: bool) -> Result<()> {
+    let value = |name: &str| {
+        let at = args.iter().position(|a| a == name)?;
+        args.get(at + 1)
+    };
+    let records = match value("--records") {
+        Some(n) => Some(n.parse().context("--records takes a number")?),
+        None => full.then_some(FULL_RECORDS),
+    };
+    let scale = match value("--scale") {
+        Some(x) => x.parse().context("--scale takes a number")?,
+        None => SMALL,
+    };
+    if let Some(dir) = value("--keep") {
+        return measured(Path::new(dir), records, scale);
+    }
     let dir = std::env::temp_dir().join(format!("ampleur-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
-    let result = measured(&dir, full);
+    let result = measured(&dir, records, scale);
     drop(std::fs::remove_dir_all(&dir));
     result
 }
 
-fn measured(dir: &Path, full: bool) -> Result<()> {
-    let mut recipe = Recipe::new(Family::S2, 7, SMALL);
-    if full {
+fn measured(dir: &Path, records: Option<u64>, scale: f64) -> Result<()> {
+    let case = dir.join("s2").join("case");
+    if !case.is_dir() {
+        make(dir, records, scale)?;
+    }
+    drop_caches();
+    let out = dir.join("out");
+    drop(std::fs::remove_dir_all(&out));
+    let status = Command::new(std::env::current_exe()?)
+        .arg("pipeline-child")
+        .arg(&case)
+        .arg(&out)
+        .status()
+        .context("start the measured process")?;
+    ensure!(status.success(), "the measured process ended with {status}");
+    Ok(())
+}
+
+fn make(dir: &Path, records: Option<u64>, scale: f64) -> Result<()> {
+    let mut recipe = Recipe::new(Family::S2, 7, scale);
+    if let Some(wanted) = records {
         // Ordinary work grows with `background`; two small cases give the line through which the target is reached.
         let records = |background: f64, name: &str| -> Result<f64> {
             let r = Recipe {
@@ -29,7 +63,7 @@ fn measured(dir: &Path, full: bool) -> Result<()> {
         };
         let (one, five) = (records(1.0, "one")?, records(5.0, "five")?);
         let each = ((five - one) / 4.0).max(1.0);
-        recipe.background = 1.0 + (FULL_RECORDS as f64 - one) / each;
+        recipe.background = (1.0 + (wanted as f64 - one) / each).max(1.0);
     }
     let start = Instant::now();
     let made = simulate(&recipe, &dir.join("s2"))?;
@@ -38,14 +72,6 @@ fn measured(dir: &Path, full: bool) -> Result<()> {
         made.records,
         start.elapsed().as_secs_f64()
     );
-    drop_caches();
-    let status = Command::new(std::env::current_exe()?)
-        .arg("pipeline-child")
-        .arg(&made.case)
-        .arg(dir.join("out"))
-        .status()
-        .context("start the measured process")?;
-    ensure!(status.success(), "the measured process ended with {status}");
     Ok(())
 }
 
@@ -98,8 +124,24 @@ fn finding(
     )?)
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
+/// `AMPLEUR_THREADS`, else all cores.
+pub fn threads() -> usize {
+    std::env::var("AMPLEUR_THREADS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
+}
+
+/// Time this process has had a processor for, all threads together, to a hundredth of a second.
+pub fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, the second field, may hold anything; fields 14 and 15 count from behind its bracket.
+    let after = stat.rsplit_once(')').map_or("", |(_, t)| t);
+    let field = |n: usize| -> f64 {
+        let text = after.split_ascii_whitespace().nth(n - 3);
+        text.and_then(|t| t.parse().ok()).unwrap_or(0.0)
+    };
+    (field(14) + field(15)) / 100.0
 }
 
 /// Investigates `case` into `out`, identifiers in clear, for a scorer.
@@ -128,7 +170,9 @@ pub fn child(args: &[String]) -> Result<()> {
     }
     let answer = finding.answer;
     println!(
-        "pipeline: total {wall:.2} s, {:.0} records/s on {} threads, peak memory {} MiB, persons {}",
+        "pipeline: {} records, total {wall:.2} s, {:.2} s of CPU, {:.0} records/s on {} threads, peak memory {} MiB, persons {}",
+        answer.evidence.records,
+        cpu_seconds(),
         answer.evidence.records as f64 / wall,
         threads(),
         peak_mib(),
@@ -142,7 +186,7 @@ pub fn child(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn peak_mib() -> u64 {
+pub fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status
         .lines()
