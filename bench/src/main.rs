@@ -6,6 +6,7 @@ mod evaluate;
 mod intake;
 mod lanes;
 mod pipeline;
+mod replay;
 
 use anyhow::{Result, bail};
 
@@ -22,10 +23,15 @@ fn main() -> Result<()> {
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
         Some("pipeline") => pipeline::run(&args[1..], full),
+        Some("replay-child") => replay::child(&args[1..]),
+        Some("replay") => replay::run(full),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;
-            intake::run(&[], full)
+            intake::run(&[], full)?;
+            replay::run(full)
         }
-        Some(other) => bail!("no bench is named {other}; known: pipeline, intake, evaluate"),
+        Some(other) => {
+            bail!("no bench is named {other}; known: pipeline, intake, replay, evaluate")
+        }
     }
 }

@@ -171,6 +171,28 @@ pub struct Input<'a> {
     pub logged_hosts: &'a BTreeSet<String>,
 }
 
+/// Requests whose searches are asked on all threads before they are weighed one by one, and the hits their answers may hold
+/// (12 bytes each) before the rest is asked in turn: bounds the memory of asking ahead.
+const AHEAD: usize = 4096;
+const HITS_AHEAD: usize = 4 << 20;
+
+/// The request target of an access: the proxy's, else the audit's.
+fn url_of<'r>(line: Option<&'r Row>, group: &[&'r Row]) -> &'r str {
+    line.map(|r| &*r.e.url)
+        .filter(|u| !u.is_empty())
+        .or_else(|| group.iter().map(|r| &*r.e.url).find(|u| !u.is_empty()))
+        .unwrap_or("")
+}
+
+/// The search parameters an audit kept.
+fn criteria_of<'r>(group: &[&'r Row]) -> &'r str {
+    group
+        .iter()
+        .map(|r| &*r.e.query)
+        .find(|q| !q.is_empty())
+        .unwrap_or("")
+}
+
 /// A row of a bad session, owned.
 struct Row {
     file: FileId,
@@ -560,7 +582,7 @@ impl<'a> Work<'a, '_, '_> {
                 }
             }
             At::Absent => {
-                let v = *base.versions_of(r).first()?;
+                let v = base.versions_of(r).next()?;
                 Hit {
                     record: r,
                     version: v,
@@ -650,17 +672,28 @@ impl<'a> Work<'a, '_, '_> {
         let mut last_search: BTreeMap<u32, usize> = BTreeMap::new();
         let mut listed: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         let mut lone: Vec<Lone> = vec![];
-        for (line, group) in &units {
-            let line = line.map(|i| &rows[i]);
-            let group: Vec<&Row> = group.iter().map(|i| &rows[*i]).collect();
-            self.unit(
-                line,
-                &group,
-                &mut paged,
-                &mut last_search,
-                &mut listed,
-                &mut lone,
-            );
+        for some in units.chunks(AHEAD) {
+            let units: Vec<(Option<&Row>, Vec<&Row>)> = some
+                .iter()
+                .map(|(line, group)| {
+                    (
+                        line.map(|i| &rows[i]),
+                        group.iter().map(|i| &rows[*i]).collect(),
+                    )
+                })
+                .collect();
+            let ahead = self.searched_ahead(&units);
+            for ((line, group), found) in units.iter().zip(ahead) {
+                self.unit(
+                    *line,
+                    group,
+                    found,
+                    &mut paged,
+                    &mut last_search,
+                    &mut listed,
+                    &mut lone,
+                );
+            }
         }
         self.pages(paged);
         self.lone(lone);
@@ -742,11 +775,38 @@ impl<'a> Work<'a, '_, '_> {
             }
         }
     }
+    /// Answers of the searches on Patient among `units`, found on all threads; a unit that is no such search has none.
+    fn searched_ahead(&self, units: &[(Option<&Row>, Vec<&Row>)]) -> Vec<Option<replay::Answer>> {
+        let base = self.input.identity;
+        let mut out = vec![None; units.len()];
+        if base.is_empty() || base.threads < 2 || units.len() < 2 {
+            return out;
+        }
+        let asked: Vec<(usize, Expr, Nanos)> = units
+            .iter()
+            .enumerate()
+            .filter_map(|(i, (line, group))| {
+                let head = group.first().copied().or(*line)?;
+                match fhir::ask(base, url_of(*line, group), criteria_of(group)).what {
+                    What::Patients(e) => Some((i, e, head.e.time)),
+                    _ => None,
+                }
+            })
+            .collect();
+        let questions: Vec<(&Expr, Nanos)> = asked.iter().map(|(_, e, t)| (e, *t)).collect();
+        let answers = replay::search_many(base, &questions, &|_| true, base.threads, HITS_AHEAD);
+        for ((i, ..), a) in asked.iter().zip(answers) {
+            out[*i] = a;
+        }
+        out
+    }
+    /// `found`: the answer, when the unit is a search that was asked ahead.
     #[allow(clippy::too_many_arguments)]
     fn unit(
         &mut self,
         line: Option<&Row>,
         group: &[&Row],
+        found: Option<replay::Answer>,
         paged: &mut BTreeMap<(u32, String), Vec<PageSeen>>,
         last_search: &mut BTreeMap<u32, usize>,
         listed: &mut BTreeMap<u32, BTreeSet<u32>>,
@@ -767,11 +827,7 @@ impl<'a> Work<'a, '_, '_> {
         }
         let base = self.input.identity;
         let source = self.input.case.source_of(head.file);
-        let url = line
-            .map(|r| &*r.e.url)
-            .filter(|u| !u.is_empty())
-            .or_else(|| group.iter().map(|r| &*r.e.url).find(|u| !u.is_empty()))
-            .unwrap_or("");
+        let url = url_of(line, group);
         let method = line
             .map(|r| &*r.e.http_method)
             .filter(|m| !m.is_empty())
@@ -790,11 +846,7 @@ impl<'a> Work<'a, '_, '_> {
             .filter(|h| !h.is_empty())
             .or_else(|| url_host(url))
             .unwrap_or("");
-        let criteria = group
-            .iter()
-            .map(|r| &*r.e.query)
-            .find(|q| !q.is_empty())
-            .unwrap_or("");
+        let criteria = criteria_of(group);
         let verb = group.first().map_or(Verb::Request, |r| r.e.verb);
         let t = head.e.time;
         let writes =
@@ -843,7 +895,7 @@ impl<'a> Work<'a, '_, '_> {
                     })
                     .collect();
                 let cats = cats.union(added);
-                let mut answer = replay::search(base, e, t, &|_| true);
+                let mut answer = found.unwrap_or_else(|| replay::search(base, e, t, &|_| true));
                 if !asked.notes.is_empty() {
                     // A parameter nobody could weigh makes matches possible only.
                     answer.possible.append(&mut answer.certain);

@@ -3,31 +3,34 @@
 //! Words: a *record* is one logical id (`Patient/id`); a *version* is one content of it; a *person* is the set of records that
 //! share an INS-NIR (not `temp`), a regional id or a link, over all snapshots (contract §C). Equal traits never join.
 //! A snapshot is the state at 00:00 of its date in the case's zone, or at the time in its name.
-//! Memory: one row per distinct version; a record that does not change between snapshots costs one bit per snapshot.
-use crate::{
-    fold,
-    strings::{Strings, Sym},
-};
+//! Memory: one row per distinct version, which shares the groups of rows (names, identifiers …) its record kept from before; a
+//! record that does not change between snapshots costs one bit per snapshot. Names, the only text searched by prefix, are
+//! numbered in the order of their folded form.
+mod build;
+mod index;
+mod names;
+mod read;
+
+use crate::strings::{Strings, Sym};
 use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
-use rustc_hash::FxHashMap;
-use serde::Deserialize;
-use std::{
-    borrow::Cow,
-    io::{BufRead, Read},
-    path::{Path, PathBuf},
-};
+use std::ops::Range;
+
+pub(crate) use index::{Csr, Index, entries};
+pub use names::{Name, Names};
+use read::Rows;
+#[cfg(test)]
+pub(crate) use read::fhir_instant;
+pub use read::snapshot_time;
+pub(crate) use read::{each_line, open_text};
 
 /// Number of a record (logical id), in order of first appearance.
 pub type RecordId = u32;
-/// Number of a version, in order of first appearance.
+/// Number of a version, in order of its record, then of first appearance: the versions of a record are neighbours.
 pub type VersionId = u32;
 /// Number of a person, in order of its first record.
 pub type PersonId = u32;
 
 pub const NIR_SYSTEM: &str = "urn:oid:1.2.250.1.213.1.4.8";
-/// A line of a snapshot longer than this is not read.
-const LINE_MAX: usize = 16 << 20;
-
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     #[error("open {path}: {message}")]
@@ -109,7 +112,7 @@ impl Use {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdRow {
     pub system: Sym,
     pub value: Sym,
@@ -117,19 +120,17 @@ pub struct IdRow {
     pub usage: Use,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRow {
-    pub family: Sym,
-    /// Folded family.
-    pub family_fold: Sym,
+    pub family: Name,
+    /// Group of given names.
     givens: u32,
     pub usage: Use,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GivenRow {
-    pub given: Sym,
-    pub fold: Sym,
+    pub given: Name,
     /// From the birth-list extension, not `given` itself.
     pub birth_list: bool,
 }
@@ -144,14 +145,14 @@ pub enum TelecomKind {
     Mssante,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TelecomRow {
     pub value: Sym,
     pub kind: TelecomKind,
     pub usage: Use,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRow {
     /// Lines joined by a line break.
     pub line: Sym,
@@ -171,7 +172,7 @@ pub enum LinkKind {
     Refer,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkRow {
     pub kind: LinkKind,
     /// Logical id of the other record.
@@ -255,8 +256,8 @@ impl Gender {
     }
 }
 
-/// One content of a record. Ranges end where those of the next version start.
-#[derive(Debug, Clone, Copy)]
+/// One content of a record. `ids` to `links` are numbers of groups of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     pub record: RecordId,
     ids: u32,
@@ -317,690 +318,87 @@ pub struct IdentityBase {
     pub snapshots: Vec<Snapshot>,
     /// Lines that are no Patient.
     pub unreadable: u64,
+    /// Threads that reading used and replay may use. No answer depends on it.
+    pub threads: usize,
+    pub names: Names,
     versions: Vec<Version>,
-    /// One bit per snapshot, `stride` words per version.
-    presence: Vec<u64>,
+    /// One bit per snapshot, `stride` bytes per version.
+    presence: Vec<u8>,
     stride: usize,
-    ids: Vec<IdRow>,
-    names: Vec<NameRow>,
-    givens: Vec<GivenRow>,
-    telecoms: Vec<TelecomRow>,
-    addresses: Vec<AddressRow>,
-    links: Vec<LinkRow>,
+    rows: Rows,
     /// Logical id of each record.
     records: Vec<Sym>,
-    record_by_id: FxHashMap<Sym, RecordId>,
-    record_versions: Csr,
+    /// Records in the order of their logical ids' numbers.
+    record_by_id: Vec<RecordId>,
+    /// First version of each record, and one end; empty when version and record have equal numbers.
+    firsts: Vec<VersionId>,
     person_of: Vec<PersonId>,
-    person_records: Csr,
+    person_records: Csr<RecordId>,
     pub(crate) index: Index,
 }
 
-/// Rows grouped under keys: `row(k)` is `items[starts[k]..starts[k+1]]`.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Csr {
-    starts: Vec<u32>,
-    items: Vec<u32>,
+/// Rows in groups, named by numbers; group 0 is the empty one.
+#[derive(Debug)]
+struct Groups<T> {
+    /// End of each group after 0; its start is the end before.
+    ends: Vec<u32>,
+    rows: Vec<T>,
 }
 
-impl Csr {
-    /// Groups `0..keys.len()` by key; rows keep their order.
-    fn group(keys: &[u32], groups: usize) -> Csr {
-        let mut starts = vec![0u32; groups + 1];
-        for k in keys {
-            starts[*k as usize + 1] += 1;
-        }
-        for i in 0..groups {
-            starts[i + 1] += starts[i];
-        }
-        let mut at = starts.clone();
-        let mut items = vec![0u32; keys.len()];
-        for (i, k) in keys.iter().enumerate() {
-            items[at[*k as usize] as usize] = i as u32;
-            at[*k as usize] += 1;
-        }
-        Csr { starts, items }
-    }
-    pub(crate) fn row(&self, k: u32) -> &[u32] {
-        match self.starts.get(k as usize + 1) {
-            Some(end) => &self.items[self.starts[k as usize] as usize..*end as usize],
-            None => &[],
+impl<T> Default for Groups<T> {
+    fn default() -> Self {
+        Groups {
+            ends: vec![],
+            rows: vec![],
         }
     }
 }
 
-/// Sorted columns that make a search a few binary searches.
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    /// Distinct folded names, sorted as text; a prefix is a range of ranks.
-    pub folded: Vec<Sym>,
-    /// (rank, version), sorted.
-    pub family: Vec<(u32, VersionId)>,
-    pub given: Vec<(u32, VersionId)>,
-    pub birth: Vec<(PartDate, VersionId)>,
-    /// (value, version), sorted.
-    pub id: Vec<(Sym, VersionId)>,
-    pub telecom: Vec<(Sym, VersionId)>,
-    /// Rank of each name row's family and of each given row.
-    pub family_rank: Vec<u32>,
-    pub given_rank: Vec<u32>,
-}
-
-// ------------------------------------------------------------------ reading
-
-#[derive(Deserialize, Clone, Default)]
-#[serde(transparent)]
-struct S<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawPatient<'a> {
-    #[serde(borrow, default)]
-    resource_type: Option<S<'a>>,
-    #[serde(borrow, default)]
-    id: Option<S<'a>>,
-    #[serde(borrow, default)]
-    meta: Option<RawMeta<'a>>,
-    #[serde(borrow, default)]
-    identifier: Vec<RawId<'a>>,
-    #[serde(default)]
-    active: Option<bool>,
-    #[serde(borrow, default)]
-    name: Vec<RawName<'a>>,
-    #[serde(borrow, default)]
-    telecom: Vec<RawTelecom<'a>>,
-    #[serde(borrow, default)]
-    gender: Option<S<'a>>,
-    #[serde(borrow, default)]
-    birth_date: Option<S<'a>>,
-    #[serde(default)]
-    deceased_boolean: Option<bool>,
-    #[serde(borrow, default)]
-    deceased_date_time: Option<S<'a>>,
-    #[serde(borrow, default)]
-    address: Vec<RawAddress<'a>>,
-    #[serde(default)]
-    marital_status: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    multiple_birth_boolean: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    multiple_birth_integer: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    photo: Option<Vec<serde::de::IgnoredAny>>,
-    #[serde(borrow, default)]
-    contact: Vec<RawContact<'a>>,
-    #[serde(default)]
-    communication: Option<Vec<serde::de::IgnoredAny>>,
-    #[serde(default)]
-    general_practitioner: Option<Vec<serde::de::IgnoredAny>>,
-    #[serde(borrow, default)]
-    managing_organization: Option<RawReference<'a>>,
-    #[serde(borrow, default)]
-    link: Vec<RawLink<'a>>,
-    #[serde(borrow, default)]
-    extension: Vec<RawExtension<'a>>,
-}
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawMeta<'a> {
-    #[serde(borrow, default)]
-    version_id: Option<S<'a>>,
-    #[serde(borrow, default)]
-    last_updated: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-struct RawId<'a> {
-    #[serde(rename = "use", borrow, default)]
-    usage: Option<S<'a>>,
-    #[serde(rename = "type", borrow, default)]
-    kind: Option<RawConcept<'a>>,
-    #[serde(borrow, default)]
-    system: Option<S<'a>>,
-    #[serde(borrow, default)]
-    value: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-struct RawConcept<'a> {
-    #[serde(borrow, default)]
-    coding: Vec<RawCoding<'a>>,
-    #[serde(borrow, default)]
-    text: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-struct RawCoding<'a> {
-    #[serde(borrow, default)]
-    code: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-struct RawName<'a> {
-    #[serde(rename = "use", borrow, default)]
-    usage: Option<S<'a>>,
-    #[serde(borrow, default)]
-    family: Option<S<'a>>,
-    #[serde(borrow, default)]
-    given: Vec<S<'a>>,
-    #[serde(borrow, default)]
-    extension: Vec<RawExtension<'a>>,
-}
-#[derive(Deserialize)]
-struct RawTelecom<'a> {
-    #[serde(borrow, default)]
-    system: Option<S<'a>>,
-    #[serde(borrow, default)]
-    value: Option<S<'a>>,
-    #[serde(rename = "use", borrow, default)]
-    usage: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawAddress<'a> {
-    #[serde(rename = "use", borrow, default)]
-    usage: Option<S<'a>>,
-    #[serde(borrow, default)]
-    line: Vec<S<'a>>,
-    #[serde(borrow, default)]
-    city: Option<S<'a>>,
-    #[serde(borrow, default)]
-    postal_code: Option<S<'a>>,
-    #[serde(borrow, default)]
-    state: Option<S<'a>>,
-    #[serde(borrow, default)]
-    country: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-struct RawContact<'a> {
-    #[serde(default)]
-    name: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    telecom: Option<Vec<serde::de::IgnoredAny>>,
-    #[serde(borrow, default)]
-    address: Option<RawAddress<'a>>,
-}
-#[derive(Deserialize)]
-struct RawReference<'a> {
-    #[serde(borrow, default)]
-    reference: Option<S<'a>>,
-    #[serde(borrow, default)]
-    identifier: Option<RawId<'a>>,
-}
-#[derive(Deserialize)]
-struct RawLink<'a> {
-    #[serde(borrow, default)]
-    other: Option<RawReference<'a>>,
-    #[serde(rename = "type", borrow, default)]
-    kind: Option<S<'a>>,
-}
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawExtension<'a> {
-    #[serde(borrow, default)]
-    url: Option<S<'a>>,
-    #[serde(borrow, default)]
-    value_string: Option<S<'a>>,
-    #[serde(borrow, default)]
-    value_address: Option<RawAddress<'a>>,
-}
-
-fn s<'a>(x: &'a Option<S<'_>>) -> &'a str {
-    x.as_ref().map_or("", |s| &s.0)
-}
-fn so<'a>(x: &'a Option<S<'_>>) -> Option<&'a str> {
-    x.as_ref().map(|s| &*s.0)
-}
-
-/// Opens a file, reading through gzip and Zstandard by their magic numbers.
-pub(crate) fn open_text(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
-    let mut f = std::fs::File::open(path)?;
-    let mut magic = [0u8; 4];
-    let mut n = 0;
-    while n < 4 {
-        match f.read(&mut magic[n..])? {
-            0 => break,
-            k => n += k,
-        }
-    }
-    let whole = std::io::Cursor::new(magic[..n].to_vec()).chain(f);
-    Ok(match &magic[..n] {
-        [0x1f, 0x8b, ..] => Box::new(std::io::BufReader::with_capacity(
-            1 << 18,
-            flate2::read::MultiGzDecoder::new(std::io::BufReader::new(whole)),
-        )),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(std::io::BufReader::with_capacity(
-            1 << 18,
-            zstd::stream::read::Decoder::new(whole)?,
-        )),
-        _ => Box::new(std::io::BufReader::with_capacity(1 << 18, whole)),
-    })
-}
-
-/// Calls `each(line number, bytes)` for every line of a file; lines above the limit are passed as empty.
-pub(crate) fn each_line(
-    path: &Path,
-    each: &mut dyn FnMut(u64, &[u8]),
-) -> Result<(), IdentityError> {
-    let mut r = open_text(path).map_err(|e| IdentityError::Open {
-        path: path.display().to_string(),
-        message: e.to_string(),
-    })?;
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        line.clear();
-        let n = (&mut r)
-            .take(LINE_MAX as u64 + 1)
-            .read_until(b'\n', &mut line)
-            .map_err(|e| IdentityError::Read {
-                path: path.display().to_string(),
-                line: number,
-                message: e.to_string(),
-            })?;
-        if n == 0 {
-            return Ok(());
-        }
-        number += 1;
-        if line.len() > LINE_MAX && line.last() != Some(&b'\n') {
-            // The rest of the over-long line is passed over piece by piece.
-            loop {
-                line.clear();
-                let n = (&mut r)
-                    .take(1 << 20)
-                    .read_until(b'\n', &mut line)
-                    .unwrap_or(0);
-                if n == 0 || line.last() == Some(&b'\n') {
-                    break;
-                }
-            }
-            each(number, b"\0");
-            continue;
-        }
-        while matches!(line.last(), Some(b'\n' | b'\r')) {
-            line.pop();
-        }
-        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
-        if !text.iter().all(u8::is_ascii_whitespace) {
-            each(number, text);
-        }
-    }
-}
-
-/// The instant of a snapshot from its file name: `<date>` or `<date>T<hh:mm>`, then extensions.
-pub fn snapshot_time(file_name: &str, zone: &jiff::tz::TimeZone) -> Option<Nanos> {
-    let date: jiff::civil::Date = file_name.get(..10)?.parse().ok()?;
-    let rest = &file_name[10..];
-    let (h, m) = match rest.strip_prefix('T') {
-        Some(t) => {
-            let d: String = t
-                .split('.')
-                .next()
-                .unwrap_or("")
-                .chars()
-                .filter(char::is_ascii_digit)
-                .collect();
-            if d.len() < 4 {
-                return None;
-            }
-            (d[..2].parse().ok()?, d[2..4].parse().ok()?)
-        }
-        None => (0, 0),
-    };
-    let at = date.at(h, m, 0, 0);
-    i64::try_from(at.to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond()).ok()
-}
-
-/// An instant of FHIR (`lastUpdated`), or [`NO_TIME`].
-pub(crate) fn fhir_instant(text: &str) -> Nanos {
-    text.parse::<jiff::Timestamp>()
-        .ok()
-        .and_then(|t| i64::try_from(t.as_nanosecond()).ok())
-        .unwrap_or(NO_TIME)
-}
-
-/// Files of a folder that hold a snapshot, sorted by time then name.
-fn snapshot_files(
-    dir: &Path,
-    zone: &jiff::tz::TimeZone,
-) -> Result<Vec<(Nanos, String, PathBuf)>, IdentityError> {
-    let mut out = vec![];
-    let list = match std::fs::read_dir(dir) {
-        Ok(l) => l,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(out),
-        Err(e) => {
-            return Err(IdentityError::Open {
-                path: dir.display().to_string(),
-                message: e.to_string(),
-            });
-        }
-    };
-    for entry in list.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || !entry.path().is_file() {
-            continue;
-        }
-        match snapshot_time(&name, zone) {
-            Some(t) => out.push((t, name, entry.path())),
-            None if name.contains("json") => return Err(IdentityError::Name { path: name }),
-            None => {}
-        }
-    }
-    out.sort();
-    Ok(out)
-}
-
-impl IdentityBase {
-    /// Reads every snapshot of `dir` (a missing folder is an empty base). Lines that are no Patient are counted, not fatal.
-    pub fn load(dir: &Path, zone: &jiff::tz::TimeZone) -> Result<IdentityBase, IdentityError> {
-        let files = snapshot_files(dir, zone)?;
-        let mut b = Builder::new(files.len());
-        for (i, (time, name, path)) in files.iter().enumerate() {
-            b.snapshot(name, *time);
-            each_line(path, &mut |_, line| b.line(i, line))?;
-        }
-        Ok(b.finish())
-    }
-    /// The snapshots of a case, in order of time.
-    pub fn load_case(case: &ampleur_sources::case::Case) -> Result<IdentityBase, IdentityError> {
-        let files = case.snapshots().map_err(|e| IdentityError::Open {
-            path: "identities".into(),
-            message: e.to_string(),
-        })?;
-        let mut b = Builder::new(files.len());
-        for (i, f) in files.iter().enumerate() {
-            b.snapshot(&f.rel, f.at);
-            each_line(&f.path, &mut |_, line| b.line(i, line))?;
-        }
-        Ok(b.finish())
-    }
-    /// The same from text in memory: `(time, lines)` per snapshot, in order of time.
-    pub fn from_lines(snapshots: &[(Nanos, &str)]) -> IdentityBase {
-        let mut b = Builder::new(snapshots.len());
-        for (i, (time, text)) in snapshots.iter().enumerate() {
-            b.snapshot("memory", *time);
-            for l in text.lines().filter(|l| !l.trim().is_empty()) {
-                b.line(i, l.as_bytes());
-            }
-        }
-        b.finish()
-    }
-}
-
-struct Builder {
-    base: IdentityBase,
-    /// Line hash → version, so that an unchanged line is not parsed again.
-    seen: FxHashMap<u128, VersionId>,
-    now: usize,
-}
-
-fn line_hash(line: &[u8]) -> u128 {
-    u128::from_le_bytes(
-        blake3::hash(line).as_bytes()[..16]
-            .try_into()
-            .expect("sixteen bytes"),
-    )
-}
-
-impl Builder {
-    fn new(snapshots: usize) -> Builder {
-        Builder {
-            base: IdentityBase {
-                stride: snapshots.div_ceil(64).max(1),
-                ..IdentityBase::default()
-            },
-            seen: FxHashMap::default(),
-            now: 0,
-        }
-    }
-    fn snapshot(&mut self, name: &str, time: Nanos) {
-        self.now = self.base.snapshots.len();
-        self.base.snapshots.push(Snapshot {
-            name: name.to_string(),
-            time,
-            records: 0,
-        });
-    }
-    fn line(&mut self, snapshot: usize, line: &[u8]) {
-        let h = line_hash(line);
-        let v = match self.seen.get(&h) {
-            Some(v) => *v,
-            None => match self.parse(line) {
-                Some(v) => {
-                    self.seen.insert(h, v);
-                    v
-                }
-                None => {
-                    self.base.unreadable += 1;
-                    return;
-                }
-            },
+impl<T: Copy> Groups<T> {
+    fn get(&self, g: u32) -> &[T] {
+        let end = |g: u32| match g.checked_sub(1) {
+            Some(i) => self.ends[i as usize] as usize,
+            None => 0,
         };
-        let b = &mut self.base;
-        let word = v as usize * b.stride + snapshot / 64;
-        let bit = 1u64 << (snapshot % 64);
-        if b.presence[word] & bit == 0 {
-            b.presence[word] |= bit;
-            b.snapshots[snapshot].records += 1;
+        match g {
+            0 => &[],
+            g => &self.rows[end(g - 1)..end(g)],
         }
     }
-    fn parse(&mut self, line: &[u8]) -> Option<VersionId> {
-        let lossy;
-        let text = match std::str::from_utf8(line) {
-            Ok(t) => t,
-            Err(_) => {
-                lossy = fold::text_of(line);
-                &lossy
-            }
-        };
-        let p: RawPatient<'_> = serde_json::from_str(text).ok()?;
-        if p.resource_type.as_ref().is_some_and(|t| t.0 != "Patient") {
-            return None;
-        }
-        let b = &mut self.base;
-        let id = so(&p.id).filter(|i| !i.is_empty())?;
-        let id = b.strings.try_intern(id)?;
-        let next = b.records.len() as u32;
-        let record = *b.record_by_id.entry(id).or_insert(next);
-        if record == next {
-            b.records.push(id);
-        }
-        let mut v = Version {
-            record,
-            ids: b.ids.len() as u32,
-            names: b.names.len() as u32,
-            telecoms: b.telecoms.len() as u32,
-            addresses: b.addresses.len() as u32,
-            links: b.links.len() as u32,
-            birth: so(&p.birth_date)
-                .and_then(PartDate::parse)
-                .unwrap_or_default(),
-            organization: 0,
-            birthplace: 0,
-            mothers_name: 0,
-            death: 0,
-            updated: NO_TIME,
-            number: 0,
-            gender: Gender::of(s(&p.gender)),
-            active: p.active.unwrap_or(true),
-            deceased: p.deceased_boolean == Some(true) || p.deceased_date_time.is_some(),
-            extras: 0,
-        };
-        if let Some(m) = &p.meta {
-            v.number = s(&m.version_id).parse().unwrap_or(0);
-            v.updated = fhir_instant(s(&m.last_updated));
-        }
-        v.death = b.strings.intern(s(&p.deceased_date_time));
-        for i in &p.identifier {
-            let value = s(&i.value).trim();
-            if value.is_empty() {
-                continue;
-            }
-            let system = oid(s(&i.system));
-            let code = i.kind.as_ref().map_or("", |k| {
-                k.coding
-                    .iter()
-                    .map(|c| s(&c.code))
-                    .find(|c| !c.is_empty())
-                    .unwrap_or_else(|| s(&k.text))
-            });
-            let kind = match code {
-                "INS-NIR" => IdKind::InsNir,
-                "INS-NIA" | "NH" | "INS-C" => IdKind::Nir,
-                "PI" => IdKind::Pi,
-                "RRI" => IdKind::Rri,
-                "" if system == NIR_SYSTEM => IdKind::InsNir,
-                _ if is_nir_system(&system) => IdKind::Nir,
-                _ => IdKind::Other,
-            };
-            let row = IdRow {
-                system: b.strings.intern(&system),
-                value: b.strings.intern(value),
-                kind,
-                usage: Use::of(so(&i.usage)),
-            };
-            b.ids.push(row);
-        }
-        for n in &p.name {
-            let family = s(&n.family);
-            let row = NameRow {
-                family: b.strings.intern(family),
-                family_fold: b.strings.intern(&fold::name(family)),
-                givens: b.givens.len() as u32,
-                usage: Use::of(so(&n.usage)),
-            };
-            b.names.push(row);
-            for g in &n.given {
-                let row = GivenRow {
-                    given: b.strings.intern(&g.0),
-                    fold: b.strings.intern(&fold::name(&g.0)),
-                    birth_list: false,
-                };
-                b.givens.push(row);
-            }
-            for e in &n.extension {
-                if s(&e.url).ends_with("birth-list-given-name") {
-                    let t = s(&e.value_string);
-                    let row = GivenRow {
-                        given: b.strings.intern(t),
-                        fold: b.strings.intern(&fold::name(t)),
-                        birth_list: true,
-                    };
-                    b.givens.push(row);
-                }
-            }
-        }
-        for t in &p.telecom {
-            let value = s(&t.value).trim();
-            if value.is_empty() {
-                continue;
-            }
-            let kind = match s(&t.system) {
-                "email" if value.to_ascii_lowercase().ends_with("@patient.mssante.fr") => {
-                    TelecomKind::Mssante
-                }
-                "email" => TelecomKind::Email,
-                "phone" | "sms" | "fax" | "pager" => TelecomKind::Phone,
-                _ if value.to_ascii_lowercase().ends_with("@patient.mssante.fr") => {
-                    TelecomKind::Mssante
-                }
-                "" if value.contains('@') => TelecomKind::Email,
-                "" => TelecomKind::Phone,
-                _ => TelecomKind::Other,
-            };
-            let row = TelecomRow {
-                value: b.strings.intern(value),
-                kind,
-                usage: Use::of(so(&t.usage)),
-            };
-            b.telecoms.push(row);
-        }
-        for a in &p.address {
-            let lines: Vec<&str> = a.line.iter().map(|l| &*l.0).collect();
-            let row = AddressRow {
-                line: b.strings.intern(&lines.join("\n")),
-                city: b.strings.intern(s(&a.city)),
-                postal: b.strings.intern(s(&a.postal_code)),
-                state: b.strings.intern(s(&a.state)),
-                country: b.strings.intern(s(&a.country)),
-                usage: Use::of(so(&a.usage)),
-            };
-            b.addresses.push(row);
-        }
-        for l in &p.link {
-            let Some(other) = l.other.as_ref().map(|o| s(&o.reference)) else {
-                continue;
-            };
-            let other = other.rsplit("Patient/").next().unwrap_or(other);
-            let other = other.split("/_history").next().unwrap_or(other);
-            if other.is_empty() {
-                continue;
-            }
-            let kind = match s(&l.kind) {
-                "replaced-by" => LinkKind::ReplacedBy,
-                "replaces" => LinkKind::Replaces,
-                "seealso" => LinkKind::SeeAlso,
-                _ => LinkKind::Refer,
-            };
-            let row = LinkRow {
-                kind,
-                other: b.strings.intern(other),
-            };
-            b.links.push(row);
-        }
-        if let Some(o) = &p.managing_organization {
-            let value = o.identifier.as_ref().map_or("", |i| s(&i.value));
-            let text = if value.is_empty() {
-                s(&o.reference).to_string()
-            } else {
-                format!("finess:{value}")
-            };
-            v.organization = b.strings.intern(&text);
-        }
-        for e in &p.extension {
-            let url = s(&e.url);
-            if url.ends_with("patient-birthPlace") || url.ends_with("birthPlace") {
-                let place = e.value_address.as_ref().map_or("", |a| s(&a.city));
-                v.birthplace = b.strings.intern(if place.is_empty() { "?" } else { place });
-            } else if url.ends_with("mothersMaidenName") {
-                v.mothers_name = b.strings.intern(s(&e.value_string));
-                v.extras |= extra::CIVIL;
-            } else if url.ends_with("nationality") {
-                v.extras |= extra::CIVIL;
-            }
-        }
-        if p.marital_status.is_some()
-            || p.multiple_birth_boolean.is_some()
-            || p.multiple_birth_integer.is_some()
-        {
-            v.extras |= extra::CIVIL;
-        }
-        if p.communication.is_some_and(|c| !c.is_empty()) {
-            v.extras |= extra::CIVIL | extra::LANGUAGE;
-        }
-        if p.photo.is_some_and(|c| !c.is_empty()) {
-            v.extras |= extra::PHOTO;
-        }
-        if p.general_practitioner.is_some_and(|c| !c.is_empty()) {
-            v.extras |= extra::PRACTITIONER;
-        }
-        for c in &p.contact {
-            if c.name.is_some() {
-                v.extras |= extra::KIN_NAME;
-            }
-            if c.telecom.as_ref().is_some_and(|t| !t.is_empty()) || c.address.is_some() {
-                v.extras |= extra::KIN_CONTACT;
-            }
-        }
-        let n = b.versions.len() as u32;
-        b.versions.push(v);
-        b.presence.resize(b.versions.len() * b.stride, 0);
-        Some(n)
+    fn push(&mut self, rows: &[T]) -> u32 {
+        let start = self.begin(rows);
+        self.commit(start)
     }
-    fn finish(mut self) -> IdentityBase {
-        drop(std::mem::take(&mut self.seen));
-        let mut b = self.base;
-        let keys: Vec<u32> = b.versions.iter().map(|v| v.record).collect();
-        b.record_versions = Csr::group(&keys, b.records.len());
-        b.resolve_persons();
-        b.build_index();
-        b
+    /// Rows behind the last group, which [`Groups::commit`] makes one or [`Groups::drop_tail`] takes away.
+    fn begin(&mut self, rows: &[T]) -> usize {
+        self.rows.extend_from_slice(rows);
+        self.rows.len() - rows.len()
+    }
+    fn tail(&self, start: usize) -> &[T] {
+        &self.rows[start..]
+    }
+    fn tail_mut(&mut self, start: usize) -> &mut [T] {
+        &mut self.rows[start..]
+    }
+    fn drop_tail(&mut self, start: usize) {
+        self.rows.truncate(start);
+    }
+    fn commit(&mut self, start: usize) -> u32 {
+        if start == self.rows.len() {
+            return 0;
+        }
+        self.ends.push(self.rows.len() as u32);
+        self.ends.len() as u32
+    }
+    fn all_mut(&mut self) -> &mut [T] {
+        &mut self.rows
+    }
+    fn finish(&mut self) {
+        self.ends.shrink_to_fit();
+        self.rows.shrink_to_fit();
+    }
+    fn memory(&self) -> usize {
+        self.ends.capacity() * 4 + self.rows.capacity() * size_of::<T>()
     }
 }
 
@@ -1049,6 +447,43 @@ fn find(up: &mut [u32], mut x: u32) -> u32 {
 }
 
 impl IdentityBase {
+    /// Brings the versions of each record together.
+    fn by_record(&mut self) {
+        self.versions.shrink_to_fit();
+        self.presence.shrink_to_fit();
+        self.records.shrink_to_fit();
+        if self
+            .versions
+            .iter()
+            .enumerate()
+            .all(|(i, v)| v.record as usize == i)
+        {
+            return;
+        }
+        let mut at = vec![0u32; self.records.len() + 1];
+        for v in &self.versions {
+            at[v.record as usize + 1] += 1;
+        }
+        for i in 1..at.len() {
+            at[i] += at[i - 1];
+        }
+        self.firsts = at.clone();
+        let mut to: Vec<u32> = Vec::with_capacity(self.versions.len());
+        for v in &self.versions {
+            to.push(at[v.record as usize]);
+            at[v.record as usize] += 1;
+        }
+        for i in 0..to.len() {
+            while to[i] as usize != i {
+                let t = to[i] as usize;
+                self.versions.swap(i, t);
+                for k in 0..self.stride {
+                    self.presence.swap(i * self.stride + k, t * self.stride + k);
+                }
+                to.swap(i, t);
+            }
+        }
+    }
     fn resolve_persons(&mut self) {
         let n = self.records.len();
         let mut up: Vec<u32> = (0..n as u32).collect();
@@ -1061,38 +496,46 @@ impl IdentityBase {
                 up[a as usize] = b
             }
         };
-        let mut keys: Vec<(u32, u32, u32)> = vec![];
-        for v in 0..self.versions.len() as u32 {
-            let record = self.versions[v as usize].record;
-            let range = self.id_range(v);
-            for k in range {
-                let i = self.ids[k];
+        // Joining keys: the stem of a NIR (its text, or its hash when it is no NIR by its length), or system and value.
+        let mut keys: Vec<([u8; 16], RecordId)> = vec![];
+        for v in &self.versions {
+            for i in self.rows.ids.get(v.ids) {
+                let mut key = [0; 16];
                 match i.kind {
                     IdKind::InsNir if i.usage != Use::Temp => {
                         let stem = nir_stem(self.strings.get(i.value));
-                        if !stem.is_empty() {
-                            let stem = self.strings.intern(&stem);
-                            keys.push((u32::MAX, stem, record));
+                        match stem.len() {
+                            0 => continue,
+                            len @ 1..=14 => key[..len].copy_from_slice(stem.as_bytes()),
+                            _ => {
+                                key.copy_from_slice(&blake3::hash(stem.as_bytes()).as_bytes()[..16])
+                            }
                         }
                     }
-                    IdKind::Rri => keys.push((i.system, i.value, record)),
-                    _ => {}
+                    IdKind::Rri => {
+                        key[..4].copy_from_slice(&i.system.to_be_bytes());
+                        key[4..8].copy_from_slice(&i.value.to_be_bytes());
+                        key[15] = 1;
+                    }
+                    _ => continue,
                 }
+                keys.push((key, v.record));
             }
-            for l in self.link_rows(v).to_vec() {
+            for l in self.rows.links.get(v.links) {
                 if l.kind != LinkKind::Refer
-                    && let Some(other) = self.record_by_id.get(&l.other)
+                    && let Some(other) = self.record_with_id(l.other)
                 {
-                    join(&mut up, record, *other);
+                    join(&mut up, v.record, other);
                 }
             }
         }
         keys.sort_unstable();
         for w in keys.windows(2) {
-            if (w[0].0, w[0].1) == (w[1].0, w[1].1) {
-                join(&mut up, w[0].2, w[1].2);
+            if w[0].0 == w[1].0 {
+                join(&mut up, w[0].1, w[1].1);
             }
         }
+        drop(keys);
         let mut person = vec![u32::MAX; n];
         let mut count = 0;
         for r in 0..n as u32 {
@@ -1103,79 +546,15 @@ impl IdentityBase {
             }
             person[r as usize] = person[root];
         }
-        self.person_records = Csr::group(&person, count as usize);
+        drop(up);
+        let mut rows: Vec<(PersonId, RecordId)> =
+            person.iter().zip(0..).map(|(p, r)| (*p, r)).collect();
+        rows.sort_unstable();
+        self.person_records = Csr::from_sorted(count as usize, rows.iter().copied());
         self.person_of = person;
-    }
-    fn build_index(&mut self) {
-        let mut folded: Vec<Sym> = self
-            .names
-            .iter()
-            .map(|n| n.family_fold)
-            .chain(self.givens.iter().map(|g| g.fold))
-            .collect();
-        folded.sort_unstable();
-        folded.dedup();
-        folded.sort_by(|a, b| self.strings.get(*a).cmp(self.strings.get(*b)));
-        let mut rank_of: FxHashMap<Sym, u32> = FxHashMap::default();
-        for (i, s) in folded.iter().enumerate() {
-            rank_of.insert(*s, i as u32);
-        }
-        let mut ix = Index {
-            family_rank: self.names.iter().map(|n| rank_of[&n.family_fold]).collect(),
-            given_rank: self.givens.iter().map(|g| rank_of[&g.fold]).collect(),
-            folded,
-            ..Index::default()
-        };
-        for v in 0..self.versions.len() as u32 {
-            for k in self.name_range(v) {
-                ix.family.push((ix.family_rank[k], v));
-                for g in self.given_range(k, v) {
-                    ix.given.push((ix.given_rank[g], v));
-                }
-            }
-            ix.birth.push((self.versions[v as usize].birth, v));
-            for k in self.id_range(v) {
-                ix.id.push((self.ids[k].value, v));
-            }
-            for t in self.telecom_rows(v) {
-                ix.telecom.push((t.value, v));
-            }
-        }
-        ix.family.sort_unstable();
-        ix.family.dedup();
-        ix.given.sort_unstable();
-        ix.given.dedup();
-        ix.birth.sort_unstable();
-        ix.id.sort_unstable();
-        ix.telecom.sort_unstable();
-        self.index = ix;
     }
 
     // -------------------------------------------------------------- rows of a version
-    fn id_range(&self, v: VersionId) -> std::ops::Range<usize> {
-        let i = v as usize;
-        let end = self
-            .versions
-            .get(i + 1)
-            .map_or(self.ids.len(), |n| n.ids as usize);
-        self.versions[i].ids as usize..end
-    }
-    pub(crate) fn name_range(&self, v: VersionId) -> std::ops::Range<usize> {
-        let i = v as usize;
-        let end = self
-            .versions
-            .get(i + 1)
-            .map_or(self.names.len(), |n| n.names as usize);
-        self.versions[i].names as usize..end
-    }
-    /// Rows of `givens` of name row `name` of version `v`.
-    pub(crate) fn given_range(&self, name: usize, _v: VersionId) -> std::ops::Range<usize> {
-        let end = self
-            .names
-            .get(name + 1)
-            .map_or(self.givens.len(), |n| n.givens as usize);
-        self.names[name].givens as usize..end
-    }
     pub fn version(&self, v: VersionId) -> &Version {
         &self.versions[v as usize]
     }
@@ -1183,41 +562,29 @@ impl IdentityBase {
         self.versions.len() as u32
     }
     pub fn id_rows(&self, v: VersionId) -> &[IdRow] {
-        &self.ids[self.id_range(v)]
+        self.rows.ids.get(self.version(v).ids)
     }
     pub fn name_rows(&self, v: VersionId) -> &[NameRow] {
-        &self.names[self.name_range(v)]
+        self.rows.names.get(self.version(v).names)
+    }
+    /// Given names of one name.
+    pub fn givens_of(&self, n: &NameRow) -> &[GivenRow] {
+        self.rows.givens.get(n.givens)
     }
     /// Given names of all name rows of a version, with the name's use.
     pub fn given_rows(&self, v: VersionId) -> impl Iterator<Item = (Use, GivenRow)> + '_ {
-        self.name_range(v).flat_map(move |k| {
-            let usage = self.names[k].usage;
-            self.given_range(k, v).map(move |g| (usage, self.givens[g]))
-        })
+        self.name_rows(v)
+            .iter()
+            .flat_map(|n| self.givens_of(n).iter().map(|g| (n.usage, *g)))
     }
     pub fn telecom_rows(&self, v: VersionId) -> &[TelecomRow] {
-        let i = v as usize;
-        let end = self
-            .versions
-            .get(i + 1)
-            .map_or(self.telecoms.len(), |n| n.telecoms as usize);
-        &self.telecoms[self.versions[i].telecoms as usize..end]
+        self.rows.telecoms.get(self.version(v).telecoms)
     }
     pub fn address_rows(&self, v: VersionId) -> &[AddressRow] {
-        let i = v as usize;
-        let end = self
-            .versions
-            .get(i + 1)
-            .map_or(self.addresses.len(), |n| n.addresses as usize);
-        &self.addresses[self.versions[i].addresses as usize..end]
+        self.rows.addresses.get(self.version(v).addresses)
     }
     pub fn link_rows(&self, v: VersionId) -> &[LinkRow] {
-        let i = v as usize;
-        let end = self
-            .versions
-            .get(i + 1)
-            .map_or(self.links.len(), |n| n.links as usize);
-        &self.links[self.versions[i].links as usize..end]
+        self.rows.links.get(self.version(v).links)
     }
     pub fn text(&self, s: Sym) -> &str {
         self.strings.get(s)
@@ -1231,7 +598,7 @@ impl IdentityBase {
         self.records.len() as u32
     }
     pub fn person_count(&self) -> u32 {
-        self.person_records.starts.len().saturating_sub(1) as u32
+        self.person_records.keys() as u32
     }
     pub fn logical_id(&self, r: RecordId) -> &str {
         self.records
@@ -1244,18 +611,20 @@ impl IdentityBase {
     pub fn records_of(&self, p: PersonId) -> &[RecordId] {
         self.person_records.row(p)
     }
-    pub fn versions_of(&self, r: RecordId) -> &[VersionId] {
-        self.record_versions.row(r)
+    /// Versions of a record, in order of first appearance.
+    pub fn versions_of(&self, r: RecordId) -> Range<VersionId> {
+        match self.firsts.get(r as usize..r as usize + 2) {
+            Some(f) => f[0]..f[1],
+            None if self.firsts.is_empty() && (r as usize) < self.records.len() => r..r + 1,
+            None => 0..0,
+        }
     }
     pub fn present(&self, v: VersionId, snapshot: usize) -> bool {
-        self.presence[v as usize * self.stride + snapshot / 64] >> (snapshot % 64) & 1 == 1
+        self.presence[v as usize * self.stride + snapshot / 8] >> (snapshot % 8) & 1 == 1
     }
     /// The version of a record in one snapshot.
     pub fn version_at(&self, r: RecordId, snapshot: usize) -> Option<VersionId> {
-        self.versions_of(r)
-            .iter()
-            .copied()
-            .find(|v| self.present(*v, snapshot))
+        self.versions_of(r).find(|v| self.present(*v, snapshot))
     }
     /// Snapshots around `t`: the last one at or before it, the first one after it.
     pub fn around(&self, t: Nanos) -> (Option<usize>, Option<usize>) {
@@ -1319,12 +688,24 @@ impl IdentityBase {
             .find_map(|s| self.version_at(r, s))
     }
     pub fn record_by_id(&self, logical: &str) -> Option<RecordId> {
-        let s = self.strings.find(logical)?;
-        self.record_by_id.get(&s).copied()
+        self.record_with_id(self.strings.find(logical)?)
+    }
+    fn record_with_id(&self, id: Sym) -> Option<RecordId> {
+        let at = |i: usize| self.records[self.record_by_id[i] as usize];
+        let (mut a, mut b) = (0, self.record_by_id.len());
+        while a < b {
+            let m = a + (b - a) / 2;
+            if at(m) < id {
+                a = m + 1;
+            } else {
+                b = m;
+            }
+        }
+        (a < self.record_by_id.len() && at(a) == id).then(|| self.record_by_id[a])
     }
 
     // -------------------------------------------------------------- looking up
-    /// Versions that carry an identifier of this value; with `system` only of that system.
+    /// Versions that carry an identifier of this value; with `system` only of that system. Sorted.
     pub fn versions_with(&self, system: Option<&str>, value: &str) -> Vec<VersionId> {
         let Some(value) = self.strings.find(value) else {
             return vec![];
@@ -1336,19 +717,15 @@ impl IdentityBase {
             },
             None => None,
         };
-        let a = self.index.id.partition_point(|x| x.0 < value);
-        let mut out: Vec<VersionId> = self.index.id[a..]
+        entries(&self.index.id, value)
             .iter()
-            .take_while(|x| x.0 == value)
-            .map(|x| x.1)
+            .flat_map(|x| self.versions_of(x.1))
             .filter(|v| {
                 self.id_rows(*v)
                     .iter()
                     .any(|i| i.value == value && system.is_none_or(|s| s == i.system))
             })
-            .collect();
-        out.dedup();
-        out
+            .collect()
     }
     /// Records that ever carried the identifier, sorted.
     pub fn records_with(&self, system: Option<&str>, value: &str) -> Vec<RecordId> {
@@ -1357,7 +734,6 @@ impl IdentityBase {
             .into_iter()
             .map(|v| self.versions[v as usize].record)
             .collect();
-        r.sort_unstable();
         r.dedup();
         r
     }
@@ -1388,13 +764,12 @@ impl IdentityBase {
         persons.dedup();
         if persons.len() == 1 { found } else { vec![] }
     }
+    /// Records with a NIR of these 13 digits: the key may be any two, right or wrong.
     fn records_by_nir(&self, stem: &str) -> Vec<RecordId> {
-        let mut out = vec![];
-        for (value, v) in &self.index.id {
-            if self.strings.get(*value).starts_with(stem) {
-                out.push(self.versions[*v as usize].record);
-            }
-        }
+        let mut out: Vec<RecordId> = (0..100)
+            .filter_map(|key| self.strings.find(&format!("{stem}{key:02}")))
+            .flat_map(|s| entries(&self.index.id, s).iter().map(|x| x.1))
+            .collect();
         out.sort_unstable();
         out.dedup();
         out
@@ -1479,7 +854,7 @@ impl IdentityBase {
                 self.link_rows(v)
                     .iter()
                     .filter(|l| l.kind == LinkKind::ReplacedBy)
-                    .find_map(|l| self.record_by_id.get(&l.other).copied())
+                    .find_map(|l| self.record_with_id(l.other))
             });
             match next {
                 Some(n) if n != at && n != r => at = n,
@@ -1526,28 +901,35 @@ impl IdentityBase {
         }
         best.map_or_else(|| format!("unknown|{p}"), |b| b.1)
     }
-    /// Folded traits of a record version: official family, first given, birth date, sex. Empty when incomplete.
-    pub fn traits(&self, v: VersionId) -> Option<(Sym, Vec<Sym>, PartDate, Gender)> {
+    /// Traits of a record version that do not depend on spelling: folds of the official family and given names, birth date,
+    /// sex. `None` when incomplete.
+    pub fn traits(&self, v: VersionId) -> Option<(u32, Vec<u32>, PartDate, Gender)> {
         let row = self.version(v);
-        let k = self
-            .name_range(v)
-            .find(|k| self.names[*k].usage == Use::Official)
-            .or_else(|| self.name_range(v).next())?;
-        let given: Vec<Sym> = self
-            .given_range(k, v)
-            .map(|g| self.givens[g])
+        let names = self.name_rows(v);
+        let name = names
+            .iter()
+            .find(|n| n.usage == Use::Official)
+            .or(names.first())?;
+        let given: Vec<u32> = self
+            .givens_of(name)
+            .iter()
             .filter(|g| !g.birth_list)
-            .map(|g| g.fold)
+            .map(|g| self.names.fold_of(g.given))
             .collect();
         if !row.birth.is_full() || given.is_empty() {
             return None;
         }
-        Some((self.names[k].family_fold, given, row.birth, row.gender))
+        Some((
+            self.names.fold_of(name.family),
+            given,
+            row.birth,
+            row.gender,
+        ))
     }
     /// Groups of two or more persons with equal traits at the last snapshot: probable duplicates (or twins, or namesakes).
     /// Each group is sorted; groups are sorted by their first person.
     pub fn probable_duplicates(&self) -> Vec<Vec<PersonId>> {
-        type Key = (Sym, Vec<Sym>, PartDate, u8);
+        type Key = (u32, Vec<u32>, PartDate, u8);
         let mut rows: Vec<(Key, PersonId)> = vec![];
         for r in 0..self.record_count() {
             if let Some((f, g, b, s)) = self.latest(r).and_then(|v| self.traits(v)) {
@@ -1575,159 +957,22 @@ impl IdentityBase {
         out.dedup();
         out
     }
-    /// Bytes held, roughly.
+    /// Bytes held.
     pub fn memory(&self) -> usize {
-        use std::mem::size_of;
         self.strings.memory()
+            + self.names.memory()
+            + self.rows.memory()
             + self.versions.capacity() * size_of::<Version>()
-            + self.presence.capacity() * 8
-            + self.ids.capacity() * size_of::<IdRow>()
-            + self.names.capacity() * size_of::<NameRow>()
-            + self.givens.capacity() * size_of::<GivenRow>()
-            + self.telecoms.capacity() * size_of::<TelecomRow>()
-            + self.addresses.capacity() * size_of::<AddressRow>()
-            + self.links.capacity() * size_of::<LinkRow>()
-            + self.records.capacity() * 16
-            + (self.index.family.capacity()
-                + self.index.given.capacity()
-                + self.index.birth.capacity()
-                + self.index.id.capacity()
-                + self.index.telecom.capacity())
-                * 8
+            + self.presence.capacity()
+            + (self.records.capacity()
+                + self.record_by_id.capacity()
+                + self.firsts.capacity()
+                + self.person_of.capacity())
+                * 4
+            + self.person_records.memory()
+            + self.index.memory()
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub fn patient(id: &str, rest: &str) -> String {
-        format!("{{\"resourceType\":\"Patient\",\"id\":\"{id}\",{rest}}}")
-    }
-    pub fn ident(kind: &str, system: &str, value: &str, usage: &str) -> String {
-        format!(
-            "{{\"use\":\"{usage}\",\"type\":{{\"coding\":[{{\"code\":\"{kind}\"}}]}},\"system\":\"{system}\",\"value\":\"{value}\"}}"
-        )
-    }
-    const T0: i64 = 1_000_000_000_000_000_000;
-    const DAY: i64 = ampleur_event::time::DAY;
-
-    #[test]
-    fn shared_ins_regional_id_and_links_join_but_traits_do_not() {
-        let text = [
-            patient("a", &format!("\"identifier\":[{},{}],\"name\":[{{\"use\":\"official\",\"family\":\"EXEMPLE\",\"given\":[\"ANNE\"]}}],\"birthDate\":\"1980-01-02\",\"gender\":\"female\"", ident("INS-NIR", NIR_SYSTEM, "280015912345678", "official"), ident("PI", "1.2.3", "1", "usual"))),
-            patient("b", &format!("\"identifier\":[{},{}],\"birthDate\":\"1980-01-02\"", ident("INS-NIR", NIR_SYSTEM, "280015912345678", "official"), ident("PI", "1.2.4", "9", "usual"))),
-            patient("c", &format!("\"identifier\":[{}],\"link\":[{{\"other\":{{\"reference\":\"Patient/a\"}},\"type\":\"replaced-by\"}}],\"active\":false", ident("PI", "1.2.3", "2", "old"))),
-            // Same traits, another person.
-            patient("d", &format!("\"identifier\":[{}],\"name\":[{{\"use\":\"official\",\"family\":\"Exemple\",\"given\":[\"Anne\"]}}],\"birthDate\":\"1980-01-02\",\"gender\":\"female\"", ident("PI", "1.2.3", "3", "usual"))),
-            // A temporary INS joins nobody.
-            patient("e", &format!("\"identifier\":[{}]", ident("INS-NIR", NIR_SYSTEM, "280015912345678", "temp"))),
-        ]
-        .join("\n");
-        let b = IdentityBase::from_lines(&[(T0, &text)]);
-        assert_eq!(b.person_count(), 3);
-        let p = b.person_of(b.record_by_id("a").unwrap());
-        assert_eq!(b.records_of(p).len(), 3);
-        assert_eq!(b.probable_duplicates(), vec![vec![0, 1]]);
-        let name = b.name_for(
-            p,
-            &|v| {
-                b.id_rows(v)
-                    .iter()
-                    .any(|i| b.text(i.system) == "urn:oid:1.2.3")
-            },
-            &|_| true,
-        );
-        assert_eq!(
-            name, "urn:oid:1.2.3|1",
-            "the surviving record's PI, not the merged one's"
-        );
-        let other = b.name_for(p, &|_| false, &|_| true);
-        assert_eq!(other, format!("{NIR_SYSTEM}|280015912345678"));
-        assert_eq!(b.records_named("Patient/c").len(), 1);
-        assert_eq!(b.records_named("urn:oid:1.2.4|9").len(), 1);
-    }
-    #[test]
-    fn a_link_of_one_snapshot_joins_over_all() {
-        let one = patient("a", "\"active\":true") + "\n" + &patient("b", "\"active\":true");
-        let two = patient("a", "\"active\":true")
-            + "\n"
-            + &patient(
-                "b",
-                "\"active\":false,\"link\":[{\"other\":{\"reference\":\"Patient/a\"},\"type\":\"replaced-by\"}]",
-            );
-        let b = IdentityBase::from_lines(&[(T0, &one), (T0 + DAY, &two)]);
-        assert_eq!(b.person_count(), 1);
-        assert_eq!(b.version_count(), 3, "an unchanged line is one version");
-        assert_eq!(b.surviving(1), 0);
-    }
-    #[test]
-    fn last_updated_decides_between_snapshots() {
-        let v = |n: u32, at: &str, family: &str| {
-            patient(
-                "a",
-                &format!(
-                    "\"meta\":{{\"versionId\":\"{n}\",\"lastUpdated\":\"{at}\"}},\"name\":[{{\"family\":\"{family}\"}}]"
-                ),
-            )
-        };
-        let day0 = fhir_instant("2025-09-05T00:00:00Z");
-        let day1 = fhir_instant("2025-09-07T00:00:00Z");
-        let b = IdentityBase::from_lines(&[
-            (day0, &v(1, "2024-01-01T00:00:00Z", "A")),
-            (day1, &v(2, "2025-09-06T12:00:00Z", "B")),
-        ]);
-        assert_eq!(b.at(0, fhir_instant("2025-09-06T11:00:00Z")), At::Sure(0));
-        assert_eq!(b.at(0, fhir_instant("2025-09-06T12:00:00Z")), At::Sure(1));
-        assert_eq!(b.at(0, fhir_instant("2025-09-01T00:00:00Z")), At::Sure(0));
-        assert_eq!(b.at(0, fhir_instant("2025-10-01T00:00:00Z")), At::Sure(1));
-        // Two changes in between: the state before the last one is unknown.
-        let b = IdentityBase::from_lines(&[
-            (day0, &v(1, "2024-01-01T00:00:00Z", "A")),
-            (day1, &v(3, "2025-09-06T12:00:00Z", "B")),
-        ]);
-        assert_eq!(
-            b.at(0, fhir_instant("2025-09-06T11:00:00Z")),
-            At::Either(Some(0), Some(1))
-        );
-        // Created in between.
-        let b = IdentityBase::from_lines(&[(day0, ""), (day1, &v(1, "2025-09-06T12:00:00Z", "B"))]);
-        assert_eq!(b.at(0, fhir_instant("2025-09-06T11:00:00Z")), At::Absent);
-        assert_eq!(b.at(0, fhir_instant("2025-09-06T13:00:00Z")), At::Sure(0));
-    }
-    #[test]
-    fn held_fields_are_per_version() {
-        let one = patient(
-            "a",
-            "\"name\":[{\"family\":\"X\"}],\"telecom\":[{\"system\":\"phone\",\"value\":\"+33\"},{\"system\":\"email\",\"value\":\"180@patient.mssante.fr\"}],\"deceasedDateTime\":\"2025-01-01\"",
-        );
-        let b = IdentityBase::from_lines(&[(T0, &one)]);
-        let held: Vec<&str> = b.held(0).iter().map(Category::code).collect();
-        assert_eq!(
-            held,
-            ["ID.NAME", "ID.DEATH", "CONTACT.PHONE", "CONTACT.MSSANTE"]
-        );
-    }
-    #[test]
-    fn snapshot_names_are_local_times() {
-        let z = jiff::tz::TimeZone::get("Europe/Paris").unwrap();
-        let t = |n| snapshot_time(n, &z).map(ampleur_event::time::rfc3339);
-        assert_eq!(
-            t("2025-09-14.ndjson.gz").as_deref(),
-            Some("2025-09-13T22:00:00.000Z")
-        );
-        assert_eq!(
-            t("2025-09-14T06:30.ndjson").as_deref(),
-            Some("2025-09-14T04:30:00.000Z")
-        );
-        assert_eq!(t("readme.ndjson"), None);
-    }
-    #[test]
-    fn a_line_that_is_no_patient_is_counted() {
-        let b = IdentityBase::from_lines(&[(
-            T0,
-            "{\"resourceType\":\"Patient\"\nnonsense\n{\"resourceType\":\"Group\",\"id\":\"x\"}",
-        )]);
-        assert_eq!((b.unreadable, b.record_count()), (3, 0));
-    }
-}
+pub(crate) mod tests;

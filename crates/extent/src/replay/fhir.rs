@@ -407,13 +407,9 @@ fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
         Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
         None => {
             // Addresses are the same in another case; numbers have none.
-            let other = value.contains('@').then(|| {
-                b.index
-                    .telecom
-                    .iter()
-                    .map(|x| x.0)
-                    .find(|s| b.text(*s).eq_ignore_ascii_case(value))
-            });
+            let other = value
+                .contains('@')
+                .then(|| b.index.telecom_like(b, value).first().copied());
             match other.flatten() {
                 Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
                 None => Expr::Known(false),

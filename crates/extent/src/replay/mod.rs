@@ -11,10 +11,14 @@ mod tests;
 
 use crate::{
     fold,
-    identity::{At, Gender, IdKind, IdentityBase, PartDate, RecordId, TelecomKind, Use, VersionId},
+    identity::{
+        At, Gender, IdKind, IdentityBase, Name, PartDate, RecordId, TelecomKind, Use, VersionId,
+        entries,
+    },
     strings::Sym,
 };
 use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Three-valued truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,25 +46,15 @@ pub enum Expr {
     Unknown,
 }
 
-/// Ranks in the sorted list of folded names.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ranks {
-    Range(u32, u32),
-    /// Sorted.
-    Set(Vec<u32>),
-}
+/// Numbers of names, as ranges `start..end` in order that do not touch.
+pub type NameRanges = Vec<(Name, Name)>;
 
-impl Ranks {
-    fn has(&self, r: u32) -> bool {
-        match self {
-            Ranks::Range(a, b) => *a <= r && r < *b,
-            Ranks::Set(s) => s.binary_search(&r).is_ok(),
-        }
-    }
-    fn pieces(&self) -> Vec<(u32, u32)> {
-        match self {
-            Ranks::Range(a, b) => vec![(*a, *b)],
-            Ranks::Set(s) => s.iter().map(|r| (*r, r + 1)).collect(),
+fn in_ranges(ranges: &NameRanges, n: Name) -> bool {
+    match ranges[..] {
+        [(a, b)] => a <= n && n < b,
+        _ => {
+            let i = ranges.partition_point(|r| r.1 <= n);
+            ranges.get(i).is_some_and(|r| r.0 <= n)
         }
     }
 }
@@ -138,10 +132,10 @@ pub enum FieldName {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// Folded name in `ranks`; `whole` is the folded text when only the whole name matches it exactly (for what the caller knew).
+    /// Name in `names`; `asked` is the folded text of the question, to tell what the asker knew.
     Name {
         part: NamePart,
-        ranks: Ranks,
+        names: NameRanges,
         asked: String,
     },
     /// Name as stored.
@@ -234,27 +228,14 @@ impl Test {
     pub fn name(base: &IdentityBase, part: NamePart, op: TextOp) -> Test {
         match op {
             TextOp::Exact(text) => Test::NameExact { part, text },
-            TextOp::Starts(p) => {
-                let f = &base.index.folded;
-                let a = f.partition_point(|s| base.text(*s) < p.as_str());
-                let b = a + f[a..].partition_point(|s| base.text(*s).starts_with(p.as_str()));
-                Test::Name {
-                    part,
-                    ranks: Ranks::Range(a as u32, b as u32),
-                    asked: p,
-                }
-            }
+            TextOp::Starts(p) => Test::Name {
+                part,
+                names: vec![base.names.starting(&p)],
+                asked: p,
+            },
             TextOp::Contains(p) => Test::Name {
                 part,
-                ranks: Ranks::Set(
-                    base.index
-                        .folded
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, s)| base.text(**s).contains(p.as_str()))
-                        .map(|(i, _)| i as u32)
-                        .collect(),
-                ),
+                names: base.names.matching(&|f| f.contains(p.as_str())),
                 asked: p,
             },
         }
@@ -346,27 +327,24 @@ impl Test {
     fn eval(&self, b: &IdentityBase, v: VersionId) -> Tri {
         let row = b.version(v);
         match self {
-            Test::Name { part, ranks, .. } => {
-                let family = *part != NamePart::Given
-                    && b.name_range(v).any(|k| ranks.has(b.index.family_rank[k]));
-                let given = || {
-                    *part != NamePart::Family
-                        && b.name_range(v).any(|k| {
-                            b.given_range(k, v)
-                                .any(|g| ranks.has(b.index.given_rank[g]))
-                        })
-                };
-                (family || given()).into()
-            }
-            Test::NameExact { part, text } => {
-                let family = *part != NamePart::Given
-                    && b.name_rows(v).iter().any(|n| b.text(n.family) == text);
-                let given = || {
-                    *part != NamePart::Family
-                        && b.given_rows(v).any(|(_, g)| b.text(g.given) == text)
-                };
-                (family || given()).into()
-            }
+            Test::Name { part, names, .. } => b
+                .name_rows(v)
+                .iter()
+                .any(|n| {
+                    (*part != NamePart::Given && in_ranges(names, n.family))
+                        || (*part != NamePart::Family
+                            && b.givens_of(n).iter().any(|g| in_ranges(names, g.given)))
+                })
+                .into(),
+            Test::NameExact { part, text } => b
+                .name_rows(v)
+                .iter()
+                .any(|n| {
+                    (*part != NamePart::Given && b.names.text(n.family) == text)
+                        || (*part != NamePart::Family
+                            && b.givens_of(n).iter().any(|g| b.names.text(g.given) == text))
+                })
+                .into(),
             Test::Birth { op, date } => date_holds(*op, *date, row.birth),
             Test::Identifier {
                 system,
@@ -454,66 +432,67 @@ impl Test {
             Test::Column { path, op } => sql::column_holds(b, v, path, op),
         }
     }
-    /// How many versions the index would give, or `None` without an index for this test.
+    /// How much work it is to list the records that may satisfy the test, about one unit for each, or `None` without an index.
     fn estimate(&self, b: &IdentityBase) -> Option<usize> {
-        let span = |list: &[(u32, VersionId)], ranks: &Ranks| -> usize {
-            ranks
-                .pieces()
-                .iter()
-                .map(|(lo, hi)| {
-                    list.partition_point(|x| x.0 < *hi) - list.partition_point(|x| x.0 < *lo)
-                })
-                .sum()
-        };
+        let ix = &b.index;
         match self {
-            Test::Name { part, ranks, .. } => Some(match part {
-                NamePart::Family => span(&b.index.family, ranks),
-                NamePart::Given => span(&b.index.given, ranks),
-                NamePart::Any => span(&b.index.family, ranks) + span(&b.index.given, ranks),
-            }),
-            Test::Birth { op, date } => birth_span(b, *op, *date).map(|r| r.len()),
-            Test::Identifier { value: Some(s), .. } => Some(
-                b.index.id.partition_point(|x| x.0 <= *s)
-                    - b.index.id.partition_point(|x| x.0 < *s),
+            Test::Name { part, names, .. } => Some(
+                names
+                    .iter()
+                    .map(|(lo, hi)| {
+                        let family = match part {
+                            NamePart::Given => 0,
+                            _ => ix.family.rows(*lo, *hi).len(),
+                        };
+                        let given = match part {
+                            NamePart::Family => 0,
+                            _ => ix.given.rows(*lo, *hi).len(),
+                        };
+                        family + given
+                    })
+                    .sum(),
             ),
-            Test::Record(Some(r)) => Some(b.versions_of(*r).len()),
-            Test::Record(None) => Some(0),
+            Test::Birth { op, date } => birth_span(*op, *date).map(|s| born(b, s).len()),
+            Test::Identifier { value: Some(s), .. } => Some(entries(&ix.id, *s).len()),
+            Test::Telecom { value, .. } => Some(
+                telecom_values(b, *value)
+                    .iter()
+                    .map(|s| entries(&ix.telecom, *s).len())
+                    .sum(),
+            ),
+            Test::Record(_) => Some(1),
             Test::Column { path, op } => sql::index_hint(b, path, op).and_then(|e| e.estimate(b)),
             _ => None,
         }
     }
-    fn candidates(&self, b: &IdentityBase, out: &mut Vec<VersionId>) {
-        let take = |list: &[(u32, VersionId)], ranks: &Ranks, out: &mut Vec<VersionId>| {
-            for (lo, hi) in ranks.pieces() {
-                let (i, j) = (
-                    list.partition_point(|x| x.0 < lo),
-                    list.partition_point(|x| x.0 < hi),
-                );
-                out.extend(list[i..j].iter().map(|x| x.1));
-            }
-        };
+    /// Records one version of which may satisfy the test: all of those, and perhaps more, in no order.
+    fn candidates(&self, b: &IdentityBase, out: &mut Vec<RecordId>) {
+        let ix = &b.index;
         match self {
-            Test::Name { part, ranks, .. } => {
-                if *part != NamePart::Given {
-                    take(&b.index.family, ranks, out);
-                }
-                if *part != NamePart::Family {
-                    take(&b.index.given, ranks, out);
+            Test::Name { part, names, .. } => {
+                for (lo, hi) in names {
+                    if *part != NamePart::Given {
+                        out.extend(ix.family.rows(*lo, *hi).iter().map(|x| x.1));
+                    }
+                    if *part != NamePart::Family {
+                        out.extend_from_slice(ix.given.rows(*lo, *hi));
+                    }
                 }
             }
             Test::Birth { op, date } => {
-                if let Some(r) = birth_span(b, *op, *date) {
-                    out.extend(b.index.birth[r].iter().map(|x| x.1));
+                if let Some(s) = birth_span(*op, *date) {
+                    out.extend_from_slice(born(b, s));
                 }
             }
             Test::Identifier { value: Some(s), .. } => {
-                let (i, j) = (
-                    b.index.id.partition_point(|x| x.0 < *s),
-                    b.index.id.partition_point(|x| x.0 <= *s),
-                );
-                out.extend(b.index.id[i..j].iter().map(|x| x.1));
+                out.extend(entries(&ix.id, *s).iter().map(|x| x.1));
             }
-            Test::Record(Some(r)) => out.extend_from_slice(b.versions_of(*r)),
+            Test::Telecom { value, .. } => {
+                for s in telecom_values(b, *value) {
+                    out.extend(entries(&ix.telecom, s).iter().map(|x| x.1));
+                }
+            }
+            Test::Record(Some(r)) => out.push(*r),
             Test::Column { path, op } => {
                 if let Some(e) = sql::index_hint(b, path, op) {
                     e.candidates(b, out);
@@ -524,36 +503,78 @@ impl Test {
     }
 }
 
-/// Where in the birth-date column the versions lie that may satisfy the comparison: a superset.
-fn birth_span(b: &IdentityBase, op: DateOp, date: PartDate) -> Option<std::ops::Range<usize>> {
+/// Texts a telecom test takes for `value`: itself, and for an e-mail address those that differ in case.
+fn telecom_values(b: &IdentityBase, value: Sym) -> Vec<Sym> {
+    let text = b.text(value);
+    if text.bytes().any(|c| c.is_ascii_alphabetic()) {
+        b.index.telecom_like(b, text)
+    } else {
+        vec![value]
+    }
+}
+
+/// Birth dates a version may have that satisfies the comparison, first and last: a superset.
+type BirthSpan = (u32, u32);
+
+fn birth_span(op: DateOp, date: PartDate) -> Option<BirthSpan> {
     let (lo, hi) = date.range();
     // Partial dates (`1950`, `1950-03`) sort before the days they contain: the lower edge goes back to the year's own row.
-    let floor = PartDate(lo / 10_000 * 10_000);
-    let list = &b.index.birth;
-    let at_least = |d: PartDate| list.partition_point(|x| x.0 < d);
-    let up_to = |d: u32| list.partition_point(|x| x.0.0 <= d);
+    let floor = lo / 10_000 * 10_000;
     Some(match op {
-        DateOp::Eq => at_least(floor)..up_to(hi),
-        DateOp::Gt | DateOp::Ge | DateOp::Sa => at_least(floor)..list.len(),
-        DateOp::Lt | DateOp::Le | DateOp::Eb => 0..up_to(hi),
+        DateOp::Eq => (floor, hi),
+        DateOp::Gt | DateOp::Ge | DateOp::Sa => (floor, u32::MAX),
+        DateOp::Lt | DateOp::Le | DateOp::Eb => (0, hi),
         DateOp::Ne | DateOp::Ap => return None,
     })
 }
 
-/// A date range from several birth tests narrows more than each of them.
-fn joint_birth(b: &IdentityBase, es: &[Expr]) -> Option<std::ops::Range<usize>> {
-    let mut span: Option<std::ops::Range<usize>> = None;
-    for e in es {
-        if let Expr::Test(Test::Birth { op, date }) = e
-            && let Some(r) = birth_span(b, *op, *date)
-        {
-            span = Some(match span {
-                None => r,
-                Some(s) => s.start.max(r.start)..s.end.min(r.end),
-            });
+fn born(b: &IdentityBase, (lo, hi): BirthSpan) -> &[RecordId] {
+    let d = b.index.dates_between(lo, hi);
+    b.index.birth.rows(d.start, d.end)
+}
+
+/// How one condition of several leads to the records.
+enum Way<'a> {
+    /// Through a part of the condition.
+    Part(&'a Expr),
+    Born(BirthSpan),
+    /// Family names in ranges, born in a span.
+    Family(&'a NameRanges, BirthSpan),
+}
+
+/// The cheapest way to the records that satisfy all of `es`, with its cost.
+fn way<'a>(b: &IdentityBase, es: &'a [Expr]) -> Option<(usize, Way<'a>)> {
+    // Several comparisons of the birth date narrow more than each of them.
+    let span = es
+        .iter()
+        .filter_map(|e| match e {
+            Expr::Test(Test::Birth { op, date }) => birth_span(*op, *date),
+            Expr::Test(Test::Column { path, op }) => match sql::index_hint(b, path, op) {
+                Some(Test::Birth { op, date }) => birth_span(op, date),
+                _ => None,
+            },
+            _ => None,
+        })
+        .reduce(|x, y| (x.0.max(y.0), x.1.min(y.1)));
+    let parts = es
+        .iter()
+        .filter_map(|e| Some((e.estimate(b)?, Way::Part(e))));
+    let joint = span.map(|s| (born(b, s).len(), Way::Born(s)));
+    let family = es.iter().filter_map(|e| match e {
+        Expr::Test(Test::Name {
+            part: NamePart::Family,
+            names,
+            ..
+        }) => {
+            // A look at each name, then a few bytes of each entry: less than judging one record.
+            let cost = |(lo, hi): &(Name, Name)| {
+                (*hi - *lo) as usize / 8 + b.index.family.rows(*lo, *hi).len() / 32
+            };
+            Some((names.iter().map(cost).sum(), Way::Family(names, span?)))
         }
-    }
-    span.map(|s| s.start..s.end.max(s.start))
+        _ => None,
+    });
+    parts.chain(joint).chain(family).min_by_key(|w| w.0)
 }
 
 impl Expr {
@@ -561,11 +582,7 @@ impl Expr {
         match self {
             Expr::Known(false) => Some(0),
             Expr::Test(t) => t.estimate(b),
-            Expr::All(es) => es
-                .iter()
-                .filter_map(|e| e.estimate(b))
-                .chain(joint_birth(b, es).map(|r| r.len()))
-                .min(),
+            Expr::All(es) => way(b, es).map(|w| w.0),
             Expr::Any(es) => es
                 .iter()
                 .map(|e| e.estimate(b))
@@ -573,24 +590,34 @@ impl Expr {
             _ => None,
         }
     }
-    fn candidates(&self, b: &IdentityBase, out: &mut Vec<VersionId>) {
+    fn candidates(&self, b: &IdentityBase, out: &mut Vec<RecordId>) {
         match self {
             Expr::Test(t) => t.candidates(b, out),
-            Expr::All(es) => {
-                let joint = joint_birth(b, es);
-                let best = es
-                    .iter()
-                    .filter_map(|e| e.estimate(b).map(|n| (n, e)))
-                    .min_by_key(|x| x.0);
-                match (best, joint) {
-                    (Some((n, _)), Some(r)) if r.len() <= n => {
-                        out.extend(b.index.birth[r].iter().map(|x| x.1));
+            Expr::All(es) => match way(b, es).map(|w| w.1) {
+                Some(Way::Part(e)) => e.candidates(b, out),
+                Some(Way::Born(s)) => out.extend_from_slice(born(b, s)),
+                Some(Way::Family(names, (lo, hi))) => {
+                    for (from, to) in names {
+                        for n in *from..*to {
+                            let row = b.index.family.row(n);
+                            // Short lists are read through, long ones searched.
+                            let first = if row.len() < 32 {
+                                0
+                            } else {
+                                row.partition_point(|x| x.0.0 < lo)
+                            };
+                            out.extend(
+                                row[first..]
+                                    .iter()
+                                    .skip_while(|x| x.0.0 < lo)
+                                    .take_while(|x| x.0.0 <= hi)
+                                    .map(|x| x.1),
+                            );
+                        }
                     }
-                    (Some((_, e)), _) => e.candidates(b, out),
-                    (None, Some(r)) => out.extend(b.index.birth[r].iter().map(|x| x.1)),
-                    (None, None) => {}
                 }
-            }
+                None => {}
+            },
             Expr::Any(es) => es.iter().for_each(|e| e.candidates(b, out)),
             _ => {}
         }
@@ -607,24 +634,27 @@ impl Expr {
                     if *part != NamePart::Given
                         && b.name_rows(v)
                             .iter()
-                            .all(|n| b.text(n.family_fold) == asked)
+                            .all(|n| b.names.folded(n.family) == asked)
                     {
                         family = true;
                     }
                     if *part != NamePart::Family
-                        && b.given_rows(v).all(|(_, g)| b.text(g.fold) == asked)
+                        && b.given_rows(v)
+                            .all(|(_, g)| b.names.folded(g.given) == asked)
                     {
                         given = true;
                     }
                 }
                 Test::NameExact { part, text } => {
                     if *part != NamePart::Given
-                        && b.name_rows(v).iter().all(|n| b.text(n.family) == text)
+                        && b.name_rows(v)
+                            .iter()
+                            .all(|n| b.names.text(n.family) == text)
                     {
                         family = true;
                     }
                     if *part != NamePart::Family
-                        && b.given_rows(v).all(|(_, g)| b.text(g.given) == text)
+                        && b.given_rows(v).all(|(_, g)| b.names.text(g.given) == text)
                     {
                         given = true;
                     }
@@ -727,45 +757,76 @@ fn collect_tests<'a>(e: &'a Expr, out: &mut Vec<&'a Test>) {
     }
 }
 
-/// Who the question returns at `t`. `scope` limits the versions that exist for the asker (an establishment's table).
-pub fn search(b: &IdentityBase, e: &Expr, t: Nanos, scope: &dyn Fn(VersionId) -> bool) -> Answer {
-    let (sa, sb) = b.around(t);
-    let mut versions = vec![];
+/// Limits the versions that exist for the asker (an establishment's table).
+pub type Scope<'a> = &'a (dyn Fn(VersionId) -> bool + Sync);
+
+/// Who the question returns at `t`.
+pub fn search(b: &IdentityBase, e: &Expr, t: Nanos, scope: Scope<'_>) -> Answer {
+    let mut out = Answer::default();
     match e.estimate(b) {
         // A scan in order is cheaper than gathering most of the base through an index.
-        Some(n) if n <= b.version_count() as usize / 2 => {
-            e.candidates(b, &mut versions);
-            versions.sort_unstable();
-            versions.dedup();
+        Some(n) if n <= b.record_count() as usize / 2 => {
+            let mut records = vec![];
+            e.candidates(b, &mut records);
+            records.sort_unstable();
+            records.dedup();
+            for r in records {
+                place(b, e, t, r, scope, &mut out);
+            }
         }
-        _ => versions.extend(0..b.version_count()),
-    }
-    let mut records: Vec<RecordId> = versions
-        .into_iter()
-        .filter(|v| {
-            (sa.is_some_and(|s| b.present(*v, s)) || sb.is_some_and(|s| b.present(*v, s)))
-                && e.eval(b, *v) != Tri::No
-                && scope(*v)
-        })
-        .map(|v| b.version(v).record)
-        .collect();
-    records.sort_unstable();
-    records.dedup();
-    let mut out = Answer::default();
-    for r in records {
-        place(b, e, t, r, scope, &mut out);
+        _ => {
+            for r in 0..b.record_count() {
+                place(b, e, t, r, scope, &mut out);
+            }
+        }
     }
     out
 }
 
-fn place(
+/// [`search`] for many questions on `threads` threads: answers in the order of the questions, whatever the threads. Once the
+/// answers hold `hits_max` hits no further question is begun; those not asked have none.
+pub fn search_many(
     b: &IdentityBase,
-    e: &Expr,
-    t: Nanos,
-    r: RecordId,
-    scope: &dyn Fn(VersionId) -> bool,
-    out: &mut Answer,
-) {
+    questions: &[(&Expr, Nanos)],
+    scope: Scope<'_>,
+    threads: usize,
+    hits_max: usize,
+) -> Vec<Option<Answer>> {
+    let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        let mut mine = vec![];
+        while hits.load(Ordering::Relaxed) < hits_max {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some((e, t)) = questions.get(i) else {
+                break;
+            };
+            let a = search(b, e, *t, scope);
+            hits.fetch_add(a.len(), Ordering::Relaxed);
+            mine.push((i, a));
+        }
+        mine
+    };
+    let found: Vec<Vec<(usize, Answer)>> = std::thread::scope(|s| {
+        let others: Vec<_> = (1..threads.min(questions.len()))
+            .map(|_| s.spawn(work))
+            .collect();
+        let mut all = vec![work()];
+        for w in others {
+            match w.join() {
+                Ok(found) => all.push(found),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    let mut out = vec![None; questions.len()];
+    for (i, a) in found.into_iter().flatten() {
+        out[i] = Some(a);
+    }
+    out
+}
+
+fn place(b: &IdentityBase, e: &Expr, t: Nanos, r: RecordId, scope: Scope<'_>, out: &mut Answer) {
     let ask = |v: VersionId| if scope(v) { e.eval(b, v) } else { Tri::No };
     match b.at(r, t) {
         At::Absent => {}
@@ -806,12 +867,7 @@ fn place(
 }
 
 /// The reference [`search`] is held to: every record, no index.
-pub fn search_slowly(
-    b: &IdentityBase,
-    e: &Expr,
-    t: Nanos,
-    scope: &dyn Fn(VersionId) -> bool,
-) -> Answer {
+pub fn search_slowly(b: &IdentityBase, e: &Expr, t: Nanos, scope: Scope<'_>) -> Answer {
     let mut out = Answer::default();
     for r in 0..b.record_count() {
         place(b, e, t, r, scope, &mut out);

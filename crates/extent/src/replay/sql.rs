@@ -1396,7 +1396,7 @@ pub fn column_values(b: &IdentityBase, v: VersionId, path: &ColumnPath) -> Vec<S
                     Some(u) => n.usage == *u,
                     None => !official || n.usage == Use::Official,
                 })
-                .map(|n| b.text(n.family).to_string())
+                .map(|n| b.names.text(n.family).to_string())
                 .filter(|s| !s.is_empty())
                 .collect()
         }
@@ -1410,7 +1410,7 @@ pub fn column_values(b: &IdentityBase, v: VersionId, path: &ColumnPath) -> Vec<S
                             None => !official || *n == Use::Official,
                         }
                 })
-                .map(|(_, g)| b.text(g.given).to_string())
+                .map(|(_, g)| b.names.text(g.given).to_string())
                 .filter(|s| !s.is_empty())
                 .collect()
         }

@@ -502,6 +502,8 @@ proptest! {
         let (e, _) = fhir::patient_search(&b, &query.join("&"));
         let fast = search(&b, &e, t(at), &|_| true);
         prop_assert_eq!(&fast, &search_slowly(&b, &e, t(at), &|_| true));
+        let many = search_many(&b, &[(&e, t(at)); 5], &|_| true, 3, usize::MAX);
+        prop_assert!(many.iter().all(|m| m.as_ref() == Some(&fast)));
         // Certain and possible share nobody.
         prop_assert!(fast.certain.iter().all(|h| !fast.possible.iter().any(|p| p.record == h.record)));
     }

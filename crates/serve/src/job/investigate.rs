@@ -162,8 +162,12 @@ pub fn investigate(
 
     progress.stage("identities", 0);
     let known = |e: &dyn std::fmt::Display| JobError::file("read context of", &options.case, e);
-    let identity = IdentityBase::load(&case.root.join("identities"), &case.context.zone())
-        .map_err(|e| known(&e))?;
+    let identity = IdentityBase::load(
+        &case.root.join("identities"),
+        &case.context.zone(),
+        options.threads,
+    )
+    .map_err(|e| known(&e))?;
     let inventory = Inventory::load_case(&case).map_err(|e| known(&e))?;
     let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
     lap("identities");
