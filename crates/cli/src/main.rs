@@ -63,7 +63,8 @@ enum Command {
     /// The formats that can be read, and what each can prove.
     #[command(
         subcommand,
-        after_help = "Examples:\n  ampleur sources list\n  ampleur sources show keycloak\n  ampleur sources list --json"
+        alias = "source",
+        after_help = "Examples:\n  ampleur sources list\n  ampleur sources show keycloak\n  ampleur sources list --json\n  ampleur sources learn door.log --save CASE_DIR/mappings/door.toml"
     )]
     Sources(cmd::sources::Command),
     /// Before any incident: what could these sources prove?

@@ -51,6 +51,8 @@ pub struct Case {
     pub sources: Vec<SourceDef>,
     /// Entries under `logs/` that are not read: links that leave the case, broken links, devices. Relative paths, sorted.
     pub refused: Vec<String>,
+    /// Mappings of the folder `mappings`, by name.
+    pub mappings: Vec<&'static crate::mapped::Mapped>,
 }
 
 /// A dated snapshot of the identity base.
@@ -83,6 +85,11 @@ pub enum CaseError {
         entry: String,
         system: String,
     },
+    #[error("read {}: {source}", path.display())]
+    Mapping {
+        path: PathBuf,
+        source: crate::mapped::MappingError,
+    },
     #[error("{} is no folder", .0.display())]
     NoFolder(PathBuf),
     #[error("{} holds more than {} files", .0.display(), FileId::MAX)]
@@ -114,8 +121,10 @@ impl Case {
     /// Lists a case folder under a context given by the caller.
     pub fn with_context(root: &Path, context: Context) -> Result<Case, CaseError> {
         let at = root.join(CONTEXT_FILE);
+        let mappings = mappings(root)?;
         for entry in &context.sources {
             if let Some(format) = &entry.format
+                && !mappings.iter().any(|m| m.name() == format)
                 && crate::by_name(format).is_none()
             {
                 return Err(CaseError::Format {
@@ -193,6 +202,7 @@ impl Case {
             files,
             sources,
             refused,
+            mappings,
         })
     }
 
@@ -209,7 +219,11 @@ impl Case {
     /// The format the operator declared for a file, if any.
     pub fn format_of(&self, file: FileId) -> Option<&'static dyn Source> {
         let entry = self.entry(self.files.get(file as usize)?.source)?;
-        crate::by_name(entry.format.as_deref()?)
+        let name = entry.format.as_deref()?;
+        match self.mappings.iter().find(|m| m.name() == name) {
+            Some(m) => Some(*m),
+            None => crate::by_name(name),
+        }
     }
     /// What is known about a file before it is read: zone of its source, else of the case, clock offset, account system, layout, year.
     pub fn setting(&self, file: FileId) -> Setting {
@@ -240,6 +254,7 @@ impl Case {
                 .into_iter()
                 .chain(f.written)
                 .min(),
+            mappings: self.mappings.clone(),
         }
     }
     /// Dated snapshots of the identity base (`identities/<date>[T<hh:mm>].ndjson[.gz…]`), oldest first. Files whose name is no
@@ -366,6 +381,39 @@ fn day_in(rel: &str) -> Option<Nanos> {
         }
     }
     found
+}
+
+/// Largest mapping file read.
+const MAPPING_MAX: u64 = 1 << 20;
+
+/// The mappings a case carries, `mappings/NAME.toml`, by name.
+fn mappings(root: &Path) -> Result<Vec<&'static crate::mapped::Mapped>, CaseError> {
+    let mut all = vec![];
+    for f in walk(root, "mappings")?.0 {
+        let Some(name) = f
+            .rel
+            .strip_prefix("mappings/")
+            .and_then(|n| n.strip_suffix(".toml"))
+        else {
+            continue;
+        };
+        let wrong = |source| CaseError::Mapping {
+            path: f.path.clone(),
+            source,
+        };
+        if f.size > MAPPING_MAX {
+            return Err(wrong(crate::mapped::MappingError {
+                key: "top".into(),
+                what: format!("larger than {MAPPING_MAX} bytes"),
+            }));
+        }
+        let text = fs::read_to_string(&f.path).map_err(|source| CaseError::Io {
+            path: f.path.clone(),
+            source,
+        })?;
+        all.push(crate::mapped::load(name, &text).map_err(wrong)?);
+    }
+    Ok(all)
 }
 
 /// Every regular file under `root/top`, sorted by relative path; links that leave the case are refused and named.

@@ -68,6 +68,8 @@ pub struct Setting {
     pub year_hint: Option<i16>,
     /// No stamp without a year is later than this (UTC nanoseconds): when the file was last written, or the date in its name.
     pub not_after: Option<i64>,
+    /// Mappings of the case, asked to sniff before the built-in sources; the surer one reads the file.
+    pub mappings: Vec<&'static mapped::Mapped>,
 }
 
 /// The first bytes of an input, decompressed, at most 64 KiB. Never the file's name.

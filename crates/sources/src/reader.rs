@@ -247,8 +247,17 @@ pub fn decode_cut(source: &dyn Source, bytes: &[u8], setting: &Setting, cuts: &[
 
 /// The source that claims these first bytes: the highest confidence wins, order in [`SOURCES`] breaks ties.
 pub fn sniff(head: &Head<'_>) -> Option<&'static dyn Source> {
+    sniff_with(head, &[])
+}
+
+/// The same with mappings of a case, which come first among equals.
+pub fn sniff_with(
+    head: &Head<'_>,
+    mappings: &[&'static crate::mapped::Mapped],
+) -> Option<&'static dyn Source> {
     let mut best: Option<(Confidence, &'static dyn Source)> = None;
-    for source in SOURCES.iter().copied() {
+    let own = mappings.iter().map(|m| *m as &'static dyn Source);
+    for source in own.chain(SOURCES.iter().copied()) {
         let c = source.sniff(head);
         if c > best.map_or(Confidence::No, |b| b.0) {
             best = Some((c, source));
@@ -339,7 +348,7 @@ impl<'a> Engine<'a> {
                 bytes: &bytes[..bytes.len().min(HEAD_BYTES)],
                 whole: self.eof && bytes.len() <= HEAD_BYTES,
             };
-            let source = format.or_else(|| sniff(&head));
+            let source = format.or_else(|| sniff_with(&head, &self.setting.mappings));
             let decoder = match source {
                 Some(s) => s.open(&head, self.setting),
                 None if looks_binary(head.bytes) => Box::new(Opaque { begun: false }),

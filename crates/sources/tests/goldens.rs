@@ -107,7 +107,7 @@ fn cases() -> Vec<Case> {
                     .map(|a| System::from_word(a).expect("a system")),
                 layout: file.layout.clone(),
                 year_hint: file.year,
-                not_after: None,
+                ..Setting::default()
             };
             all.push(Case {
                 name: case,

@@ -31,6 +31,9 @@ pub struct Args {
     /// Name of the source, instead of looking at the content (`ampleur sources list`).
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
+    /// A mapping file that describes the format (`ampleur sources learn` proposes one).
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
+    pub mapping: Option<PathBuf>,
     /// Zone of times that carry none.
     #[arg(long, value_name = "ZONE", env = "AMPLEUR_TIMEZONE")]
     pub timezone: Option<String>,
@@ -101,6 +104,10 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
                 format!("{near}`ampleur sources list` shows every format"),
             )
         })?),
+    };
+    let format = match &args.mapping {
+        None => format,
+        Some(path) => Some(super::sources::mapping(path)?),
     };
     let zone = match &args.timezone {
         None => None,

@@ -7,9 +7,17 @@ use ampleur_event::{
     GapSign,
     capability::{Proof, Silence},
 };
-use ampleur_sources::{SOURCES, Source, by_name, nearest_name};
+use ampleur_sources::{
+    Limits, SOURCES, Setting, Source, by_name, canonical, mapped, nearest_name,
+    reader::{Collect, read_bytes},
+};
+use anyhow::Context as _;
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -20,6 +28,160 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Propose a mapping for a format nobody knows, from a sample of it; show what it reads, keep it as a file.
+    Learn {
+        /// Some lines of the log, the more kinds of them the better.
+        #[arg(value_name = "SAMPLE")]
+        sample: PathBuf,
+        /// What the source is to be called; the name of the sample by default.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Write the mapping here, for example to `CASE_DIR/mappings/NAME.toml`; an existing file is left alone.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
+}
+
+/// Bytes of a sample looked at.
+const SAMPLE_MAX: u64 = 4 << 20;
+
+/// A mapping file as a source.
+pub fn mapping(path: &Path) -> anyhow::Result<&'static dyn Source> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let name = name_of(path);
+    let source = mapped::load(&name, &text).map_err(|e| {
+        refuse(
+            format!("read {}", path.display()),
+            format!("{e}; docs/adding-a-source.md describes mappings"),
+        )
+    })?;
+    Ok(source)
+}
+
+/// A kebab-case name from a file's own.
+fn name_of(path: &Path) -> String {
+    let stem = path
+        .file_stem()
+        .map(|s| s.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    let mut name = String::new();
+    for c in stem.chars() {
+        if c.is_ascii_alphanumeric() {
+            name.push(c);
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    let name = name.trim_end_matches('-');
+    if name.is_empty() {
+        "learned".into()
+    } else {
+        name.into()
+    }
+}
+
+fn learn(
+    sample: &Path,
+    name: Option<&str>,
+    save: Option<&Path>,
+    shell: &Shell,
+) -> anyhow::Result<Exit> {
+    let mut bytes = vec![];
+    fs::File::open(sample)
+        .and_then(|f| f.take(SAMPLE_MAX).read_to_end(&mut bytes))
+        .with_context(|| format!("read {}", sample.display()))?;
+    // Only whole lines teach.
+    if bytes.len() as u64 == SAMPLE_MAX
+        && let Some(end) = bytes.iter().rposition(|b| *b == b'\n')
+    {
+        bytes.truncate(end + 1);
+    }
+    let name = name.map_or_else(|| name_of(sample), str::to_string);
+    let proposal = mapped::learn::learn(&bytes, &name).map_err(|e| {
+        refuse(
+            format!("learn from {}", sample.display()),
+            format!("{e}; a sample of a hundred lines or more of one format works best"),
+        )
+    })?;
+    let source = mapped::load(&name, &proposal.text)
+        .map_err(|e| refuse(format!("name the source `{name}`"), e.to_string()))?;
+    let mut got = Collect::default();
+    let report = read_bytes(
+        &bytes,
+        0,
+        Some(source),
+        &Setting::default(),
+        &Limits::default(),
+        &mut got,
+    )?;
+    let first: Vec<Value> = got
+        .events
+        .iter()
+        .take(5)
+        .map(|e| Value::Object(canonical(&name, e)))
+        .collect();
+    let mut out = io::stdout().lock();
+    if shell.json {
+        let columns: Vec<Value> = proposal
+            .columns
+            .iter()
+            .map(|(c, f)| json!({"column": c, "field": f}))
+            .collect();
+        let all = json!({
+            "name": name, "container": proposal.container, "columns": columns, "open": proposal.open, "mapping": proposal.text,
+            "sample": {"records": report.records, "events": report.events, "rejects": report.rejects, "skipped": report.skipped},
+            "events": first,
+        });
+        serde_json::to_writer_pretty(&mut out, &all)?;
+        writeln!(out)?;
+    } else {
+        let rows: Vec<Vec<String>> = proposal
+            .columns
+            .iter()
+            .map(|(c, f)| vec![format!("  {c}"), f.clone()])
+            .collect();
+        shell.note(&format!(
+            "{name}: {}, {} {}, {} {}, {} {}",
+            proposal.container,
+            report.records,
+            shell.say("enregistrements", "records"),
+            report.events,
+            shell.say("compris", "understood"),
+            report.rejects,
+            shell.say("rejetés", "rejected"),
+        ));
+        shell.note(columns(&rows).trim_end());
+        for e in &first {
+            shell.note(&e.to_string());
+        }
+        for o in &proposal.open {
+            shell.note(&format!("{} {o}", shell.say("à préciser :", "open:")));
+        }
+        if save.is_none() {
+            out.write_all(proposal.text.as_bytes())?;
+        }
+    }
+    if let Some(path) = save {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+        }
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .and_then(|mut f| f.write_all(proposal.text.as_bytes()))
+            .with_context(|| format!("write {}", path.display()))?;
+        shell.note(&format!(
+            "{} {}",
+            shell.say("écrit :", "wrote"),
+            path.display()
+        ));
+    }
+    Ok(if report.rejects * 100 > report.records {
+        Exit::Part
+    } else {
+        Exit::Done
+    })
 }
 
 fn proof(p: Proof) -> (&'static str, &'static str, &'static str) {
@@ -114,6 +276,10 @@ pub fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
                     .collect();
                 out.write_all(columns(&rows).as_bytes())?;
             }
+        }
+        Command::Learn { sample, name, save } => {
+            drop(out);
+            return learn(sample, name.as_deref(), save.as_deref(), shell);
         }
         Command::Show { name } => {
             let source = by_name(name).ok_or_else(|| {

@@ -6,6 +6,7 @@
 //! when no rule speaks of it.
 mod decode;
 mod fields;
+pub mod learn;
 mod plan;
 mod stamp;
 mod steps;
@@ -27,6 +28,12 @@ pub struct Mapped {
     name: &'static str,
     text: &'static str,
     plan: OnceLock<Result<&'static Plan, MappingError>>,
+}
+
+impl std::fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Mapped").field(&self.name).finish()
+    }
 }
 
 impl Mapped {
@@ -73,7 +80,7 @@ static LOADED: RwLock<Vec<&'static Mapped>> = RwLock::new(Vec::new());
 /// another text it replaces the earlier one from here on.
 ///
 /// Errors: the text is no valid mapping; a built-in source has this name.
-pub fn load(name: &str, text: &str) -> Result<&'static dyn Source, MappingError> {
+pub fn load(name: &str, text: &str) -> Result<&'static Mapped, MappingError> {
     if crate::SOURCES.iter().any(|s| s.name() == name) {
         return Err(MappingError {
             key: name.to_string(),
