@@ -70,6 +70,8 @@ fn closing_quote(b: &[u8], from: usize) -> usize {
         match b.get(q + 1) {
             None => return q,
             Some(c) if separator(*c) && !escaped => return q,
+            // The last value of structured data: `user="a"]`.
+            Some(b']') if !escaped && b.get(q + 2).is_none_or(|c| separator(*c)) => return q,
             // `user="CHU\"` ends here only when another pair follows.
             Some(c) if separator(*c) && pair_follows(&b[q + 2..]) => return q,
             _ => at = q + 1,

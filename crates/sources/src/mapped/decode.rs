@@ -11,7 +11,7 @@ use crate::{
     syslog,
     time::{Clock, Stamp},
 };
-use ampleur_event::{Event, Outcome, System, Verb, batch::NONE, time::DAY};
+use ampleur_event::{Event, Outcome, System, TimeNote, Verb, batch::NONE, time::DAY};
 use std::borrow::Cow;
 
 /// A mapping that could not be read decodes nothing: every line is a reject.
@@ -519,7 +519,7 @@ impl Decoder {
         slots.put_envelope(plan.slots.payload, Cow::Borrowed(payload));
         let says = self.patterns(payload, slots);
         if let Some(h) = &around.header {
-            slots.put_envelope(plan.slots.host, Cow::Borrowed(h.host));
+            slots.put_envelope(plan.slots.host, Cow::Borrowed(host_of(h)));
             slots.put_envelope(plan.slots.program, Cow::Borrowed(h.program));
             slots.put_envelope(plan.slots.id, Cow::Borrowed(h.id));
             if let Some(p) = h.pid {
@@ -623,36 +623,37 @@ impl Decoder {
             }
             Some(&p.says)
         };
-        match &plan.finder {
-            None => {
-                for i in 0..plan.patterns.len() {
-                    if let Some(s) = attempt(i, slots) {
-                        found = Some(s);
-                        break;
-                    }
-                }
+        let chosen = plan.finder.as_ref().is_some_and(|f| {
+            self.marks.clear();
+            self.marks.resize(plan.patterns.len(), false);
+            for i in &f.always {
+                self.marks[usize::from(*i)] = true;
             }
-            Some(f) => {
-                self.marks.clear();
-                self.marks.resize(plan.patterns.len(), false);
-                for i in &f.always {
+            for m in f.automaton.find_overlapping_iter(payload) {
+                for i in &f.of[m.pattern().as_usize()] {
                     self.marks[usize::from(*i)] = true;
                 }
-                for m in f.automaton.find_overlapping_iter(payload) {
-                    for i in &f.of[m.pattern().as_usize()] {
-                        self.marks[usize::from(*i)] = true;
-                    }
-                }
-                for i in 0..plan.patterns.len() {
-                    if self.marks[i]
-                        && let Some(s) = attempt(i, slots)
-                    {
-                        found = Some(s);
-                        break;
-                    }
-                }
             }
+            true
+        });
+        let mut passed = None;
+        for i in 0..plan.patterns.len() {
+            if chosen && !self.marks[i] {
+                continue;
+            }
+            let Some(says) = attempt(i, slots) else {
+                continue;
+            };
+            if !plan.patterns[i].goes_on {
+                found = Some(says);
+                break;
+            }
+            for (s, v) in &says.set {
+                slots.put(*s, Cow::Borrowed(v.as_str()));
+            }
+            passed = passed.or(Some(says));
         }
+        let found = found.or(passed);
         if let Some(says) = found {
             for (s, v) in &says.set {
                 slots.put(*s, Cow::Borrowed(v.as_str()));
@@ -733,7 +734,7 @@ impl Decoder {
         });
         if let Some(h) = &around.header {
             if e.host.is_empty() {
-                e.host = Cow::Borrowed(h.host);
+                e.host = Cow::Borrowed(host_of(h));
             }
             if e.process.is_empty() && !plan.own.process {
                 e.process = Cow::Borrowed(h.program);
@@ -785,6 +786,13 @@ impl Decoder {
                 }
                 joined.as_str()
             };
+            if way.from[..] == [self.plan.slots.zoned] {
+                // The header's time, but only when it says its zone.
+                match around.header {
+                    Some(h) if h.time.note == TimeNote::Explicit => return Ok(h.time),
+                    _ => continue,
+                }
+            }
             if steps::nothing(text) {
                 continue;
             }
@@ -812,6 +820,16 @@ impl Decoder {
             _ if unreadable => Err(Reason::Time),
             _ => Ok(Stamp::NONE),
         }
+    }
+}
+
+/// The host of a header, unless it is a word of something that only looks like one (`[main]`, `:`).
+fn host_of<'a>(h: &syslog::Header<'a>) -> &'a str {
+    match h.host.as_bytes() {
+        [c, ..] if c.is_ascii_alphanumeric() || *c >= 0x80 || *c == b'_' => h.host,
+        [b'[', .., b']'] if h.host.contains(':') => h.host,
+        [b':', b':' | b'0'..=b'9' | b'a'..=b'f', ..] => h.host,
+        _ => "",
     }
 }
 

@@ -444,7 +444,12 @@ pub(super) fn pairs<'a>(
         while let Some(n) = between(&text[at..]).filter(|n| *n > 0) {
             at += n;
         }
-        let Some(eq) = text[at..].find(shape.pair.as_str()).map(|i| at + i) else {
+        let sign = shape
+            .pair
+            .iter()
+            .filter_map(|p| text[at..].find(p.as_str()).map(|i| (at + i, p.as_str())))
+            .min_by_key(|(i, _)| *i);
+        let Some((eq, sign)) = sign else {
             break;
         };
         // The key begins after the last separator before the sign.
@@ -455,8 +460,8 @@ pub(super) fn pairs<'a>(
             .filter_map(|b| key.rfind(b.as_str()).map(|i| &key[i + b.len()..]))
             .min_by_key(|k| k.len())
             .unwrap_or(key);
-        let mut from = eq + shape.pair.len();
-        while shape.pair != " "
+        let mut from = eq + sign.len();
+        while sign != " "
             && text[from..].starts_with(' ')
             && !shape.between.iter().any(|b| b == " ")
         {
@@ -489,6 +494,13 @@ pub(super) fn pairs<'a>(
             }
             None => {
                 let mut end = text.len();
+                // A separator may end the record without the blank that follows it elsewhere.
+                for b in shape.between.iter().map(|b| b.trim_end()) {
+                    if !b.is_empty() && text.ends_with(b) {
+                        end = end.min(text.len() - b.len());
+                    }
+                }
+                end = end.max(from);
                 for b in shape.between.iter().filter(|b| !b.is_empty()) {
                     if let Some(i) = text[from..].find(b.as_str()) {
                         end = end.min(from + i);
@@ -699,7 +711,7 @@ mod tests {
     #[test]
     fn pairs_follow_the_declared_shape() {
         let shape = |pair: &str, between: &str| KvShape {
-            pair: pair.into(),
+            pair: vec![pair.into()],
             between: vec![between.into()],
             quotes: "\"".into(),
         };

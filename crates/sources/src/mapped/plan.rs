@@ -188,6 +188,8 @@ pub(super) struct Pattern {
     /// Group number and the slot it fills.
     pub groups: Vec<(usize, u16)>,
     pub on: Option<u16>,
+    /// Its fields are taken and the patterns after it are tried too.
+    pub goes_on: bool,
     pub says: Says,
 }
 
@@ -213,7 +215,8 @@ pub(super) struct Sniff {
 }
 
 pub(super) struct KvShape {
-    pub pair: String,
+    /// Signs between key and value; the first that comes counts.
+    pub pair: Vec<String>,
     pub between: Vec<String>,
     pub quotes: String,
 }
@@ -280,6 +283,7 @@ pub(super) struct Fixed {
     pub pid: u16,
     pub id: u16,
     pub priority: u16,
+    pub zoned: u16,
     pub head: [u16; 6],
 }
 
@@ -616,6 +620,7 @@ impl Plan {
             pid: m.names.slot("syslog.pid"),
             id: m.names.slot("syslog.id"),
             priority: m.names.slot("syslog.priority"),
+            zoned: m.names.slot("syslog.zoned"),
             head: ["vendor", "product", "version", "id", "name", "severity"]
                 .map(|n| m.names.slot(&format!("head.{n}"))),
         };
@@ -724,7 +729,7 @@ impl Plan {
                 p,
                 &at,
                 &[
-                    "regex", "has", "on", "action", "verb", "outcome", "system", "set",
+                    "regex", "has", "on", "goes_on", "action", "verb", "outcome", "system", "set",
                 ],
             )?;
             let Some(r) = text(p, &at, "regex")? else {
@@ -744,6 +749,7 @@ impl Plan {
                 regex: compiled,
                 groups,
                 on: text(p, &at, "on")?.map(|f| m.names.slot(f)),
+                goes_on: flag(p, &at, "goes_on", false)?,
                 says: m.says(p, &at)?,
             });
         }
@@ -771,7 +777,10 @@ impl Plan {
             Some(k) => {
                 keys(k, "kv", &["pair", "between", "quotes"])?;
                 Some(KvShape {
-                    pair: text(k, "kv", "pair")?.unwrap_or("=").to_string(),
+                    pair: match k.get("pair") {
+                        None => vec!["=".to_string()],
+                        v => list(v, "kv.pair")?,
+                    },
                     between: match k.get("between") {
                         None => vec![" ".to_string()],
                         v => list(v, "kv.between")?,

@@ -247,6 +247,28 @@ pub(super) fn any(text: &str, clock: &mut Clock, zone: Option<i32>) -> Option<St
     Some(clock.yearless(y))
 }
 
+/// Abbreviations of zones that mean one offset: those of RFC 5322 §4.3 and of Europe; hours east of UTC. Others (IST, BST, AST) mean
+/// several and are not believed.
+const ZONES: &[(&str, i32)] = &[
+    ("Z", 0),
+    ("WET", 0),
+    ("WEST", 1),
+    ("CET", 1),
+    ("CEST", 2),
+    ("MET", 1),
+    ("MEST", 2),
+    ("EET", 2),
+    ("EEST", 3),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CST", -6),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
+];
+
 /// `+0200`, `UTC+2`, `UTC-5:00`, `GMT`, `Z`: seconds east of UTC.
 pub(super) fn offset(text: &str) -> Option<i32> {
     let bare = text.trim();
@@ -256,6 +278,9 @@ pub(super) fn offset(text: &str) -> Option<i32> {
         .unwrap_or(bare);
     if bare.is_empty() {
         return (!text.trim().is_empty()).then_some(0);
+    }
+    if let Some((_, h)) = ZONES.iter().find(|(name, _)| *name == bare) {
+        return Some(h * 3600);
     }
     if let Some((o, n)) = time::zone_offset(bare.as_bytes())
         && n == bare.len()
