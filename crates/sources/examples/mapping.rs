@@ -30,15 +30,30 @@ fn records(path: &Path) -> Vec<Vec<u8>> {
 
 fn instant(v: &str) -> Option<i128> {
     let zoned = v.ends_with('Z') || v.get(10..).is_some_and(|t| t.contains(['+', '-']));
-    let v = if zoned { v.to_string() } else { format!("{v}Z") };
-    Some(v.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000))
+    let v = if zoned {
+        v.to_string()
+    } else {
+        format!("{v}Z")
+    };
+    Some(
+        v.parse::<jiff::Timestamp>()
+            .ok()?
+            .as_nanosecond()
+            .div_euclid(1_000_000),
+    )
 }
 
 fn agrees(key: &str, want: &Value, got: Option<&Value>) -> bool {
     let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
-    let Some(got) = got.map(text) else { return false };
+    let Some(got) = got.map(text) else {
+        return false;
+    };
     let want = text(want);
-    let address = |s: &str| s.trim_start_matches("::ffff:").parse::<std::net::IpAddr>().ok();
+    let address = |s: &str| {
+        s.trim_start_matches("::ffff:")
+            .parse::<std::net::IpAddr>()
+            .ok()
+    };
     want == got
         || match key {
             "timestamp" => instant(&want).is_some() && instant(&want) == instant(&got),
@@ -57,7 +72,10 @@ fn main() {
         std::process::exit(2);
     };
     let file = Path::new(file);
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = file
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut mine: Option<&'static dyn Source> = None;
     let mut known = BTreeSet::new();
     let mut all: Vec<&'static dyn Source> = vec![];
@@ -65,10 +83,20 @@ fn main() {
         .map(|d| d.filter_map(|e| Some(e.ok()?.path())).collect())
         .unwrap_or_default();
     files.sort();
-    for f in files.iter().filter(|f| f.extension().is_some_and(|x| x == "toml")) {
-        let name = f.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    for f in files
+        .iter()
+        .filter(|f| f.extension().is_some_and(|x| x == "toml"))
+    {
+        let name = f
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         // A built-in mapping may have the name already.
-        match mapped::load(&format!("{name}*"), &fs::read_to_string(f).unwrap_or_default()) {
+        match mapped::load(
+            &format!("{name}*"),
+            &fs::read_to_string(f).unwrap_or_default(),
+        ) {
             Ok(s) => {
                 if f == file || f.file_name() == file.file_name() {
                     mine = Some(s);
@@ -82,7 +110,12 @@ fn main() {
     let Some(mine) = mine else {
         std::process::exit(1);
     };
-    all.extend(SOURCES.iter().copied().filter(|s| !known.contains(s.name())));
+    all.extend(
+        SOURCES
+            .iter()
+            .copied()
+            .filter(|s| !known.contains(s.name())),
+    );
     let mut samples: Vec<PathBuf> = samples
         .iter()
         .flat_map(|s| match fs::read_dir(s) {
@@ -97,7 +130,14 @@ fn main() {
     samples.sort();
     let (mut present, mut agree) = (0u32, 0u32);
     for sample in &samples {
-        let short: PathBuf = sample.components().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+        let short: PathBuf = sample
+            .components()
+            .rev()
+            .take(2)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
         let short = short.display();
         let parts = records(sample);
         let head = Head {
@@ -115,18 +155,29 @@ fn main() {
         let mut rejected: BTreeMap<u64, String> = BTreeMap::new();
         for (i, bytes) in parts.iter().enumerate() {
             let mut got = Collect::default();
-            if let Err(e) = read_bytes(bytes, 0, Some(mine), &Setting::default(), &Limits::default(), &mut got) {
+            if let Err(e) = read_bytes(
+                bytes,
+                0,
+                Some(mine),
+                &Setting::default(),
+                &Limits::default(),
+                &mut got,
+            ) {
                 println!("{short}: {e}");
             }
             let line = |offset: u64| {
                 if parts.len() > 1 {
                     return i as u64 + 1;
                 }
-                let end = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                let end = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
                 memchr::memchr_iter(b'\n', &bytes[..end]).count() as u64 + 1
             };
             for e in &got.events {
-                events.entry(line(e.offset)).or_insert_with(|| canonical(mine.name(), e));
+                events
+                    .entry(line(e.offset))
+                    .or_insert_with(|| canonical(mine.name(), e));
             }
             for r in &got.rejects {
                 rejected.insert(line(r.offset), format!("{:?}", r.reason));
@@ -141,8 +192,13 @@ fn main() {
             .find_map(|x| stem.strip_suffix(x))
             .unwrap_or(&stem)
             .to_string();
-        for row in fs::read_to_string(format!("{stem}.expected.jsonl")).unwrap_or_default().lines() {
-            let Ok(row) = serde_json::from_str::<Map<String, Value>>(row) else { continue };
+        for row in fs::read_to_string(format!("{stem}.expected.jsonl"))
+            .unwrap_or_default()
+            .lines()
+        {
+            let Ok(row) = serde_json::from_str::<Map<String, Value>>(row) else {
+                continue;
+            };
             let line = row["raw_line_no"].as_u64().unwrap_or(0);
             for (key, want) in row.iter().filter(|(k, _)| *k != "raw_line_no") {
                 present += 1;
@@ -150,7 +206,10 @@ fn main() {
                 if agrees(key, want, got) {
                     agree += 1;
                 } else {
-                    println!("{short}\t{line}\t{key}\twant {want} got {}", got.unwrap_or(&Value::Null));
+                    println!(
+                        "{short}\t{line}\t{key}\twant {want} got {}",
+                        got.unwrap_or(&Value::Null)
+                    );
                 }
             }
         }
@@ -165,10 +224,24 @@ fn main() {
         } else {
             let mut verbs: BTreeMap<String, u32> = BTreeMap::new();
             for e in events.values() {
-                *verbs.entry(format!("{}/{}", e["verb"].as_str().unwrap_or(""), e.get("outcome").and_then(Value::as_str).unwrap_or("-"))).or_default() += 1;
+                *verbs
+                    .entry(format!(
+                        "{}/{}",
+                        e["verb"].as_str().unwrap_or(""),
+                        e.get("outcome").and_then(Value::as_str).unwrap_or("-")
+                    ))
+                    .or_default() += 1;
             }
-            println!("{short}: {} events, {} rejects, {verbs:?}", events.len(), rejected.len());
+            println!(
+                "{short}: {} events, {} rejects, {verbs:?}",
+                events.len(),
+                rejected.len()
+            );
         }
     }
-    println!("{}: {agree} of {present} ({:.1} %)", mine.name(), f64::from(agree) * 100.0 / f64::from(present.max(1)));
+    println!(
+        "{}: {agree} of {present} ({:.1} %)",
+        mine.name(),
+        f64::from(agree) * 100.0 / f64::from(present.max(1))
+    );
 }
