@@ -451,7 +451,7 @@ fn is_key(k: &str) -> bool {
 /// `key=value` in the shape that explains most of the text.
 fn key_values(lines: &[&str], name: &str) -> Option<Proposal> {
     let shape = |pair: &str, between: &str| plan::KvShape {
-        pair: pair.into(),
+        pair: vec![pair.into()],
         between: vec![between.into()],
         quotes: "\"'".into(),
     };
@@ -498,7 +498,7 @@ fn key_values(lines: &[&str], name: &str) -> Option<Proposal> {
         None => String::new(),
         Some(s) => format!(
             "\n[kv]\npair = {}\nbetween = [{}]\nquotes = \"\\\"'\"\n",
-            quoted(&s.pair),
+            quoted(s.pair.first().map_or("=", String::as_str)),
             quoted(&s.between[0])
         ),
     };
