@@ -44,6 +44,7 @@ impl Source for WindowsSecurity {
                 (Verb::Process, Proof::Attempt),
                 (Verb::Config, Proof::Change),
                 (Verb::AuditOff, Proof::Health),
+                (Verb::AuditOn, Proof::Health),
                 (Verb::AuditClear, Proof::Health),
                 (Verb::Restart, Proof::Health),
             ],
@@ -279,6 +280,15 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     let security = is_security(f);
     let id = if security { id } else { 0 };
     e.verb = verb_of(id);
+    if id == 4719 {
+        // %%8448 success auditing removed, %%8449 added; the other codes are about failures, which show no access.
+        let changes = f.get(&["AuditPolicyChanges"]);
+        if changes.contains("%%8449") && !changes.contains("%%8448") {
+            e.verb = Verb::AuditOn;
+        } else if changes.contains("%%845") && !changes.contains("%%8448") {
+            e.verb = Verb::Config;
+        }
+    }
     let mut extra = Extra::default();
     // Whose act it is: the account logged on for logons and Kerberos, the subject for everything else.
     let target_acts = matches!(id, 4624..=4627 | 4634 | 4647 | 4648 | 4768..=4777 | 4964);
