@@ -3,6 +3,7 @@
 //! A hole of a source that tells widens the answer only while the intruder could have been present: during a session of his, or
 //! while a door he could use is itself in a hole. What he could have seen there is limited by rights, by the bytes that left, by the
 //! number of missing records and by the population. Nothing here lowers a bound because evidence is missing.
+use crate::catalog;
 use crate::coverage::{Coverage, Hole, Kind, SourceCoverage, State, Why};
 use ampleur_event::{
     Account, Category, Context, Nanos, System, Window,
@@ -72,12 +73,25 @@ pub struct Facts {
 pub struct Widening {
     pub establishment: String,
     pub category: Category,
+    /// Categories it would follow from; empty when it would have been shown itself.
+    pub from: Vec<Category>,
     /// Persons who could have been reached, at most (those already established included).
     pub at_most: u64,
     /// Source or place, stable text.
     pub because: String,
     pub fr: String,
     pub en: String,
+}
+
+/// Persons reachable in one cell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CellReach {
+    /// At most: the sum over reasons, never above the population of the cell.
+    pub persons: u64,
+    /// Some reason would have shown the category itself.
+    pub direct: bool,
+    /// Else it would follow from these.
+    pub from: BTreeSet<Category>,
 }
 
 /// The bounds of a case.
@@ -87,8 +101,7 @@ pub struct Bounds {
     pub widenings: Vec<Widening>,
     /// The parts of holes the intruder could have used, sorted by (source, window).
     pub usable: Vec<Hole>,
-    /// Persons reachable in each cell, at most: the sum over reasons, never above the population of the cell.
-    pub cells: BTreeMap<(String, Category), u64>,
+    pub cells: BTreeMap<(String, Category), CellReach>,
     /// Persons reachable over the whole case, each once; staff included.
     pub persons: u64,
     /// Patients reachable, each once.
@@ -97,7 +110,55 @@ pub struct Bounds {
     pub possible_accesses: u64,
 }
 
+/// The categories with those that come with them: each with what it follows from (empty when it is one of the set) and how many
+/// persons may have it, when `people` tells how many may have one of the set.
+fn spread(
+    set: CategorySet,
+    people: impl Fn(Category) -> u64,
+) -> Vec<(Category, Vec<Category>, u64)> {
+    let mut out: Vec<(Category, Vec<Category>, u64)> =
+        set.iter().map(|c| (c, vec![], people(c))).collect();
+    let most_patients = set
+        .iter()
+        .filter(|c| !c.is_staff())
+        .map(&people)
+        .max()
+        .unwrap_or(0);
+    let mut follows: BTreeMap<Category, Vec<Category>> = BTreeMap::new();
+    for (c, from) in catalog::derived(set) {
+        follows.entry(c).or_default().push(from);
+    }
+    for (c, from) in follows {
+        let n = match c {
+            Category::CareExistence => most_patients,
+            _ => from.iter().map(|f| people(*f)).max().unwrap_or(0),
+        };
+        out.push((c, from, n));
+    }
+    // A record that holds what tells a category need not hold the category itself: both ways count.
+    for (c, _, n) in &mut out {
+        for f in set.iter().filter(|f| f.derives().contains(c)) {
+            *n = (*n).max(people(f));
+        }
+    }
+    out
+}
+
 impl Bounds {
+    /// One more reason; the cell never rises above `cap`.
+    fn put(&mut self, w: Widening, cap: u64) {
+        let cell = self
+            .cells
+            .entry((w.establishment.clone(), w.category))
+            .or_default();
+        cell.persons = cell
+            .persons
+            .saturating_add(w.at_most)
+            .min(cap.max(cell.persons));
+        cell.direct |= w.from.is_empty();
+        cell.from.extend(w.from.iter().copied());
+        self.widenings.push(w);
+    }
     /// Upper bound of a cell in which `established` persons are already counted: nobody is counted twice, and never more than
     /// the cell can hold.
     pub fn exposed_beside(
@@ -110,7 +171,7 @@ impl Bounds {
         let Some(reach) = self.cells.get(&(establishment.to_string(), category)) else {
             return 0;
         };
-        (*reach).min(
+        reach.persons.min(
             facts
                 .holders(establishment, category)
                 .saturating_sub(established),
@@ -307,14 +368,8 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                 let e = per.entry(x.establishment.clone()).or_default();
                 *e = (*e).max(x.at_most);
             }
-            let cell = b
-                .cells
-                .entry((x.establishment.clone(), x.category))
-                .or_default();
-            *cell = cell
-                .saturating_add(x.at_most)
-                .min(facts.holders(&x.establishment, x.category).max(x.at_most));
-            b.widenings.push(x);
+            let cap = facts.holders(&x.establishment, x.category).max(x.at_most);
+            b.put(x, cap);
         }
         for (e, n) in per {
             let p = patients.entry(e).or_default();
@@ -364,11 +419,12 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             if !s.speaks_for(Some(e)) {
                 continue;
             }
-            for c in categories.iter() {
-                let n = reach.people(facts, e, c).min(limit);
+            for (c, follows, n) in spread(categories, |c| reach.people(facts, e, c)) {
+                let n = n.min(limit);
                 w.push(Widening {
                     establishment: e.clone(),
                     category: c,
+                    from: follows,
                     at_most: n,
                     because: s.name.clone(),
                     fr: format!(
@@ -399,16 +455,15 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             .iter()
             .filter(|e| s.speaks_for(Some(e)))
         {
-            for c in p.categories.iter() {
-                let n = p.count.min(facts.holders(e, c));
+            for (c, from, n) in spread(p.categories, |c| facts.holders(e, c)) {
+                let n = n.min(p.count);
                 if n == 0 {
                     continue;
                 }
-                let cell = b.cells.entry((e.clone(), c)).or_default();
-                *cell = cell.saturating_add(n);
-                b.widenings.push(Widening {
+                let w = Widening {
                     establishment: e.clone(),
                     category: c,
+                    from,
                     at_most: n,
                     because: s.name.clone(),
                     fr: format!(
@@ -419,7 +474,8 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                         "{} unreadable records of {} may have been accesses",
                         p.count, s.name
                     ),
-                });
+                };
+                b.put(w, u64::MAX);
             }
         }
     }
@@ -434,11 +490,12 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             .iter()
             .filter(|e| s.speaks_for(Some(e)))
         {
-            for c in held.iter() {
+            for (c, from, n) in spread(held, |c| facts.holders(e, c)) {
                 w.push(Widening {
                     establishment: e.clone(),
                     category: c,
-                    at_most: facts.holders(e, c),
+                    from,
+                    at_most: n,
                     because: s.name.clone(),
                     fr: format!(
                         "{} est déclarée et n’a jamais été remise : nul ne sait qui est entré",
@@ -465,15 +522,15 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         });
     }
     for place in &facts.blind {
-        let w = place
-            .categories
-            .iter()
-            .map(|c| {
-                let cap = facts.holders(&place.establishment, *c);
+        let held: CategorySet = place.categories.iter().copied().collect();
+        let w = spread(held, |c| facts.holders(&place.establishment, c))
+            .into_iter()
+            .map(|(c, from, cap)| {
                 let n = place.persons.unwrap_or(cap);
                 Widening {
                     establishment: place.establishment.clone(),
-                    category: *c,
+                    category: c,
+                    from,
                     at_most: n,
                     because: place.name.clone(),
                     fr: format!(
@@ -630,7 +687,7 @@ pub fn possible_accesses(
             };
             for o in coverage.sources.iter().filter(|o| o.index != s.index) {
                 let same_place = o.establishment.is_none() || o.establishment == s.establishment;
-                if same_place && o.complete_in(w) {
+                if same_place && o.complete_in(w) && coverage.stands_in(o.index, s.index) {
                     categories = categories.without(o.tells);
                 }
             }
@@ -756,6 +813,7 @@ mod tests {
             heartbeat_s: None,
             stretches,
             reject_marks: vec![],
+            guarded: true,
         }
     }
     fn st(a: i64, b: i64, state: State) -> Stretch {
@@ -825,7 +883,10 @@ mod tests {
     fn a_hole_while_he_was_there_exposes_everybody_he_may_see() {
         let c = coverage(vec![door(whole()), teller(with_gap(8, 20))]);
         let b = bounds(&facts(), &c, &Context::default());
-        assert_eq!(b.cells[&("finess:1".to_string(), Category::IdName)], 100);
+        assert_eq!(
+            b.cells[&("finess:1".to_string(), Category::IdName)].persons,
+            100
+        );
         assert_eq!(b.patients, 140);
         assert_eq!(
             b.exposed_beside(&facts(), "finess:1", Category::IdName, 30),
@@ -869,10 +930,28 @@ mod tests {
         f.bytes_per_person.insert(1, 1000);
         assert_eq!(bounds(&f, &c, &context).patients, 5);
     }
+    /// The two telling sources of these tests were seen to record the same accesses.
+    fn seen_together(mut c: Coverage) -> Coverage {
+        c.recaptures.push(crate::coverage::Recapture {
+            a: 1,
+            b: 2,
+            seen_a: 100,
+            seen_b: 100,
+            both: 100,
+            estimate: 100.0,
+        });
+        c
+    }
     #[test]
     fn a_closed_hole_widens_nothing() {
         let second = source(2, false, &["ID.*"], &[], whole());
         let c = coverage(vec![door(whole()), teller(with_gap(8, 20)), second]);
+        assert!(
+            !bounds(&facts(), &c, &Context::default())
+                .widenings
+                .is_empty()
+        );
+        let c = seen_together(c);
         assert!(
             bounds(&facts(), &c, &Context::default())
                 .widenings
@@ -914,16 +993,16 @@ mod tests {
             (
                 b.possible_accesses,
                 b.patients,
-                b.cells[&("finess:1".to_string(), Category::IdName)]
+                b.cells[&("finess:1".to_string(), Category::IdName)].persons
             ),
             (2, 2, 2)
         );
         // A second journal that was complete has the same access, readable.
-        let c = coverage(vec![
+        let c = seen_together(coverage(vec![
             door(whole()),
             t,
             source(2, false, &["ID.NAME"], &[], whole()),
-        ]);
+        ]));
         assert_eq!(bounds(&f, &c, &Context::default()).possible_accesses, 0);
     }
     #[test]
@@ -961,7 +1040,7 @@ mod tests {
             let (f, ctx) = (facts(), Context::default());
             let (p, q) = (bounds(&f, &before, &ctx), bounds(&f, &after, &ctx));
             prop_assert!(q.persons >= p.persons && q.patients >= p.patients);
-            for (k, n) in &p.cells { prop_assert!(q.cells.get(k).copied().unwrap_or(0) >= *n); }
+            for (k, n) in &p.cells { prop_assert!(q.cells.get(k).map_or(0, |c| c.persons) >= n.persons); }
         }
     }
 }

@@ -493,6 +493,7 @@ pub fn derived(set: CategorySet) -> Vec<(Category, Category)> {
     }
     if set.contains(C::CareDate) && set.contains(C::CareUnit) && !have.contains(C::HealthState) {
         out.push((C::HealthState, C::CareDate));
+        out.push((C::HealthState, C::CareUnit));
         have.insert(C::HealthState);
     }
     let patient = set.iter().find(|c| !c.is_staff() && *c != C::CareExistence);
@@ -502,6 +503,14 @@ pub fn derived(set: CategorySet) -> Vec<(Category, Category)> {
         out.push((C::CareExistence, from));
     }
     out
+}
+
+/// A set and everything that comes with it. What may have been seen of the one may have been concluded of the other.
+pub fn with_derived(set: CategorySet) -> CategorySet {
+    derived(set).into_iter().fold(set, |mut all, (d, _)| {
+        all.insert(d);
+        all
+    })
 }
 
 #[cfg(test)]

@@ -32,8 +32,35 @@ use std::{
     net::IpAddr,
 };
 
-/// Bytes of one flow to a file server that need not be files: negotiation, listings, attributes.
+/// Bytes of one flow to a file server that need not be files or their names: negotiation, attributes, signing, directory reads
+/// that were repeated. Listings are counted apart, by what the inventory says there is to list.
 const SHARE_OVERHEAD: u64 = 512 << 10;
+/// One entry of a directory listing without its name ([MS-FSCC] §2.4.8, FileBothDirectoryInformation), rounded up to its alignment.
+const LISTED_ENTRY: u64 = 112;
+
+/// What one session moved from one share.
+#[derive(Debug, Default)]
+struct Haul {
+    /// The records that show the share being opened.
+    list: Vec<usize>,
+    /// Per session judged intruder: bytes of each flow towards it.
+    sessions: Vec<Vec<u64>>,
+    /// Some session judged intruder opened it.
+    sure: bool,
+    flows: BTreeSet<EvidenceRef>,
+}
+
+impl Haul {
+    /// Bytes of file content that some one session must have moved. A second session may have read the same files again, so
+    /// sessions are not added up. `listing`: bytes that listing the whole share moves once.
+    fn payload(&self, listing: u64) -> u64 {
+        let overhead = SHARE_OVERHEAD.saturating_add(listing);
+        let one = |s: &Vec<u64>| s.iter().map(|b| b.saturating_sub(overhead)).sum::<u64>();
+        let most = self.sessions.iter().map(one).max().unwrap_or(0);
+        // Framing and acknowledgements take a few hundredths of a flow; a twentieth is above them.
+        most - most / 20
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EvidenceRef {
@@ -515,7 +542,8 @@ impl<'a> Work<'a, '_, '_> {
         self.touch(who, place, access, shown, derived, certain);
         let maybe = a.union(b).without(both);
         if !maybe.is_empty() {
-            self.touch(who, place, access, maybe, CategorySet::EMPTY, false);
+            let follows = catalog::with_derived(a.union(b)).without(catalog::with_derived(both));
+            self.touch(who, place, access, maybe, follows.without(maybe), false);
         }
         (who, place)
     }
@@ -537,15 +565,15 @@ impl<'a> Work<'a, '_, '_> {
             0 => {
                 let who = self.people.of_subject(subject)?;
                 let place = self.place_of_subject(subject, who, source);
-                let derived: CategorySet = catalog::derived(categories)
-                    .into_iter()
-                    .map(|d| d.0)
-                    .collect();
-                // In no snapshot: what the record held is unknown.
+                // In no snapshot: what the record held is unknown, and so is what would follow from it.
                 let open = categories.intersect(IdentityBase::carried());
                 let sure = categories.without(open);
-                self.touch(who, place, access, sure, derived, certain);
-                self.touch(who, place, access, open, CategorySet::EMPTY, false);
+                let follows = catalog::with_derived(sure).without(sure);
+                self.touch(who, place, access, sure, follows, certain);
+                let maybe = catalog::with_derived(categories)
+                    .without(categories)
+                    .without(follows);
+                self.touch(who, place, access, open, maybe, false);
                 return Some((who, place));
             }
             _ => {
@@ -2295,8 +2323,7 @@ impl<'a> Work<'a, '_, '_> {
     /// Thefts seen at share level only: bytes, no names.
     fn thefts(&mut self, rows: &[Row], theft: Vec<(u32, String, Vec<usize>)>, flows: &[FlowRow]) {
         let servers = self.server_addresses(flows, &theft);
-        let mut by_share: BTreeMap<String, (Vec<usize>, u64, bool, BTreeSet<EvidenceRef>)> =
-            BTreeMap::new();
+        let mut by_share: BTreeMap<String, Haul> = BTreeMap::new();
         let mut taken: BTreeSet<EvidenceRef> = BTreeSet::new();
         for (s, share, list) in theft {
             let me = &self.input.sessions.list[s as usize];
@@ -2308,11 +2335,12 @@ impl<'a> Work<'a, '_, '_> {
                 .to_string();
             let sure = self.verdict(s) == SessionVerdict::Intruder;
             let e = by_share.entry(share).or_default();
-            e.0.extend(list);
-            e.2 |= sure;
+            e.list.extend(list);
+            e.sure |= sure;
             let Some(dst) = servers.get(&host) else {
                 continue;
             };
+            let mut mine = vec![];
             // Of the flows between the two machines, those that begin with the session; others are of another use.
             for f in flows.iter().filter(|f| {
                 Some(f.src) == me.origin.address
@@ -2333,23 +2361,22 @@ impl<'a> Work<'a, '_, '_> {
                     .min_by_key(|(i, o)| ((f.from - o.from).abs(), *i))
                     .map(|(i, _)| i as u32);
                 if nearest == Some(s) && taken.insert(f.at) {
-                    if sure {
-                        // Opening a share and listing its folders moves some hundred kilobytes before any file does: a lower
-                        // bound must not take them for files.
-                        e.1 = e.1.saturating_add(f.back.saturating_sub(SHARE_OVERHEAD));
-                    }
-                    e.3.insert(f.at);
+                    mine.push(f.back);
+                    e.flows.insert(f.at);
                 }
             }
+            if sure {
+                e.sessions.push(mine);
+            }
         }
-        for (share, (list, bytes, sure, flow_refs)) in by_share {
-            let rs: Vec<&Row> = list.iter().map(|i| &rows[*i]).collect();
+        for (share, haul) in by_share {
+            let rs: Vec<&Row> = haul.list.iter().map(|i| &rows[*i]).collect();
             let source = self.input.case.source_of(rs[0].file);
             let verdict = Verdict::Exfiltrated;
             let access = self.access(AccessKind::ShareTheft, &rs, verdict, false);
             self.out.accesses[access as usize]
                 .evidence
-                .extend(flow_refs);
+                .extend(haul.flows.iter().copied());
             let inv = self.input.inventory;
             let files = inv.files_of_share(&share);
             if files.is_empty() {
@@ -2367,9 +2394,12 @@ impl<'a> Work<'a, '_, '_> {
             }
             let mut held: Vec<(u64, Vec<u32>)> = vec![];
             let mut sized = true;
+            let mut listed = 0u64;
             let mut groups: BTreeMap<(PlaceId, CategorySet), BTreeSet<Who>> = BTreeMap::new();
             for f in files {
                 sized &= inv.files[f as usize].size.is_some();
+                let name = inv.strings.get(inv.files[f as usize].path).chars().count() as u64;
+                listed = listed.saturating_add(LISTED_ENTRY + 2 * name);
                 let who = self.file_subjects(f, access, source, false);
                 let mut ids: Vec<u32> = who.iter().map(|w| w.0).collect();
                 ids.sort_unstable();
@@ -2381,11 +2411,11 @@ impl<'a> Work<'a, '_, '_> {
                     }
                 }
             }
-            if !sure {
+            if !haul.sure {
                 continue;
             }
-            // SMB framing and repeated reads of directories are in the bytes of a flow; a twentieth is above both.
-            let payload = bytes - bytes / 20;
+            let listing = listed.saturating_mul(2);
+            let payload = haul.payload(listing);
             let fewest = if sized {
                 files::fewest_persons(&held, payload)
             } else {

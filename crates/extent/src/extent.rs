@@ -74,6 +74,28 @@ struct CellSets {
     /// Categories it follows from, when nobody was shown it directly.
     from: BTreeSet<Category>,
     direct: bool,
+    /// The same for those only within reach.
+    exposed_from: BTreeSet<Category>,
+    exposed_direct: bool,
+}
+
+/// What lone requests and gaps may hide in one cell.
+#[derive(Debug, Default, Clone)]
+struct Wide {
+    persons: u64,
+    /// Categories it would follow from; read only when nothing would have shown the category itself.
+    from: BTreeSet<Category>,
+    direct: bool,
+}
+
+impl Wide {
+    /// `from`: what it would follow from; nothing when it would have been shown itself.
+    fn add(&mut self, persons: u64, from: impl IntoIterator<Item = Category>) {
+        self.persons = self.persons.saturating_add(persons);
+        let mut from = from.into_iter().peekable();
+        self.direct |= from.peek().is_none();
+        self.from.extend(from);
+    }
 }
 
 /// Asks what the bad sessions saw, and counts.
@@ -125,6 +147,11 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
                 }
             } else {
                 cell.exposed.push(who);
+                if s.direct {
+                    cell.exposed_direct = true;
+                } else {
+                    cell.exposed_from.extend(s.from.iter().copied());
+                }
             }
             reached.insert(who);
         }
@@ -266,7 +293,28 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         bad.iter().map(|s| input.sessions.list[*s].source).collect();
     touched_sources.sort_unstable();
     touched_sources.dedup();
+    let signs = bad
+        .iter()
+        .filter(|s| verdict_of(**s) == Some(SessionVerdict::Intruder))
+        .map(|s| &input.sessions.list[*s])
+        // He was there no later than this, and still at that time.
+        .map(|s| {
+            (
+                input.coverage.on_time(s.source, s.from).1,
+                input.coverage.on_time(s.source, s.to).0,
+            )
+        })
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let population_of: BTreeMap<String, u64> = populations
+        .by_place
+        .iter()
+        .map(|(p, n)| (d.places.id(*p).to_string(), *n))
+        .collect();
+    let reached_by = reached_by_sentence(&d, &cells, &bounds);
     let sfacts = statements::Facts {
+        signs,
+        population_of,
+        reached: reached_by,
         establishments: context
             .establishments
             .iter()
@@ -283,7 +331,13 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         touched_sources,
         activity: bad
             .iter()
-            .map(|s| (input.sessions.list[*s].from, input.sessions.list[*s].to))
+            .map(|s| &input.sessions.list[*s])
+            .map(|s| {
+                (
+                    input.coverage.on_time(s.source, s.from).0,
+                    input.coverage.on_time(s.source, s.to).1,
+                )
+            })
             .collect(),
         writes: sure_writes,
         possible_writes: maybe_writes,
@@ -392,13 +446,24 @@ fn for_each_person(
 
 fn states_of(d: &Disclosures, group: &[Touch]) -> BTreeMap<Category, State> {
     let mut out: BTreeMap<Category, State> = BTreeMap::new();
-    let mut shown_any = CategorySet::EMPTY;
-    for t in group.iter().filter(|t| t.verdict.touched()) {
-        shown_any = shown_any.union(d.sets[t.shown as usize]);
+    // What follows from what was shown; and, for what was only within reach, from all of it.
+    let (mut shown_any, mut reached_any) = (CategorySet::EMPTY, CategorySet::EMPTY);
+    for t in group {
+        let shown = d.sets[t.shown as usize];
+        reached_any = reached_any.union(shown);
+        if t.verdict.touched() {
+            shown_any = shown_any.union(shown);
+        }
     }
     let exactly: Vec<(Category, Category)> = catalog::derived(shown_any);
+    let possibly: Vec<(Category, Category)> = catalog::derived(reached_any);
     let mut put = |c: Category, t: &Touch, a: &Access, direct: bool| {
-        let from: Vec<Category> = exactly.iter().filter(|x| x.0 == c).map(|x| x.1).collect();
+        let follows = if t.verdict.touched() {
+            &exactly
+        } else {
+            &possibly
+        };
+        let from: Vec<Category> = follows.iter().filter(|x| x.0 == c).map(|x| x.1).collect();
         let exact = direct
             || from.is_empty()
             || c == Category::CareExistence
@@ -436,10 +501,8 @@ fn states_of(d: &Disclosures, group: &[Touch]) -> BTreeMap<Category, State> {
         for c in d.sets[t.shown as usize].iter() {
             put(c, t, a, true);
         }
-        if t.verdict.touched() {
-            for c in d.sets[t.derived as usize].iter() {
-                put(c, t, a, false);
-            }
+        for c in d.sets[t.derived as usize].iter() {
+            put(c, t, a, false);
         }
     }
     // What only follows makes nobody a row of his own.
@@ -558,6 +621,78 @@ impl Populations {
     }
 }
 
+/// Patients each sentence may be untrue of, at most, by (code, establishment): those named, once each, and what lone requests and
+/// holes may hide beside them.
+fn reached_by_sentence(
+    d: &Disclosures,
+    cells: &BTreeMap<(PlaceId, Category), CellSets>,
+    bounds: &bounds::Bounds,
+) -> BTreeMap<(String, Option<String>), u64> {
+    let mut out = BTreeMap::new();
+    for code in statements::CODES {
+        let set = match (statements::patterns(code), *code) {
+            (Some(p), _) => CategorySet::parse(p).unwrap_or(CategorySet::EMPTY),
+            (None, "no_evidence_of_access" | "nothing_exfiltrated") => {
+                crate::coverage::every_category()
+            }
+            _ => continue,
+        };
+        // Visit date and unit together tell of health (contract §F).
+        let set = match *code {
+            "no_health_data" => set.union(CategorySet::of(&[Category::CareUnit])),
+            _ => set,
+        };
+        let set: CategorySet = set.iter().filter(|c| !c.is_staff()).collect();
+        let counts = |v: Verdict| *code != "nothing_exfiltrated" || v >= Verdict::Exfiltrated;
+        let mut named: BTreeMap<PlaceId, BTreeSet<Who>> = BTreeMap::new();
+        for ((place, _), s) in cells.iter().filter(|((_, c), _)| set.contains(*c)) {
+            let who = named.entry(*place).or_default();
+            who.extend(s.exposed.iter());
+            who.extend(s.established.iter().filter(|e| counts(e.1)).map(|e| e.0));
+        }
+        for p in d.partials.iter().filter(|p| counts(p.verdict)) {
+            if !p.categories.intersect(set).is_empty() {
+                named.entry(p.place).or_default().extend(&p.candidates);
+            }
+        }
+        let mut hidden: BTreeMap<String, u64> = BTreeMap::new();
+        for ((place, _), reach) in bounds.cells.iter().filter(|((_, c), _)| set.contains(*c)) {
+            let n = hidden.entry(place.clone()).or_default();
+            *n = n.saturating_add(reach.persons);
+        }
+        for l in d.loose.iter() {
+            if l.categories.intersect(set).is_empty() {
+                continue;
+            }
+            let places: Vec<PlaceId> = match l.places.is_empty() {
+                true => (0..d.places.ids.len() as PlaceId).collect(),
+                false => l.places.clone(),
+            };
+            for p in places {
+                let n = hidden.entry(d.places.id(p).to_string()).or_default();
+                *n = n.saturating_add(l.up_to);
+            }
+        }
+        let everybody: BTreeSet<Who> = named.values().flatten().copied().collect();
+        let all = hidden
+            .values()
+            .fold(everybody.len() as u64, |a, n| a.saturating_add(*n));
+        out.insert((code.to_string(), None), all);
+        let places: BTreeSet<String> = named
+            .keys()
+            .map(|p| d.places.id(*p).to_string())
+            .chain(hidden.keys().cloned())
+            .collect();
+        for e in places {
+            let here = d.places.find(&e).and_then(|p| named.get(&p));
+            let n = here.map_or(0, |w| w.len() as u64);
+            let more = hidden.get(&e).copied().unwrap_or(0);
+            out.insert((code.to_string(), Some(e)), n.saturating_add(more));
+        }
+    }
+    out
+}
+
 /// A source that tells and of which nothing could be decoded: each of its records may be an access (contract §B).
 fn undecodable_sources(input: &Input<'_>, d: &mut Disclosures) {
     let bad = (0..input.sessions.list.len()).find(|s| {
@@ -654,7 +789,7 @@ fn cells_of(
         keys.extend(p.categories.iter().map(|c| (p.place, c)));
     }
     // What lone requests and gaps may hide, per cell.
-    let mut wide: BTreeMap<(PlaceId, Category), u64> = BTreeMap::new();
+    let mut wide: BTreeMap<(PlaceId, Category), Wide> = BTreeMap::new();
     for l in &d.loose {
         let places: Vec<PlaceId> = if l.places.is_empty() {
             (0..d.places.ids.len() as PlaceId).collect()
@@ -663,15 +798,23 @@ fn cells_of(
         };
         for p in places {
             for c in l.categories.iter() {
-                let e = wide.entry((p, c)).or_default();
-                *e = e.saturating_add(l.up_to);
+                wide.entry((p, c)).or_default().add(l.up_to, []);
+            }
+            let mut follows: BTreeMap<Category, Vec<Category>> = BTreeMap::new();
+            for (c, from) in catalog::derived(l.categories) {
+                follows.entry(c).or_default().push(from);
+            }
+            for (c, from) in follows {
+                wide.entry((p, c)).or_default().add(l.up_to, from);
             }
         }
     }
-    for ((place, c), n) in &bounds.cells {
+    for ((place, c), reach) in &bounds.cells {
         if let Some(p) = d.places.find(place) {
-            let e = wide.entry((p, *c)).or_default();
-            *e = e.saturating_add(*n);
+            let w = wide.entry((p, *c)).or_default();
+            w.persons = w.persons.saturating_add(reach.persons);
+            w.direct |= reach.direct;
+            w.from.extend(reach.from.iter().copied());
         }
     }
     keys.extend(wide.keys().copied());
@@ -692,21 +835,19 @@ fn cells_of(
             .collect();
         let mut settled: BTreeSet<Who> = BTreeSet::new();
         let establishment = d.places.id(place).to_string();
-        let mut cell = |verdict: Verdict, least: u64, most: u64| {
+        let mut cell = |verdict: Verdict, least: u64, most: u64, from: &BTreeSet<Category>| {
             if most > 0 {
                 out.push(Cell {
                     establishment: establishment.clone(),
                     category: category.code().to_string(),
                     verdict: verdict.word().to_string(),
                     subjects: interval(least, most),
-                    derived_from: if sets.direct || verdict == Verdict::Exposed {
-                        vec![]
-                    } else {
-                        sets.from.iter().map(|c| c.code().to_string()).collect()
-                    },
+                    derived_from: from.iter().map(|c| c.code().to_string()).collect(),
                 });
             }
         };
+        let nothing = BTreeSet::new();
+        let follows = if sets.direct { &nothing } else { &sets.from };
         for (rank, v) in LADDER.iter().enumerate() {
             let mine: Vec<Who> = strongest
                 .iter()
@@ -745,22 +886,31 @@ fn cells_of(
                 canaries,
             );
             let more = candidates.difference(&stronger).count() as u64;
-            cell(*v, sure + gain, mine.len() as u64 + more);
+            cell(*v, sure + gain, mine.len() as u64 + more, follows);
             settled.extend(stronger);
             settled.extend(candidates);
         }
         let named = sets.exposed.iter().filter(|w| !settled.contains(w)).count() as u64;
-        let extra = wide.get(&(place, category)).copied().unwrap_or(0);
-        let most = if extra == 0 {
+        let extra = wide.get(&(place, category)).cloned().unwrap_or_default();
+        let most = if extra.persons == 0 {
             named
         } else {
-            let open = match populations.of_cell(place, category) {
-                Some(n) => n.saturating_sub(settled.len() as u64),
-                None => UNBOUNDED,
-            };
-            named.saturating_add(extra).min(open).max(named)
+            // Who may have the category, or something it follows from.
+            let holders = extra
+                .from
+                .iter()
+                .chain([&category])
+                .map(|c| populations.of_cell(place, *c))
+                .try_fold(0, |most: u64, n| n.map(|n| most.max(n)));
+            let open = holders.map_or(UNBOUNDED, |n| n.saturating_sub(settled.len() as u64));
+            named.saturating_add(extra.persons).min(open).max(named)
         };
-        cell(Verdict::Exposed, 0, most);
+        let mut from = extra.from;
+        from.extend(sets.exposed_from.iter().copied());
+        if extra.direct || sets.exposed_direct {
+            from.clear();
+        }
+        cell(Verdict::Exposed, 0, most, &from);
     }
     out.sort_by(|a, b| {
         (&a.establishment, &a.category, &a.verdict).cmp(&(
@@ -796,8 +946,8 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
             account: s.account.as_ref().map(ToString::to_string),
             system: s.account.as_ref().map_or(System::Unknown, |a| a.system),
             source: s.source,
-            from: s.from,
-            to: s.to,
+            from: input.coverage.on_time(s.source, s.from).0,
+            to: input.coverage.on_time(s.source, s.to).1,
             certain: v == SessionVerdict::Intruder,
             outermost: !inner.contains(&(i as u32)),
             closed: s.closed,

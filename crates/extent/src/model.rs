@@ -202,6 +202,20 @@ pub struct Statement {
     pub because: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub establishment: Option<String>,
+    /// How far a refused sentence can be said all the same; absent when it holds, or when nothing can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
+}
+
+/// The part of a sentence that holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Whole per cent, rounded down; 0 to 99.
+    pub percent: u64,
+    /// patients | list | time
+    pub of: String,
+    pub fr: String,
+    pub en: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

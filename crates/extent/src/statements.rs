@@ -5,13 +5,15 @@
 use crate::{
     bounds::Bounds,
     coverage::{Coverage, Hole, Kind, State},
-    model::{Cell, Statement},
+    model::{Cell, Partial, Statement},
 };
 use ampleur_event::{
     Category, Context, Interval, Nanos, Silence, Verb, Window,
     category::CategorySet,
     time::{DAY, rfc3339},
 };
+
+use std::collections::BTreeMap;
 
 /// Every code, in the order they are written.
 pub const CODES: &[&str] = &[
@@ -50,6 +52,8 @@ pub struct Facts {
     pub touched_sources: Vec<u32>,
     /// First and last instants of intruder or doubtful sessions, each `[from, to]`.
     pub activity: Vec<(Nanos, Nanos)>,
+    /// First and last instants of the sessions judged intruder; `None` without any.
+    pub signs: Option<(Nanos, Nanos)>,
     /// Fields, records or files changed by intruder sessions; by doubtful ones.
     pub writes: u64,
     pub possible_writes: u64,
@@ -61,10 +65,15 @@ pub struct Facts {
     pub unreadable_files: u64,
     /// Accesses of intruder sessions whose persons could not be resolved.
     pub unresolved_accesses: u64,
+    /// Patients of the last snapshot by establishment.
+    pub population_of: BTreeMap<String, u64>,
+    /// Patients of whom a sentence may be untrue, at most, by (code, establishment; `None`: all): established, within reach, or
+    /// hidden by a hole. A sentence that is absent concerns nobody.
+    pub reached: BTreeMap<(String, Option<String>), u64>,
 }
 
 /// The patterns of one sentence about categories (contract §A, §F).
-fn patterns(code: &str) -> Option<&'static [&'static str]> {
+pub(crate) fn patterns(code: &str) -> Option<&'static [&'static str]> {
     Some(match code {
         "no_health_data" => &["HEALTH.*", "COVER.STATUS", "FREE.*"],
         "no_nir" => &["ID.NIR", "STAFF.NIR", "CONTACT.MSSANTE"],
@@ -106,7 +115,12 @@ fn unsupported(mut because: Vec<String>) -> Judged {
     }
 }
 
-/// All statements: the whole case in the order of [`CODES`], then per establishment the sentences about categories.
+/// Sentences that are also said of each establishment.
+pub(crate) fn by_establishment(code: &str) -> bool {
+    patterns(code).is_some() || code == "no_evidence_of_access"
+}
+
+/// All statements: the whole case in the order of [`CODES`], then per establishment those about data.
 pub fn statements(
     context: &Context,
     facts: &Facts,
@@ -121,15 +135,15 @@ pub fn statements(
     };
     let mut out: Vec<Statement> = CODES
         .iter()
-        .map(|code| {
-            let judged = j.case(code);
-            write(code, None, judged)
-        })
+        .map(|code| j.written(code, None, j.case(code)))
         .collect();
-    for (id, name) in &facts.establishments {
-        for code in CODES.iter().filter(|c| patterns(c).is_some()) {
-            let judged = j.categories(code, Some(id));
-            out.push(write(code, Some((id, name)), judged));
+    for place in &facts.establishments {
+        for code in CODES.iter().filter(|c| by_establishment(c)) {
+            let judged = match patterns(code) {
+                Some(_) => j.categories(code, Some(&place.0)),
+                None => j.no_evidence(Some(&place.0)),
+            };
+            out.push(j.written(code, Some(place), judged));
         }
     }
     out
@@ -141,7 +155,16 @@ pub fn withhold(list: &mut [Statement], codes: &[&str], because: &str) {
         .iter_mut()
         .filter(|s| s.holds && s.establishment.is_none() && codes.contains(&s.code.as_str()))
     {
-        *s = write(&s.code, None, unsupported(vec![because.to_string()]));
+        let (fr, en) = sentence(&s.code, false, false);
+        *s = Statement {
+            code: s.code.clone(),
+            holds: false,
+            fr,
+            en,
+            because: unsupported(vec![because.to_string()]).because,
+            establishment: None,
+            partial: None,
+        };
     }
 }
 
@@ -179,7 +202,7 @@ impl Judge<'_> {
         let f = self.facts;
         match code {
             "no_intrusion" => self.no_intrusion(),
-            "no_evidence_of_access" => self.no_evidence(),
+            "no_evidence_of_access" => self.no_evidence(None),
             "nothing_exfiltrated" => {
                 let gone =
                     self.cells_with(&["exfiltrated", "leaked"], None, CategorySet::EMPTY, true);
@@ -387,24 +410,28 @@ impl Judge<'_> {
             .count()
     }
 
-    fn no_evidence(&self) -> Judged {
+    /// Nobody's data of this establishment (or of any) was reached, and the logs would have shown it.
+    fn no_evidence(&self, establishment: Option<&str>) -> Judged {
         let f = self.facts;
-        let seen = self.cells_with(
-            &["consulted", "exfiltrated", "leaked", "exposed"],
-            None,
+        let established = self.cells_with(
+            &["consulted", "exfiltrated", "leaked"],
+            establishment,
             CategorySet::EMPTY,
             true,
         );
-        if !seen.is_empty() || f.subjects.at_most > 0 {
-            return untrue(if seen.is_empty() {
-                vec![format!("subjects at most {}", f.subjects.at_most)]
-            } else {
-                seen
-            });
+        if !established.is_empty() {
+            return untrue(established);
+        }
+        let possible = self.cells_with(&["exposed"], establishment, CategorySet::EMPTY, true);
+        if !possible.is_empty() {
+            return unsupported(possible);
+        }
+        if establishment.is_none() && f.subjects.at_most > 0 {
+            return unsupported(vec![format!("subjects at most {}", f.subjects.at_most)]);
         }
         let mut why = first_holes(&self.coverage.holes(
             self.coverage.window,
-            None,
+            establishment,
             crate::coverage::every_category(),
         ));
         why.extend(first_holes(
@@ -750,6 +777,19 @@ impl Judge<'_> {
                 }
             }
         }
+        // Where nothing counts the records, taking some out leaves no trace: nobody can vouch for that log.
+        open.extend(
+            self.coverage
+                .sources
+                .iter()
+                .filter(|s| !s.guarded && (s.door || !s.tells.is_empty()))
+                .map(|s| {
+                    format!(
+                        "{} has no running numbers and no second log repeats it",
+                        s.name
+                    )
+                }),
+        );
         if self.facts.unreadable_files > 0 {
             open.push(format!(
                 "{} files could not be read",
@@ -767,35 +807,161 @@ impl Judge<'_> {
             unsupported(open)
         } else {
             yes(vec![
-                "no number, heartbeat or cross-check shows a missing record".into(),
+                "every log is numbered or repeated by another, and nothing is missing".into(),
             ])
         }
     }
 }
 
-fn write(code: &str, establishment: Option<(&String, &String)>, j: Judged) -> Statement {
-    let (fr, en) = sentence(
-        code,
-        j.holds,
-        j.because.first().is_some_and(|b| b.starts_with("untrue")),
-    );
-    let (fr, en) = match establishment {
-        None => (fr, en),
-        Some((id, name)) => {
-            let place = if name.is_empty() { id } else { name };
-            (
-                format!("{place} : {}", lower(&fr)),
-                format!("{place}: {}", lower(&en)),
-            )
+impl Judge<'_> {
+    fn written(&self, code: &str, place: Option<&(String, String)>, j: Judged) -> Statement {
+        let (mut fr, mut en) = sentence(
+            code,
+            j.holds,
+            j.because.first().is_some_and(|b| b.starts_with("untrue")),
+        );
+        if let Some((f, e)) = self.dated(code) {
+            fr = format!("{fr} {f}");
+            en = format!("{en} {e}");
         }
-    };
-    Statement {
-        code: code.to_string(),
-        holds: j.holds,
-        fr,
-        en,
-        because: j.because,
-        establishment: establishment.map(|(id, _)| id.clone()),
+        if let Some((id, name)) = place {
+            let place = if name.is_empty() { id } else { name };
+            fr = format!("{place} : {}", lower(&fr));
+            en = format!("{place}: {}", lower(&en));
+        }
+        let partial = match j.holds {
+            true => None,
+            false => self.partial(code, place.map(|p| p.0.as_str())),
+        };
+        if let Some(p) = &partial {
+            fr = format!("{fr} {}", p.fr);
+            en = format!("{en} {}", p.en);
+        }
+        Statement {
+            code: code.to_string(),
+            holds: j.holds,
+            fr,
+            en,
+            because: j.because,
+            establishment: place.map(|p| p.0.clone()),
+            partial,
+        }
+    }
+
+    /// The instants a sentence turns on: the start is never later than the first sign, and the last sign is not the end.
+    fn dated(&self, code: &str) -> Option<(String, String)> {
+        let (first, last) = self.facts.signs?;
+        let zone = self.context.zone();
+        let at = |t: Nanos, pattern: &str| {
+            jiff::Timestamp::from_nanosecond(i128::from(t))
+                .map(|t| t.to_zoned(zone.clone()).strftime(pattern).to_string())
+                .unwrap_or_default()
+        };
+        const FR: &str = "le %d/%m/%Y à %H:%M";
+        const EN: &str = "%Y-%m-%d %H:%M";
+        match code {
+            "start_known" => Some((
+                format!(
+                    "Il n’est pas postérieur au premier signe, {}.",
+                    at(first, FR)
+                ),
+                format!("It is not later than the first sign, {}.", at(first, EN)),
+            )),
+            "no_intrusion" => Some((
+                format!("Dernier signe : {}.", at(last, FR)),
+                format!("Last sign: {}.", at(last, EN)),
+            )),
+            _ => None,
+        }
+    }
+
+    /// How far a refused sentence can be said all the same.
+    fn partial(&self, code: &str, establishment: Option<&str>) -> Option<Partial> {
+        let f = self.facts;
+        let percent = |part: u64, whole: u64| -> Option<u64> {
+            let p = (u128::from(part) * 100).checked_div(u128::from(whole))?;
+            u64::try_from(p).ok().map(|p| p.min(99)).filter(|p| *p > 0)
+        };
+        match code {
+            "list_complete" => {
+                let (least, most) = (f.subjects.at_least, f.subjects.at_most);
+                Some(Partial {
+                    percent: percent(least, most)?,
+                    of: "list".into(),
+                    fr: format!("Elle en nomme {least} sur {most} au plus."),
+                    en: format!("It names {least} of {most} at most."),
+                })
+            }
+            "unaffected_can_be_told" => {
+                let n = f.unaffected.at_least;
+                let percent = percent(n, f.population)?;
+                Some(Partial {
+                    percent,
+                    of: "patients".into(),
+                    fr: format!("{n} patients ({percent} %) ne sont pas concernés avec certitude."),
+                    en: format!("{n} patients ({percent} %) are certainly not affected."),
+                })
+            }
+            "start_known" | "no_intrusion" | "only_these_accounts" => {
+                let w = self.coverage.window;
+                let until = match code {
+                    "start_known" => f.activity.iter().map(|a| a.0).min()?.min(w.to),
+                    _ => w.to,
+                };
+                if !self.coverage.sources.iter().any(|s| s.door && s.events > 0) {
+                    return None;
+                }
+                let asked = Window::new(w.from, until.max(w.from));
+                let mut holes: Vec<Window> = self
+                    .coverage
+                    .presence_holes(asked)
+                    .into_iter()
+                    .map(|h| h.window)
+                    .collect();
+                holes.sort_unstable();
+                let (mut open, mut at) = (0i64, asked.from);
+                for h in holes {
+                    open += (h.to - h.from.max(at)).max(0);
+                    at = at.max(h.to);
+                }
+                let percent = percent(
+                    (asked.length() - open).max(0).unsigned_abs(),
+                    asked.length().unsigned_abs(),
+                )?;
+                Some(Partial {
+                    percent,
+                    of: "time".into(),
+                    fr: format!("Les entrées sont couvertes {percent} % de ce temps."),
+                    en: format!("The doors are covered {percent} % of that time."),
+                })
+            }
+            _ => {
+                let staff = code == "no_staff_data";
+                if staff || !(by_establishment(code) || code == "nothing_exfiltrated") {
+                    return None;
+                }
+                let population = match establishment {
+                    None => f.population,
+                    Some(e) => f.population_of.get(e).copied().unwrap_or(0),
+                };
+                let reached = f
+                    .reached
+                    .get(&(code.to_string(), establishment.map(String::from)))
+                    .copied()
+                    .unwrap_or(0);
+                // Nobody counted as reached, and refused all the same: nothing is known of anybody.
+                if reached == 0 {
+                    return None;
+                }
+                let percent = percent(population.saturating_sub(reached), population)?;
+                Some(Partial {
+                    percent,
+                    of: "patients".into(),
+                    fr: format!("Cela peut être affirmé de {percent} % des patients."),
+                    en: format!("It can be said of {percent} % of patients."),
+                })
+            }
+        }
     }
 }
 
@@ -1100,6 +1266,7 @@ mod tests {
             heartbeat_s: None,
             stretches,
             reject_marks: vec![],
+            guarded: true,
         }
     }
     fn coverage(sources: Vec<SourceCoverage>) -> Coverage {
@@ -1186,7 +1353,7 @@ mod tests {
             all.iter()
                 .all(|s| !s.fr.is_empty() && !s.en.is_empty() && !s.because.is_empty())
         );
-        assert_eq!(all.iter().filter(|s| s.establishment.is_some()).count(), 12);
+        assert_eq!(all.iter().filter(|s| s.establishment.is_some()).count(), 14);
     }
     #[test]
     fn complete_logs_carry_the_sentences() {
@@ -1339,6 +1506,13 @@ mod tests {
             &said(&facts(vec![]), &c(Kind::Rotation), &Bounds::default()),
             "logs_intact"
         ));
+    }
+    #[test]
+    fn nobody_vouches_for_a_log_whose_records_are_not_counted() {
+        let mut c = sound();
+        c.sources[1].guarded = false;
+        let v = said(&facts(vec![]), &c, &Bounds::default());
+        assert!(!holds(&v, "logs_intact") && holds(&v, "no_health_data"));
     }
     #[test]
     fn a_list_is_not_complete_while_a_record_may_be_an_access() {

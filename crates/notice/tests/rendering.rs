@@ -227,6 +227,7 @@ fn no_intrusion_is_said_only_when_the_statement_holds() {
         en: "No intrusion.".into(),
         because: vec![],
         establishment: None,
+        partial: None,
     });
     assert!(render(&a, &[], &Options::default()).contains("Aucune intrusion</"));
 }

@@ -19,8 +19,10 @@ pub use timeline::case_window;
 
 use crate::model::{Both, CoverageRow};
 use ampleur_event::{
-    Capability, Nanos, Silence, System, Window, category::Category, category::CategorySet,
-    time::rfc3339,
+    Capability, Nanos, Silence, System, Window,
+    category::Category,
+    category::CategorySet,
+    time::{SECOND, rfc3339},
 };
 use ampleur_sources::case::Case;
 
@@ -131,6 +133,9 @@ pub struct SourceCoverage {
     /// In time order; complete stretches do not overlap gaps, gaps of different kinds may overlap each other.
     pub stretches: Vec<Stretch>,
     pub reject_marks: Vec<RejectMark>,
+    /// No record could be taken out unseen: they are numbered per machine, or another source repeats every access and this one
+    /// repeats every access of it. Numbers per session do not count: a whole session can go.
+    pub guarded: bool,
 }
 
 /// A stretch in which a source that should have told was not complete, and which no other source closes.
@@ -173,9 +178,6 @@ pub struct Unaudited {
     pub action: String,
     pub count: u64,
 }
-
-/// Events from which on two logs of one kind would have shown some access in common, if they saw the same ones.
-const COMPARABLE: u64 = 5_000;
 
 /// All categories.
 pub fn every_category() -> CategorySet {
@@ -254,7 +256,7 @@ impl Coverage {
                         && !o.tells.intersect(left).is_empty()
                         && o.covers_establishment_of(s)
                         && o.complete_in(w)
-                        && !self.misses(o.index, s.index)
+                        && self.stands_in(o.index, s.index)
                     {
                         left = left.without(o.tells);
                     }
@@ -267,25 +269,11 @@ impl Coverage {
         out
     }
 
-    /// `of` is known never to record some action that `seen_by` sees, or nothing of `seen_by` was ever there to compare: it cannot
-    /// stand in for it.
-    fn misses(&self, of: u32, seen_by: u32) -> bool {
-        self.unaudited
-            .iter()
-            .any(|u| u.source == of && u.seen_by == seen_by)
-            || self
-                .source(seen_by)
-                .zip(self.source(of))
-                .is_some_and(|(s, o)| {
-                    // Two logs of one kind that never show the same access stand before different doors.
-                    s.first.is_none()
-                        || s.formats == o.formats
-                            && s.events.min(o.events) >= COMPARABLE
-                            && !self
-                                .recaptures
-                                .iter()
-                                .any(|r| (r.a, r.b) == (of, seen_by) || (r.a, r.b) == (seen_by, of))
-                })
+    /// `second` can speak where `first` is silent: the two were seen to record the same accesses, and `second` records every action
+    /// that `first` does. That both declare the same data is not enough, for they may stand before different doors; and evidence
+    /// taken away must never let one close the other's gaps.
+    pub fn stands_in(&self, second: u32, first: u32) -> bool {
+        pairs::stands_in(&self.recaptures, &self.unaudited, second, first)
     }
 
     /// Sources that were declared, tell no data, and of which nothing was handed over: who was there is unknown all along.
@@ -328,6 +316,17 @@ impl Coverage {
             }
         }
         out
+    }
+
+    /// An instant of a source on the clock of the others: `(earliest, latest)` it can have been.
+    pub fn on_time(&self, source: u32, t: Nanos) -> (Nanos, Nanos) {
+        let Some(c) = self.clock_of(source) else {
+            return (t, t);
+        };
+        let nanos = |s: f64| (s * SECOND as f64) as Nanos;
+        let at = t.saturating_add(nanos(c.offset_s));
+        let slack = nanos(c.uncertainty_s.abs());
+        (at.saturating_sub(slack), at.saturating_add(slack))
     }
 
     /// Seconds to add to the times of a source, when its clock was found to be wrong by more than its uncertainty.

@@ -441,6 +441,21 @@ impl Recapture {
     }
 }
 
+/// Whether `second` was seen to record the accesses of `first`; see [`super::Coverage::stands_in`].
+pub(super) fn stands_in(
+    recaptures: &[Recapture],
+    unaudited: &[Unaudited],
+    second: u32,
+    first: u32,
+) -> bool {
+    recaptures
+        .iter()
+        .any(|r| (r.a, r.b) == (first, second) || (r.a, r.b) == (second, first))
+        && !unaudited
+            .iter()
+            .any(|u| u.source == second && u.seen_by == first)
+}
+
 const TOLERANCE: Nanos = 3 * SECOND;
 const RUN_PAUSE: Nanos = 30 * MINUTE;
 

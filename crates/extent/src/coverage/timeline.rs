@@ -240,6 +240,7 @@ pub(super) fn build(
             heartbeat_s: entry.and_then(|e| e.heartbeat_s).filter(|h| *h > 0.0),
             stretches: vec![],
             reject_marks: vec![],
+            guarded: false,
         };
         made.push(one(&mut source, o, window, span, &zone, cut.get(&index)));
     }
@@ -265,7 +266,7 @@ pub(super) fn build(
         m.source.stretches = all;
     }
     let mut sources: Vec<SourceCoverage> = made.into_iter().map(|m| m.source).collect();
-    close(&mut sources, &unaudited);
+    close(&mut sources, &unaudited, &recaptures);
     Coverage {
         window,
         window_why,
@@ -388,6 +389,7 @@ fn one(
     s.first = Some(first);
     s.last = Some(last);
     let usable = o.numbers.usable();
+    s.guarded = usable && o.numbers.per_host();
     let every_silence_numbered = usable && o.numbers.per_host() && o.numbers.ends().len() <= 1;
 
     // Numbers.
@@ -701,6 +703,13 @@ fn cross_check(
             );
         }
     }
+    for (of, by, _) in &c.verified {
+        if c.verified.iter().any(|(x, y, _)| x == by && y == of)
+            && let Some(m) = made.iter_mut().find(|m| m.source.index == *of)
+        {
+            m.source.guarded = true;
+        }
+    }
     for l in &c.lacks {
         let other = made
             .iter()
@@ -881,8 +890,8 @@ fn complement(gaps: &[Stretch], window: Window, state: State, why: &Why) -> Vec<
     out
 }
 
-/// A gap is closed by a source that was complete all through it and tells all the same categories.
-fn close(sources: &mut [SourceCoverage], unaudited: &[Unaudited]) {
+/// A gap is closed by a source that was complete all through it, tells all the same categories and records the same accesses.
+fn close(sources: &mut [SourceCoverage], unaudited: &[Unaudited], recaptures: &[pairs::Recapture]) {
     let all: Vec<SourceCoverage> = sources.to_vec();
     for (s, own) in sources.iter_mut().zip(&all) {
         if own.tells.is_empty() {
@@ -899,9 +908,7 @@ fn close(sources: &mut [SourceCoverage], unaudited: &[Unaudited]) {
                         && own.tells.without(o.tells).is_empty()
                         && o.covers_establishment_of(own)
                         && o.complete_in(st.window)
-                        && !unaudited
-                            .iter()
-                            .any(|u| u.source == o.index && u.seen_by == own.index)
+                        && pairs::stands_in(recaptures, unaudited, o.index, own.index)
                 })
                 .map(|o| o.index);
         }

@@ -244,6 +244,7 @@ pub fn answer() -> Answer {
         en: en.into(),
         because: because.iter().map(|b| b.to_string()).collect(),
         establishment: None,
+        partial: None,
     };
     let mut statements = vec![
         st(
@@ -381,6 +382,7 @@ pub fn answer() -> Answer {
             ),
             because: vec![],
             establishment: Some(e.into()),
+            partial: None,
         });
     }
 
