@@ -2,6 +2,7 @@
 //! its answer, so that two machines or two commits can be compared, and refuses a ratio when answers differ.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod contain;
 mod evaluate;
 mod intake;
 mod lanes;
@@ -19,6 +20,7 @@ fn main() -> Result<()> {
     let full = args.iter().any(|a| a == "--full");
     match args.first().map(String::as_str) {
         Some("pipeline-child") => pipeline::child(&args[1..]),
+        Some("contain") => contain::run(&args[1..]),
         Some("evaluate") => evaluate::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
@@ -31,7 +33,7 @@ fn main() -> Result<()> {
             replay::run(full)
         }
         Some(other) => {
-            bail!("no bench is named {other}; known: pipeline, intake, replay, evaluate")
+            bail!("no bench is named {other}; known: pipeline, intake, replay, evaluate, contain")
         }
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Name, what it does.
-const TASKS: [(&str, &str); 6] = [
+const TASKS: [(&str, &str); 7] = [
     (
         "test",
         "format, lints, tests, doc tests, tidy, licences, end to end, the range",
@@ -24,6 +24,10 @@ const TASKS: [(&str, &str); 6] = [
         "the report in a headless browser, the PDF through its reader",
     ),
     ("bench", "every bench, small; `--full` at published size"),
+    (
+        "contain",
+        "every family under every damage: intervals hold the truth, sources only narrow",
+    ),
     ("range", "real servers on network namespaces, as root"),
     ("help", "this list"),
 ];
@@ -55,6 +59,19 @@ fn task() -> Result<bool> {
                 "render",
             ])?;
             e2e::run(&target_dir().join("debug"))
+        }
+        Some("contain") => {
+            let mut all = vec![
+                "run",
+                "--release",
+                "--locked",
+                "--package",
+                "ampleur-bench",
+                "--",
+                "contain",
+            ];
+            all.extend(args[1..].iter().map(String::as_str));
+            run::cargo(&all)
         }
         Some("bench") => {
             let mut all = vec![

@@ -193,6 +193,8 @@ pub struct Sink {
     pub generated: u64,
     next_tag: u32,
     edited: BTreeMap<usize, u32>,
+    /// Changes of the audit policy already written: (pathology, source, instant).
+    changed: BTreeSet<(usize, usize, Ms)>,
     chunk: Vec<u8>,
     /// Bytes of one source kept in memory before they are put aside.
     slice: usize,
@@ -216,6 +218,7 @@ impl Sink {
             generated: 0,
             next_tag: 0,
             edited: BTreeMap::new(),
+            changed: BTreeSet::new(),
             chunk: Vec::new(),
             slice: 48 << 20,
             asides: 0,
@@ -372,7 +375,12 @@ impl Sink {
     }
     /// Gives the record its running number and writes it.
     fn number(&mut self, i: usize, r: &Rec, body: &[u8], chunk: &mut Vec<u8>) -> io::Result<()> {
-        self.sources[i].seq += 1;
+        self.policy_changes(i, r.t)?;
+        let off = self.pathologies.iter().any(|p| {
+            matches!(p, Pathology::AuditOff { source, from, to } if *source == self.sources[i].spec.key && (*from..*to).contains(&r.t))
+        });
+        // What was never audited was never numbered.
+        self.sources[i].seq += u64::from(!off);
         chunk.clear();
         if r.hole == u32::MAX {
             chunk.extend_from_slice(body);
@@ -382,6 +390,53 @@ impl Sink {
             chunk.extend_from_slice(&body[r.hole as usize..]);
         }
         self.emit(i, r, chunk)
+    }
+    /// A Windows log says that its auditing was reduced, and that it came back: event 4719, written once each.
+    fn policy_changes(&mut self, i: usize, now: Ms) -> io::Result<()> {
+        if !self.sources[i].spec.format.starts_with("windows") {
+            return Ok(());
+        }
+        for p in 0..self.pathologies.len() {
+            let Pathology::AuditOff { source, from, to } = self.pathologies[p].clone() else {
+                continue;
+            };
+            if source != self.sources[i].spec.key {
+                continue;
+            }
+            for (at, change) in [(from - 1, "%%8448"), (to, "%%8449")] {
+                if now < at || !self.changed.insert((p, i, at)) {
+                    continue;
+                }
+                self.sources[i].seq += 1;
+                let mut line = Vec::new();
+                let put = |b: &mut Vec<u8>, s: &str| b.extend_from_slice(s.as_bytes());
+                put(
+                    &mut line,
+                    "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing' Guid='{54849625-5478-4994-A5BA-3E3B0328C30D}'/><EventID>4719</EventID><Version>0</Version><Level>0</Level><Task>13568</Task><Opcode>0</Opcode><Keywords>0x8020000000000000</Keywords><TimeCreated SystemTime='",
+                );
+                civil::put_iso_fine(&mut line, at + self.shift(i), 0, 4);
+                put(&mut line, "'/><EventRecordID>");
+                civil::put_num(&mut line, self.sources[i].seq, 1);
+                put(
+                    &mut line,
+                    &format!(
+                        "</EventRecordID><Correlation/><Execution ProcessID='640' ThreadID='1204'/><Channel>Security</Channel><Computer>{}.hosp.example</Computer><Security/></System><EventData><Data Name='SubjectUserSid'>S-1-5-18</Data><Data Name='SubjectUserName'>-</Data><Data Name='SubjectDomainName'>-</Data><Data Name='SubjectLogonId'>0x3e7</Data><Data Name='CategoryId'>%%8274</Data><Data Name='SubcategoryId'>%%12800</Data><Data Name='SubcategoryGuid'>{{0CCE921D-69AE-11D9-BED3-505054503030}}</Data><Data Name='AuditPolicyChanges'>{change}</Data></EventData></Event>",
+                        self.sources[i].spec.key.to_uppercase()
+                    ),
+                );
+                let r = Rec {
+                    t: at,
+                    n: 0,
+                    off: 0,
+                    len: line.len() as u32,
+                    hole: u32::MAX,
+                    mark: Mark::default(),
+                };
+                self.generated += 1;
+                self.emit(i, &r, &mut line)?;
+            }
+        }
+        Ok(())
     }
     fn emit(&mut self, i: usize, r: &Rec, body: &mut Vec<u8>) -> io::Result<()> {
         let shape = self.sources[i].spec.shape;
@@ -397,6 +452,7 @@ impl Sink {
             let gone = match &self.pathologies[p] {
                 Pathology::DropSource { source } => *source == self.sources[i].spec.key,
                 Pathology::DropBurst { source, from, to }
+                | Pathology::AuditOff { source, from, to }
                 | Pathology::Erase { source, from, to } => {
                     *source == self.sources[i].spec.key && (*from..*to).contains(&r.t)
                 }
@@ -587,6 +643,9 @@ impl Sink {
                     false,
                     "somebody erased the records of this interval",
                 ),
+                Pathology::AuditOff { from, to, .. } => {
+                    (*from, *to, "audit_off", false, "auditing was switched off")
+                }
                 Pathology::Rotation { before, .. } => (
                     start,
                     *before,
@@ -607,6 +666,11 @@ impl Sink {
             let tells_itself = numbered.contains(&key)
                 || (heartbeat.contains(&key) && !partial)
                 || kind == "rotation";
+            let tells_itself = if kind == "audit_off" {
+                self.sources[*i].spec.format.starts_with("windows")
+            } else {
+                tells_itself
+            };
             gaps.push(TGap {
                 source: key.to_string(),
                 files: (!whole).then(|| format!("logs/{key}/*")),

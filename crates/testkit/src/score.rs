@@ -105,6 +105,26 @@ impl Score {
         );
         f
     }
+    /// The faults that count when logs were damaged. Nobody is asked to find accounts or persons whose records are gone; and where
+    /// lines were taken out of a log that nothing counts and nothing repeats, an answer can only be about what that log still
+    /// holds: what is asked then is that nobody vouches for it.
+    pub fn faults_under_damage(&self, t: &Truth) -> Vec<String> {
+        let mut s = self.clone();
+        s.accounts_missed.clear();
+        s.persons_missed = 0;
+        let untraceable = t
+            .gaps
+            .iter()
+            .any(|g| g.kind == "tamper" && g.partial && !g.detectable)
+            && ["S4", "S5"].contains(&t.family.as_str());
+        if untraceable {
+            s.not_contained.clear();
+            s.subjects_contained = true;
+            s.false_ruled_out = 0;
+            s.false_statements.retain(|c| c == "logs_intact");
+        }
+        s.faults()
+    }
     pub fn session_recall(&self) -> f64 {
         if self.sessions_visible == 0 {
             1.0

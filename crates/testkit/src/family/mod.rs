@@ -281,6 +281,7 @@ impl Stage {
                 crate::Pathology::Edit { source, .. } => ("edit", Value::from(source.as_str())),
                 crate::Pathology::DropBurst { source, .. }
                 | crate::Pathology::Erase { source, .. }
+                | crate::Pathology::AuditOff { source, .. }
                 | crate::Pathology::DropSource { source }
                 | crate::Pathology::Rotation { source, .. } => {
                     ("drop", Value::from(source.as_str()))
