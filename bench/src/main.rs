@@ -21,6 +21,9 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some("pipeline-child") => pipeline::child(&args[1..]),
         Some("contain") => contain::run(&args[1..]),
+        Some("attribution") => {
+            ampleur_testkit::attribution::run(&args[1..]).map_err(anyhow::Error::msg)
+        }
         Some("evaluate") => evaluate::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
@@ -33,7 +36,9 @@ fn main() -> Result<()> {
             replay::run(full)
         }
         Some(other) => {
-            bail!("no bench is named {other}; known: pipeline, intake, replay, evaluate, contain")
+            bail!(
+                "no bench is named {other}; known: pipeline, intake, replay, attribution, evaluate, contain"
+            )
         }
     }
 }

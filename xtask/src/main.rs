@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Name, what it does.
-const TASKS: [(&str, &str); 7] = [
+const TASKS: [(&str, &str); 8] = [
     (
         "test",
         "format, lints, tests, doc tests, tidy, licences, end to end, the range",
@@ -27,6 +27,10 @@ const TASKS: [(&str, &str); 7] = [
     (
         "contain",
         "every family under every damage: intervals hold the truth, sources only narrow",
+    ),
+    (
+        "evaluate",
+        "attribution against the truth: families, seeds, disguises, baselines",
     ),
     ("range", "real servers on network namespaces, as root"),
     ("help", "this list"),
@@ -73,7 +77,7 @@ fn task() -> Result<bool> {
             all.extend(args[1..].iter().map(String::as_str));
             run::cargo(&all)
         }
-        Some("bench") => {
+        Some(lane @ ("bench" | "evaluate")) => {
             let mut all = vec![
                 "run",
                 "--release",
@@ -82,6 +86,9 @@ fn task() -> Result<bool> {
                 "ampleur-bench",
                 "--",
             ];
+            if lane == "evaluate" {
+                all.push("attribution");
+            }
             all.extend(args[1..].iter().map(String::as_str));
             run::cargo(&all)
         }
@@ -103,7 +110,7 @@ fn task() -> Result<bool> {
         }
         None | Some("help") => {
             for (name, what) in TASKS {
-                println!("cargo xtask {name:<6} {what}");
+                println!("cargo xtask {name:<8} {what}");
             }
             Ok(true)
         }

@@ -54,6 +54,8 @@ enum Command {
     Ingest(cmd::ingest::Args),
     /// The sessions of an answer.
     Sessions(cmd::answer::SessionsArgs),
+    /// The analyst's word on a session, account, address or link; sealed in the lake.
+    Overrule(cmd::overrule::Args),
     /// What the logs of an answer cover.
     Coverage(cmd::answer::CoverageArgs),
     /// From a person or a session back to the original records.
@@ -119,6 +121,7 @@ fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
         Command::Demo(a) => cmd::demo::run(a, shell),
         Command::Ingest(a) => cmd::ingest::run(a, shell),
         Command::Sessions(a) => cmd::answer::sessions(a, shell),
+        Command::Overrule(a) => cmd::overrule::run(a, shell),
         Command::Coverage(a) => cmd::answer::coverage(a, shell),
         Command::Explain(a) => cmd::answer::explain(a, shell),
         Command::Decode(a) => cmd::decode::run(a, shell),

@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A record this many employees opened without any act is looked at.
 const CROWD: usize = 10;
+/// So many who share no other record with most of the others are no ward.
+const STRANGERS: usize = 8;
+/// Crowds below the bar that are looked at closely, largest first.
+const LOOKED_AT: usize = 256;
 /// A written act on the same record within this time is care.
 const CARE: i64 = 30 * DAY;
 
@@ -96,8 +100,19 @@ pub(crate) fn curious(
         .copied()
         .unwrap_or(0);
     let bar = CROWD.max(2 * usual);
+    // In a small house everybody opens many records: there a crowd is told by its members having nothing else in common.
+    let mut near: Vec<(&&String, &BTreeSet<&String>)> = crowds
+        .iter()
+        .filter(|(_, c)| c.len() >= STRANGERS && c.len() >= usual && c.len() < bar)
+        .collect();
+    near.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(b.0)));
+    near.truncate(LOOKED_AT);
+    let strangers = strangers(&by, &near);
     let mut found: BTreeMap<String, (Account, BTreeSet<&str>)> = BTreeMap::new();
-    for (subject, crowd) in crowds.iter().filter(|(_, c)| c.len() >= bar) {
+    for (subject, crowd) in crowds
+        .iter()
+        .filter(|(s, c)| c.len() >= bar || strangers.contains(s.as_str()))
+    {
         let Some(seen) = by.get(*subject) else {
             continue;
         };
@@ -131,6 +146,40 @@ pub(crate) fn curious(
         .collect();
     out.sort_by(|a, b| a.account.cmp(&b.account));
     Ok(out)
+}
+
+/// Records of `near` whose readers mostly are strangers to each other: two employees who opened several other records in common
+/// belong together (a ward, a clinic, a task).
+fn strangers<'a>(
+    by: &BTreeMap<String, Seen>,
+    near: &[(&&'a String, &BTreeSet<&String>)],
+) -> BTreeSet<&'a str> {
+    let people: BTreeSet<&String> = near.iter().flat_map(|(_, c)| c.iter().copied()).collect();
+    let mut opened: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
+    for (n, seen) in by.values().enumerate() {
+        for who in seen.readers.keys().filter(|w| people.contains(w)) {
+            opened.entry(who).or_default().insert(n);
+        }
+    }
+    let together = |a: &String, b: &String| match (opened.get(a), opened.get(b)) {
+        // The record itself is one in common; two more are a habit.
+        (Some(x), Some(y)) => x.intersection(y).take(3).count() >= 3,
+        _ => false,
+    };
+    let mut out = BTreeSet::new();
+    for (subject, crowd) in near {
+        let alone = crowd
+            .iter()
+            .filter(|a| {
+                let with = crowd.iter().filter(|b| a != b && together(a, b)).count();
+                with * 2 < crowd.len() - 1
+            })
+            .count();
+        if alone >= STRANGERS && alone * 5 >= crowd.len() * 3 {
+            out.insert(subject.as_str());
+        }
+    }
+    out
 }
 
 /// The employees of the seven days in which most of them opened the record.

@@ -4,11 +4,14 @@
 //! analyst's own word over both. Cardinal rule: no innocent is accused; what stays in doubt is `doubtful`.
 
 mod contain;
+pub mod habit;
 mod internal;
+pub mod live;
 mod pivot;
 mod score;
 mod units;
 
+use crate::habit::Habits;
 use ampleur_event::{
     Account, SessionVerdict, Window,
     session::{Judgement, Reason},
@@ -20,7 +23,7 @@ use ampleur_session::{
     profile::{Rules, account_id},
 };
 use ampleur_sources::case::Case;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`; `ampleur extent`).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +40,10 @@ pub struct Word {
     pub not: Vec<String>,
     /// Nothing but this word is asked: what was named and what was opened from it, without a detector's opinion of the rest.
     pub alone: bool,
+    /// Links that are none: (session that opened, session opened).
+    pub apart: Vec<(String, String)>,
+    /// Session id, account, address or network as written above → why the analyst says so. Shown with the session.
+    pub because: BTreeMap<String, String>,
 }
 
 /// Verdict of one account over its sessions.
@@ -84,20 +91,33 @@ pub struct Judged {
     pub containment: Containment,
     /// Sorted by account.
     pub internal: Vec<InternalAccess>,
+    /// How the lawful accounts were used here: to be joined to what is remembered.
+    pub habits: Habits,
 }
 
-/// Judges every session. The door is used only for the accesses of employees (`internal`).
+/// Judges every session. `past` is what earlier runs remember (may be empty); the door is used only for the accesses of
+/// employees (`internal`).
 ///
 /// Errors: the door cannot read.
 pub fn judge(
     case: &Case,
     sessions: &Sessions,
+    past: &Habits,
     door: &dyn Door,
     word: &Word,
 ) -> Result<Judged, DoorError> {
+    let mut judged = attribute(case, sessions, past, word);
+    if !word.alone {
+        judged.internal = internal::curious(case, sessions, door, &judged.judgements)?;
+    }
+    Ok(judged)
+}
+
+/// [`judge`] from sessions alone: everything but `internal`.
+pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -> Judged {
     let rules = Rules::new(&case.context);
-    let units = units::Units::new(case, sessions, &rules);
-    let model = score::Model::new(case, sessions, &rules, &units);
+    let units = units::Units::new(case, sessions, &rules, &word.apart);
+    let model = score::Model::new(case, sessions, &rules, &units, past);
     let spoken = spoken(sessions, word);
     let said: pivot::Said = units
         .list
@@ -106,7 +126,7 @@ pub fn judge(
             let words: Vec<bool> = u
                 .members
                 .iter()
-                .filter_map(|m| spoken[*m as usize])
+                .filter_map(|m| spoken[*m as usize].as_ref().map(|s| s.bad))
                 .collect();
             match (words.contains(&false), words.contains(&true)) {
                 (true, _) => Some(false),
@@ -124,16 +144,16 @@ pub fn judge(
     let mut judgements = Vec::with_capacity(sessions.list.len());
     for (i, chain) in sessions.chains.iter().enumerate() {
         let u = units.of[i];
-        let verdict = match spoken[i] {
+        let said = spoken[i].as_ref();
+        let verdict = match said.map(|s| s.bad) {
             Some(false) => SessionVerdict::Legitimate,
             Some(true) => SessionVerdict::Intruder,
             None => outcome.verdicts[u],
         };
         let mut reasons: Vec<Reason> = outcome.sums[u].reasons.values().cloned().collect();
         let mut score = outcome.sums[u].total();
-        match spoken[i] {
-            Some(true) => reasons.push(said_reason(true)),
-            Some(false) => reasons.push(said_reason(false)),
+        match said {
+            Some(s) => reasons.push(said_reason(s)),
             None => {
                 if let Some(p) = outcome.through[u] {
                     let outer = &units.list[p];
@@ -180,72 +200,95 @@ pub fn judge(
     }
     let accounts = accounts(case, sessions, &judgements);
     let containment = contain::contain(case, sessions, &rules, &judgements, &accounts);
-    let internal = if word.alone {
-        vec![]
-    } else {
-        internal::curious(case, sessions, door, &judgements)?
-    };
-    Ok(Judged {
+    // What may be the intruder's is never anybody's habit.
+    let habits = model.habits(&|u| outcome.verdicts[u] == SessionVerdict::Legitimate);
+    Judged {
         judgements,
         accounts,
         containment,
-        internal,
-    })
+        internal: vec![],
+        habits,
+    }
 }
 
-fn said_reason(bad: bool) -> Reason {
-    if bad {
+/// What the analyst said of one session, and why.
+struct Spoken {
+    bad: bool,
+    because: Option<String>,
+}
+
+fn said_reason(s: &Spoken) -> Reason {
+    let why = |what: &str, colon: &str| match &s.because {
+        Some(b) => format!("{what}{colon}{b}"),
+        None => what.to_string(),
+    };
+    if s.bad {
         Reason {
             code: "analyst",
-            fr: "l'analyste l'attribue à l'intrus".into(),
-            en: "the analyst attributes it to the intruder".into(),
+            fr: why("l'analyste l'attribue à l'intrus", " : "),
+            en: why("the analyst attributes it to the intruder", ": "),
             weight: 20.0,
         }
     } else {
         Reason {
             code: "analyst_not",
-            fr: "l'analyste l'écarte".into(),
-            en: "the analyst rules it out".into(),
+            fr: why("l'analyste l'écarte", " : "),
+            en: why("the analyst rules it out", ": "),
             weight: -20.0,
         }
     }
 }
 
 /// What the analyst said of each session.
-fn spoken(s: &Sessions, word: &Word) -> Vec<Option<bool>> {
-    let ids = |list: &[String]| {
+fn spoken(s: &Sessions, word: &Word) -> Vec<Option<Spoken>> {
+    let ids = |list: &[String]| -> BTreeMap<String, String> {
         list.iter()
-            .map(|a| account_id(&Account::parse(a)))
-            .collect::<Vec<_>>()
+            .map(|a| (account_id(&Account::parse(a)), a.clone()))
+            .collect()
     };
-    let nets = |list: &[String]| {
+    let nets = |list: &[String]| -> Vec<(Net, String)> {
         list.iter()
-            .filter_map(|n| Net::parse(n))
-            .collect::<Vec<_>>()
+            .filter_map(|n| Some((Net::parse(n)?, n.clone())))
+            .collect()
     };
-    let (bad_accounts, bad_nets) = (ids(&word.accounts), nets(&word.origins));
-    let (not_accounts, not_nets) = (ids(&word.not), nets(&word.not));
+    let sessions = |list: &[String]| -> BTreeSet<String> { list.iter().cloned().collect() };
+    let (bad_accounts, bad_nets, bad_ids) = (
+        ids(&word.accounts),
+        nets(&word.origins),
+        sessions(&word.sessions),
+    );
+    let (not_accounts, not_nets, not_ids) = (ids(&word.not), nets(&word.not), sessions(&word.not));
+    let spoken = |bad: bool, by: &str| {
+        Some(Spoken {
+            bad,
+            because: word.because.get(by).cloned(),
+        })
+    };
     s.list
         .iter()
         .map(|x| {
-            let id = x.account.as_ref().map(account_id);
-            let in_net = |n: &[Net]| {
-                x.origin
-                    .address
-                    .is_some_and(|a| n.iter().any(|n| n.contains(a)))
+            let id = x.account.as_ref().map(account_id).unwrap_or_default();
+            let in_net = |n: &[(Net, String)]| {
+                let a = x.origin.address?;
+                n.iter().find(|n| n.0.contains(a)).map(|n| n.1.clone())
             };
-            if word.not.contains(&x.id)
-                || id.as_ref().is_some_and(|i| not_accounts.contains(i))
-                || in_net(&not_nets)
-            {
-                return Some(false);
+            if not_ids.contains(&x.id) {
+                return spoken(false, &x.id);
             }
-            if word.sessions.contains(&x.id) {
-                return Some(true);
+            if let Some(by) = not_accounts.get(&id).cloned().or_else(|| in_net(&not_nets)) {
+                return spoken(false, &by);
             }
-            let timely = word.window.is_none_or(|w| x.from < w.to && x.to >= w.from);
-            (timely && (id.is_some_and(|i| bad_accounts.contains(&i)) || in_net(&bad_nets)))
-                .then_some(true)
+            if bad_ids.contains(&x.id) {
+                return spoken(true, &x.id);
+            }
+            if word.window.is_some_and(|w| x.from >= w.to || x.to < w.from) {
+                return None;
+            }
+            let by = bad_accounts
+                .get(&id)
+                .cloned()
+                .or_else(|| in_net(&bad_nets))?;
+            spoken(true, &by)
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
     score::{DOUBTFUL, INTRUDER, Model, Sum, Trust, automated, common_browser},
-    units::Units,
+    units::{Manner, Units},
 };
 use ampleur_event::SessionVerdict;
 use std::{
@@ -67,6 +67,7 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
             }
         }
     }
+    campaign(m, &mut base);
     let mut sums = base.clone();
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
@@ -87,6 +88,40 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
         verdicts: out.0,
         sums,
         through: out.1,
+    }
+}
+
+/// The manner in which a root unit from an unknown place goes through an index, when hardly anybody does that from known ground.
+fn rare_manner(m: &Model<'_>, i: usize) -> Option<Manner> {
+    let u = &m.units.list[i];
+    if m.trust[i] != Trust::None || u.who.is_empty() || u.machine || u.job.is_some() {
+        return None;
+    }
+    u.does.manner().filter(|k| m.rare(*k))
+}
+
+/// One method under several accounts: what one owner may do once, three strangers to each other do not all begin to do.
+fn campaign(m: &Model<'_>, base: &mut [Sum]) {
+    let mut by: BTreeMap<Manner, BTreeSet<&str>> = BTreeMap::new();
+    let planned = |s: &Sum| s.weight("ticket") < 0.0 || s.weight("job") < 0.0;
+    for (i, sum) in base.iter().enumerate() {
+        if let Some(k) = rare_manner(m, i).filter(|_| !planned(sum)) {
+            by.entry(k).or_default().insert(&m.units.list[i].who);
+        }
+    }
+    for (i, sum) in base.iter_mut().enumerate() {
+        let Some(k) = rare_manner(m, i).filter(|_| !planned(sum)) else {
+            continue;
+        };
+        let n = by.get(&k).map_or(0, BTreeSet::len);
+        if n >= 3 {
+            sum.add(
+                "campaign",
+                2.5,
+                format!("{n} comptes parcourent l'index de la même façon, d'où nul ne le fait d'ordinaire"),
+                format!("{n} accounts walk the index alike, from where nobody usually does"),
+            );
+        }
     }
 }
 
@@ -205,6 +240,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
     let mut taken: BTreeSet<(&str, IpAddr)> = BTreeSet::new();
+    let mut manners: BTreeSet<Manner> = BTreeSet::new();
     let mut clean_devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         let bad = verdicts[i] == SessionVerdict::Intruder;
@@ -219,6 +255,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                 accounts.insert(&u.who);
             }
             tokens.extend(u.tokens.iter().map(String::as_str));
+            manners.extend(rare_manner(m, i));
         }
         if bad && root(i) && u.service && m.trust[i] != Trust::Declared {
             taken.extend(u.address.map(|a| (u.who.as_str(), a)));
@@ -274,10 +311,11 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
             && verdicts[i] != SessionVerdict::Intruder
             && u.address
                 .is_some_and(|a| taken.contains(&(u.who.as_str(), a)))
+            && !m.daily(i)
         {
             sum.add(
                 "same_way",
-                7.5,
+                5.0,
                 "même compte technique, même machine que l'intrus".into(),
                 "same technical account, same machine as the intruder".into(),
             );
@@ -307,11 +345,23 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                 );
             }
         }
+        if verdicts[i] != SessionVerdict::Intruder
+            && rare_manner(m, i).is_some_and(|k| manners.contains(&k))
+        {
+            sum.add(
+                "same_manner",
+                2.0,
+                "parcourt l'index comme l'intrus".into(),
+                "walks the index as the intruder does".into(),
+            );
+        }
         if m.trust[i] == Trust::None && !known && verdicts[i] != SessionVerdict::Intruder {
             if accounts.contains(u.who.as_str()) {
+                // On a device the owner has, from a place nobody knows, it may well be the owner.
+                let stranger = sum.weight("new_device") > 0.0;
                 sum.add(
                     "usurped_account",
-                    1.2,
+                    if stranger { 2.0 } else { 1.2 },
                     "compte employé par l'intrus, origine inconnue".into(),
                     "account used by the intruder, unknown origin".into(),
                 );
@@ -390,7 +440,7 @@ pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<St
                 let manner = (
                     b.prefix >= 0.5,
                     b.range >= 0.5,
-                    b.walk >= 0.5,
+                    b.walk >= crate::units::WALK,
                     if b.asks >= 8 && b.gap > 0.0 {
                         b.gap.ln().round() as i64
                     } else {

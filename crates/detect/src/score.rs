@@ -1,5 +1,8 @@
 //! The transparent sum: what speaks for and against a stranger, unit by unit, in natural log units.
-use crate::units::{Behaviour, Unit, Units, day_of};
+use crate::{
+    habit::{Habit, Habits},
+    units::{Behaviour, Manner, Unit, Units, WALK, day_of},
+};
 use ampleur_event::{
     Account, System,
     session::Reason,
@@ -83,14 +86,14 @@ pub(crate) struct Past {
     /// All devices → days, trusted or not.
     pub any_device: BTreeMap<String, BTreeSet<i64>>,
     pub countries: BTreeMap<String, BTreeSet<i64>>,
-    /// Hours of the day with trusted activity.
-    pub hours_seen: BTreeSet<u8>,
+    /// Units with trusted activity per hour of the day, local.
+    pub hours_seen: Clock,
     pub trusted_units: usize,
     pub most: Behaviour,
     /// Database and service accounts: (address, program) → days.
     pub ways: BTreeMap<(Option<IpAddr>, String), BTreeSet<i64>>,
     pub exports: bool,
-    /// Servers and shares used on trusted ground.
+    /// Servers used on trusted ground, each after the format of the log that says so.
     pub servers: BTreeSet<String>,
     /// Interactive logons on trusted or habitual ground.
     pub interactive_days: BTreeSet<i64>,
@@ -126,6 +129,63 @@ pub(crate) struct Model<'a> {
     pool: Vec<Net>,
     /// Account or person → its units.
     by_who: BTreeMap<String, Vec<usize>>,
+    /// Account or person → accounts or persons it opened from known ground.
+    opens: BTreeMap<String, BTreeSet<String>>,
+    /// Share of trusted units with questions that go through the index in each manner.
+    slices: f64,
+    numbers: f64,
+    /// Device → accounts or persons that have it on trusted ground.
+    holders: BTreeMap<String, usize>,
+    people_with_devices: usize,
+}
+
+/// What the account shows where it is certainly at work: a new habit is measured against it.
+#[derive(Default)]
+struct Anchor {
+    devices: BTreeSet<String>,
+    shapes: BTreeSet<String>,
+    hours: Clock,
+}
+
+/// One use seen from outside, to say how well its origin is known.
+struct Use<'u> {
+    who: &'u str,
+    address: Option<IpAddr>,
+    country: Option<&'u String>,
+    asn: Option<u32>,
+    bot: bool,
+    devices: Vec<&'u String>,
+    hours: u32,
+    /// Days of a remembered row; 1 for a unit.
+    times: u32,
+}
+
+/// How often each hour of the day was worked in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clock {
+    units: u32,
+    per_hour: [u32; 24],
+}
+
+impl Clock {
+    fn add(&mut self, hours: u32, times: u32) {
+        self.units += times;
+        for (h, n) in self.per_hour.iter_mut().enumerate() {
+            *n += times * (hours >> h & 1);
+        }
+    }
+    /// Hours that are no exception, bit 0 = 00:00–01:00: one unit in fifteen has them.
+    fn usual(&self) -> u32 {
+        (0..24)
+            .filter(|h| self.per_hour[*h] > 0 && self.per_hour[*h] * 15 >= self.units)
+            .fold(0, |m, h| m | 1 << h)
+    }
+}
+
+/// Hours of the day, and two around each.
+fn around(hours: u32) -> u32 {
+    let turn = |h: u32, by: u32| ((h << by) | (h >> (24 - by))) & 0xff_ffff;
+    hours | turn(hours, 1) | turn(hours, 23) | turn(hours, 2) | turn(hours, 22)
 }
 
 const BOTS: &[&str] = &[
@@ -280,8 +340,52 @@ pub(crate) fn hosting(operator: &str) -> bool {
         })
 }
 
+/// The country most accounts come from, when the context names no home: three in five of those whose country is known.
+fn commonest_country(units: &Units) -> Option<String> {
+    let mut by: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut all: BTreeSet<&str> = BTreeSet::new();
+    for u in units.list.iter().filter(|u| !u.who.is_empty()) {
+        if let Some(c) = u.country.as_deref().filter(|c| !c.is_empty()) {
+            by.entry(c).or_default().insert(&u.who);
+            all.insert(&u.who);
+        }
+    }
+    let (country, who) = by
+        .into_iter()
+        .max_by_key(|(c, w)| (w.len(), std::cmp::Reverse(*c)))?;
+    (who.len() >= 5 && who.len() * 5 >= all.len() * 3).then(|| country.to_string())
+}
+
+/// Addresses that tunnels lend: what a gateway says, and inner addresses other logs name a tunnel's account for.
+fn lent(s: &Sessions) -> BTreeSet<IpAddr> {
+    let mut out = s.lent();
+    out.extend(
+        s.list
+            .iter()
+            .filter(|x| x.account.as_ref().is_some_and(|a| a.system == System::Vpn))
+            .filter_map(|x| x.origin.address)
+            .filter(|a| net::is_private(*a)),
+    );
+    out
+}
+
+/// Programs as the keys of `Past::ways`; one empty text when the source names none.
+fn ways_of(programs: &BTreeSet<String>) -> Vec<String> {
+    if programs.is_empty() {
+        return vec![String::new()];
+    }
+    programs.iter().map(|g| g.to_lowercase()).collect()
+}
+
 impl<'a> Model<'a> {
-    pub fn new(case: &'a Case, s: &'a Sessions, rules: &'a Rules, units: &'a Units) -> Model<'a> {
+    /// `past` is what earlier runs remember of each account.
+    pub fn new(
+        case: &'a Case,
+        s: &'a Sessions,
+        rules: &'a Rules,
+        units: &'a Units,
+        past: &Habits,
+    ) -> Model<'a> {
         let c = &case.context;
         let nets = |l: &[String]| l.iter().filter_map(|n| Net::parse(n)).collect::<Vec<_>>();
         let site: Vec<Net> = c
@@ -304,9 +408,14 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
-            lent: s.lent(),
+            lent: lent(s),
             pool: vec![],
             by_who: BTreeMap::new(),
+            opens: BTreeMap::new(),
+            slices: 0.0,
+            numbers: 0.0,
+            holders: BTreeMap::new(),
+            people_with_devices: 0,
             hosts: s
                 .list
                 .iter()
@@ -344,8 +453,11 @@ impl<'a> Model<'a> {
             .filter(|(_, n)| *n >= 3)
             .map(|(n, _)| n)
             .collect();
+        if m.home.is_empty() {
+            m.home.extend(commonest_country(units));
+        }
         m.declare();
-        m.remember();
+        m.remember(past);
         m
     }
 
@@ -416,9 +528,10 @@ impl<'a> Model<'a> {
             })
             .map(|m| &self.s.list[*m as usize])
             .filter(|x| x.inner.is_none())
-            .filter_map(|x| x.host.split('.').next())
-            .filter(|h| !h.is_empty())
-            .map(str::to_lowercase)
+            .filter_map(|x| {
+                let host = x.host.split('.').next().filter(|h| !h.is_empty())?;
+                Some(format!("{} {}", x.format, host.to_lowercase()))
+            })
             .collect()
     }
     /// True for addresses a tunnel lends: the origin is the tunnel's, known or not.
@@ -440,8 +553,18 @@ impl<'a> Model<'a> {
     }
 
     /// What each account's past looks like; two passes, because devices are trusted through origins.
-    fn remember(&mut self) {
+    fn remember(&mut self, past: &Habits) {
         let units = self.units;
+        let people = ampleur_session::profile::People::new(&self.case.context);
+        let rows: Vec<(String, Option<IpAddr>, bool, &Habit)> = past
+            .rows()
+            .map(|(account, at, bot, h)| {
+                let who = people
+                    .of(&Account::parse(account))
+                    .map_or_else(|| account.to_string(), |p| format!("#{p}"));
+                (who, at, bot, h)
+            })
+            .collect();
         for u in units
             .list
             .iter()
@@ -450,7 +573,8 @@ impl<'a> Model<'a> {
             let p = self.pasts.entry(u.who.clone()).or_default();
             p.days.extend(&u.days);
             if let Some(a) = u.address.filter(|_| u.parents.is_empty()) {
-                p.addresses.entry(a).or_default().extend(&u.days);
+                // A night is one visit: the day it began.
+                p.addresses.entry(a).or_default().extend(u.days.first());
             }
             if let Some(n) = u.asn {
                 p.systems.entry(n).or_default().extend(&u.days);
@@ -461,15 +585,36 @@ impl<'a> Model<'a> {
             for d in &u.devices {
                 p.any_device.entry(d.clone()).or_default().extend(&u.days);
             }
-            for g in if u.programs.is_empty() {
-                BTreeSet::from([String::new()])
-            } else {
-                u.programs.clone()
-            } {
+            for g in ways_of(&u.programs) {
+                p.ways.entry((u.address, g)).or_default().extend(&u.days);
+            }
+        }
+        for (who, at, _, h) in &rows {
+            let p = self.pasts.entry(who.clone()).or_default();
+            p.days.extend(&h.days);
+            if let Some(a) = at {
+                p.addresses.entry(*a).or_default().extend(&h.days);
+            }
+            if let Some(n) = h.asn {
+                p.systems.entry(n).or_default().extend(&h.days);
+            }
+            if let Some(c) = &h.country {
+                p.countries.entry(c.clone()).or_default().extend(&h.days);
+            }
+            for (d, days) in &h.devices {
+                p.any_device.entry(d.clone()).or_default().extend(days);
+            }
+            if h.programs.is_empty() {
                 p.ways
-                    .entry((u.address, g.to_lowercase()))
+                    .entry((*at, String::new()))
                     .or_default()
-                    .extend(&u.days);
+                    .extend(&h.days);
+            }
+            for (g, days) in &h.programs {
+                p.ways
+                    .entry((*at, g.to_lowercase()))
+                    .or_default()
+                    .extend(days);
             }
         }
         // The usual place of several people is a lawful shared exit: a tenth of days is a visit, a third is a place of work.
@@ -486,11 +631,53 @@ impl<'a> Model<'a> {
             .filter(|(_, n)| *n >= 2)
             .map(|(a, _)| a)
             .collect();
-        for (i, u) in units.list.iter().enumerate() {
-            self.trust[i] = self.trust_of(u);
+        let uses: Vec<Use<'_>> = units
+            .list
+            .iter()
+            .map(|u| Use {
+                who: &u.who,
+                address: u.address,
+                country: u.country.as_ref(),
+                asn: u.asn,
+                bot: !u.devices.is_empty() && u.devices.iter().all(|d| automated(d)),
+                devices: u.devices.iter().collect(),
+                hours: self.hours_of(u),
+                times: 1,
+            })
+            .collect();
+        let remembered: Vec<Use<'_>> = rows
+            .iter()
+            .map(|(who, at, bot, h)| Use {
+                who,
+                address: *at,
+                country: h.country.as_ref(),
+                asn: h.asn,
+                bot: *bot,
+                devices: h.devices.keys().collect(),
+                hours: h.hours,
+                times: h.days.len() as u32,
+            })
+            .collect();
+        let mut anchors: BTreeMap<&str, Anchor> = BTreeMap::new();
+        for x in uses.iter().chain(&remembered) {
+            if !x.who.is_empty() && self.ground(x) >= Trust::Peers {
+                let a = anchors.entry(x.who).or_default();
+                a.hours.add(x.hours, x.times);
+                for d in x.devices.iter().filter(|d| !automated(d)) {
+                    a.devices.insert((*d).clone());
+                    a.shapes.insert(shape(d));
+                }
+            }
         }
+        let trust: Vec<Trust> = uses.iter().map(|x| self.trust_of(x, &anchors)).collect();
+        self.trust = trust;
+        let row_trust: Vec<Trust> = remembered
+            .iter()
+            .map(|x| self.trust_of(x, &anchors))
+            .collect();
         let reached: Vec<BTreeSet<String>> =
             (0..units.list.len()).map(|i| self.servers(i)).collect();
+        let mut trusted_days: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
         for (i, u) in units.list.iter().enumerate() {
             if self.trust[i] == Trust::None
                 || u.machine
@@ -499,26 +686,55 @@ impl<'a> Model<'a> {
             {
                 continue;
             }
+            let hours = self.hours_of(u);
+            let opened: Vec<String> = self
+                .opened(i)
+                .map(|v| v.who.clone())
+                .filter(|w| *w != u.who)
+                .collect();
+            self.opens.entry(u.who.clone()).or_default().extend(opened);
             let Some(p) = self.pasts.get_mut(&u.who) else {
                 continue;
             };
             p.trusted_units += 1;
+            trusted_days.entry(&u.who).or_default().extend(&u.days);
             for d in u.devices.iter().filter(|d| !automated(d)) {
                 p.devices.entry(d.clone()).or_default().extend(&u.days);
                 p.shapes.insert(shape(d));
             }
-            for m in &u.members {
-                for h in 0..168 {
-                    if self.s.features[*m as usize].has_hour(h) {
-                        p.hours_seen.insert((h % 24) as u8);
-                    }
-                }
-            }
+            p.hours_seen.add(hours, 1);
             p.most.with(&u.does);
             p.exports |= u.does.exports > 0;
             p.servers.extend(reached[i].iter().cloned());
             if u.does.interactive {
                 p.interactive_days.extend(&u.days);
+            }
+        }
+        for ((who, _, _, h), trust) in rows.iter().zip(row_trust) {
+            if trust == Trust::None {
+                continue;
+            }
+            let Some(p) = self.pasts.get_mut(who) else {
+                continue;
+            };
+            let seen = trusted_days.entry(who).or_default();
+            for d in &h.days {
+                p.trusted_units += usize::from(seen.insert(*d));
+            }
+            for (d, days) in h.devices.iter().filter(|(d, _)| !automated(d)) {
+                p.devices.entry(d.clone()).or_default().extend(days);
+                p.shapes.insert(shape(d));
+            }
+            p.hours_seen.add(h.hours, h.days.len() as u32);
+            p.most.with(&h.behaviour());
+            p.exports |= h.exports;
+            p.servers.extend(h.servers.iter().cloned());
+            p.interactive_days.extend(&h.interactive);
+        }
+        for p in self.pasts.values().filter(|p| !p.devices.is_empty()) {
+            self.people_with_devices += 1;
+            for d in p.devices.keys() {
+                *self.holders.entry(d.clone()).or_default() += 1;
             }
         }
         let trusted: Vec<&Unit> = units
@@ -540,6 +756,11 @@ impl<'a> Model<'a> {
                 .filter(|u| u.does.prefix >= 0.5 || u.does.range >= 0.5)
                 .count() as f64
                 / n;
+            let with = |m: Manner| {
+                let k = trusted.iter().filter(|u| u.does.manner() == Some(m));
+                k.count() as f64 / n
+            };
+            (self.slices, self.numbers) = (with(Manner::Slices), with(Manner::Numbers));
             self.exporters = trusted.iter().filter(|u| u.does.exports > 0).count() as f64 / n;
             let mut w: Vec<u64> = trusted
                 .iter()
@@ -550,11 +771,77 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn trust_of(&self, u: &Unit) -> Trust {
-        let Some(a) = u.address.filter(|a| !self.lent_place(*a)) else {
+    /// Units of somebody's account that unit `i` made possible, itself apart.
+    fn opened(&self, i: usize) -> impl Iterator<Item = &Unit> {
+        self.units.list[i]
+            .children
+            .iter()
+            .filter(|(_, c)| *c >= 0.5)
+            .map(|(c, _)| &self.units.list[*c])
+            .filter(|v| !v.who.is_empty() && !v.machine && !v.flow_only && v.job.is_none())
+    }
+
+    /// Share of the people with known devices who have this one.
+    fn share_of(&self, device: &str) -> f64 {
+        let n = self.holders.get(device).copied().unwrap_or(0);
+        (n as f64 + 1.0) / (self.people_with_devices as f64 + 2.0)
+    }
+
+    /// True for what the account does from there at this time of day, day after day: nobody's raid, whoever else used the account.
+    pub fn daily(&self, i: usize) -> bool {
+        const NEAR: i64 = 45 * MINUTE;
+        let u = &self.units.list[i];
+        let days: BTreeSet<i64> = self
+            .units_of(&u.who)
+            .map(|j| &self.units.list[j])
+            .filter(|v| v.address == u.address && v.flow_only == u.flow_only)
+            .filter(|v| {
+                let apart = (v.from - u.from).rem_euclid(DAY);
+                apart.min(DAY - apart) <= NEAR && (v.from - u.from).abs() >= DAY / 2
+            })
+            .filter_map(|v| v.days.first().copied())
+            .collect();
+        days.len() >= 3
+    }
+
+    /// True when hardly anybody goes through an index like this from known ground.
+    pub fn rare(&self, manner: Manner) -> bool {
+        let share = match manner {
+            Manner::Slices => self.slices,
+            Manner::Numbers => self.numbers,
+        };
+        share <= 0.02
+    }
+
+    /// Hours of the day with activity, bit 0 = 00:00–01:00 local.
+    fn hours_of(&self, u: &Unit) -> u32 {
+        let mut out = 0;
+        for m in &u.members {
+            let f = &self.s.features[*m as usize];
+            for h in (0..168).filter(|h| f.has_hour(*h)) {
+                out |= 1 << (h % 24);
+            }
+        }
+        out
+    }
+
+    /// The rows the units in `keep` leave behind for later runs.
+    pub fn habits(&self, keep: &dyn Fn(usize) -> bool) -> Habits {
+        let mut out = Habits::default();
+        for (i, u) in self.units.list.iter().enumerate().filter(|(i, _)| keep(*i)) {
+            let bot = !u.devices.is_empty() && u.devices.iter().all(|d| automated(d));
+            out.take(u, bot, &self.servers(i), self.hours_of(u));
+        }
+        out.settle();
+        out
+    }
+
+    /// What is known of an origin before any habit.
+    fn ground(&self, x: &Use<'_>) -> Trust {
+        let Some(a) = x.address.filter(|a| !self.lent_place(*a)) else {
             return Trust::None;
         };
-        let p = self.pasts.get(&u.who);
+        let p = self.pasts.get(x.who);
         if p.is_some_and(|p| p.networks.iter().any(|n| n.contains(a))) {
             return Trust::Declared;
         }
@@ -564,20 +851,66 @@ impl<'a> Model<'a> {
         if self.peers.contains(&a) || self.declared.iter().any(|n| n.contains(a)) {
             return Trust::Peers;
         }
-        let bot = !u.devices.is_empty() && u.devices.iter().all(|d| automated(d));
-        if let Some(p) = p.filter(|_| self.at_home(u) && !self.rented(u) && !bot) {
-            let days: BTreeSet<i64> = p
-                .addresses
-                .iter()
-                .filter(|(x, _)| net::neighbourhood(**x).contains(a))
-                .flat_map(|(_, d)| d)
-                .copied()
-                .collect();
-            if days.len() >= 3 && days.len() * 5 >= p.days.len() {
-                return Trust::Habit;
-            }
-        }
         Trust::None
+    }
+
+    /// A habit is a place the account comes from day after day, as the person known from certain ground: same device where
+    /// devices are told, else the same hours. A stranger who keeps coming makes no habit, and neither does anybody under an
+    /// account whose networks are declared because it is lent to a firm or a machine.
+    fn trust_of(&self, x: &Use<'_>, anchors: &BTreeMap<&str, Anchor>) -> Trust {
+        let ground = self.ground(x);
+        if ground != Trust::None || x.bot {
+            return ground;
+        }
+        let Some(a) = x.address.filter(|a| !self.lent_place(*a)) else {
+            return Trust::None;
+        };
+        let home = x
+            .country
+            .is_none_or(|c| self.home.is_empty() || self.home.contains(c));
+        let rented = x
+            .asn
+            .and_then(|n| self.s.operators.get(&n))
+            .is_some_and(|o| hosting(o));
+        let Some(p) = self.pasts.get(x.who).filter(|_| home && !rented) else {
+            return Trust::None;
+        };
+        if !p.networks.is_empty() && matches!(p.kind.as_str(), "vendor" | "service" | "admin") {
+            return Trust::None;
+        }
+        let days: BTreeSet<i64> = p
+            .addresses
+            .iter()
+            .filter(|(x, _)| net::neighbourhood(**x).contains(a))
+            .flat_map(|(_, d)| d)
+            .copied()
+            .collect();
+        // One such place: where the account comes from most often of all that is not certain ground.
+        let most = p
+            .addresses
+            .iter()
+            .filter(|(x, _)| !self.on_site(**x) && !self.peers.contains(x) && !self.lent_place(**x))
+            .filter(|(x, _)| !p.networks.iter().any(|n| n.contains(**x)))
+            .map(|(_, d)| d.len())
+            .max()
+            .unwrap_or(0);
+        let often = days.len() >= 3 && days.len() * 5 >= p.days.len() && days.len() >= most;
+        let person = match anchors.get(x.who) {
+            None => days.len() * 2 >= p.days.len(),
+            Some(k) if !k.devices.is_empty() && !x.devices.is_empty() => x
+                .devices
+                .iter()
+                .any(|d| k.devices.contains(*d) || k.shapes.contains(&shape(d))),
+            Some(k) => {
+                let usual = (x.hours & around(k.hours.usual())).count_ones();
+                usual * 2 >= x.hours.count_ones()
+            }
+        };
+        if often && person {
+            Trust::Habit
+        } else {
+            Trust::None
+        }
     }
 
     /// Reasons of one unit from its origin, device and time. Empty for what a tunnel or hop made possible: its origin is the outer one's.
@@ -629,7 +962,7 @@ impl<'a> Model<'a> {
                 if u.address.is_some_and(|a| !self.lent_place(a)) {
                     if !p.networks.is_empty() {
                         let w = if matches!(p.kind.as_str(), "vendor" | "service" | "admin") {
-                            2.5
+                            3.2
                         } else {
                             1.0
                         };
@@ -734,9 +1067,11 @@ impl<'a> Model<'a> {
                 );
             }
         } else if let Some(d) = mine {
+            // A client many have is met by chance as often; the name of a machine is forged with one keystroke.
+            let rare = -(0.8 * self.share_of(d).ln()) as f32;
             sum.add(
                 "own_device",
-                -2.5,
+                -(if d.contains('/') { 2.5_f32 } else { 1.5 }).min(rare.max(0.2)),
                 format!("appareil habituel du titulaire : {d}"),
                 format!("the owner's usual device: {d}"),
             );
@@ -747,11 +1082,23 @@ impl<'a> Model<'a> {
                 "appareil du même type que celui du titulaire".into(),
                 "a device of the owner's kind".into(),
             );
-        } else if !p.devices.is_empty() || p.any_device.len() > seen.len() {
+        } else {
             let d = seen.first().copied().unwrap_or_default();
+            let days = |d: &str| p.any_device.get(d).map_or(0, BTreeSet::len);
+            // Nothing is known from certain ground: another device the account has much more often stands for it.
+            let mine = seen.iter().map(|d| days(d)).max().unwrap_or(0).max(1);
+            let other = p
+                .any_device
+                .iter()
+                .filter(|(d, _)| !automated(d) && !platform(d) && !self.serves(d))
+                .filter(|(d, _)| !seen.contains(d.as_str()))
+                .any(|(_, n)| n.len() >= 3 && n.len() >= 2 * mine);
+            if p.devices.is_empty() && !other {
+                return;
+            }
             sum.add(
                 "new_device",
-                1.6 * k,
+                if p.devices.is_empty() { 1.0 } else { 1.6 } * k,
                 format!("appareil jamais vu pour ce compte : {d}"),
                 format!("device never seen for this account: {d}"),
             );
@@ -809,23 +1156,14 @@ impl<'a> Model<'a> {
             if !inside {
                 sum.add(
                     "hours",
-                    1.2 * k,
+                    1.5 * k,
                     "hors des heures déclarées pour ce compte".into(),
                     "outside the hours declared for this account".into(),
                 );
             }
-        } else if trust == Trust::None && p.trusted_units >= 3 && !p.hours_seen.is_empty() {
-            let hour = |h: usize| {
-                p.hours_seen.contains(&((h % 24) as u8))
-                    || p.hours_seen.contains(&(((h + 1) % 24) as u8))
-                    || p.hours_seen.contains(&(((h + 23) % 24) as u8))
-            };
-            let odd = u.members.iter().all(|m| {
-                (0..168)
-                    .filter(|h| self.s.features[*m as usize].has_hour(*h))
-                    .all(|h| !hour(h))
-            });
-            if odd {
+        } else if trust == Trust::None && p.trusted_units >= 3 && p.hours_seen.units > 0 {
+            // An hour or two early or late is no other hour.
+            if self.hours_of(u) & around(p.hours_seen.usual()) == 0 {
                 sum.add(
                     "hours",
                     0.7 * k,
@@ -888,11 +1226,13 @@ impl<'a> Model<'a> {
         }
         let trusted = self.trust[i] >= Trust::Peers && u.parents.is_empty();
         let usual = if self.walkers > 0.2 { 0.3 } else { 1.0 };
-        if b.asks >= 8
+        if b.asks >= 4
             && (b.prefix >= 0.5 || b.range >= 0.5)
             && p.most.prefix.max(p.most.range) < 0.5
         {
-            let w = 3.0 * usual * if trusted { 0.7 } else { 1.0 };
+            // A few such questions are a slip or a hard case; eight are a method.
+            let sure = (b.asks as f32 / 8.0).min(1.0);
+            let w = 3.0 * sure * usual * if trusted { 0.7 } else { 1.0 };
             sum.add(
                 "enumeration",
                 w,
@@ -906,7 +1246,7 @@ impl<'a> Model<'a> {
                 ),
             );
         }
-        if b.asks >= 20 && b.walk >= 0.5 && p.most.walk < 0.5 {
+        if b.asks >= 12 && b.walk >= WALK && p.most.walk < WALK {
             sum.add(
                 "id_walk",
                 2.5,
@@ -920,9 +1260,14 @@ impl<'a> Model<'a> {
             && b.beat <= 1.2
             && (p.most.asks < 8 || p.most.gap > 2.0 * b.gap)
         {
+            let w = match (b.steady && !p.most.steady, b.asks >= 15) {
+                (true, _) => 2.5,
+                (false, true) => 1.5,
+                (false, false) => 1.0,
+            };
             sum.add(
                 "pace",
-                if b.asks >= 15 { 1.5 } else { 1.0 },
+                w,
                 format!("rythme d'automate : une question toutes les {:.0} s", b.gap),
                 format!("a machine's pace: one question every {:.0} s", b.gap),
             );
@@ -943,10 +1288,16 @@ impl<'a> Model<'a> {
             );
         }
         if !trusted && u.parents.is_empty() && p.trusted_units >= 3 && !p.servers.is_empty() {
+            // Only a log that shows this account at its usual places can show it at an unusual one.
+            let told = |format: &str| p.servers.iter().any(|h| h.starts_with(format));
             let new: Vec<String> = self
                 .servers(i)
                 .into_iter()
                 .filter(|h| !p.servers.contains(h))
+                .filter_map(|h| {
+                    let at = h.find(' ')? + 1;
+                    told(&h[..at]).then(|| h[at..].to_string())
+                })
                 .collect();
             if !new.is_empty() {
                 let list = new.join(", ");
@@ -992,6 +1343,7 @@ impl<'a> Model<'a> {
             );
         }
         self.reached(u, p, &reach, sum);
+        self.another(i, u, sum);
         self.ways(i, u, p, sum);
     }
 
@@ -1046,11 +1398,59 @@ impl<'a> Model<'a> {
             if !std::ptr::eq(v, u) && v.service && v.job.is_none() && !v.flow_only && !u.service {
                 sum.add(
                     "service_by_hand",
-                    1.0,
+                    2.0,
                     "emploie un compte technique à la main".into(),
                     "uses a technical account by hand".into(),
                 );
             }
+        }
+    }
+
+    /// A session of one person that opens sessions of somebody else, which its owner never does from known ground.
+    fn another(&self, i: usize, u: &Unit, sum: &mut Sum) {
+        if u.who.is_empty() || !u.parents.is_empty() || self.trust[i] >= Trust::Peers {
+            return;
+        }
+        let usual = self.opens.get(&u.who);
+        let bare = |u: &Unit| -> String {
+            let name = u.account.as_ref().map(Account::bare).unwrap_or_default();
+            name.chars().filter(|c| c.is_alphanumeric()).collect()
+        };
+        let mine = bare(u);
+        for v in self.opened(i) {
+            let its = bare(v);
+            // `adm.jmartin` belongs to `jmartin`.
+            let related =
+                mine.len() >= 4 && its.contains(&mine) || its.len() >= 4 && mine.contains(&its);
+            // Names of different systems tell nothing apart unless the context knows whose they are.
+            let comparable = u.who.starts_with('#') && v.who.starts_with('#')
+                || v.account
+                    .as_ref()
+                    .is_some_and(|a| matches!(a.system, System::Ad | System::Smb | System::Host));
+            if v.who == u.who
+                || v.service
+                || related
+                || !comparable
+                || usual.is_some_and(|o| o.contains(&v.who))
+            {
+                continue;
+            }
+            let a = v
+                .account
+                .as_ref()
+                .map_or_else(String::new, |a| a.to_string());
+            let p = self.pasts.get(&v.who);
+            let admin = p.is_some_and(|p| p.kind == "admin")
+                || ["adm", "root", "da"].iter().any(|a| {
+                    let name = v.account.as_ref().map(Account::bare).unwrap_or_default();
+                    name.split(['.', '-', '_']).any(|w| w == *a || w == "admin")
+                });
+            sum.add(
+                "another_account",
+                if admin { 3.0 } else { 1.8 },
+                format!("ouvre une session sous un autre compte : {a}"),
+                format!("opens a session under another account: {a}"),
+            );
         }
     }
 
@@ -1119,16 +1519,17 @@ impl<'a> Model<'a> {
         if u.service && u.does.interactive && p.interactive_days.len() * 5 < span.max(10) * 2 {
             sum.add(
                 "service_logon",
-                2.5,
+                3.5,
                 "ouverture de session interactive d'un compte technique".into(),
                 "interactive logon of a technical account".into(),
             );
-            if p.days.first().is_some_and(|d| *d > self.first_day + 3) {
+            let late = p.days.first().is_some_and(|d| *d >= self.first_day + 3);
+            if late || p.days.is_subset(&p.interactive_days) {
                 sum.add(
                     "dormant",
                     1.5,
-                    "compte technique jamais employé auparavant".into(),
-                    "technical account never used before".into(),
+                    "compte technique qui ne sert à rien d'autre".into(),
+                    "technical account that serves nothing else".into(),
                 );
             }
         }

@@ -48,6 +48,8 @@ pub(crate) struct Behaviour {
     pub gap: f64,
     /// Spread of the gaps around the median, relative; small = a machine's beat.
     pub beat: f64,
+    /// Thirty questions or more, seconds apart, without the pauses of somebody who reads.
+    pub steady: bool,
     pub subjects: u64,
     pub objects: u64,
     pub files: u64,
@@ -77,8 +79,19 @@ fn within_unit(kind: LinkKind) -> bool {
 }
 
 impl Units {
-    pub fn new(case: &Case, s: &Sessions, rules: &Rules) -> Units {
+    /// `apart` are links the analyst says are none: (session that opened, session opened).
+    pub fn new(case: &Case, s: &Sessions, rules: &Rules, apart: &[(String, String)]) -> Units {
         let n = s.list.len();
+        let apart: BTreeSet<(&str, &str)> = apart
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
+        let holds = |l: &ampleur_event::Link| {
+            apart.is_empty() || {
+                let id = |i: u32| s.list[i as usize].id.as_str();
+                !apart.contains(&(id(l.outer), id(l.inner)))
+            }
+        };
         let jobs: Vec<Option<usize>> = (0..n).map(|i| job_of(rules, s, i)).collect();
         let mut root: Vec<usize> = (0..n).collect();
         fn find(root: &mut [usize], mut i: usize) -> usize {
@@ -91,7 +104,7 @@ impl Units {
         for l in s
             .links
             .iter()
-            .filter(|l| within_unit(l.kind) && l.certainty >= 0.65)
+            .filter(|l| within_unit(l.kind) && l.certainty >= 0.65 && holds(l))
         {
             let (a, b) = (l.outer as usize, l.inner as usize);
             let (x, y) = (&s.list[a], &s.list[b]);
@@ -131,7 +144,7 @@ impl Units {
         for l in s
             .links
             .iter()
-            .filter(|l| matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop))
+            .filter(|l| matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop) && holds(l))
         {
             let (a, b) = (of[l.outer as usize], of[l.inner as usize]);
             if a == b || l.certainty < 0.4 {
@@ -232,7 +245,29 @@ pub(crate) fn day_of(t: Nanos, zone: &jiff::tz::TimeZone) -> i64 {
     (seconds + i64::from(offset)).div_euclid(86_400)
 }
 
+/// A way of going through an index, one entry after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Manner {
+    /// By prefixes of names or by ranges of dates.
+    Slices,
+    /// By identifiers, one way.
+    Numbers,
+}
+
+/// From this share of one-way steps on, identifiers are walked.
+pub(crate) const WALK: f64 = 0.9;
+
 impl Behaviour {
+    /// How the index was gone through, if it was.
+    pub fn manner(&self) -> Option<Manner> {
+        if self.asks >= 4 && (self.prefix >= 0.5 || self.range >= 0.5) {
+            Some(Manner::Slices)
+        } else if self.asks >= 12 && self.walk >= WALK {
+            Some(Manner::Numbers)
+        } else {
+            None
+        }
+    }
     fn take(&mut self, x: &ampleur_event::Session, f: &Features, flow: bool) {
         let c = &x.counts;
         if flow {
@@ -261,12 +296,14 @@ impl Behaviour {
         self.range = self.range.max(share(&|a| a.range && !a.exact));
         self.exact = self.exact.max(share(&|a| a.exact));
         let numbers: Vec<u64> = f.asks.values().filter_map(|a| a.number).collect();
-        let steps = numbers
-            .windows(2)
-            .filter(|w| w[1] > w[0] && w[1] - w[0] <= 3)
-            .count();
-        if numbers.len() >= 10 {
-            self.walk = self.walk.max(steps as f64 / numbers.len() as f64);
+        // A worker's identifiers go up as often as down; a walk goes one way, whatever it leaves out.
+        let (mut up, mut down) = (0usize, 0usize);
+        for w in numbers.windows(2) {
+            up += usize::from(w[1] > w[0]);
+            down += usize::from(w[1] < w[0]);
+        }
+        if up + down >= 11 {
+            self.walk = self.walk.max(up.max(down) as f64 / (up + down) as f64);
         }
         if n > self.asks {
             self.asks = n;
@@ -276,6 +313,8 @@ impl Behaviour {
                 self.gap = *m;
                 let (a, b) = (gaps[gaps.len() / 5], gaps[gaps.len() * 4 / 5]);
                 self.beat = if *m > 0.0 { (b - a) / m } else { 9.0 };
+                let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+                self.steady = n >= 30 && *m <= 3.0 && mean <= 3.0 * m.max(0.05);
             }
         }
     }
@@ -284,6 +323,7 @@ impl Behaviour {
         self.prefix = self.prefix.max(o.prefix);
         self.range = self.range.max(o.range);
         self.walk = self.walk.max(o.walk);
+        self.steady |= o.steady;
         if o.asks > self.asks {
             (self.asks, self.gap, self.beat, self.exact) = (o.asks, o.gap, o.beat, o.exact);
         }

@@ -238,6 +238,28 @@ impl FileIntake {
         }
         self.partial
     }
+
+    /// What [`FileIntake::finish`] would give if the file ended here.
+    pub fn so_far(&self) -> Partial {
+        let mut p = self.partial.clone();
+        p.fragments = self
+            .slots
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        for f in p.fragments.values_mut().flatten() {
+            f.features.settle();
+        }
+        p
+    }
+
+    /// Drops the stretches that ended before this instant: a stream that never ends keeps what is recent.
+    pub fn forget(&mut self, before: Nanos) {
+        self.slots.retain(|_, list| {
+            list.retain(|f| f.to >= before);
+            !list.is_empty()
+        });
+    }
 }
 
 /// First label of a host name in lower case: `FS-RH01.ch.example` and `fs-rh01` are one machine.

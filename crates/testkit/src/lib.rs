@@ -4,7 +4,9 @@
 //! [`simulate`] writes `DIR/case/` (exactly the input contract) and `DIR/truth.json`. Equal recipes give equal bytes.
 //! [`score`] judges an answer against a truth by the laws.
 
+pub mod attribution;
 pub mod civil;
+pub mod disguise;
 pub mod evtx;
 mod family;
 pub mod log;
@@ -14,9 +16,11 @@ pub mod pathology;
 pub mod reference;
 pub mod rng;
 pub mod score;
+pub mod trial;
 pub mod truth;
 pub mod world;
 
+pub use disguise::Knob;
 pub use pathology::Pathology;
 pub use truth::Truth;
 
@@ -84,6 +88,11 @@ pub struct Recipe {
     /// Multiplies the staff and with it the ordinary work, not the incident: 1.0 in tests, hundreds to reach 10⁸ events.
     pub background: f64,
     pub pathologies: Vec<Pathology>,
+    /// Professionals at home have another public address every day, inside one operator.
+    pub roaming: bool,
+    /// Multiplies the intruder's pauses: 1.0 is the family's own pace, 10.0 a patient thief.
+    pub patience: f64,
+    pub knobs: Vec<Knob>,
 }
 
 impl Recipe {
@@ -95,6 +104,9 @@ impl Recipe {
             days: None,
             background: 1.0,
             pathologies: Pathology::wear(),
+            roaming: false,
+            patience: 1.0,
+            knobs: vec![],
         }
     }
     /// The window a recipe plays in, UTC milliseconds `[from, to)`; pathologies with times are chosen inside it.
@@ -150,6 +162,7 @@ pub fn simulate(recipe: &Recipe, dir: &Path) -> Result<Summary, Error> {
         path: path.clone(),
         source,
     })?;
+    disguise::apply(dir, &recipe.knobs).map_err(at(&path))?;
     Ok(Summary {
         case,
         truth: path,

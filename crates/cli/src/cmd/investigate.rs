@@ -148,7 +148,7 @@ impl WordArgs {
             sessions: self.session.clone(),
             window,
             not: self.not.clone(),
-            alone: false,
+            ..Word::default()
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod extent;
 pub mod ingest;
 pub mod investigate;
+pub mod overrule;
 pub mod readiness;
 pub mod simulate;
 pub mod sources;

@@ -1,5 +1,5 @@
 //! The main job: a case folder → a proven extent.
-use super::{Intake, JobError, Outside, Progress, intake, merge, output};
+use super::{Intake, JobError, Outside, Progress, intake, merge, output, overrule, profiles};
 use ampleur_detect::{Judged, Word, judge};
 use ampleur_event::{SessionVerdict, Window, invariant, time::rfc3339};
 use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
@@ -146,7 +146,14 @@ pub fn investigate(
         .collect();
     let door = LocalDoor::open(&lake, &keys, &files)?;
     progress.stage("judgement", 0);
-    let judged = judge(&case, &sessions, &door, &options.word)?;
+    let past = profiles::load(&lake, &|text| progress.note(text));
+    // Somebody who asks about one account alone is answered about that account alone.
+    let word = if options.word.alone {
+        options.word.clone()
+    } else {
+        overrule::with_overrules(&options.word, lake.uses())
+    };
+    let judged = judge(&case, &sessions, &past, &door, &word)?;
     if options.word.alone
         && !judged
             .judgements
@@ -235,6 +242,13 @@ pub fn investigate(
             "re-identify",
             format!("{} rows of persons.csv in clear", persons.len()),
         ));
+    }
+    let mut remembered = past;
+    remembered.join(&judged.habits);
+    if !options.word.alone
+        && let Some((action, detail)) = profiles::keep(&lake, &remembered)?
+    {
+        uses.push(used(&action, detail));
     }
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");

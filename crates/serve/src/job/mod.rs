@@ -3,11 +3,14 @@ mod intake;
 mod investigate;
 mod merge;
 mod output;
+mod overrule;
+mod profiles;
 
 use ampleur_event::Nanos;
 pub use intake::{Intake, intake};
 pub use investigate::{Finding, Options, SubjectsForm, Timing, investigate};
 pub use output::write_all;
+pub use overrule::{Overrule, Says, overrule, overrules};
 use std::path::PathBuf;
 
 /// Told how far a job is. Called from several threads; must be cheap.

@@ -228,7 +228,6 @@ pub(super) struct CsvLayout {
 }
 
 pub(super) struct CsvShape {
-    /// 0: the one the header row uses.
     pub delimiter: u8,
     pub quote: Option<u8>,
     pub header: bool,
@@ -998,9 +997,7 @@ fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
             Some(_) => wrong(&join("csv", key), "one ASCII character is expected"),
         }
     };
-    if c.get("delimiter").and_then(Value::as_str) == Some("auto") {
-        shape.delimiter = 0;
-    } else if let Some(d) = one("delimiter")? {
+    if let Some(d) = one("delimiter")? {
         shape.delimiter = d;
     }
     if c.contains_key("quote") {

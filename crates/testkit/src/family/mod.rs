@@ -33,6 +33,8 @@ pub(crate) struct Stage {
     pub seed: u64,
     /// Sources that speak every few minutes.
     pub heartbeat: Vec<&'static str>,
+    pub roaming: bool,
+    pub patience: f64,
     /// Sources whose records are numbered.
     pub numbered: Vec<String>,
 }
@@ -100,6 +102,8 @@ impl Stage {
             scale: r.scale,
             seed: r.seed,
             heartbeat: Vec::new(),
+            roaming: r.roaming,
+            patience: r.patience.max(0.1),
             numbered: Vec::new(),
         };
         s.line("version = 1\ntimezone = \"Europe/Paris\"\nhome_countries = [\"FR\"]\ngeoip = [\"geo/city.mmdb\", \"geo/asn.mmdb\"]");
@@ -314,6 +318,12 @@ impl Stage {
         let (a, b) = (civil::local_day(self.from), civil::local_day(self.to));
         for d in a..b {
             let (s, e) = (civil::day_start(d), civil::day_start(d + 1));
+            if self.roaming {
+                for (i, p) in self.world.staff.iter_mut().enumerate() {
+                    let h = mix(self.seed ^ mix(d as u64) ^ mix(i as u64 + 17));
+                    p.home_ip = format!("198.18.{}.{}", h % 60, 1 + (h >> 16) % 250);
+                }
+            }
             f(self, d, s, e);
             self.sink.flush(e);
         }

@@ -620,8 +620,7 @@ fn robot(
     let post = rng.chance(0.5);
     let (mut t, mut received) = (start + 2_000, 3_000);
     for k in 0..n {
-        t += 4_000
-            + rng.range(0, 5_000)
+        t += ((4_000 + rng.range(0, 5_000)) as f64 * s.patience) as i64
             + if rng.chance(0.02) {
                 rng.range(60_000, 400_000)
             } else {

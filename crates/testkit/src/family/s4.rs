@@ -397,7 +397,7 @@ fn harvest(
         if rng.chance(0.3) {
             continue;
         }
-        t += 600 + rng.range(0, 500);
+        t += ((600 + rng.range(0, 500)) as f64 * s.patience) as i64;
         let r = s.world.records[*rec as usize].clone();
         if rng.chance(0.01) {
             let url = format!(
