@@ -164,8 +164,8 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
                     let weight = outcome.sums[p].total() - score;
                     reasons.push(Reason {
                         code: "reached_through",
-                        fr: format!("ouverte depuis une session de {from} jugée de même"),
-                        en: format!("opened from a session of {from} judged alike"),
+                        fr: format!("ouverte depuis une session de {from} jugée de même").into(),
+                        en: format!("opened from a session of {from} judged alike").into(),
                         weight,
                     });
                     score += weight.max(0.0);

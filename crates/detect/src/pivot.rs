@@ -63,7 +63,7 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
         }
         for r in m.units.reach(i).into_iter().filter(|r| *r != i) {
             for x in own[r].reasons.values().filter(|x| x.weight > 0.0) {
-                sum.add(x.code, x.weight, x.fr.clone(), x.en.clone());
+                sum.share(x.code, x.weight, &x.fr, &x.en);
             }
         }
     }
@@ -75,7 +75,7 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
         // What was once found shared stays found: the set of bad units only grows.
         for (n, o) in next.iter_mut().zip(&sums) {
             for x in o.reasons.values() {
-                n.add(x.code, x.weight, x.fr.clone(), x.en.clone());
+                n.share(x.code, x.weight, &x.fr, &x.en);
             }
         }
         if next.iter().zip(&sums).all(|(a, b)| a.total() == b.total()) {

@@ -17,6 +17,7 @@ use ampleur_sources::case::Case;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 /// Log odds before any evidence: one use of an account in fifty is worth a second look, far fewer are a stranger's.
@@ -48,16 +49,23 @@ pub(crate) struct Sum {
 
 impl Sum {
     pub fn add(&mut self, code: &'static str, weight: f32, fr: String, en: String) {
-        let r = Reason {
-            code,
-            fr,
-            en,
-            weight,
-        };
+        self.share(code, weight, &fr.into(), &en.into());
+    }
+    /// The same with sentences that stand elsewhere already.
+    pub fn share(&mut self, code: &'static str, weight: f32, fr: &Arc<str>, en: &Arc<str>) {
         match self.reasons.get(code) {
             Some(o) if o.weight.abs() >= weight.abs() => {}
             _ => {
-                self.reasons.insert(code, r);
+                let (fr, en) = (fr.clone(), en.clone());
+                self.reasons.insert(
+                    code,
+                    Reason {
+                        code,
+                        fr,
+                        en,
+                        weight,
+                    },
+                );
             }
         }
     }

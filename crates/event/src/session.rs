@@ -1,6 +1,6 @@
 //! Sessions and the links between them. A session is one use of one account from one origin on one system.
 use crate::{account::Account, time::Nanos, verdict::SessionVerdict, words::closed};
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// Where a session came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -125,8 +125,9 @@ pub struct Link {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reason {
     pub code: &'static str,
-    pub fr: String,
-    pub en: String,
+    /// Shared: one sentence stands under every session of a unit, and a case has a million sessions.
+    pub fr: Arc<str>,
+    pub en: Arc<str>,
     /// Log-likelihood ratio in natural units; positive speaks for an intruder.
     pub weight: f32,
 }

@@ -85,7 +85,37 @@ impl Sessions {
                 *told.entry(k).or_default() += v;
             }
         }
-        let mut protos: Vec<Proto> = vec![];
+        let people = People::new(&case.context);
+        let geo = Geo::open(case);
+        let estates = chain::Estates::new(case);
+        let gateways = gateways(parts.keys().chain(untimed.keys()), &estates);
+        let mut out = Sessions {
+            sources: case.files.iter().map(|f| f.source).collect(),
+            ..Sessions::default()
+        };
+        // Sessions are large and many: what they are made of goes as they come, they stand in their lists from the start, and
+        // their order is found before they move.
+        let most = parts.values().map(|p| p.1.len()).sum::<usize>() + untimed.len();
+        out.list.reserve_exact(most);
+        out.features.reserve_exact(most);
+        let mut keys: Vec<(Key, Nanos, Nanos)> = Vec::with_capacity(most);
+        let mut put = |key: Key, format: &'static str, part: Fragment| {
+            // Rows are looked up by their own times, not by when what they stand for began.
+            let (from, to) = (part.from, part.to);
+            let p = Proto { key, format, part };
+            let (session, features, key) = session_of(
+                case,
+                p,
+                &names,
+                &gateways,
+                &people,
+                &geo,
+                &mut out.operators,
+            );
+            out.list.push(session);
+            out.features.push(features);
+            keys.push((key, from, to));
+        };
         for (key, (format, list)) in parts {
             let mut late = untimed.remove(&key).map(|(_, f)| f);
             for mut part in joined(&key, list, &restarts) {
@@ -94,43 +124,30 @@ impl Sessions {
                     part.join(f);
                     (part.from, part.to, part.features.began) = (from, to, began);
                 }
-                protos.push(Proto {
-                    key: key.clone(),
-                    format,
-                    part,
-                });
+                put(key.clone(), format, part);
             }
         }
         for (key, (format, part)) in untimed {
-            protos.push(Proto { key, format, part });
+            put(key, format, part);
         }
-        let people = People::new(&case.context);
-        let geo = Geo::open(case);
-        let estates = chain::Estates::new(case);
-        let gateways = gateways(&protos, &estates);
-        let mut operators = BTreeMap::new();
-        let mut rows: Vec<(Session, Features, Key, (Nanos, Nanos))> = protos
-            .into_iter()
-            .map(|p| {
-                let span = (p.part.from, p.part.to);
-                let (s, f, k) =
-                    session_of(case, p, &names, &gateways, &people, &geo, &mut operators);
-                (s, f, k, span)
-            })
-            .collect();
-        rows.sort_by(|a, b| (a.0.from, &a.0.id).cmp(&(b.0.from, &b.0.id)));
-        let mut out = Sessions {
-            sources: case.files.iter().map(|f| f.source).collect(),
-            operators,
-            ..Sessions::default()
-        };
-        for (i, (s, f, k, span)) in rows.into_iter().enumerate() {
-            // Rows are looked up by their own times, not by when what they stand for began.
-            let spans = out.index.entry(k).or_default();
-            let span = (span.0, span.1, i as u32);
+        let mut order: Vec<usize> = (0..out.list.len()).collect();
+        order.sort_by_key(|i| (out.list[*i].from, &out.list[*i].id));
+        let mut place = vec![0; order.len()];
+        for (to, from) in order.into_iter().enumerate() {
+            place[from] = to;
+        }
+        for (i, (key, from, to)) in keys.into_iter().enumerate() {
+            let spans = out.index.entry(key).or_default();
+            let span = (from, to, place[i] as u32);
             spans.insert(spans.partition_point(|s| *s < span), span);
-            out.list.push(s);
-            out.features.push(f);
+        }
+        for i in 0..place.len() {
+            while place[i] != i {
+                let to = place[i];
+                out.list.swap(i, to);
+                out.features.swap(i, to);
+                place.swap(i, to);
+            }
         }
         out.learn_skews();
         out.learn_machines(case, told);
@@ -578,10 +595,10 @@ fn joined(
 }
 
 /// Addresses that forward for others: private ones that name clients, and public ones that name three clients or more.
-fn gateways(protos: &[Proto], estates: &chain::Estates) -> BTreeSet<IpAddr> {
+fn gateways<'a>(keys: impl Iterator<Item = &'a Key>, estates: &chain::Estates) -> BTreeSet<IpAddr> {
     let mut clients: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
-    for p in protos {
-        if let Some((src, client)) = p.key.address.split_once(',')
+    for key in keys {
+        if let Some((src, client)) = key.address.split_once(',')
             && let Some(a) = net::parse_address(src)
         {
             clients.entry(a).or_default().insert(client);

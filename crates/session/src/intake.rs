@@ -131,7 +131,8 @@ impl FileIntake {
         }
     }
 
-    fn take(&mut self, e: &Event<'_>) {
+    /// The next row of the file.
+    pub fn take(&mut self, e: &Event<'_>) {
         let named = self.accounts.of(e);
         let named = named.as_deref();
         self.learn(e, named);

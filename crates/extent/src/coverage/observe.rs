@@ -327,113 +327,114 @@ impl Observer {
 
     pub fn batch(&mut self, batch: &EventBatch) {
         for e in batch.iter() {
-            self.o.counts.events += 1;
-            while self.waiting.last().is_some_and(|r| r.0 < e.record) {
-                self.place_reject();
+            self.row(&e);
+        }
+    }
+
+    /// The next row of the file.
+    pub fn row(&mut self, e: &Event<'_>) {
+        self.o.counts.events += 1;
+        while self.waiting.last().is_some_and(|r| r.0 < e.record) {
+            self.place_reject();
+        }
+        let t = e.time;
+        if t == NO_TIME {
+            return;
+        }
+        self.tick(t);
+        if self.host != *e.host {
+            self.host.clear();
+            self.host.push_str(&e.host);
+            if self.o.hosts.len() < 64 && !e.host.is_empty() {
+                self.o.hosts.insert(e.host.to_string());
             }
-            let t = e.time;
-            if t == NO_TIME {
-                continue;
+        }
+        if e.system != System::Unknown && !e.user.is_empty() {
+            self.o.systems.insert(e.system);
+        }
+        if e.seq != NONE {
+            self.o.numbers.see(&e.host, &e.session_id, e.seq, t);
+        }
+        match e.verb {
+            Verb::AuditOff | Verb::AuditOn | Verb::AuditClear | Verb::Restart
+                if self.o.marks.len() < MARKS_KEPT =>
+            {
+                self.o.marks.push(Mark {
+                    time: t,
+                    verb: e.verb,
+                    host: e.host.to_string(),
+                });
             }
-            self.tick(t);
-            if self.host != *e.host {
-                self.host.clear();
-                self.host.push_str(&e.host);
-                if self.o.hosts.len() < 64 && !e.host.is_empty() {
-                    self.o.hosts.insert(e.host.to_string());
+            Verb::TunnelUp if !e.inner_ip.is_empty() => self.o.tunnels.push(hash(&e.inner_ip), t),
+            Verb::TunnelDown if !e.inner_ip.is_empty() => self.o.downs.push(hash(&e.inner_ip), t),
+            Verb::Heartbeat => return,
+            _ => {}
+        }
+        let client = e
+            .forwarded
+            .split(',')
+            .next()
+            .map(str::trim)
+            .filter(|f| !f.is_empty() && *f != "-")
+            .unwrap_or(&e.src_ip);
+        let begun = if e.verb == Verb::Flow && e.duration_ms != NONE {
+            t.saturating_sub((e.duration_ms.min(864_000_000) as i64) * 1_000_000)
+        } else {
+            t
+        };
+        let compared = comparable(e.verb);
+        let served =
+            e.outcome != Outcome::Failure && (e.status == NONE || (200..300).contains(&e.status));
+        let class = if compared {
+            self.class(&e.http_method, &e.url, e.verb)
+        } else {
+            0
+        };
+        if !client.is_empty() {
+            let who = hash(client);
+            if matches!(
+                e.verb,
+                Verb::Login
+                    | Verb::Request
+                    | Verb::Flow
+                    | Verb::Read
+                    | Verb::Search
+                    | Verb::Connect
+                    | Verb::ShareConnect
+                    | Verb::Query
+            ) {
+                if self.speaking.len() >= ADDRESSES_KEPT && !self.speaking.contains_key(&who) {
+                    self.speaking.clear();
                 }
-            }
-            if e.system != System::Unknown && !e.user.is_empty() {
-                self.o.systems.insert(e.system);
-            }
-            if e.seq != NONE {
-                self.o.numbers.see(&e.host, &e.session_id, e.seq, t);
-            }
-            match e.verb {
-                Verb::AuditOff | Verb::AuditOn | Verb::AuditClear | Verb::Restart
-                    if self.o.marks.len() < MARKS_KEPT =>
-                {
-                    self.o.marks.push(Mark {
-                        time: t,
-                        verb: e.verb,
-                        host: e.host.to_string(),
-                    });
-                }
-                Verb::TunnelUp if !e.inner_ip.is_empty() => {
-                    self.o.tunnels.push(hash(&e.inner_ip), t)
-                }
-                Verb::TunnelDown if !e.inner_ip.is_empty() => {
-                    self.o.downs.push(hash(&e.inner_ip), t)
-                }
-                Verb::Heartbeat => continue,
-                _ => {}
-            }
-            let client = e
-                .forwarded
-                .split(',')
-                .next()
-                .map(str::trim)
-                .filter(|f| !f.is_empty() && *f != "-")
-                .unwrap_or(&e.src_ip);
-            let begun = if e.verb == Verb::Flow && e.duration_ms != NONE {
-                t.saturating_sub((e.duration_ms.min(864_000_000) as i64) * 1_000_000)
-            } else {
-                t
-            };
-            let compared = comparable(e.verb);
-            let served = e.outcome != Outcome::Failure
-                && (e.status == NONE || (200..300).contains(&e.status));
-            let class = if compared {
-                self.class(&e.http_method, &e.url, e.verb)
-            } else {
-                0
-            };
-            if !client.is_empty() {
-                let who = hash(client);
-                if matches!(
-                    e.verb,
-                    Verb::Login
-                        | Verb::Request
-                        | Verb::Flow
-                        | Verb::Read
-                        | Verb::Search
-                        | Verb::Connect
-                        | Verb::ShareConnect
-                        | Verb::Query
-                ) {
-                    if self.speaking.len() >= ADDRESSES_KEPT && !self.speaking.contains_key(&who) {
-                        self.speaking.clear();
-                    }
-                    let last = self.speaking.insert(who, t);
-                    if last.is_none_or(|l| begun.saturating_sub(l) > PAUSE) {
-                        self.o.starts.push(who, begun);
-                    }
-                }
-                if compared {
-                    self.o.by_address.push(
-                        who,
-                        Touch {
-                            time: t,
-                            class,
-                            served,
-                        },
-                    );
+                let last = self.speaking.insert(who, t);
+                if last.is_none_or(|l| begun.saturating_sub(l) > PAUSE) {
+                    self.o.starts.push(who, begun);
                 }
             }
             if compared {
-                if let Some(who) = self.account(&e) {
-                    self.o.by_account.push(
-                        who,
-                        Touch {
-                            time: t,
-                            class,
-                            served,
-                        },
-                    );
-                }
-                if !e.request_id.is_empty() {
-                    self.o.by_request.push(hash(&e.request_id), t);
-                }
+                self.o.by_address.push(
+                    who,
+                    Touch {
+                        time: t,
+                        class,
+                        served,
+                    },
+                );
+            }
+        }
+        if compared {
+            if let Some(who) = self.account(e) {
+                self.o.by_account.push(
+                    who,
+                    Touch {
+                        time: t,
+                        class,
+                        served,
+                    },
+                );
+            }
+            if !e.request_id.is_empty() {
+                self.o.by_request.push(hash(&e.request_id), t);
             }
         }
     }

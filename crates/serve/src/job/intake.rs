@@ -617,16 +617,22 @@ fn look(work: &Work<'_>, file: FileId, input: &Receiver<ToLook>) -> Option<Looke
         work.permits.with(|| match next {
             ToLook::Begin(format) => lookers = Some(work.lookers(file, format)),
             ToLook::Block(block) => {
-                if let Some((intake, observer)) = &mut lookers {
-                    intake.push(&block.events);
-                    observer.rejects(&block.rejects);
-                    observer.batch(&block.events);
+                if let Some(lookers) = &mut lookers {
+                    see(lookers, &block);
                 }
                 work.release(block);
             }
         });
     }
     lookers
+}
+
+fn see((intake, observer): &mut Lookers, block: &Block) {
+    observer.rejects(&block.rejects);
+    for e in block.events.iter() {
+        intake.take(&e);
+        observer.row(&e);
+    }
 }
 
 /// All stages of a small file, one after the other.
@@ -649,10 +655,8 @@ impl FileSink for Inline<'_> {
         let read = piece.read;
         let mut block = held(&self.work.spare).pop().unwrap_or_default();
         self.work.fill(&mut block, piece);
-        if let Some((intake, observer)) = &mut self.lookers {
-            intake.push(&block.events);
-            observer.rejects(&block.rejects);
-            observer.batch(&block.events);
+        if let Some(lookers) = &mut self.lookers {
+            see(lookers, &block);
         }
         let (seal, rows, work) = (&mut self.seal, &mut self.rows, self.work);
         seal.take(Arc::new(block), &mut |x| rows.take(work, x))?;

@@ -616,8 +616,8 @@ fn session_rows(
                 .iter()
                 .map(|r| model::ReasonRow {
                     code: r.code.to_string(),
-                    fr: r.fr.clone(),
-                    en: r.en.clone(),
+                    fr: r.fr.to_string(),
+                    en: r.en.to_string(),
                     weight: round3(r.weight),
                 })
                 .collect(),
