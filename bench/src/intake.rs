@@ -276,12 +276,12 @@ fn output(command: &mut Command) -> Option<String> {
 
 fn awk_nginx(file: &Path, _: &Path) -> Option<String> {
     let program =
-        r#"{ n++; a[$1] = 1; b += $10 } END { for (x in a) d++; printf "%d %d %d\n", n, d, b }"#;
+        r#"{ n++; a[$1] = 1; b += $10 } END { for (x in a) d++; printf "%d %d %.0f\n", n, d, b }"#;
     output(Command::new("awk").arg(program).arg(file))
 }
 
 fn awk_fortigate(file: &Path, _: &Path) -> Option<String> {
-    let program = r#"{ n++; for (i = 1; i <= NF; i++) { p = index($i, "="); k = substr($i, 1, p - 1); v = substr($i, p + 1); if (k == "srcip") a[v] = 1; if (k == "rcvdbyte") b += v } } END { for (x in a) d++; printf "%d %d %d\n", n, d, b }"#;
+    let program = r#"{ n++; for (i = 1; i <= NF; i++) { p = index($i, "="); k = substr($i, 1, p - 1); v = substr($i, p + 1); if (k == "srcip") a[v] = 1; if (k == "rcvdbyte") b += v } } END { for (x in a) d++; printf "%d %d %.0f\n", n, d, b }"#;
     output(Command::new("awk").arg(program).arg(file))
 }
 

@@ -58,6 +58,11 @@ fn mix(i: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The session record `i` is of: 64 people work at once, each for 50 records.
+fn session(i: u64) -> u64 {
+    mix(i / 3200 * 64 + i % 64)
+}
+
 /// Second of the day and day of the month for record `i`, 200 records a second.
 fn clock(i: u64) -> (u64, u64, u64, u64) {
     let s = i / 200;
@@ -65,15 +70,15 @@ fn clock(i: u64) -> (u64, u64, u64, u64) {
 }
 
 fn fortigate(i: u64, out: &mut Vec<u8>) {
-    let r = mix(i);
+    let (r, p) = (mix(i), session(i));
     let (day, h, m, s) = clock(i);
     let _ = writeln!(
         out,
         "<189>date=2025-09-{day:02} time={h:02}:{m:02}:{s:02} devname=\"FGT-A\" devid=\"FG200F0000000001\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" level=\"notice\" vd=\"root\" srcip=10.59.{}.{} srcport={} srcintf=\"lan\" dstip=10.59.200.{} dstport=443 dstintf=\"srv\" sessionid={i} proto=6 action=\"close\" policyid=12 service=\"HTTPS\" duration={} sentbyte={} rcvdbyte={} sentpkt=12 rcvdpkt=33",
-        r % 40,
-        r / 41 % 250,
+        p % 40,
+        p / 41 % 250,
         1024 + r / 77 % 60_000,
-        r / 91 % 60,
+        p / 91 % 60,
         r % 900,
         r / 3 % 90_000,
         r / 7 % 900_000,
@@ -81,48 +86,48 @@ fn fortigate(i: u64, out: &mut Vec<u8>) {
 }
 
 fn nginx(i: u64, out: &mut Vec<u8>) {
-    let r = mix(i);
+    let (r, p) = (mix(i), session(i));
     let (day, h, m, s) = clock(i);
     let _ = writeln!(
         out,
         "10.60.{}.{} - u{} [{day:02}/Sep/2025:{h:02}:{m:02}:{s:02} +0200] \"GET /r4/Patient/{} HTTP/1.1\" {} {} \"https://portail.example/\" \"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/{}.0\"",
-        r % 40,
-        r / 41 % 250,
-        r / 5 % 3000,
+        p % 40,
+        p / 41 % 250,
+        p / 5 % 3000,
         r / 11 % 400_000,
-        if r % 50 == 0 { 404 } else { 200 },
+        if r.is_multiple_of(50) { 404 } else { 200 },
         r / 13 % 9000,
-        100 + r % 30,
+        100 + p % 30,
     );
 }
 
 fn windows(i: u64, out: &mut Vec<u8>) {
-    let r = mix(i);
+    let (r, p) = (mix(i), session(i));
     let (day, h, m, s) = clock(i);
     let _ = writeln!(
         out,
         "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing' Guid='{{54849625-5478-4994-a5ba-3e3b0328c30d}}'/><EventID>4624</EventID><Version>2</Version><Level>0</Level><Task>12544</Task><Opcode>0</Opcode><Keywords>0x8020000000000000</Keywords><TimeCreated SystemTime='2025-09-{day:02}T{h:02}:{m:02}:{s:02}.1234567Z'/><EventRecordID>{}</EventRecordID><Execution ProcessID='712' ThreadID='8'/><Channel>Security</Channel><Computer>FS01.ch.example</Computer><Security/></System><EventData><Data Name='SubjectUserSid'>S-1-0-0</Data><Data Name='SubjectUserName'>-</Data><Data Name='SubjectDomainName'>-</Data><Data Name='SubjectLogonId'>0x0</Data><Data Name='TargetUserSid'>S-1-5-21-100-200-300-{}</Data><Data Name='TargetUserName'>u{}</Data><Data Name='TargetDomainName'>CHX</Data><Data Name='TargetLogonId'>0x{:x}</Data><Data Name='LogonType'>3</Data><Data Name='LogonProcessName'>NtLmSsp </Data><Data Name='AuthenticationPackageName'>NTLM</Data><Data Name='WorkstationName'>PC-{}</Data><Data Name='IpAddress'>10.61.{}.{}</Data><Data Name='IpPort'>{}</Data></EventData></Event>",
         i + 1,
-        1000 + r % 3000,
-        r % 3000,
-        0x10_0000 + i,
-        r / 5 % 800,
-        r / 7 % 40,
-        r / 11 % 250,
+        1000 + p % 3000,
+        p % 3000,
+        p >> 32,
+        p / 5 % 800,
+        p / 7 % 40,
+        p / 11 % 250,
         1024 + r / 13 % 60_000,
     );
 }
 
 fn audit(i: u64, out: &mut Vec<u8>) {
-    let r = mix(i);
+    let (r, p) = (mix(i), session(i));
     let (day, h, m, s) = clock(i);
     let _ = writeln!(
         out,
         "{{\"resourceType\":\"AuditEvent\",\"id\":\"{r:016x}\",\"type\":{{\"system\":\"http://terminology.hl7.org/CodeSystem/audit-event-type\",\"code\":\"rest\",\"display\":\"RESTful Operation\"}},\"subtype\":[{{\"system\":\"http://hl7.org/fhir/restful-interaction\",\"code\":\"read\",\"display\":\"read\"}}],\"action\":\"R\",\"recorded\":\"2025-09-{day:02}T{h:02}:{m:02}:{s:02}.{:03}+02:00\",\"outcome\":\"0\",\"agent\":[{{\"type\":{{\"coding\":[{{\"system\":\"http://dicom.nema.org/resources/ontology/DCM\",\"code\":\"110153\",\"display\":\"Source Role ID\"}}]}},\"who\":{{\"identifier\":{{\"system\":\"urn:oid:1.2.250.1.71.4.2.1\",\"value\":\"8101{:08}\"}}}},\"requestor\":true,\"network\":{{\"address\":\"10.62.{}.{}\",\"type\":\"2\"}}}}],\"source\":{{\"site\":\"sri.example\",\"observer\":{{\"display\":\"serveur d'identités\"}}}},\"entity\":[{{\"what\":{{\"reference\":\"Patient/{}\"}},\"type\":{{\"system\":\"http://terminology.hl7.org/CodeSystem/audit-entity-type\",\"code\":\"1\",\"display\":\"Person\"}},\"role\":{{\"system\":\"http://terminology.hl7.org/CodeSystem/object-role\",\"code\":\"1\",\"display\":\"Patient\"}}}}]}}",
         r % 1000,
-        r % 3000,
-        r / 7 % 40,
-        r / 11 % 250,
+        p % 3000,
+        p / 7 % 40,
+        p / 11 % 250,
         r / 13 % 400_000,
     );
 }
