@@ -219,8 +219,8 @@ struct Spoken {
 
 fn said_reason(s: &Spoken) -> Reason {
     let why = |what: &str, colon: &str| match &s.because {
-        Some(b) => format!("{what}{colon}{b}"),
-        None => what.to_string(),
+        Some(b) => format!("{what}{colon}{b}").into(),
+        None => what.into(),
     };
     if s.bad {
         Reason {
