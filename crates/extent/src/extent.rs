@@ -895,12 +895,19 @@ fn cells_of(
         let most = if extra.persons == 0 {
             named
         } else {
-            // Who may have the category, or something it follows from.
+            // Who may have the category, or something as widely hidden that it follows from: a NIR tells the place of birth of
+            // whoever has a NIR, whether or not his record holds a place of birth.
+            let tellers = Category::ALL
+                .iter()
+                .copied()
+                .filter(|c| c.derives().contains(&category) && wide.contains_key(&(place, *c)));
             let holders = extra
                 .from
                 .iter()
-                .chain([&category])
-                .map(|c| populations.of_cell(place, *c))
+                .copied()
+                .chain([category])
+                .chain(tellers)
+                .map(|c| populations.of_cell(place, c))
                 .try_fold(0, |most: u64, n| n.map(|n| most.max(n)));
             let open = holders.map_or(UNBOUNDED, |n| n.saturating_sub(settled.len() as u64));
             named.saturating_add(extra.persons).min(open).max(named)

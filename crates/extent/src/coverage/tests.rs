@@ -288,8 +288,26 @@ fn a_second_complete_source_closes() {
     let toml = format!(
         "{BEAT}[[source]]\nfiles=\"logs/b/*\"\nheartbeat_s=300\ntells=[\"ID.*\", \"HEALTH.*\"]\n"
     );
-    let rows: Vec<Row> = (0..10 * 288)
+    let silent: Vec<Row> = (0..10 * 288)
         .map(|i| row(T0 + i * 300 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    // Both declare the same data, and nothing shows that they record the same accesses: neither speaks for the other.
+    let c = Coverage::build(
+        &case(&toml),
+        vec![watch(0, cap, &silent[1000..]), watch(1, cap, &silent)],
+        None,
+    );
+    assert_eq!(c.sources[0].stretches[0].closed_by, None);
+    assert!(!c.holes(c.window, None, every_category()).is_empty());
+    // The same with clients, seen by both where both speak.
+    let clients = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
+    let rows: Vec<Row> = silent
+        .into_iter()
+        .enumerate()
+        .map(|(i, r)| Row {
+            who: clients[i / 20 % 3],
+            ..r
+        })
         .collect();
     let late: Vec<Row> = rows[1000..].to_vec();
     let c = Coverage::build(
