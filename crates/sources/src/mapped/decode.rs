@@ -34,6 +34,8 @@ enum Cut {
     /// JSON values, on one line or many, in arrays or containers.
     Values(Values),
     Lines,
+    /// Records of several lines, each begun by a line that matches `begin`.
+    Begun,
     /// Rows whose quoted cells may hold line ends.
     Rows {
         quote: u8,
@@ -49,7 +51,9 @@ impl Opened {
         let container = json.then(|| container(plan, head.bytes)).flatten();
         let values = json
             && (only(Container::Json) || container.is_some() || super::spans_lines(head.bytes));
-        let cut = if values {
+        let cut = if plan.begin.is_some() && !json {
+            Cut::Begun
+        } else if values {
             Cut::Values(match container {
                 Some(key) => Values::marked(key, key),
                 None => Values::new(""),
@@ -113,6 +117,32 @@ impl Decode for Opened {
                     d.line(bytes, line, start, next - start, finished, out);
                     start = next;
                 }
+            }
+            Cut::Begun => {
+                let mut start = scan::mark(bytes, out.base);
+                let (mut at, mut open, mut begun) = (start, false, false);
+                loop {
+                    let (end, next) = match memchr::memchr(b'\n', &bytes[at..]) {
+                        Some(i) => (at + i, at + i + 1),
+                        None if last && at < bytes.len() => (bytes.len(), bytes.len()),
+                        None => break,
+                    };
+                    let begins = d.begins(&bytes[at..end]);
+                    // Lines before the first begin stand for themselves.
+                    if open && (begins || !begun || next - start > RECORD_MAX) {
+                        d.block(bytes, start, at, out);
+                        start = at;
+                        open = false;
+                    }
+                    begun = if open { begun } else { begins };
+                    open = true;
+                    at = next;
+                }
+                if last && open {
+                    d.block(bytes, start, at, out);
+                    start = at;
+                }
+                start
             }
             Cut::Rows { quote } => {
                 let quote = *quote;
@@ -271,6 +301,23 @@ impl Decoder {
             };
             out.reject(bytes, at, len, reason);
         }
+    }
+
+    /// True when this line begins a record of several lines.
+    fn begins(&self, line: &[u8]) -> bool {
+        let text = lines::text(line);
+        self.plan.begin.as_ref().is_some_and(|b| b.is_match(&text))
+    }
+
+    /// The lines from `start` to `end` as one record.
+    fn block(&mut self, bytes: &[u8], start: usize, end: usize, out: &mut Decoded) {
+        let whole = &bytes[start..end];
+        let finished = whole.last() == Some(&b'\n');
+        let cut = whole
+            .iter()
+            .rposition(|b| !matches!(b, b'\n' | b'\r'))
+            .map_or(0, |i| i + 1);
+        self.line(bytes, &whole[..cut], start, end - start, finished, out);
     }
 
     /// `#Fields: date time c-ip …` of the W3C extended format; it may change in the middle of a file.

@@ -245,6 +245,8 @@ pub(super) struct Plan {
     pub records: &'static [&'static str],
     pub known: usize,
     pub whole_head: bool,
+    /// A record may span lines; this one begins it.
+    pub begin: Option<Regex>,
     pub sniff: Vec<Sniff>,
     pub names: Names,
     pub trie: Trie,
@@ -458,6 +460,7 @@ const TOP: &[&str] = &[
     "start",
     "tags",
     "records",
+    "begin",
     "known",
     "system",
     "verb",
@@ -849,6 +852,10 @@ impl Plan {
                 Some(_) => return wrong("known", "a small number is expected"),
             },
             whole_head: flag(&t, "", "sniff_whole", headed)?,
+            begin: match text(&t, "", "begin")? {
+                Some(b) => Some(regex(b, "begin")?),
+                None => None,
+            },
             sniff,
             trie,
             columns,

@@ -113,11 +113,9 @@ impl Layout {
                     }
                 }
                 Part::MonthName => {
-                    month = time::month(b.get(at..)?)?;
-                    at += b[at..]
-                        .iter()
-                        .take_while(|c| c.is_ascii_alphabetic())
-                        .count();
+                    let (m, n) = month_word(text.get(at..)?)?;
+                    month = m;
+                    at += n;
                     at += usize::from(b.get(at) == Some(&b'.'));
                 }
                 Part::Fraction => {
@@ -186,6 +184,31 @@ impl Layout {
             }),
         }
     }
+}
+
+/// A month's English or French name, whole or shortened, and its bytes.
+fn month_word(text: &str) -> Option<(u8, usize)> {
+    let n = text
+        .find(|c: char| !c.is_alphabetic())
+        .unwrap_or(text.len());
+    let word = &text[..n];
+    if let Some(m) = time::month(word.as_bytes()) {
+        return Some((m, n));
+    }
+    const FRENCH: &[(&str, u8)] = &[
+        ("fév", 2),
+        ("fev", 2),
+        ("avr", 4),
+        ("mai", 5),
+        ("juin", 6),
+        ("juil", 7),
+        ("aoû", 8),
+        ("aou", 8),
+        ("déc", 12),
+    ];
+    let low = word.to_lowercase();
+    let found = FRENCH.iter().find(|(w, _)| low.starts_with(w));
+    found.map(|(_, m)| (*m, n))
 }
 
 fn digits(b: &[u8], at: usize, max: usize) -> Option<(u32, usize)> {
@@ -315,6 +338,7 @@ mod tests {
             ("%Y%m%d%H%M%S%z", "20250914030036+0200"),
             ("%d %b %Y %H:%M:%S.%f", "14 Sep 2025 01:00:36.000"),
             ("%b %d %H:%M:%S", "Sep 14 01:00:36"),
+            ("%d %b %Y %H:%M:%S", "14 sept. 2025 01:00:36"),
             ("%s", "1757811636"),
         ] {
             let s = Layout::of(f).unwrap().read(t, &mut c, None).unwrap();
@@ -336,6 +360,23 @@ mod tests {
                 "{t}"
             );
         }
+        for (w, m) in [
+            ("janv. 1", 1),
+            ("févr.", 2),
+            ("mars", 3),
+            ("avril", 4),
+            ("mai", 5),
+            ("juin", 6),
+            ("juil.", 7),
+            ("août", 8),
+            ("oct.", 10),
+            ("nov.", 11),
+            ("Déc.", 12),
+            ("August", 8),
+        ] {
+            assert_eq!(month_word(w).map(|(m, _)| m), Some(m), "{w}");
+        }
+        assert_eq!(month_word("lundi"), None);
         assert_eq!(Layout::of("%Q").unwrap_err().contains("%Y"), true);
         assert_eq!(
             (
