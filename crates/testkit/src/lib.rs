@@ -14,6 +14,7 @@ pub mod pathology;
 pub mod reference;
 pub mod rng;
 pub mod score;
+pub mod share;
 pub mod truth;
 pub mod world;
 
