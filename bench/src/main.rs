@@ -4,6 +4,7 @@
 
 mod evaluate;
 mod intake;
+mod inventory;
 mod lanes;
 mod pipeline;
 mod replay;
@@ -22,16 +23,18 @@ fn main() -> Result<()> {
         Some("evaluate") => evaluate::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
+        Some("inventory") => inventory::run(full),
         Some("pipeline") => pipeline::run(&args[1..], full),
         Some("replay-child") => replay::child(&args[1..]),
         Some("replay") => replay::run(full),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;
             intake::run(&[], full)?;
-            replay::run(full)
+            replay::run(full)?;
+            inventory::run(full)
         }
         Some(other) => {
-            bail!("no bench is named {other}; known: pipeline, intake, replay, evaluate")
+            bail!("no bench is named {other}; known: pipeline, intake, replay, inventory, evaluate")
         }
     }
 }
