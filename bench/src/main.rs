@@ -5,6 +5,7 @@
 mod contain;
 mod evaluate;
 mod intake;
+mod inventory;
 mod lanes;
 mod pipeline;
 mod replay;
@@ -27,17 +28,19 @@ fn main() -> Result<()> {
         Some("evaluate") => evaluate::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
+        Some("inventory") => inventory::run(full),
         Some("pipeline") => pipeline::run(&args[1..], full),
         Some("replay-child") => replay::child(&args[1..]),
         Some("replay") => replay::run(full),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;
             intake::run(&[], full)?;
-            replay::run(full)
+            replay::run(full)?;
+            inventory::run(full)
         }
         Some(other) => {
             bail!(
-                "no bench is named {other}; known: pipeline, intake, replay, attribution, evaluate, contain"
+                "no bench is named {other}; known: pipeline, intake, replay, inventory, attribution, evaluate, contain"
             )
         }
     }

@@ -10,11 +10,12 @@ use std::{
 };
 
 /// The floor of every crate: it imports only from floors below. See docs/ARCHITECTURE.md.
-const FLOORS: [(&str, u8); 10] = [
+const FLOORS: [(&str, u8); 11] = [
     ("ampleur-event", 1),
     ("ampleur-sources", 2),
     ("ampleur-evidence", 2),
     ("ampleur-query", 3),
+    ("ampleur-content", 3),
     ("ampleur-session", 4),
     ("ampleur-detect", 5),
     ("ampleur-extent", 5),
@@ -27,12 +28,15 @@ const FLOORS: [(&str, u8); 10] = [
 const BESIDE: [&str; 4] = ["ampleur-testkit", "ampleur-bench", "ampleur-fuzz", "xtask"];
 
 /// Heavy or delicate dependencies and the only crates that may name them.
-const FENCED: [(&str, &[&str]); 6] = [
+const FENCED: [(&str, &[&str]); 9] = [
     ("datafusion", &["ampleur-query"]),
     ("ballista", &["ampleur-query"]),
     ("async-nats", &["ampleur-serve"]),
     ("axum", &["ampleur-serve"]),
     ("krilla", &["ampleur-notice"]),
+    ("lopdf", &["ampleur-content"]),
+    ("calamine", &["ampleur-content"]),
+    ("mail-parser", &["ampleur-content"]),
     ("clap", &["ampleur"]),
 ];
 
@@ -44,8 +48,8 @@ const PURE: [(&str, &[&str]); 4] = [
     ("process::exit", &[]),
 ];
 
-const PURE_CRATES: [&str; 8] = [
-    "event", "sources", "evidence", "query", "session", "detect", "extent", "notice",
+const PURE_CRATES: [&str; 9] = [
+    "event", "sources", "evidence", "query", "content", "session", "detect", "extent", "notice",
 ];
 
 pub fn run() -> Result<bool> {

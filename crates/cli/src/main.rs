@@ -52,6 +52,10 @@ enum Command {
     Demo(cmd::demo::Args),
     /// Seal the logs of a case now, investigate later.
     Ingest(cmd::ingest::Args),
+    /// Whose data is in each file of a share.
+    Inventory(Box<cmd::inventory::Args>),
+    /// Which files of a published list are really ours, and whose data is in them.
+    Leak(Box<cmd::leak::Args>),
     /// The sessions of an answer.
     Sessions(cmd::answer::SessionsArgs),
     /// The analyst's word on a session, account, address or link; sealed in the lake.
@@ -120,6 +124,8 @@ fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
         Command::Extent(a) => cmd::extent::run(a, shell),
         Command::Demo(a) => cmd::demo::run(a, shell),
         Command::Ingest(a) => cmd::ingest::run(a, shell),
+        Command::Inventory(a) => cmd::inventory::run(a, shell),
+        Command::Leak(a) => cmd::leak::run(a, shell),
         Command::Sessions(a) => cmd::answer::sessions(a, shell),
         Command::Overrule(a) => cmd::overrule::run(a, shell),
         Command::Coverage(a) => cmd::answer::coverage(a, shell),

@@ -65,6 +65,8 @@ fn what_the_design_promises_exists() {
         "ingest",
         "extent",
         "sessions",
+        "inventory",
+        "leak",
         "explain",
         "coverage",
         "readiness",
@@ -555,4 +557,149 @@ fn an_intake_killed_half_way_is_taken_up_again() {
     assert_eq!(text(&again.stdout), text(&undisturbed.stdout));
     let checked = ampleur(&["verify", &at("lake")]);
     assert_eq!(code(&checked), 0, "{}", text(&checked.stdout));
+}
+
+/// A labelled share, listed: who is found against the truth, on any number of threads, again without reading, and locked.
+#[test]
+fn an_inventory_finds_whose_data_is_in_a_share() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |p: &str| dir.path().join(p).display().to_string();
+    let made = ampleur(&[
+        "simulate",
+        "share",
+        &at("m"),
+        "--seed",
+        "3",
+        "--scale",
+        "0.02",
+    ]);
+    assert_eq!(code(&made), 0, "{}", text(&made.stderr));
+    let (share, case) = (at("m/share"), at("m/case"));
+    let list = |out: &str, threads: &str, more: &[&str]| {
+        let out = at(out);
+        let mut args = vec![
+            "--json",
+            "inventory",
+            &share,
+            "--case",
+            &case,
+            "--share",
+            "\\\\FS01\\Commun",
+            "--out",
+            &out,
+            "--threads",
+            threads,
+        ];
+        args.extend(more);
+        ampleur(&args)
+    };
+    let first = list("a.jsonl", "2", &["--clear"]);
+    // Pictures are in the share: done in part.
+    assert_eq!(code(&first), 3, "{}", text(&first.stderr));
+    let rows = std::fs::read_to_string(at("a.jsonl")).expect("rows");
+    let truth =
+        serde_json::from_slice(&std::fs::read(at("m/truth.json")).expect("truth")).expect("truth");
+    let mut wrong = vec![];
+    let score = ampleur_testkit::share::score_share(&truth, &rows, &mut |f, who, missed| {
+        wrong.push(format!(
+            "{} {} {who} {}",
+            if missed { "missed" } else { "wrong" },
+            f.kind,
+            f.path
+        ));
+    });
+    println!(
+        "{score:?} recall {:.4} precision {:.4}",
+        score.recall(),
+        score.precision()
+    );
+    assert!(
+        score.recall() >= 0.995 && score.precision() >= 0.995,
+        "{score:?}\n{}",
+        wrong.join("\n")
+    );
+    assert_eq!(score.silent, 0, "an unreadable file was passed over");
+
+    let summary =
+        |o: &Output| -> serde_json::Value { serde_json::from_slice(&o.stdout).expect("summary") };
+    let one = list("b.jsonl", "1", &["--clear"]);
+    assert_eq!(code(&one), 3);
+    assert_eq!(
+        rows,
+        std::fs::read_to_string(at("b.jsonl")).expect("rows"),
+        "one thread equals two"
+    );
+    let again = list("a.jsonl", "2", &["--clear"]);
+    assert_eq!(summary(&again)["kept"], summary(&again)["files"]);
+    assert_eq!(
+        rows,
+        std::fs::read_to_string(at("a.jsonl")).expect("rows"),
+        "unchanged files keep their rows"
+    );
+
+    // Locked by default; taken over without the key, opened with it.
+    let keys = at("keys");
+    assert_eq!(
+        code(&list("case-inventory.jsonl", "2", &["--keys", &keys])),
+        3
+    );
+    let locked = std::fs::read_to_string(at("case-inventory.jsonl")).expect("rows");
+    assert!(!locked.contains("urn:oid"), "no identifier in clear");
+    let again = list("case-inventory.jsonl", "2", &["--keys", &keys]);
+    assert_eq!(summary(&again)["kept"], summary(&again)["files"]);
+    assert_eq!(
+        locked,
+        std::fs::read_to_string(at("case-inventory.jsonl")).expect("rows")
+    );
+
+    // A published list with a decoy, compared with the locked inventory.
+    std::fs::create_dir_all(at("m/case/inventory")).expect("folder");
+    std::fs::copy(
+        at("case-inventory.jsonl"),
+        at("m/case/inventory/commun.jsonl"),
+    )
+    .expect("copy");
+    let row: serde_json::Value = rows
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("row"))
+        .find(|r: &serde_json::Value| r["subjects"].as_array().is_some_and(|s| s.len() > 3))
+        .expect("a file with persons");
+    let path = row["path"].as_str().expect("path").replace('\\', "/");
+    std::fs::write(
+        at("list.csv"),
+        format!(
+            "path,size\n{path},{}\n{path},1\nautre/{path}x,7\n",
+            row["size"]
+        ),
+    )
+    .expect("list");
+    let leak = |more: &[&str]| {
+        let list = at("list.csv");
+        let mut args = vec!["--json", "leak", &list, "--case", &case];
+        args.extend(more);
+        ampleur(&args)
+    };
+    assert_eq!(code(&leak(&[])), 2, "a locked inventory needs the key");
+    let key = at("keys/dpo.key");
+    let said = leak(&["--dpo-key", &key]);
+    assert_eq!(code(&said), 1, "{}", text(&said.stderr));
+    let v = summary(&said);
+    let verdicts: Vec<&str> = v["lines"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .filter_map(|l| l["verdict"].as_str())
+        .collect();
+    assert_eq!(verdicts, ["leaked", "decoy", "unknown"]);
+    let persons = row["subjects"].as_array().map_or(0, Vec::len) as u64;
+    assert_eq!(v["subjects"]["at_least"], persons);
+    // A published file is read: its persons are published.
+    let sample = at(&format!("m/share/{path}"));
+    let said = leak(&["--dpo-key", &key, "--sample", &sample]);
+    assert_eq!(
+        summary(&said)["samples"][0]["subjects"]
+            .as_array()
+            .map_or(0, Vec::len) as u64,
+        persons
+    );
 }

@@ -113,13 +113,32 @@ impl Keys {
     pub(crate) fn segment(&self, salt: &[u8; 32]) -> Aes256GcmSiv {
         segment_cipher(&self.raw, salt)
     }
-    /// Locks `clear` for the officer. `random`: 32 fresh random bytes. Shape: ephemeral X25519 point (32 bytes), then
-    /// AES-256-GCM-SIV of the text under the BLAKE3-derived shared key.
+    /// The public half of the officer's key.
+    pub fn dpo_public(&self) -> DpoPublic {
+        DpoPublic(self.dpo)
+    }
+    /// Locks `clear` for the officer. `random`: 32 fresh random bytes.
     pub fn lock_for_dpo(&self, clear: &[u8], random: [u8; 32]) -> Vec<u8> {
+        self.dpo_public().lock(clear, random)
+    }
+}
+
+/// The public half of the officer's key: locks, does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DpoPublic([u8; 32]);
+
+impl DpoPublic {
+    /// Reads the `dpo.pub` that [`Keys::save`] and [`DpoKey::save_public`] write.
+    pub fn load(path: &Path) -> Result<DpoPublic, EvidenceError> {
+        Ok(DpoPublic(*read_secret(path, "dpo-public")?))
+    }
+    /// Locks `clear`. `random`: 32 fresh random bytes. Shape: ephemeral X25519 point (32 bytes), then AES-256-GCM-SIV of the
+    /// text under the BLAKE3-derived shared key.
+    pub fn lock(&self, clear: &[u8], random: [u8; 32]) -> Vec<u8> {
         let secret = StaticSecret::from(random);
         let point = Point::from(&secret).to_bytes();
-        let shared = secret.diffie_hellman(&Point::from(self.dpo));
-        let cipher = vault_cipher(&point, &self.dpo, shared.as_bytes());
+        let shared = secret.diffie_hellman(&Point::from(self.0));
+        let cipher = vault_cipher(&point, &self.0, shared.as_bytes());
         let mut out = point.to_vec();
         out.extend(
             cipher
@@ -179,6 +198,21 @@ impl ColumnCipher {
 }
 
 impl DpoKey {
+    /// A new key, where no lake has made one yet.
+    pub fn generate(random: &mut dyn FnMut(&mut [u8])) -> DpoKey {
+        let mut s = Zeroizing::new([0u8; 32]);
+        random(&mut s[..]);
+        DpoKey {
+            secret: StaticSecret::from(*s),
+        }
+    }
+    pub fn public(&self) -> DpoPublic {
+        DpoPublic(Point::from(&self.secret).to_bytes())
+    }
+    /// Writes the public half, never over an existing file.
+    pub fn save_public(&self, path: &Path) -> Result<(), EvidenceError> {
+        write_secret(path, "dpo-public", &self.public().0)
+    }
     /// Writes the key, mode 0600, never over an existing file.
     pub fn save(&self, path: &Path) -> Result<(), EvidenceError> {
         write_secret(path, "dpo", &self.secret.to_bytes())

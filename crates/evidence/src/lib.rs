@@ -12,6 +12,7 @@ pub mod columns;
 mod error;
 mod keys;
 mod lake;
+pub mod locked;
 mod merkle;
 mod proof;
 mod raw;
@@ -24,7 +25,7 @@ mod vault;
 pub mod verify;
 
 pub use error::EvidenceError;
-pub use keys::{ColumnCipher, DpoKey, Keys, PublicKey, load_raw_key};
+pub use keys::{ColumnCipher, DpoKey, DpoPublic, Keys, PublicKey, load_raw_key};
 pub use lake::{Checkpoint, Citation, Lake, SegmentInfo, Use, Wait};
 pub use proof::{LineProof, ProvenLine};
 pub use segment::{

@@ -2137,13 +2137,14 @@ impl<'a> Work<'a, '_, '_> {
             }
         }
     }
+    /// Persons of a file, touched. Returned are those the inventory is sure of, with their categories.
     fn file_subjects(
         &mut self,
         file: u32,
         access: u32,
         source: u32,
         certain: bool,
-    ) -> Vec<(Who, PlaceId)> {
+    ) -> Vec<(Who, PlaceId, CategorySet)> {
         let inv = self.input.inventory;
         let mut out = vec![];
         for s in inv.subjects(file) {
@@ -2156,8 +2157,22 @@ impl<'a> Work<'a, '_, '_> {
                 .into_iter()
                 .map(|d| d.0)
                 .collect();
-            self.touch(who, place, access, s.categories, derived, certain);
-            out.push((who, place));
+            self.touch(who, place, access, s.categories, derived, certain && s.sure);
+            if s.sure {
+                out.push((who, place, s.categories));
+            }
+        }
+        if inv.files[file as usize].open {
+            // Nobody could read all of it: anybody may be inside.
+            let mut categories = self.share_categories(inv.share_of(file));
+            categories.insert(Category::FreeFile);
+            let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
+            self.out.loose.push(Loose {
+                access,
+                places,
+                categories,
+                up_to: u64::MAX,
+            });
         }
         out
     }
@@ -2405,10 +2420,8 @@ impl<'a> Work<'a, '_, '_> {
                 ids.sort_unstable();
                 ids.dedup();
                 held.push((inv.files[f as usize].size.unwrap_or(0), ids));
-                for (k, s) in inv.subjects(f).iter().enumerate() {
-                    if let Some((w, p)) = who.get(k) {
-                        groups.entry((*p, s.categories)).or_default().insert(*w);
-                    }
+                for (w, p, c) in who {
+                    groups.entry((p, c)).or_default().insert(w);
                 }
             }
             if !haul.sure {
@@ -2622,6 +2635,7 @@ impl<'a> Work<'a, '_, '_> {
                 holds.push(
                     self.file_subjects(*f, access, 0, certain)
                         .into_iter()
+                        .map(|(w, p, _)| (w, p))
                         .collect(),
                 );
                 for s in self.input.inventory.subjects(*f) {

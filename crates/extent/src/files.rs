@@ -19,6 +19,8 @@ pub struct FileRow {
     pub size: Option<u64>,
     /// Lower-case hex, or 0.
     pub sha256: Sym,
+    /// Not all of it could be read: more persons may be inside.
+    pub open: bool,
     subjects: (u32, u32),
 }
 
@@ -28,6 +30,8 @@ pub struct FileSubject {
     /// `authority|id` as the inventory gives it.
     pub subject: Sym,
     pub categories: CategorySet,
+    /// Named without doubt; otherwise the file may mean a namesake.
+    pub sure: bool,
 }
 
 /// The inventory of all shares, in order of file name and line.
@@ -40,6 +44,7 @@ pub struct Inventory {
     /// Last path component → files.
     by_leaf: FxHashMap<Sym, Vec<u32>>,
     by_sha: FxHashMap<Sym, Vec<u32>>,
+    by_size: FxHashMap<u64, Vec<u32>>,
     /// Lines that could not be read.
     pub unreadable: u64,
 }
@@ -60,6 +65,11 @@ struct RawFile {
     sha256: Option<String>,
     #[serde(default)]
     subjects: Vec<RawSubject>,
+    #[serde(default)]
+    possible: Vec<RawSubject>,
+    /// `read`, `part` or `unread`; lists made elsewhere do not say.
+    #[serde(default)]
+    state: Option<String>,
 }
 #[derive(Deserialize)]
 struct RawSubject {
@@ -108,7 +118,7 @@ impl Inventory {
         };
         files.sort();
         for f in files {
-            each_line(&f, &mut |_, line| inv.line(line))?;
+            each_line(&f, &mut |_, line| inv.add(line))?;
         }
         inv.finish();
         Ok(inv)
@@ -121,7 +131,7 @@ impl Inventory {
         })?;
         let mut inv = Inventory::default();
         for f in files {
-            each_line(&f, &mut |_, line| inv.line(line))?;
+            each_line(&f, &mut |_, line| inv.add(line))?;
         }
         inv.finish();
         Ok(inv)
@@ -130,18 +140,24 @@ impl Inventory {
         let mut inv = Inventory::default();
         text.lines()
             .filter(|l| !l.trim().is_empty())
-            .for_each(|l| inv.line(l.as_bytes()));
+            .for_each(|l| inv.add(l.as_bytes()));
         inv.finish();
         inv
     }
-    fn line(&mut self, line: &[u8]) {
+    /// Calls `each` for every line of a file, compressed or not.
+    pub fn lines_of(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<(), IdentityError> {
+        each_line(path, &mut |_, line| each(line))
+    }
+    /// Adds a row; [`Inventory::finish`] makes it findable. A line that is no row is counted.
+    pub fn add(&mut self, line: &[u8]) {
         let text = fold::text_of(line);
         let Ok(raw) = serde_json::from_str::<RawFile>(&text) else {
             self.unreadable += 1;
             return;
         };
         let start = self.subjects.len() as u32;
-        for s in &raw.subjects {
+        let sure = raw.subjects.iter().map(|s| (s, true));
+        for (s, sure) in sure.chain(raw.possible.iter().map(|s| (s, false))) {
             let row = FileSubject {
                 subject: self.strings.intern(&subject_text(&s.subject)),
                 categories: s
@@ -149,6 +165,7 @@ impl Inventory {
                     .iter()
                     .flat_map(|c| Category::matching(c))
                     .collect(),
+                sure,
             };
             self.subjects.push(row);
         }
@@ -161,11 +178,13 @@ impl Inventory {
             sha256: self
                 .strings
                 .intern(&raw.sha256.unwrap_or_default().to_ascii_lowercase()),
+            open: raw.state.is_some_and(|s| s != "read"),
             subjects: (start, self.subjects.len() as u32),
         };
         self.files.push(row);
     }
-    fn finish(&mut self) {
+    /// Makes what was added findable; once, after the last row.
+    pub fn finish(&mut self) {
         for i in 0..self.files.len() as u32 {
             let f = self.files[i as usize].clone();
             let full = format!(
@@ -184,6 +203,9 @@ impl Inventory {
             let leaf = self.strings.intern(&leaf);
             self.by_full.entry(full).or_default().push(i);
             self.by_leaf.entry(leaf).or_default().push(i);
+            if let Some(size) = f.size {
+                self.by_size.entry(size).or_default().push(i);
+            }
             if f.sha256 != 0 {
                 self.by_sha.entry(f.sha256).or_default().push(i);
             }
@@ -301,6 +323,10 @@ impl Inventory {
             .filter(|s| *s != 0)
             .and_then(|s| self.by_sha.get(&s))
             .map_or(&[], Vec::as_slice)
+    }
+    /// Files of this many bytes.
+    pub fn with_size(&self, size: u64) -> &[u32] {
+        self.by_size.get(&size).map_or(&[], Vec::as_slice)
     }
     /// Files with this last path component, folded.
     pub fn with_leaf(&self, leaf: &str) -> &[u32] {

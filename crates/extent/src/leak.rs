@@ -1,7 +1,7 @@
 //! Published lists against the inventory: which files on them are really the hospital's (contract §D, §F).
 //! Equal SHA-256 is proof; without one, equal path tail and size. A name alone proves nothing; lists contain decoys.
 use crate::{
-    files::{Inventory, common_tail},
+    files::Inventory,
     fold,
     identity::{IdentityError, open_text},
 };
@@ -54,7 +54,8 @@ pub fn load_case(case: &ampleur_sources::case::Case) -> Result<Vec<LeakLine>, Id
     load_files(&files)
 }
 
-fn load_files(files: &[std::path::PathBuf]) -> Result<Vec<LeakLine>, IdentityError> {
+/// The lists of these files, in the order given.
+pub fn load_files(files: &[std::path::PathBuf]) -> Result<Vec<LeakLine>, IdentityError> {
     let mut out = vec![];
     for f in files {
         let name = format!(
@@ -79,9 +80,215 @@ fn load_files(files: &[std::path::PathBuf]) -> Result<Vec<LeakLine>, IdentityErr
     Ok(out)
 }
 
-/// Lines of one list.
+/// Lines of one list: a table (`path,size,sha256` in any order), or what `sha256sum`, `ls -lR`, `dir /s` or `tree` print.
 pub fn parse(list: &str, bytes: &[u8]) -> Vec<LeakLine> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let wide;
+    let bytes = match ampleur_event::plain::utf16(bytes) {
+        Some(big) => {
+            wide = ampleur_event::plain::narrow(bytes, big).into_bytes();
+            &wide[..]
+        }
+        None => bytes,
+    };
+    match printed(bytes) {
+        Some(by) => lines_printed(list, bytes, by),
+        None => table(list, bytes),
+    }
+}
+
+/// The program that printed a listing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Printed {
+    Sums,
+    Ls,
+    Dir,
+    Tree,
+}
+
+fn printed(bytes: &[u8]) -> Option<Printed> {
+    for line in bytes.split(|b| *b == b'\n').take(60) {
+        let text = fold::text_of(line);
+        let t = text.trim_end();
+        if let Some((sum, rest)) = t.split_once("  ").or_else(|| t.split_once(" *"))
+            && sum.len() == 64
+            && sum.bytes().all(|b| b.is_ascii_hexdigit())
+            && !rest.is_empty()
+        {
+            return Some(Printed::Sums);
+        }
+        if unix_entry(t).is_some() {
+            return Some(Printed::Ls);
+        }
+        if t.contains("Directory of ") || folder_of_dir(t).is_some() {
+            return Some(Printed::Dir);
+        }
+        if t.contains("├── ") || t.contains("└── ") {
+            return Some(Printed::Tree);
+        }
+    }
+    None
+}
+
+/// `-rw-r--r-- 1 user group 12345 Jun 24 10:22 name`: (is a folder, size, name).
+fn unix_entry(t: &str) -> Option<(bool, u64, &str)> {
+    let mode = t.get(..10)?;
+    let mut m = mode.bytes();
+    let kind = m.next()?;
+    if !matches!(kind, b'-' | b'd' | b'l')
+        || !m.all(|b| matches!(b, b'r' | b'w' | b'x' | b'-' | b's' | b't' | b'S' | b'T'))
+    {
+        return None;
+    }
+    let mut rest = t.get(10..)?.trim_start_matches(['.', '+', '@']);
+    let mut words = vec![];
+    // Links, owner, group, size, month, day, time; the name may hold blanks.
+    for _ in 0..7 {
+        rest = rest.trim_start();
+        let end = rest.find(' ')?;
+        words.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    let size = words.get(3)?.parse().ok()?;
+    Some((kind == b'd', size, rest.trim_start_matches(' ')))
+}
+
+/// ` Directory of D:\\Partages`, ` Répertoire de D:\\Partages`.
+fn folder_of_dir(t: &str) -> Option<&str> {
+    let t = t.trim_start();
+    ["Directory of ", "Répertoire de ", "R\u{fffd}pertoire de "]
+        .iter()
+        .find_map(|w| t.strip_prefix(w))
+}
+
+/// `24/06/2023  10:22           206 456 name.pdf`: size and name; folders have `<DIR>` or `<REP>` in place of a size.
+fn dir_entry(t: &str) -> Option<(u64, String)> {
+    let rest = t.trim_start();
+    let date = rest.get(..10)?;
+    if !date
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'/' | b'-' | b'.'))
+    {
+        return None;
+    }
+    let rest = rest[10..].trim_start();
+    let time = rest.split(' ').next()?;
+    if !time.contains(':') {
+        return None;
+    }
+    let mut rest = rest[time.len()..].trim_start();
+    for half in ["AM ", "PM "] {
+        rest = rest.strip_prefix(half).unwrap_or(rest).trim_start();
+    }
+    let mut size = String::new();
+    let mut chars = rest.char_indices().peekable();
+    let mut end = 0;
+    while let Some((i, c)) = chars.next() {
+        if c.is_ascii_digit() {
+            size.push(c);
+            end = i + 1;
+        } else if matches!(c, ' ' | ',' | '.' | '\u{a0}' | '\u{202f}' | '\u{ff}')
+            && !size.is_empty()
+        {
+            // A group of thousands goes on only with three digits and no fourth.
+            let after = &rest[i + c.len_utf8()..];
+            let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+            let ends = after[digits..]
+                .chars()
+                .next()
+                .is_none_or(|c| matches!(c, ' ' | ',' | '.' | '\u{a0}' | '\u{202f}' | '\u{ff}'));
+            if digits != 3 || !ends {
+                break;
+            }
+        } else {
+            break;
+        }
+    }
+    let name = rest.get(end..)?.trim_start();
+    Some((size.parse().ok()?, name.to_string())).filter(|x| !x.1.is_empty())
+}
+
+fn lines_printed(list: &str, bytes: &[u8], by: Printed) -> Vec<LeakLine> {
+    let mut out = vec![];
+    let mut folder = String::new();
+    // Folders above, for `tree`.
+    let mut above: Vec<String> = vec![];
+    for (n, line) in bytes.split(|b| *b == b'\n').enumerate() {
+        let text = fold::text_of(line);
+        let t = text.trim_end();
+        let mut push = |path: &str, size: Option<u64>, sha256: &str| {
+            let path = fold::path(path)
+                .trim_start_matches(".\\")
+                .trim_matches('\\')
+                .to_string();
+            if !path.is_empty() {
+                out.push(LeakLine {
+                    list: list.to_string(),
+                    line: n as u64 + 1,
+                    path,
+                    size,
+                    sha256: sha256.to_ascii_lowercase(),
+                });
+            }
+        };
+        match by {
+            Printed::Sums => {
+                if let Some((sum, path)) = t.split_once("  ").or_else(|| t.split_once(" *"))
+                    && sum.len() == 64
+                {
+                    push(path.trim_start_matches('*'), None, sum);
+                }
+            }
+            Printed::Ls => match unix_entry(t) {
+                Some((false, size, name)) => push(&join(&folder, name), Some(size), ""),
+                Some(_) => {}
+                None => {
+                    if let Some(f) = t.strip_suffix(':') {
+                        folder = f.to_string();
+                    }
+                }
+            },
+            Printed::Dir => {
+                if let Some(f) = folder_of_dir(t) {
+                    folder = f.to_string();
+                } else if let Some((size, name)) = dir_entry(t) {
+                    push(&join(&folder, &name), Some(size), "");
+                }
+            }
+            Printed::Tree => {
+                let Some(at) = t.find("── ") else {
+                    if out.is_empty() && above.is_empty() {
+                        folder = t.to_string();
+                    }
+                    continue;
+                };
+                // Four signs a level.
+                let depth = t[..at].chars().count() / 4;
+                let name = &t[at + "── ".len()..];
+                let (size, name) = match name.strip_prefix('[').and_then(|r| r.split_once(']')) {
+                    Some((s, rest)) => (s.trim().parse().ok(), rest.trim_start()),
+                    None => (None, name),
+                };
+                above.truncate(depth);
+                let path = join(&folder, &join(&above.join("/"), name));
+                above.push(name.to_string());
+                push(&path, size, "");
+            }
+        }
+    }
+    out
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_string()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+/// A table: columns by their header; without one `path,size,sha256`.
+fn table(list: &str, bytes: &[u8]) -> Vec<LeakLine> {
     let head = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let count = |c: u8| head.iter().filter(|b| **b == c).count();
     let delimiter = [b',', b';', b'\t', b'|']
@@ -134,65 +341,145 @@ pub fn parse(list: &str, bytes: &[u8]) -> Vec<LeakLine> {
             list: list.to_string(),
             line,
             path,
-            size: cell(1).parse().ok(),
+            size: size_of(cell(1)),
             sha256,
         });
     }
     out
 }
 
+/// A size in bytes, with or without groups of thousands. Rounded sizes (`1.2 MB`) prove nothing and are left out.
+fn size_of(text: &str) -> Option<u64> {
+    let t = text.trim().trim_end_matches(['o', 'B', 'b']).trim_end();
+    if let Ok(n) = t.parse() {
+        return Some(n);
+    }
+    let groups: Vec<&str> = t.split([' ', ',', '\u{a0}', '\u{202f}', '\'']).collect();
+    let grouped = groups.len() > 1
+        && groups.iter().skip(1).all(|g| g.len() == 3)
+        && groups
+            .iter()
+            .all(|g| !g.is_empty() && g.bytes().all(|b| b.is_ascii_digit()));
+    grouped.then(|| groups.concat().parse().ok()).flatten()
+}
+
+/// True when two folded path components name one file whatever encoding the list went through: equal without accents, UTF-8
+/// read as Windows-1252 read back, lost letters (`?`, `_`, the replacement sign) standing for any.
+fn same_name(listed: &str, ours: &str) -> bool {
+    if listed == ours {
+        return true;
+    }
+    let plain = |t: &str| ampleur_event::plain::folded(t.as_bytes());
+    let (a, b) = (plain(listed), plain(ours));
+    if a == b {
+        return true;
+    }
+    // A lost letter stands for one letter of ours, or for both bytes of it.
+    if !listed.contains(['?', '_', '\u{fffd}']) {
+        return false;
+    }
+    let (a, b): (Vec<char>, Vec<char>) = (listed.chars().collect(), ours.chars().collect());
+    lost(&a, &b)
+}
+
+/// Matches with lost letters: where ours has a letter outside ASCII, the list may have one or two signs of loss.
+fn lost(listed: &[char], ours: &[char]) -> bool {
+    const LOST: [char; 3] = ['?', '_', '\u{fffd}'];
+    // How many of our letters may be behind us after each sign of the list, one set carried along.
+    let mut at = vec![false; ours.len() + 1];
+    // Letters of ours whose first sign of two was just read.
+    let mut half = vec![false; ours.len() + 1];
+    at[0] = true;
+    for x in listed {
+        let mut next = vec![false; ours.len() + 1];
+        let mut next_half = vec![false; ours.len() + 1];
+        for (i, y) in ours.iter().enumerate() {
+            if at[i] && x == y {
+                next[i + 1] = true;
+            }
+            if !y.is_ascii() && LOST.contains(x) {
+                if at[i] {
+                    next[i + 1] = true;
+                    next_half[i] = true;
+                }
+                if half[i] {
+                    next[i + 1] = true;
+                }
+            }
+        }
+        (at, half) = (next, next_half);
+    }
+    at[ours.len()]
+}
+
+/// Path components a listed path and one of ours share, counted from their ends, encodings apart.
+fn tail(listed: &str, ours: &str) -> usize {
+    listed
+        .rsplit('\\')
+        .zip(ours.rsplit('\\'))
+        .take_while(|(x, y)| same_name(x, y))
+        .count()
+}
+
+/// Files with the listed path whose size or hash is another: what a decoy looks like, or a newer version of the file.
+pub fn same_path(inventory: &Inventory, l: &LeakLine) -> Vec<u32> {
+    let leaf = l.path.rsplit('\\').next().unwrap_or("");
+    inventory
+        .with_leaf(leaf)
+        .iter()
+        .copied()
+        .filter(|f| tail_agrees(inventory, l, *f))
+        .collect()
+}
+
+/// Either path must end in the whole of the other one: a different folder is a different file.
+fn tail_agrees(inventory: &Inventory, l: &LeakLine, f: u32) -> bool {
+    let ours = inventory.path_of(f);
+    let n = tail(&l.path, ours);
+    n > 0 && (n == ours.split('\\').count() || n == l.path.split('\\').count())
+}
+
 /// Which file of the inventory a line is.
 pub fn find(inventory: &Inventory, l: &LeakLine) -> LeakMatch {
     let path_of = |f: u32| inventory.path_of(f);
-    let tail_agrees = |f: u32| {
-        let ours = path_of(f);
-        let n = common_tail(&l.path, ours);
-        // Either path must end in the whole of the other one: a different folder is a different file.
-        n > 0 && (n == ours.split('\\').count() || n == l.path.split('\\').count())
+    let sized = |known: &dyn Fn(u32) -> bool| -> Vec<u32> {
+        let Some(size) = l.size else { return vec![] };
+        inventory
+            .with_size(size)
+            .iter()
+            .copied()
+            .filter(|f| known(*f) && tail_agrees(inventory, l, *f))
+            .collect()
     };
     let mut hits: Vec<u32> = if l.sha256.is_empty() {
-        let leaf = l.path.rsplit('\\').next().unwrap_or("");
-        match l.size {
-            None => vec![],
-            Some(size) => inventory
-                .with_leaf(leaf)
-                .iter()
-                .copied()
-                .filter(|f| inventory.files[*f as usize].size == Some(size) && tail_agrees(*f))
-                .collect(),
-        }
+        sized(&|_| true)
     } else {
         let same = inventory.with_sha(&l.sha256);
         // A copy of one content in two places: the path tells which, when it can.
-        let here: Vec<u32> = same.iter().copied().filter(|f| tail_agrees(*f)).collect();
+        let here: Vec<u32> = same
+            .iter()
+            .copied()
+            .filter(|f| tail_agrees(inventory, l, *f))
+            .collect();
         if !here.is_empty() {
             here
         } else if !same.is_empty() {
             same.to_vec()
         } else {
             // The inventory may lack the hash of the file that path and size name.
-            let leaf = l.path.rsplit('\\').next().unwrap_or("");
-            inventory
-                .with_leaf(leaf)
-                .iter()
-                .copied()
-                .filter(|f| {
-                    let row = &inventory.files[*f as usize];
-                    row.sha256 == 0 && l.size.is_some() && row.size == l.size && tail_agrees(*f)
-                })
-                .collect()
+            sized(&|f| inventory.files[f as usize].sha256 == 0)
         }
     };
     // Among several, the longest agreement wins.
-    let longest = hits.iter().map(|f| common_tail(&l.path, path_of(*f))).max();
-    hits.retain(|f| Some(common_tail(&l.path, path_of(*f))) == longest);
+    let longest = hits.iter().map(|f| tail(&l.path, path_of(*f))).max();
+    hits.retain(|f| Some(tail(&l.path, path_of(*f))) == longest);
     if hits.len() > 1 {
         // The share's own name in front of the path tells shares apart.
         let named: Vec<u32> = hits
             .iter()
             .copied()
             .filter(|f| {
-                let n = common_tail(&l.path, path_of(*f));
+                let n = tail(&l.path, path_of(*f));
                 let before = l.path.rsplit('\\').nth(n).unwrap_or("");
                 let share = inventory.share_of(*f).rsplit('\\').next().unwrap_or("");
                 !before.is_empty() && share.trim_end_matches('$') == before.trim_end_matches('$')
@@ -243,5 +530,55 @@ mod tests {
         let l = parse("l", b"sha256;path\nAA;x\\y\n");
         assert_eq!((l[0].sha256.as_str(), l[0].size), ("aa", None));
         assert_eq!(parse("l", b"a/b,5\n")[0].size, Some(5));
+    }
+    #[test]
+    fn names_survive_every_encoding_a_list_went_through() {
+        let inv = Inventory::from_lines(
+            "{\"share\":\"\\\\\\\\FS\\\\RH$\",\"path\":\"2023\\\\Arrêtés\\\\décision é.pdf\",\"size\":10,\"subjects\":[]}",
+        );
+        for name in [
+            "2023/Arrêtés/décision é.pdf",
+            "2023/Arre\u{302}te\u{301}s/de\u{301}cision e\u{301}.pdf",
+            "2023/ArrÃªtÃ©s/dÃ©cision Ã©.pdf",
+            "2023/Arr?t?s/d?cision ?.pdf",
+            "2023/Arr__t__s/d__cision __.pdf",
+            "2023/Arr\u{fffd}t\u{fffd}s/d\u{fffd}cision \u{fffd}.pdf",
+        ] {
+            let l = parse("l", format!("path,size\n{name},10\n").as_bytes());
+            assert_eq!(find(&inv, &l[0]), LeakMatch::File(0), "{name}");
+        }
+        for name in ["2023/Arrêtés/d?c?s?on é.pdf", "2022/Arrêtés/décision é.pdf"] {
+            let l = parse("l", format!("path,size\n{name},10\n").as_bytes());
+            assert_eq!(find(&inv, &l[0]), LeakMatch::None, "{name}");
+        }
+    }
+    #[test]
+    fn what_programs_print_is_read() {
+        let one = |t: &str| {
+            let l = parse("l", t.as_bytes());
+            (l.len(), l[0].path.clone(), l[0].size, l[0].sha256.len())
+        };
+        assert_eq!(
+            one(
+                "./RH/2023:\ntotal 4\n-rw-r--r-- 1 u g 206456 Jun 24 10:22 rib a.pdf\ndrwxr-xr-x 2 u g 4096 Jun 24 10:22 x\n"
+            ),
+            (1, "rh\\2023\\rib a.pdf".into(), Some(206_456), 0)
+        );
+        assert_eq!(
+            one(
+                " Répertoire de D:\\RH\\2023\r\n\r\n24/06/2023  10:22    <DIR>          .\r\n24/06/2023  10:22           206\u{a0}456 rib a.pdf\r\n"
+            ),
+            (1, "d:\\rh\\2023\\rib a.pdf".into(), Some(206_456), 0)
+        );
+        assert_eq!(
+            one(&format!("{}  RH/a.pdf\n", "ab".repeat(32))),
+            (1, "rh\\a.pdf".into(), None, 64)
+        );
+        assert_eq!(
+            one("RH\n└── [206456]  a.pdf\n"),
+            (1, "rh\\a.pdf".into(), Some(206_456), 0)
+        );
+        assert_eq!(size_of("206 456"), Some(206_456));
+        assert_eq!(size_of("1.2 MB"), None);
     }
 }

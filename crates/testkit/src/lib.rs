@@ -16,6 +16,7 @@ pub mod pathology;
 pub mod reference;
 pub mod rng;
 pub mod score;
+pub mod share;
 pub mod trial;
 pub mod truth;
 pub mod world;

@@ -43,7 +43,7 @@ pub struct Args {
     /// How data subjects are written: keyed tokens, or identifiers as the source gave them.
     #[arg(long, value_enum, default_value_t = Subjects::Tokens)]
     pub subjects: Subjects,
-    /// Key of the data-protection officer, for identifiers in clear from a lake made earlier.
+    /// Key of the data-protection officer: opens a locked inventory, and identifiers in clear from a lake made earlier.
     #[arg(long, value_name = "FILE")]
     pub dpo_key: Option<PathBuf>,
     /// Lake to seal into; OUT/lake by default.

@@ -103,6 +103,13 @@ pub fn investigate(
         None => None,
     };
     let case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?;
+    // Before anything is sealed: an inventory nobody can open is a refusal, not half an answer.
+    let officer = options
+        .dpo_key
+        .as_deref()
+        .map(ampleur_evidence::DpoKey::load)
+        .transpose()?;
+    let inventory = super::load_inventory(&case, officer.as_ref())?;
     let previous = options.previous.as_deref().map(read_previous).transpose()?;
     let lake_path = options
         .lake
@@ -175,7 +182,6 @@ pub fn investigate(
         options.threads,
     )
     .map_err(|e| known(&e))?;
-    let inventory = Inventory::load_case(&case).map_err(|e| known(&e))?;
     let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
     lap("identities");
 

@@ -1,14 +1,22 @@
 //! One file per job. A job takes plain options, reports progress through [`Progress`], and returns what happened.
+mod apart;
 mod intake;
+mod inventory;
 mod investigate;
+mod leak;
 mod merge;
 mod output;
 mod overrule;
 mod profiles;
 
 use ampleur_event::Nanos;
+pub use apart::{Apart, serve_documents};
 pub use intake::{Intake, intake};
+pub use inventory::{
+    InventoryOptions, InventorySummary, inventory, load as load_inventory, roster,
+};
 pub use investigate::{Finding, Options, SubjectsForm, Timing, investigate};
+pub use leak::{LeakReport, LineVerdict, SAMPLES, leak_report, listings, samples};
 pub use output::write_all;
 pub use overrule::{Overrule, Says, overrule, overrules};
 use std::path::PathBuf;

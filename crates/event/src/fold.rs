@@ -44,8 +44,8 @@ fn push_folded(c: char, out: &mut String) {
     }
 }
 
-/// The letters under an accented lower-case letter of Latin-1 and Latin Extended-A.
-fn base(c: char) -> Option<&'static str> {
+/// The letters under an accented lower-case letter of Latin-1 and Latin Extended-A, and plain signs for typographic ones.
+pub fn base(c: char) -> Option<&'static str> {
     Some(match c {
         'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' => "a",
         'æ' => "ae",
@@ -138,7 +138,8 @@ pub fn text_of(bytes: &[u8]) -> String {
     }
 }
 
-fn cp1252(b: u8) -> char {
+/// The character a byte stands for in Windows-1252; the five bytes it leaves open stay themselves.
+pub fn cp1252(b: u8) -> char {
     const HIGH: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
         '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',

@@ -1,0 +1,14 @@
+//! What files contain: text out of documents, identifiers out of text, persons out of identifiers. Floor 3.
+//!
+//! The way through: [`extract`] tells a file's kind by its bytes and walks it, archives inside archives too; [`text`] folds any
+//! encoding to plain letters; [`detect`] finds numbers, dates and addresses, [`words`] what headings and words say; [`whose`]
+//! puts them together with the [`roster`] of known persons; [`inventory`] writes one row a file.
+//! Fenced here: the libraries that read PDF, spreadsheets, compound files, messages and archives.
+pub mod detect;
+pub mod extract;
+pub mod inventory;
+pub mod roster;
+pub mod whose;
+pub mod words;
+
+pub use ampleur_event::plain as text;

@@ -1,0 +1,457 @@
+//! The people a file may speak of, as keyed hashes of what identifies them: built once, shared by all threads, read only.
+//!
+//! A person has a subject (`authority|id`), names, birth dates, numbers, telephones and addresses. Look-ups compare 64-bit
+//! hashes; two different values of ten million agree with a chance below 10⁻⁵. About 150 bytes a person.
+use rustc_hash::FxHashSet;
+
+/// Number of a person in the roster, in order of adding.
+pub type Person = u32;
+
+/// What is known about one person. All text as the identity base has it; folding happens here.
+#[derive(Debug, Default, Clone)]
+pub struct Known<'a> {
+    /// `authority|id`, as the inventory writes it.
+    pub subject: String,
+    /// One of the hospital's own people.
+    pub staff: bool,
+    /// Family name and given names, one pair per name the base holds (birth, used, earlier).
+    pub names: Vec<(&'a str, Vec<&'a str>)>,
+    /// `YYYYMMDD`.
+    pub births: Vec<u32>,
+    /// NIR stems ([`crate::detect::nir_of`]).
+    pub nirs: Vec<u64>,
+    /// Local and regional numbers, RPPS, staff numbers.
+    pub ids: Vec<&'a str>,
+    /// Nine national digits.
+    pub phones: Vec<u64>,
+    pub emails: Vec<&'a str>,
+}
+
+/// Sorted keys with the persons they belong to; a table over the top bits finds a key in two memory reads.
+#[derive(Debug, Default)]
+struct Index {
+    keys: Vec<u64>,
+    persons: Vec<u32>,
+    starts: Vec<u32>,
+    shift: u32,
+    /// Two bits per key: most keys asked for are not there.
+    bloom: Vec<u64>,
+}
+
+impl Index {
+    fn build(mut rows: Vec<(u64, u32)>) -> Index {
+        rows.sort_unstable();
+        rows.dedup();
+        let bits = (usize::BITS - rows.len().leading_zeros()).clamp(1, 28);
+        let shift = 64 - bits;
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        for (k, _) in &rows {
+            starts[(k >> shift) as usize + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let words = (rows.len() * 12 / 64 + 1).next_power_of_two();
+        let mut bloom = vec![0u64; words];
+        for (k, _) in &rows {
+            for (w, b) in Index::bits(*k, words) {
+                bloom[w] |= b;
+            }
+        }
+        Index {
+            keys: rows.iter().map(|r| r.0).collect(),
+            persons: rows.iter().map(|r| r.1).collect(),
+            starts,
+            shift,
+            bloom,
+        }
+    }
+    #[inline]
+    fn bits(key: u64, words: usize) -> [(usize, u64); 2] {
+        let w = (key >> 12) as usize & (words - 1);
+        let v = (key >> 38) as usize & (words - 1);
+        [(w, 1 << (key & 63)), (v, 1 << (key >> 6 & 63))]
+    }
+    /// Persons with this key, ascending.
+    #[inline]
+    fn get(&self, key: u64) -> &[u32] {
+        if self.keys.is_empty() {
+            return &[];
+        }
+        for (w, b) in Index::bits(key, self.bloom.len()) {
+            if self.bloom[w] & b == 0 {
+                return &[];
+            }
+        }
+        let bucket = (key >> self.shift) as usize;
+        let (a, z) = (
+            self.starts[bucket] as usize,
+            self.starts[bucket + 1] as usize,
+        );
+        let Some(from) = self.keys[a..z].iter().position(|k| *k == key) else {
+            return &[];
+        };
+        let n = self.keys[a + from..z]
+            .iter()
+            .take_while(|k| **k == key)
+            .count();
+        &self.persons[a + from..a + from + n]
+    }
+    fn memory(&self) -> usize {
+        self.keys.len() * 12 + self.starts.len() * 4 + self.bloom.len() * 8
+    }
+}
+
+/// Mixing hash of a short text under a kind.
+#[inline]
+pub fn key(kind: u8, text: &[u8]) -> u64 {
+    let mut h = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ text.len() as u64;
+    let mut chunks = text.chunks_exact(8);
+    for c in &mut chunks {
+        let v = u64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]);
+        h = mix(h ^ v);
+    }
+    let mut v = 0u64;
+    for (i, b) in chunks.remainder().iter().enumerate() {
+        v |= u64::from(*b) << (i * 8);
+    }
+    mix(h ^ v)
+}
+
+#[inline]
+fn mix(mut x: u64) -> u64 {
+    x ^= x >> 32;
+    x = x.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    x ^= x >> 29;
+    x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x ^ (x >> 32)
+}
+
+const ID: u8 = 1;
+const NIR: u8 = 2;
+const PHONE: u8 = 3;
+const EMAIL: u8 = 4;
+const BORN: u8 = 5;
+const NAMED: u8 = 6;
+/// Hash of one word of a name.
+pub const WORD: u8 = 7;
+
+/// The people, ready to be looked up.
+#[derive(Debug, Default)]
+pub struct Roster {
+    subjects: Vec<Box<str>>,
+    staff: Vec<bool>,
+    ids: Index,
+    nirs: Index,
+    phones: Index,
+    emails: Index,
+    /// (birth, main word of a family name) → persons.
+    born: Index,
+    /// (main word of a family name, first given word) → persons.
+    named: Index,
+    /// Per person: names as word hashes ([`NameWords`]).
+    words: Vec<u64>,
+    words_at: Vec<u32>,
+    births: Vec<u32>,
+    births_at: Vec<u32>,
+    givens: FxHashSet<u64>,
+    /// Share of all numbers of a length (and alphabet) that are somebody's: how telling a bare number is.
+    density: Vec<f64>,
+    fingerprint: [u8; 32],
+}
+
+/// Collects people.
+#[derive(Default)]
+pub struct Builder {
+    roster: Roster,
+    ids: Vec<(u64, u32)>,
+    nirs: Vec<(u64, u32)>,
+    phones: Vec<(u64, u32)>,
+    emails: Vec<(u64, u32)>,
+    born: Vec<(u64, u32)>,
+    named: Vec<(u64, u32)>,
+    lengths: Vec<u64>,
+    hash: Option<blake3::Hasher>,
+}
+
+/// Words of a folded name, letters only.
+pub fn words(folded: &[u8]) -> impl Iterator<Item = &[u8]> {
+    folded
+        .split(|b| !b.is_ascii_lowercase())
+        .filter(|w| !w.is_empty())
+}
+
+/// The word a family name is looked up by: the longest, the first of equals.
+fn main_word(folded: &[u8]) -> Option<&[u8]> {
+    let mut best: Option<&[u8]> = None;
+    for w in words(folded) {
+        if best.is_none_or(|b| w.len() > b.len()) {
+            best = Some(w);
+        }
+    }
+    best
+}
+
+fn born_key(birth: u32, word: u64) -> u64 {
+    mix(word ^ (u64::from(BORN) << 56) ^ u64::from(birth) << 8)
+}
+fn named_key(family: u64, given: u64) -> u64 {
+    mix(family ^ given.rotate_left(23) ^ (u64::from(NAMED) << 56))
+}
+
+/// A number as it is compared: folded letters and digits only, zeros in front dropped.
+fn id_key(folded: &[u8]) -> u64 {
+    let zeros = folded.iter().take_while(|b| **b == b'0').count();
+    key(ID, &folded[zeros.min(folded.len().saturating_sub(1))..])
+}
+
+/// Place of a token's shape in the density table: length, and whether it has letters.
+fn shape(token: &[u8]) -> usize {
+    let letters = token.iter().any(u8::is_ascii_lowercase);
+    token.len().min(31) * 2 + usize::from(letters)
+}
+
+impl Builder {
+    /// Adds a person; numbers are given in order of adding.
+    pub fn add(&mut self, k: &Known<'_>) -> Person {
+        let r = &mut self.roster;
+        let p = r.subjects.len() as u32;
+        r.subjects.push(k.subject.clone().into_boxed_str());
+        r.staff.push(k.staff);
+        let h = self.hash.get_or_insert_with(blake3::Hasher::new);
+        h.update(k.subject.as_bytes());
+        h.update(&[0, u8::from(k.staff)]);
+        if self.lengths.is_empty() {
+            self.lengths = vec![0; 64];
+        }
+        for id in &k.ids {
+            let f: Vec<u8> = crate::text::folded(id.as_bytes())
+                .into_iter()
+                .filter(u8::is_ascii_alphanumeric)
+                .collect();
+            // One or two signs name nobody.
+            if f.len() >= 3 {
+                self.ids.push((id_key(&f), p));
+                self.lengths[shape(&f)] += 1;
+                h.update(&f);
+                h.update(&[1]);
+            }
+        }
+        for n in &k.nirs {
+            self.nirs.push((key(NIR, &n.to_le_bytes()), p));
+            h.update(&n.to_le_bytes());
+        }
+        for n in &k.phones {
+            self.phones.push((key(PHONE, &n.to_le_bytes()), p));
+            h.update(&n.to_le_bytes());
+        }
+        for e in &k.emails {
+            let f = crate::text::folded(e.trim().as_bytes());
+            self.emails.push((key(EMAIL, &f), p));
+            h.update(&f);
+        }
+        r.words_at.push(r.words.len() as u32);
+        r.births_at.push(r.births.len() as u32);
+        r.births.extend(&k.births);
+        for b in &k.births {
+            h.update(&b.to_le_bytes());
+        }
+        for (family, givens) in &k.names {
+            let f = crate::text::folded(family.as_bytes());
+            let Some(main) = main_word(&f) else { continue };
+            let main_hash = key(WORD, main);
+            h.update(&f);
+            for b in &k.births {
+                self.born.push((born_key(*b, main_hash), p));
+            }
+            // Short particles (de, le, d') are left out where there is more.
+            let family_words: Vec<u64> = words(&f)
+                .filter(|w| w.len() >= 3 || *w == main)
+                .map(|w| key(WORD, w))
+                .collect();
+            let mut given_words = vec![];
+            for g in givens {
+                let g = crate::text::folded(g.as_bytes());
+                h.update(&g);
+                h.update(&[2]);
+                for (i, w) in words(&g).enumerate() {
+                    let w = key(WORD, w);
+                    given_words.push(w);
+                    r.givens.insert(w);
+                    if i == 0 {
+                        self.named.push((named_key(main_hash, w), p));
+                    }
+                }
+            }
+            r.words
+                .push(family_words.len() as u64 | (given_words.len() as u64) << 32);
+            r.words.extend(family_words);
+            r.words.extend(given_words);
+        }
+        p
+    }
+    pub fn finish(self) -> Roster {
+        let mut r = self.roster;
+        r.words_at.push(r.words.len() as u32);
+        r.births_at.push(r.births.len() as u32);
+        r.ids = Index::build(self.ids);
+        r.nirs = Index::build(self.nirs);
+        r.phones = Index::build(self.phones);
+        r.emails = Index::build(self.emails);
+        r.born = Index::build(self.born);
+        r.named = Index::build(self.named);
+        r.density = (0..64)
+            .map(|s| {
+                let n = self.lengths.get(s).copied().unwrap_or(0) as f64;
+                let (len, letters) = (s as i32 / 2, s % 2 == 1);
+                // With letters most places still are digits; one letter is the usual form.
+                let all = if letters {
+                    26.0 * 10f64.powi(len - 1)
+                } else {
+                    9.0 * 10f64.powi(len - 1)
+                };
+                n / all
+            })
+            .collect();
+        r.fingerprint = self.hash.map_or([0; 32], |h| *h.finalize().as_bytes());
+        r
+    }
+}
+
+impl Roster {
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+    pub fn len(&self) -> usize {
+        self.subjects.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+    /// Equal for equal people in equal order: a result made with another roster is not taken over.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+    pub fn subject(&self, p: Person) -> &str {
+        &self.subjects[p as usize]
+    }
+    pub fn is_staff(&self, p: Person) -> bool {
+        self.staff[p as usize]
+    }
+    /// Bytes held, roughly.
+    pub fn memory(&self) -> usize {
+        [
+            &self.ids,
+            &self.nirs,
+            &self.phones,
+            &self.emails,
+            &self.born,
+            &self.named,
+        ]
+        .iter()
+        .map(|i| i.memory())
+        .sum::<usize>()
+            + self.words.len() * 8
+            + (self.words_at.len() + self.births.len() + self.births_at.len()) * 4
+            + self.subjects.iter().map(|s| s.len() + 16).sum::<usize>()
+    }
+    pub fn by_nir(&self, stem: u64) -> &[Person] {
+        self.nirs.get(key(NIR, &stem.to_le_bytes()))
+    }
+    pub fn by_phone(&self, n: u64) -> &[Person] {
+        self.phones.get(key(PHONE, &n.to_le_bytes()))
+    }
+    pub fn by_email(&self, folded: &[u8]) -> &[Person] {
+        self.emails.get(key(EMAIL, folded))
+    }
+    /// Persons with this number; `folded` letters and digits only.
+    pub fn by_id(&self, folded: &[u8]) -> &[Person] {
+        self.ids.get(id_key(folded))
+    }
+    /// Chance that a number of this shape taken at random is somebody's.
+    pub fn density(&self, folded: &[u8]) -> f64 {
+        self.density.get(shape(folded)).copied().unwrap_or(1.0)
+    }
+    /// Persons born that day with a family name whose main word this is.
+    pub fn born(&self, birth: u32, word: u64) -> &[Person] {
+        self.born.get(born_key(birth, word))
+    }
+    /// Persons with this main word of a family name and this first word of a given name.
+    pub fn named(&self, family: u64, given: u64) -> &[Person] {
+        self.named.get(named_key(family, given))
+    }
+    /// True when somebody's given name has this word.
+    pub fn is_given(&self, word: u64) -> bool {
+        self.givens.contains(&word)
+    }
+    pub fn births(&self, p: Person) -> &[u32] {
+        let (a, z) = (self.births_at[p as usize], self.births_at[p as usize + 1]);
+        &self.births[a as usize..z as usize]
+    }
+    /// Names of a person as (words of the family name, words of the given names).
+    pub fn names(&self, p: Person) -> impl Iterator<Item = (&[u64], &[u64])> {
+        let mut rest =
+            &self.words[self.words_at[p as usize] as usize..self.words_at[p as usize + 1] as usize];
+        std::iter::from_fn(move || {
+            let (head, tail) = rest.split_first()?;
+            let (f, g) = (*head as u32 as usize, (*head >> 32) as usize);
+            let (family, tail) = tail.split_at(f);
+            let (given, tail) = tail.split_at(g);
+            rest = tail;
+            Some((family, given))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    fn w(t: &str) -> u64 {
+        key(WORD, t.as_bytes())
+    }
+    #[test]
+    fn people_are_found_by_each_thing_known_about_them() {
+        let mut b = Roster::builder();
+        let p = b.add(&Known {
+            subject: "urn:oid:1.2|7".into(),
+            names: vec![("DE LA TOUR-D’ÉTÉ", vec!["Anne-Marie", "Zoé"])],
+            births: vec![19_800_102],
+            nirs: vec![2_800_159_123_456],
+            ids: vec!["000123456", "AB 12-34"],
+            phones: vec![639_981_311],
+            emails: vec!["A@Mail.example"],
+            ..Known::default()
+        });
+        b.add(&Known {
+            subject: "urn:oid:1.2|8".into(),
+            ..Known::default()
+        });
+        let r = b.finish();
+        assert_eq!((p, r.len()), (0, 2));
+        assert_eq!(r.by_id(b"123456"), [0]);
+        assert_eq!(r.by_id(b"ab1234"), [0]);
+        assert_eq!(r.by_nir(2_800_159_123_456), [0]);
+        assert_eq!(r.by_phone(639_981_311), [0]);
+        assert_eq!(r.by_email(b"a@mail.example"), [0]);
+        assert_eq!(r.born(19_800_102, w("tour")), [0]);
+        assert!(r.born(19_800_103, w("tour")).is_empty());
+        assert_eq!(r.named(w("tour"), w("anne")), [0]);
+        assert_eq!(r.named(w("tour"), w("zoe")), [0]);
+        let (family, given) = r.names(0).next().unwrap();
+        assert_eq!(family, [w("tour"), w("ete")]);
+        assert_eq!(given, [w("anne"), w("marie"), w("zoe")]);
+        assert!(r.names(1).next().is_none());
+    }
+    proptest! {
+        #[test]
+        fn the_index_answers_as_a_map_does(rows in proptest::collection::vec((0u64..50, 0u32..20), 0..200), ask in 0u64..60) {
+            let rows: Vec<(u64, u32)> = rows.into_iter().map(|(k, p)| (mix(k), p)).collect();
+            let mut want: Vec<u32> = rows.iter().filter(|r| r.0 == mix(ask)).map(|r| r.1).collect();
+            want.sort_unstable();
+            want.dedup();
+            let index = Index::build(rows);
+            prop_assert_eq!(index.get(mix(ask)), want);
+        }
+    }
+}

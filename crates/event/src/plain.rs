@@ -1,0 +1,210 @@
+//! Bytes of any encoding to folded text: lower-case ASCII, one byte a letter, accents gone, line ends kept.
+//!
+//! UTF-8; a byte that is not UTF-8 is Windows-1252; UTF-16 by its mark or its zero bytes. Text that was UTF-8 and was read
+//! once as Windows-1252 (`Ã©`) is read back. Digits keep their place, blanks of every kind are a blank.
+use crate::fold::{base, cp1252};
+
+/// What a letter without a plain form becomes: no letter, no digit, no separator.
+const OTHER: u8 = 0x1f;
+
+/// Appends the folded form of `bytes` to `out`. `end`: nothing follows; otherwise the bytes of a cut character at the end are
+/// left. Returns how many bytes were read.
+pub fn fold(bytes: &[u8], end: bool, out: &mut Vec<u8>) -> usize {
+    let mut i = 0;
+    while i < bytes.len() {
+        let rest = &bytes[i..];
+        let plain = ascii_run(rest);
+        if plain > 0 {
+            let at = out.len();
+            out.extend_from_slice(&rest[..plain]);
+            out[at..].make_ascii_lowercase();
+            i += plain;
+            continue;
+        }
+        // Three more bytes may belong to this character, two more to the second half of a doubly encoded one.
+        if !end && rest.len() < 8 {
+            break;
+        }
+        let (c, len) = character(rest);
+        // UTF-8 taken for Windows-1252 and encoded again: the lead byte shows as Â or Ã, the next as a sign.
+        if matches!(c, 'Ã' | 'Â') && rest.len() > len {
+            let (next, more) = character(&rest[len..]);
+            if let Some(b) = to_cp1252(next).filter(|b| (0x80..0xc0).contains(b)) {
+                let lead: u32 = if c == 'Ã' { 0xc3 } else { 0xc2 };
+                let code = (lead & 0x1f) << 6 | u32::from(b & 0x3f);
+                put(char::from_u32(code).unwrap_or(' '), out);
+                i += len + more;
+                continue;
+            }
+        }
+        put(c, out);
+        i += len;
+    }
+    i
+}
+
+/// Folds a whole piece of text.
+pub fn folded(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 8);
+    match utf16(bytes) {
+        Some(big) => fold(narrow(bytes, big).as_bytes(), true, &mut out),
+        None => fold(bytes, true, &mut out),
+    };
+    out
+}
+
+/// Length of the ASCII at the start.
+fn ascii_run(bytes: &[u8]) -> usize {
+    let mut n = 0;
+    for block in bytes.chunks_exact(32) {
+        if !block.is_ascii() {
+            break;
+        }
+        n += 32;
+    }
+    n + bytes[n..]
+        .iter()
+        .take_while(|b| b.is_ascii())
+        .count()
+        .min(bytes.len() - n)
+}
+
+/// The first character, and its length in bytes: UTF-8, else Windows-1252.
+fn character(bytes: &[u8]) -> (char, usize) {
+    let head = &bytes[..bytes.len().min(4)];
+    let valid = match std::str::from_utf8(head) {
+        Ok(s) => s,
+        Err(e) => std::str::from_utf8(&head[..e.valid_up_to()]).unwrap_or(""),
+    };
+    match valid.chars().next() {
+        Some(c) => (c, c.len_utf8()),
+        None => (bytes.first().map_or(' ', |b| cp1252(*b)), 1),
+    }
+}
+
+fn to_cp1252(c: char) -> Option<u8> {
+    match u32::from(c) {
+        n @ 0..=0xff => Some(n as u8),
+        _ => (0x80..=0x9fu8).find(|b| cp1252(*b) == c),
+    }
+}
+
+fn put(c: char, out: &mut Vec<u8>) {
+    if c.is_ascii() {
+        out.push(c.to_ascii_lowercase() as u8);
+        return;
+    }
+    match c {
+        '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{feff}' => {}
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => out.push(b' '),
+        '\u{85}' | '\u{2028}' | '\u{2029}' => out.push(b'\n'),
+        '°' | 'º' => out.push(b'o'),
+        '\u{ff10}'..='\u{ff19}' => out.push(b'0' + (c as u32 - 0xff10) as u8),
+        '\u{fb01}' => out.extend_from_slice(b"fi"),
+        '\u{fb02}' => out.extend_from_slice(b"fl"),
+        _ => {
+            for l in c.to_lowercase() {
+                match base(l) {
+                    Some(b) => out.extend_from_slice(b.as_bytes()),
+                    None if l.is_ascii() => out.push(l as u8),
+                    None if ('\u{300}'..='\u{36f}').contains(&l) => {}
+                    None => out.push(OTHER),
+                }
+            }
+        }
+    }
+}
+
+/// `Some(big-endian)` when the bytes are UTF-16: by the mark, or because nearly every other byte of the start is zero.
+pub fn utf16(bytes: &[u8]) -> Option<bool> {
+    match bytes {
+        [0xff, 0xfe, ..] => return Some(false),
+        [0xfe, 0xff, ..] => return Some(true),
+        _ => {}
+    }
+    let head = &bytes[..bytes.len().min(512) & !1];
+    if head.len() < 16 {
+        return None;
+    }
+    let zeros = |at: usize| head.iter().skip(at).step_by(2).filter(|b| **b == 0).count() * 10;
+    let half = head.len() / 2;
+    if zeros(1) >= half * 8 && zeros(0) == 0 {
+        Some(false)
+    } else if zeros(0) >= half * 8 && zeros(1) == 0 {
+        Some(true)
+    } else {
+        None
+    }
+}
+
+/// UTF-16 to a string; lone halves of a pair are replaced, a mark at the start is dropped.
+pub fn narrow(bytes: &[u8], big: bool) -> String {
+    let units = bytes.chunks_exact(2).map(|p| {
+        if big {
+            u16::from_be_bytes([p[0], p[1]])
+        } else {
+            u16::from_le_bytes([p[0], p[1]])
+        }
+    });
+    let s: String = char::decode_utf16(units)
+        .map(|c| c.unwrap_or('\u{fffd}'))
+        .collect();
+    s.strip_prefix('\u{feff}').map_or(s.clone(), str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    fn f(t: &[u8]) -> String {
+        String::from_utf8(folded(t)).unwrap()
+    }
+    #[test]
+    fn one_name_in_every_encoding_is_one_text() {
+        let want = "elodie leuon, nee l'ete";
+        for t in [
+            "Élodie LEUÔN, née l’été".as_bytes(),
+            "E\u{301}lodie LEUO\u{302}N, ne\u{301}e l'e\u{301}te\u{301}".as_bytes(),
+            b"\xc9lodie LEU\xd4N, n\xe9e l\x92\xe9t\xe9",
+            "Ã‰lodie LEUÃ”N, nÃ©e lâ€™Ã©tÃ©"
+                .replace("â€™", "'")
+                .as_bytes(),
+        ] {
+            assert_eq!(f(t), want);
+        }
+        let wide: Vec<u8> = "Élodie LEUÔN, née l'été"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(f(&wide), want);
+        let mut marked = vec![0xfe, 0xff];
+        marked.extend("Été".encode_utf16().flat_map(u16::to_be_bytes));
+        assert_eq!(f(&marked), "ete");
+    }
+    #[test]
+    fn blanks_and_signs_are_plain() {
+        assert_eq!(
+            f("06\u{a0}39\u{202f}98 — n° 5".as_bytes()),
+            "06 39 98 - no 5"
+        );
+    }
+    proptest! {
+        #[test]
+        fn pieces_make_no_difference(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
+            let mut whole = vec![];
+            prop_assert_eq!(fold(&bytes, true, &mut whole), bytes.len());
+            prop_assert!(whole.is_ascii());
+            let cut = cut.min(bytes.len());
+            let mut parts = vec![];
+            let n = fold(&bytes[..cut], false, &mut parts);
+            prop_assert!(cut - n < 8);
+            fold(&bytes[n..], true, &mut parts);
+            prop_assert_eq!(whole, parts);
+        }
+        #[test]
+        fn text_of_french_letters_is_never_lost(s in "[a-zéèêëàâîïôûùüçœA-ZÉÈÀ 0-9]{0,60}") {
+            let a = folded(s.as_bytes());
+            prop_assert!(!a.contains(&OTHER));
+        }
+    }
+}
