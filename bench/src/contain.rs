@@ -227,7 +227,9 @@ fn added(t: &Task, dir: &Path, truth: &Truth, sum: &Mutex<Sum>) -> Result<()> {
             &|_| true,
         )?;
         let out = dir.join(format!("out-{k}"));
-        let s = answer(&part, &out, truth)?;
+        let mut s = answer(&part, &out, truth)?;
+        // The truth counts the records of all sources.
+        s.conservation.clear();
         let mut faults = s.faults_under_damage(truth);
         if let Some((lo, hi)) = last {
             if s.subjects.1 > hi {
