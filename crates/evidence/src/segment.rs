@@ -129,7 +129,7 @@ pub struct RawHalf {
 }
 
 enum Raw {
-    Write(RawWriter),
+    Write(Box<RawWriter>),
     /// Sealed by a run that was stopped: the bytes are only held against what is there.
     Again(Lines, Box<Leftover>),
 }
@@ -260,7 +260,14 @@ impl SegmentWriter {
         settings: &str,
     ) -> Result<SegmentWriter, EvidenceError> {
         let raw = RawWriter::create(&*store, &format!("{temp}.raw"), keys.segment(&salt), &salt)?;
-        Ok(Self::of(store, keys, meta, temp, settings, Raw::Write(raw)))
+        Ok(Self::of(
+            store,
+            keys,
+            meta,
+            temp,
+            settings,
+            Raw::Write(Box::new(raw)),
+        ))
     }
     /// Goes over a segment that is sealed already.
     pub(crate) fn again(

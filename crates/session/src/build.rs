@@ -141,9 +141,12 @@ impl Sessions {
             let span = (from, to, place[i] as u32);
             spans.insert(spans.partition_point(|s| *s < span), span);
         }
-        for i in 0..place.len() {
-            while place[i] != i {
-                let to = place[i];
+        let mut i = 0;
+        while i < place.len() {
+            let to = place[i];
+            if to == i {
+                i += 1;
+            } else {
                 out.list.swap(i, to);
                 out.features.swap(i, to);
                 place.swap(i, to);

@@ -73,8 +73,11 @@ struct Named {
 #[derive(Default)]
 struct Accounts {
     /// (system, user) → the domain it came with last, and what they make.
-    known: FxHashMap<(System, Box<str>), (Box<str>, Option<Arc<Named>>)>,
+    known: FxHashMap<(System, Box<str>), Known>,
 }
+
+type Known = (Box<str>, Option<Arc<Named>>);
+
 impl Accounts {
     const KEPT: usize = 1 << 15;
 

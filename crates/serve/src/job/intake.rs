@@ -387,10 +387,10 @@ enum ToSeal {
 }
 
 enum ToRows {
-    Begin(RowHalf),
+    Begin(Box<RowHalf>),
     Block(Arc<Block>),
     /// The bytes of the segment are sealed; its rejects and skips.
-    Seal(RawHalf, u64, u64),
+    Seal(Box<RawHalf>, u64, u64),
 }
 
 enum ToLook {
@@ -530,7 +530,7 @@ impl Seal<'_> {
                 let settings = self.work.settings(self.file, self.format);
                 let writer = self.work.lake.begin_again(meta, salt, &settings)?;
                 let (half, rows) = writer.split();
-                out(ToRows::Begin(rows))?;
+                out(ToRows::Begin(Box::new(rows)))?;
                 half
             }
         };
@@ -549,7 +549,11 @@ impl Seal<'_> {
             self.part += 1;
             self.start = end;
             // The decoder tells skips only at the end of the file; they are booked with its last segment.
-            out(ToRows::Seal(half, std::mem::take(&mut self.rejects), 0))
+            out(ToRows::Seal(
+                Box::new(half),
+                std::mem::take(&mut self.rejects),
+                0,
+            ))
         } else {
             self.open = Some(half);
             Ok(())
@@ -562,7 +566,7 @@ impl Seal<'_> {
     ) -> Result<(), JobError> {
         match self.open.take() {
             Some(half) => out(ToRows::Seal(
-                half,
+                Box::new(half),
                 std::mem::take(&mut self.rejects),
                 skipped,
             )),
@@ -591,14 +595,14 @@ impl Rows {
     }
     fn take(&mut self, work: &Work<'_>, next: ToRows) -> Result<(), JobError> {
         match (next, &mut self.half) {
-            (ToRows::Begin(half), open) => *open = Some(half),
+            (ToRows::Begin(half), open) => *open = Some(*half),
             (ToRows::Block(block), Some(half)) => {
                 half.events(&block.events)?;
                 work.release(block);
             }
             (ToRows::Seal(raw, rejects, skipped), open) => {
                 if let Some(half) = open.take() {
-                    let writer = SegmentWriter::join(raw, half);
+                    let writer = SegmentWriter::join(*raw, half);
                     self.sealed.push(writer.finish(rejects, skipped)?);
                 }
             }
