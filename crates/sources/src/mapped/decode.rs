@@ -503,7 +503,8 @@ impl Decoder {
                 for (i, h) in head[1..].iter().enumerate() {
                     slots.put(plan.slots.head[i], kv::unescape_cef(h));
                 }
-                let mut labels: Vec<(&str, &str)> = vec![];
+                let mut labels: Vec<(&str, &str)> =
+                    Vec::with_capacity(if plan.labels { 32 } else { 0 });
                 for (k, v) in pairs {
                     if let Some(s) = plan.names.find(k) {
                         slots.put(s, kv::unescape_cef(v));
@@ -907,7 +908,7 @@ fn meets(when: &When, slots: &Slots<'_>, action: &str, verb: Option<Verb>) -> bo
 }
 
 /// The first way that gives something.
-fn value<'a>(ways: &[Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
+fn value<'a>(ways: &'static [Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
     for w in ways {
         if !w.when.0.is_empty() && !meets(&w.when, slots, action, Some(verb)) {
             continue;
@@ -920,9 +921,9 @@ fn value<'a>(ways: &[Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'
     Cow::Borrowed("")
 }
 
-fn one<'a>(w: &Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
+fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
     if let Some(v) = &w.value {
-        return Cow::Owned(v.clone());
+        return Cow::Borrowed(v.as_str());
     }
     let read = |p: &Place| match p {
         Place::Slot(s) => slots.cow(*s),
@@ -936,7 +937,7 @@ fn one<'a>(w: &Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
         match &w.map {
             None => v,
             Some(m) => match m.get(&*v).or_else(|| m.get("*")) {
-                Some(to) => Cow::Owned(to.clone()),
+                Some(to) => Cow::Borrowed(to.as_str()),
                 None => v,
             },
         }
@@ -955,9 +956,18 @@ fn one<'a>(w: &Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
         return finish(Cow::Owned(all));
     }
     for p in &w.from {
+        // Most fields of most records are absent: seen without taking them.
+        if let Place::Slot(s) = p
+            && slots.get(*s).is_empty()
+        {
+            continue;
+        }
         let v = read(p);
         if v.is_empty() || steps::nothing(&v) {
             continue;
+        }
+        if w.steps.is_empty() && w.map.is_none() {
+            return v;
         }
         let v = finish(v);
         if !v.is_empty() {
@@ -967,7 +977,7 @@ fn one<'a>(w: &Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
     Cow::Borrowed("")
 }
 
-fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &[Way], slots: &Slots<'a>) {
+fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static [Way], slots: &Slots<'a>) {
     match target {
         Target::Text(set, Kind::Address) => {
             // The first way that gives an address: a host name in an address field is passed over.
@@ -1002,6 +1012,9 @@ fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &[Way], slots: &Slots<'a>)
                     continue;
                 }
                 let v = one(w, slots, &e.action);
+                if v.is_empty() {
+                    continue;
+                }
                 let n = match steps::number(&v) {
                     Some(n) => n,
                     None => continue,

@@ -1406,10 +1406,16 @@ fn write_out(
             Some((d, t, format)) => {
                 let _ = writeln!(
                     out,
-                    "time = [{{ from = [{}, {}], format = {} }}]",
+                    "time = [{{ from = [{}, {}], format = {}{} }}]",
                     quoted(&d),
                     quoted(&t),
-                    quoted(&format)
+                    quoted(&format),
+                    // The standard fixes its stamps to GMT.
+                    if container == "w3c" {
+                        ", utc = true"
+                    } else {
+                        ""
+                    }
                 );
                 open.push("the stamps carry no zone: say `timezone` in the context".to_string());
             }
