@@ -204,9 +204,7 @@ impl Trie {
         if let Some(k) = node.kids.get(key) {
             return Some(*k);
         }
-        if memchr::memchr(b'.', key.as_bytes()).is_none() {
-            return None;
-        }
+        memchr::memchr(b'.', key.as_bytes())?;
         let mut at = from;
         for part in key.split('.') {
             at = *self.nodes[at as usize].kids.get(part)?;

@@ -1083,7 +1083,7 @@ fn literal(pattern: &str) -> Option<String> {
                         '^' if first => continue,
                         ']' if !first => break,
                         '[' if chars.peek() == Some(&':') => {
-                            while let Some(c) = chars.next() {
+                            for c in chars.by_ref() {
                                 if c == ']' {
                                     break;
                                 }

@@ -377,7 +377,7 @@ mod tests {
             assert_eq!(month_word(w).map(|(m, _)| m), Some(m), "{w}");
         }
         assert_eq!(month_word("lundi"), None);
-        assert_eq!(Layout::of("%Q").unwrap_err().contains("%Y"), true);
+        assert!(Layout::of("%Q").unwrap_err().contains("%Y"));
         assert_eq!(
             (
                 offset("UTC+2"),

@@ -75,7 +75,9 @@ const PLAIN: &[(&str, Step)] = &[
     ("duration", Step::Duration),
     ("size", Step::Size),
 ];
-const TAKING: &[(&str, fn(String) -> Step)] = &[
+/// A step with an argument: its name and what makes it.
+type Taking = (&'static str, fn(String) -> Step);
+const TAKING: &[Taking] = &[
     ("before", Step::Before),
     ("after", Step::After),
     ("before-last", Step::BeforeLast),
