@@ -6,7 +6,9 @@ mod evaluate;
 mod intake;
 mod lanes;
 mod pipeline;
+mod postgres;
 mod replay;
+mod servers;
 
 use anyhow::{Result, bail};
 
@@ -25,13 +27,14 @@ fn main() -> Result<()> {
         Some("pipeline") => pipeline::run(&args[1..], full),
         Some("replay-child") => replay::child(&args[1..]),
         Some("replay") => replay::run(full),
+        Some("servers") => servers::run(),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;
             intake::run(&[], full)?;
             replay::run(full)
         }
         Some(other) => {
-            bail!("no bench is named {other}; known: pipeline, intake, replay, evaluate")
+            bail!("no bench is named {other}; known: pipeline, intake, replay, servers, evaluate")
         }
     }
 }
