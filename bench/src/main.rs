@@ -8,7 +8,9 @@ mod intake;
 mod inventory;
 mod lanes;
 mod pipeline;
+mod postgres;
 mod replay;
+mod servers;
 
 use anyhow::{Result, bail};
 
@@ -32,6 +34,7 @@ fn main() -> Result<()> {
         Some("pipeline") => pipeline::run(&args[1..], full),
         Some("replay-child") => replay::child(&args[1..]),
         Some("replay") => replay::run(full),
+        Some("servers") => servers::run(),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;
             intake::run(&[], full)?;
@@ -40,7 +43,7 @@ fn main() -> Result<()> {
         }
         Some(other) => {
             bail!(
-                "no bench is named {other}; known: pipeline, intake, replay, inventory, attribution, evaluate, contain"
+                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, attribution, evaluate, contain"
             )
         }
     }

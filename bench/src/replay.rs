@@ -4,6 +4,7 @@
 //! The people are made up from syllables. The others get every help: folded names in a column of their own, PostgreSQL its best
 //! index (read without touching the table) and two connections, DuckDB a sorted table and one hash join per length of prefix.
 //! Programs that are not there are said to be missing. `AMPLEUR_BENCH_PYTHON` names a Python that can import `duckdb`.
+use crate::postgres::Server;
 use ampleur_extent::{
     fold,
     identity::IdentityBase,
@@ -23,7 +24,6 @@ use std::{
 const SMALL: (u64, usize) = (60_000, 4_100);
 const FULL: (u64, usize) = (6_500_000, 41_000);
 const YEARS: std::ops::Range<u32> = 1925..2025;
-const POSTGRES: &str = "/usr/lib/postgresql/15/bin";
 
 pub fn run(full: bool) -> Result<()> {
     let dir = std::env::temp_dir().join(format!("ampleur-replay-{}", std::process::id()));
@@ -298,63 +298,19 @@ pub fn child(args: &[String]) -> Result<()> {
 
 // ------------------------------------------------------------------ PostgreSQL
 
-fn shell(script: &str) -> Result<String> {
-    let out = Command::new("sh").args(["-ec", script]).output()?;
-    ensure!(
-        out.status.success(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
-    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
-}
-
 fn postgres(dir: &Path) -> Result<Option<Side>> {
-    if !Path::new(POSTGRES).join("initdb").exists() {
-        return Ok(None);
+    match Server::start(dir)? {
+        None => Ok(None),
+        Some(s) => postgres_asked(dir, &s).map(Some),
     }
-    let d = dir.display().to_string();
-    // The server refuses to run as root; then the package's own user runs it.
-    let root = shell("id -u")?.trim() == "0";
-    let run = |command: &str| {
-        if root {
-            shell(&format!("su postgres -s /bin/sh -c '{command}'"))
-        } else {
-            shell(command)
-        }
-    };
-    shell(&format!(
-        "chmod 755 {d} && mkdir -m 777 {d}/pg && if [ $(id -u) = 0 ]; then chown postgres {d}/pg; fi"
-    ))?;
-    run(&format!(
-        "{POSTGRES}/initdb -D {d}/pg/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 >/dev/null"
-    ))?;
-    std::fs::OpenOptions::new()
-        .append(true)
-        .open(dir.join("pg/data/postgresql.conf"))?
-        .write_all(
-            format!(
-                "listen_addresses=''\nunix_socket_directories='{d}/pg'\nshared_buffers='2GB'\nwork_mem='256MB'\n\
-                 maintenance_work_mem='1GB'\nmax_wal_size='16GB'\nfsync=off\nfull_page_writes=off\njit=off\n"
-            )
-            .as_bytes(),
-        )?;
-    run(&format!(
-        "{POSTGRES}/pg_ctl -D {d}/pg/data -w start -l {d}/pg/log >/dev/null"
-    ))?;
-    let result = postgres_asked(dir, &d);
-    run(&format!(
-        "{POSTGRES}/pg_ctl -D {d}/pg/data -m immediate -w stop >/dev/null"
-    ))?;
-    result.map(Some)
 }
 
-fn postgres_asked(dir: &Path, d: &str) -> Result<Side> {
-    let psql =
-        format!("psql -X -q -t -A -F ' ' -h {d}/pg -U postgres -d postgres -v ON_ERROR_STOP=1");
+fn postgres_asked(dir: &Path, server: &Server) -> Result<Side> {
+    let d = dir.display();
     let start = Instant::now();
-    std::fs::write(
-        dir.join("load.sql"),
-        format!(
+    server.sql(
+        "postgres",
+        &format!(
             "CREATE UNLOGGED TABLE patient (id bigint, family text COLLATE \"C\", birth int);\n\
              \\copy patient FROM '{d}/people.csv' CSV\n\
              CREATE INDEX ON patient (birth, family) INCLUDE (id);\n\
@@ -363,28 +319,31 @@ fn postgres_asked(dir: &Path, d: &str) -> Result<Side> {
              VACUUM ANALYZE patient; VACUUM ANALYZE q;\n"
         ),
     )?;
-    shell(&format!("{psql} -f {d}/load.sql"))?;
     let ready = start.elapsed().as_secs_f64();
     // A letter after every other closes the range of a prefix; the order of "C" is that of code points.
     let ask = |half: u32| {
-        format!(
-            "{psql} -c \"SET enable_hashjoin=off; SET enable_mergejoin=off; SET enable_seqscan=on; \
-             SELECT n, count(*), sum(id), bit_xor(id), 0 FROM q JOIN patient p ON p.birth = q.birth \
-             AND p.family >= q.prefix AND p.family < q.prefix || chr(1114111) \
-             WHERE n % 2 = {half} GROUP BY n\""
+        server.sql(
+            "postgres",
+            &format!(
+                "\\pset fieldsep ' '\nSET enable_hashjoin=off; SET enable_mergejoin=off; \
+                 SELECT n, count(*), sum(id), bit_xor(id), 0 FROM q JOIN patient p ON p.birth = q.birth \
+                 AND p.family >= q.prefix AND p.family < q.prefix || chr(1114111) \
+                 WHERE n % 2 = {half} GROUP BY n;\n"
+            ),
         )
     };
     let start = Instant::now();
-    let other = Command::new("sh")
-        .args(["-ec", &ask(1)])
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut text = shell(&ask(0))?;
-    let odd = other.wait_with_output()?;
+    let (even, odd) = std::thread::scope(|s| {
+        let odd = s.spawn(|| ask(1));
+        (ask(0), odd.join())
+    });
     let replay = start.elapsed().as_secs_f64();
-    ensure!(odd.status.success(), "the second connection failed");
-    text += &String::from_utf8_lossy(&odd.stdout);
-    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+    let odd = odd.map_err(|_| anyhow::anyhow!("the second connection failed"))??;
+    let mut lines: Vec<String> = even?
+        .lines()
+        .chain(odd.lines())
+        .map(str::to_string)
+        .collect();
     Ok(Side {
         name: "PostgreSQL",
         ready,

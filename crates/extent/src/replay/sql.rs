@@ -30,6 +30,30 @@ pub enum Compare {
     Lower(Box<Compare>),
     Upper(Box<Compare>),
     Fold(Box<Compare>),
+    Trim(Box<Compare>),
+    /// Characters from a place (from 1) on, so many.
+    Piece(usize, usize, Box<Compare>),
+    /// Not, for a value that is there: of NULL it is NULL, which returns no row either.
+    Not(Box<Compare>),
+}
+
+/// The condition that holds where `e` is false: a NULL satisfies neither (SQL:2016 part 2, §8 and §6.39), so the sign goes
+/// inwards to the comparisons.
+fn negated(e: Expr) -> Expr {
+    match e {
+        Expr::All(es) => Expr::Any(es.into_iter().map(negated).collect()),
+        Expr::Any(es) => Expr::All(es.into_iter().map(negated).collect()),
+        Expr::Known(k) => Expr::Known(!k),
+        Expr::Test(Test::Column {
+            path,
+            op: Compare::Not(op),
+        }) => Expr::Test(Test::Column { path, op: *op }),
+        Expr::Test(Test::Column { path, op }) => Expr::Test(Test::Column {
+            path,
+            op: Compare::Not(Box::new(op)),
+        }),
+        e => Expr::Not(Box::new(e)),
+    }
 }
 
 /// What a statement does.
@@ -83,7 +107,7 @@ enum Tok {
 const STATEMENT_MAX: usize = 1 << 20;
 
 fn lex(sql: &str) -> Vec<Tok> {
-    let c: Vec<char> = sql.chars().take(STATEMENT_MAX).collect();
+    let c: Vec<char> = sql.chars().take(STATEMENT_MAX).collect::<Vec<_>>();
     let mut out = vec![];
     let mut i = 0;
     while i < c.len() {
@@ -102,8 +126,15 @@ fn lex(sql: &str) -> Vec<Tok> {
             i += 2;
         } else if ch == '\'' {
             let mut s = String::new();
+            // E'…' and U&'…' have escapes of their own.
+            let own = i > 0 && matches!(c[i - 1], 'E' | 'e' | '&');
             i += 1;
             while i < c.len() {
+                if own && c[i] == '\\' {
+                    s.push('\\');
+                    i += 2;
+                    continue;
+                }
                 if c[i] == '\'' {
                     if c.get(i + 1) == Some(&'\'') {
                         s.push('\'');
@@ -116,7 +147,11 @@ fn lex(sql: &str) -> Vec<Tok> {
                 i += 1;
             }
             i += 1;
-            out.push(Tok::Text(s));
+            out.push(if own && s.contains('\\') {
+                Tok::Param
+            } else {
+                Tok::Text(s)
+            });
         } else if ch == '"'
             || ch == '`'
             || (ch == '[' && c.get(i + 1).is_some_and(|x| x.is_alphabetic() || *x == '_'))
@@ -154,6 +189,19 @@ fn lex(sql: &str) -> Vec<Tok> {
                 i += 1;
             }
             out.push(Tok::Param);
+        } else if ch == '$'
+            && let Some(tag) = c[i + 1..].iter().position(|x| *x == '$')
+            && c[i + 1..i + 1 + tag]
+                .iter()
+                .all(|x| x.is_alphanumeric() || *x == '_')
+        {
+            // $tag$ … $tag$
+            let mark: Vec<char> = c[i..i + tag + 2].to_vec();
+            let from = i + mark.len();
+            let end = c[from..].windows(mark.len()).position(|w| w == mark);
+            let to = end.map_or(c.len(), |e| from + e);
+            out.push(Tok::Text(c[from..to].iter().collect()));
+            i = to + mark.len();
         } else if ch == '?' || (ch == '@' && c.get(i + 1).is_some_and(|x| x.is_alphanumeric())) {
             i += 1;
             while i < c.len() && (c[i].is_alphanumeric() || c[i] == '_') {
@@ -180,8 +228,8 @@ fn lex(sql: &str) -> Vec<Tok> {
     out
 }
 
-/// Resolves a column name (lower case, without alias) to its place in a record.
-pub type Resolve<'a> = &'a dyn Fn(&str) -> Option<ColumnPath>;
+/// Resolves a column (lower case; what stands before the point, if anything) to its place in a record.
+pub type Resolve<'a> = &'a dyn Fn(Option<&str>, &str) -> Option<ColumnPath>;
 
 struct P<'a> {
     t: &'a [Tok],
@@ -205,6 +253,8 @@ enum Wrap {
     Upper,
     Fold,
     Year,
+    Trim,
+    Piece(usize, usize),
 }
 
 impl<'a> P<'a> {
@@ -276,7 +326,15 @@ impl<'a> P<'a> {
     }
     fn not(&mut self) -> Expr {
         if self.eat("not") {
-            return Expr::Not(Box::new(self.not()));
+            self.depth += 1;
+            let e = if self.depth > 200 {
+                self.i = self.t.len();
+                Expr::Unknown
+            } else {
+                negated(self.not())
+            };
+            self.depth -= 1;
+            return e;
         }
         self.predicate()
     }
@@ -317,9 +375,9 @@ impl<'a> P<'a> {
             return Expr::Known(false);
         }
         let left = self.side();
-        let negated = self.eat("not");
+        let no = self.eat("not");
         let e = self.comparison(left);
-        if negated { Expr::Not(Box::new(e)) } else { e }
+        if no { negated(e) } else { e }
     }
     fn comparison_follows(&self) -> bool {
         matches!(self.peek(), Some(Tok::Op(o)) if matches!(o.as_str(), "=" | "<" | ">" | "<=" | ">=" | "<>" | "!=" | "~" | "~~" | "||" | "+" | "-" | "*" | "/" | "::"))
@@ -333,7 +391,7 @@ impl<'a> P<'a> {
         match w.as_str() {
             "is" => {
                 self.i += 1;
-                let negated = self.eat("not");
+                let no = self.eat("not");
                 let null = self.eat("null");
                 if !null {
                     let word = self.word(0);
@@ -343,21 +401,34 @@ impl<'a> P<'a> {
                         "false" => "false",
                         _ => return Expr::Unknown,
                     };
-                    let e = make(left, Compare::Eq(value.into()));
-                    return if negated { Expr::Not(Box::new(e)) } else { e };
+                    // IS NOT TRUE holds for NULL too.
+                    return match make(left, Compare::Eq(value.into())) {
+                        e if no => Expr::Not(Box::new(e)),
+                        e => e,
+                    };
                 }
-                let e = make(left, Compare::IsNull);
-                return if negated { Expr::Not(Box::new(e)) } else { e };
+                return match make(left, Compare::IsNull) {
+                    e if no => Expr::Not(Box::new(e)),
+                    e => e,
+                };
             }
             "like" | "ilike" => {
                 self.i += 1;
                 let fold = w == "ilike";
                 return match self.side() {
                     Side::Value(pattern) => {
-                        if self.eat("escape") {
-                            self.i += 1;
+                        let pattern = if self.eat("escape") {
+                            match self.side() {
+                                Side::Value(e) => escaped_by(&pattern, &e),
+                                _ => None,
+                            }
+                        } else {
+                            Some(pattern)
+                        };
+                        match pattern {
+                            Some(pattern) => make(left, Compare::Like { pattern, fold }),
+                            None => Expr::Unknown,
                         }
-                        make(left, Compare::Like { pattern, fold })
                     }
                     _ => Expr::Unknown,
                 };
@@ -405,9 +476,12 @@ impl<'a> P<'a> {
             _ => {}
         }
         let Some(Tok::Op(o)) = self.peek() else {
-            // A bare boolean column.
+            // A bare boolean column, when the condition ends behind it.
+            let ends = self.peek().is_none() || matches!(w.as_str(), "and" | "or") || clause(&w);
             return match left {
-                Side::Column(..) => make(left, Compare::Eq("true".into())),
+                Side::Column(ColumnPath::Active, ref ws) if ends && ws.is_empty() => {
+                    make(left, Compare::Eq("true".into()))
+                }
                 _ => Expr::Unknown,
             };
         };
@@ -493,9 +567,16 @@ impl<'a> P<'a> {
         // Casts keep the value; arithmetic and concatenation make it something else.
         loop {
             if self.eat_op("::") {
+                let kind = self.word(0);
                 self.i += 1;
+                let mut sized = false;
                 if self.eat_op("(") {
                     self.skip_parens();
+                    sized = true;
+                }
+                // A type that may cut or change the text.
+                if !keeps_text(&kind) || sized {
+                    s = Side::Other;
                 }
                 while matches!(
                     self.word(0).as_str(),
@@ -513,7 +594,12 @@ impl<'a> P<'a> {
                     _ => Side::Other,
                 };
             } else if self.is("collate") {
+                // Another order and perhaps another equality than the column's own.
                 self.i += 2;
+                s = match s {
+                    Side::Value(v) => Side::Value(v),
+                    _ => Side::Other,
+                };
             } else {
                 self.depth -= 1;
                 return s;
@@ -583,10 +669,11 @@ impl<'a> P<'a> {
         if self.op("(") {
             return self.function(&name);
         }
+        let mut before: Option<String> = None;
         while self.op(".") {
             self.i += 1;
             match self.name_part() {
-                Some(n) => name = n,
+                Some(n) => before = Some(std::mem::replace(&mut name, n)),
                 None => {
                     self.i += 1;
                     return Side::Other;
@@ -596,7 +683,7 @@ impl<'a> P<'a> {
         match name.as_str() {
             "null" | "current_date" | "current_timestamp" => Side::Other,
             "true" | "false" => Side::Value(name),
-            _ => match (self.resolve)(&name) {
+            _ => match (self.resolve)(before.as_deref(), &name) {
                 Some(p) => Side::Column(p, vec![]),
                 None => Side::Other,
             },
@@ -633,16 +720,58 @@ impl<'a> P<'a> {
         }
         if name == "cast" {
             let s = self.side();
-            self.skip_parens();
+            let kind = if self.eat("as") {
+                self.word(0)
+            } else {
+                String::new()
+            };
+            self.i += 1;
+            let plain = keeps_text(&kind) && self.eat_op(")");
+            if !plain {
+                self.skip_parens();
+                return Side::Other;
+            }
             return s;
         }
-        if name == "to_date" || name == "trim" || name == "btrim" || name == "to_char" {
+        if matches!(name, "trim" | "btrim") {
+            self.eat("both");
+            self.eat("from");
             let s = self.side();
-            let plain = self.op(")");
+            if self.eat_op(")") {
+                return wrapped(s, Wrap::Trim);
+            }
             self.skip_parens();
-            return match (name, s) {
-                ("to_date" | "trim" | "btrim", s) => s,
-                (_, s) if plain => s,
+            return Side::Other;
+        }
+        if name == "to_date" {
+            // A literal in ISO order says the same date whatever the pattern that reads it.
+            let s = self.side();
+            self.skip_parens();
+            return match s {
+                Side::Value(v) if PartDate::parse(&v).is_some_and(PartDate::is_full) => {
+                    Side::Value(v)
+                }
+                _ => Side::Other,
+            };
+        }
+        if matches!(name, "left" | "substr" | "substring") {
+            let s = self.side();
+            let mut numbers = vec![];
+            while self.eat_op(",") || self.eat("from") || self.eat("for") {
+                match self.side() {
+                    Side::Value(v) => numbers.extend(v.parse::<usize>().ok()),
+                    _ => numbers.clear(),
+                }
+            }
+            let closed = self.eat_op(")");
+            if !closed {
+                self.skip_parens();
+            }
+            return match (name, &numbers[..]) {
+                ("left", [n]) if closed => wrapped(s, Wrap::Piece(1, *n)),
+                ("substr" | "substring", [from, n]) if closed && *from > 0 => {
+                    wrapped(s, Wrap::Piece(*from, *n))
+                }
                 _ => Side::Other,
             };
         }
@@ -671,7 +800,11 @@ fn wrapped(s: Side, w: Wrap) -> Side {
         }
         (Side::Value(v), Wrap::Lower) => Side::Value(v.to_lowercase()),
         (Side::Value(v), Wrap::Upper) => Side::Value(v.to_uppercase()),
-        (Side::Value(v), Wrap::Fold) => Side::Value(v),
+        (Side::Value(v), Wrap::Fold) => Side::Value(unaccent(&v)),
+        (Side::Value(v), Wrap::Trim) => Side::Value(v.trim_matches(' ').to_string()),
+        (Side::Value(v), Wrap::Piece(from, n)) => {
+            Side::Value(v.chars().skip(from - 1).take(n).collect())
+        }
         (Side::Param, _) => Side::Param,
         _ => Side::Other,
     }
@@ -681,17 +814,15 @@ fn make(left: Side, c: Compare) -> Expr {
     match left {
         Side::Column(path, wraps) => {
             let mut op = c;
-            let folded = wraps.iter().any(|w| matches!(w, Wrap::Fold));
             for w in wraps.iter().rev() {
                 op = match w {
                     Wrap::Lower => Compare::Lower(Box::new(op)),
                     Wrap::Upper => Compare::Upper(Box::new(op)),
                     Wrap::Year => Compare::Year(Box::new(op)),
-                    Wrap::Fold => op,
+                    Wrap::Fold => Compare::Fold(Box::new(op)),
+                    Wrap::Trim => Compare::Trim(Box::new(op)),
+                    Wrap::Piece(from, n) => Compare::Piece(*from, *n, Box::new(op)),
                 };
-            }
-            if folded {
-                op = Compare::Fold(Box::new(op));
             }
             Expr::Test(Test::Column { path, op })
         }
@@ -699,9 +830,65 @@ fn make(left: Side, c: Compare) -> Expr {
     }
 }
 
+/// Words that begin a further part of a statement.
+fn clause(word: &str) -> bool {
+    matches!(
+        word,
+        "group"
+            | "having"
+            | "window"
+            | "order"
+            | "limit"
+            | "offset"
+            | "fetch"
+            | "union"
+            | "except"
+            | "intersect"
+            | "minus"
+            | "for"
+            | "option"
+            | "returning"
+    )
+}
+
+/// Types a value keeps its text in.
+fn keeps_text(kind: &str) -> bool {
+    matches!(
+        kind,
+        "text" | "varchar" | "character" | "string" | "date" | "unknown" | "citext" | "nvarchar"
+    )
+}
+
+/// A pattern whose escape sign is `sign` as one with `\\`.
+fn escaped_by(pattern: &str, sign: &str) -> Option<String> {
+    let mut it = sign.chars();
+    let sign = match (it.next(), it.next()) {
+        (None, _) => None,
+        (Some(c), None) => Some(c),
+        _ => return None,
+    };
+    let mut out = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if Some(c) == sign {
+            out.push('\\');
+            out.push(chars.next()?);
+        } else {
+            if c == '\\' {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+    Some(out)
+}
+
 /// Takes one statement apart; `resolve` knows the columns of its main table.
 pub fn parse(sql: &str, tables: &[Table]) -> Statement {
-    let t = lex(sql);
+    parse_tokens(&lex(sql), tables)
+}
+
+fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
     let mut st = Statement {
         kind: Kind::Unknown,
         tables: vec![],
@@ -729,22 +916,31 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
     {
         i = colon + 1;
     }
+    // Several statements in one entry: what each returned is not told apart.
+    if let Some(end) = t.iter().position(|x| matches!(x, Tok::Op(o) if o == ";"))
+        && t[end..]
+            .iter()
+            .any(|x| !matches!(x, Tok::Op(o) if o == ";"))
+    {
+        several(t, tables, &mut st);
+        return st;
+    }
     match first(i).as_str() {
-        "select" => select(&t, i, tables, &mut st),
+        "select" => select(t, i, tables, &mut st),
         "table" => {
             st.kind = Kind::Select;
             st.star = true;
-            if let Some((n, _)) = table_name(&t, i + 1) {
+            if let Some((n, _)) = table_name(t, i + 1) {
                 st.tables.push(n);
             }
         }
         "copy" => {
             if matches!(t.get(i + 1), Some(Tok::Op(o)) if o == "(") {
-                select(&t, i + 2, tables, &mut st);
+                select(t, i + 2, tables, &mut st);
                 if st.kind == Kind::Select {
                     st.kind = Kind::Copy;
                 }
-            } else if let Some((n, mut j)) = table_name(&t, i + 1) {
+            } else if let Some((n, mut j)) = table_name(t, i + 1) {
                 st.tables.push(n);
                 if matches!(t.get(j), Some(Tok::Op(o)) if o == "(") {
                     j += 1;
@@ -772,7 +968,9 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
                 .iter()
                 .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("for")))
             {
-                select(&t, k + 1, tables, &mut st);
+                // Rows come with FETCH only.
+                select(t, k + 1, tables, &mut st);
+                st.reshaped = true;
             }
         }
         "with" => {
@@ -781,20 +979,14 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
             st.star = true;
             st.rows = Expr::Unknown;
             st.reshaped = true;
-            for (k, x) in t.iter().enumerate() {
-                if matches!(x, Tok::Word(w) if matches!(w.to_ascii_lowercase().as_str(), "from" | "join"))
-                    && let Some((n, _)) = table_name(&t, k + 1)
-                {
-                    st.tables.push(n);
-                }
-            }
+            st.tables = all_tables(t);
         }
         "create" => {
             if let Some(k) = t
                 .iter()
                 .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("select")))
             {
-                select(&t, k, tables, &mut st);
+                select(t, k, tables, &mut st);
                 st.reshaped = true;
             } else {
                 st.kind = Kind::Nothing;
@@ -806,21 +998,21 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
             if first(k) == "only" {
                 k += 1;
             }
-            if let Some((n, j)) = table_name(&t, k) {
+            if let Some((n, j)) = table_name(t, k) {
                 st.tables.push(n);
-                set_and_where(&t, j, tables, &mut st);
+                set_and_where(t, j, tables, &mut st);
             }
         }
         "delete" => {
             st.kind = Kind::Delete;
-            if let Some((n, j)) = table_name(&t, i + 2) {
+            if let Some((n, j)) = table_name(t, i + 2) {
                 st.tables.push(n);
-                set_and_where(&t, j, tables, &mut st);
+                set_and_where(t, j, tables, &mut st);
             }
         }
         "insert" => {
             st.kind = Kind::Insert;
-            if let Some((n, mut j)) = table_name(&t, i + 2) {
+            if let Some((n, mut j)) = table_name(t, i + 2) {
                 st.tables.push(n);
                 let mut names = vec![];
                 if matches!(t.get(j), Some(Tok::Op(o)) if o == "(") {
@@ -858,6 +1050,56 @@ pub fn parse(sql: &str, tables: &[Table]) -> Statement {
     st
 }
 
+/// Tables behind FROM and JOIN, wherever they stand.
+fn all_tables(t: &[Tok]) -> Vec<String> {
+    t.iter()
+        .enumerate()
+        .filter(|(_, x)| {
+            matches!(x, Tok::Word(w) if matches!(w.to_ascii_lowercase().as_str(), "from" | "join"))
+        })
+        .filter_map(|(k, _)| table_name(t, k + 1).map(|n| n.0))
+        .collect()
+}
+
+fn several(t: &[Tok], tables: &[Table], st: &mut Statement) {
+    let mut kinds = vec![];
+    for one in t.split(|x| matches!(x, Tok::Op(o) if o == ";")) {
+        if one.is_empty() {
+            continue;
+        }
+        let inner = parse_tokens(one, tables);
+        if matches!(inner.kind, Kind::Select | Kind::Copy | Kind::Unknown) {
+            st.tables.extend(inner.tables);
+            st.columns.extend(inner.columns);
+            st.star |= inner.star;
+        } else if inner.kind != Kind::Nothing && st.tables.is_empty() {
+            st.tables = inner.tables;
+            st.rows = inner.rows;
+            st.set.extend(inner.set);
+        }
+        kinds.push(inner.kind);
+    }
+    st.reshaped = true;
+    let has = |k: Kind| kinds.contains(&k);
+    st.kind = [
+        Kind::Copy,
+        Kind::Select,
+        Kind::Unknown,
+        Kind::Update,
+        Kind::Delete,
+        Kind::Insert,
+        Kind::Aggregate,
+    ]
+    .into_iter()
+    .find(|k| has(*k))
+    .unwrap_or(Kind::Nothing);
+    if matches!(st.kind, Kind::Copy | Kind::Select | Kind::Unknown) {
+        st.rows = Expr::Unknown;
+    }
+    st.columns.sort();
+    st.columns.dedup();
+}
+
 /// `schema.table` at token `i`, its last part kept with its schema, and the index behind it and its alias-free end.
 fn table_name(t: &[Tok], mut i: usize) -> Option<(String, usize)> {
     let mut name = String::new();
@@ -881,7 +1123,7 @@ fn table_name(t: &[Tok], mut i: usize) -> Option<(String, usize)> {
 
 fn set_and_where(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     let table = find_table(tables, st.tables.first().map_or("", String::as_str));
-    let resolve = |c: &str| table_column(table, c);
+    let resolve = |_: Option<&str>, c: &str| table_column(table, c);
     let mut i = from;
     let mut in_set = false;
     while let Some(x) = t.get(i) {
@@ -900,7 +1142,7 @@ fn set_and_where(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                         || p.op(";")
                         || matches!(p.word(0).as_str(), "returning" | "limit" | "order");
                     if !done {
-                        st.rows = Expr::All(vec![st.rows.clone(), Expr::Unknown]);
+                        st.rows = Expr::Unknown;
                     }
                     return;
                 }
@@ -934,16 +1176,24 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         if matches!(t.get(i), Some(Tok::Op(o)) if o == "(") {
             i += 1;
         }
-        if let Some(Tok::Number(n)) = t.get(i) {
-            st.limit = n.parse().ok();
+        match t.get(i) {
+            Some(Tok::Number(n)) => st.limit = n.parse().ok(),
+            _ => st.reshaped = true,
+        }
+        i += 1;
+        if matches!(t.get(i), Some(Tok::Op(o)) if o == ")") {
             i += 1;
         }
-        if matches!(t.get(i), Some(Tok::Op(o)) if o == ")") {
+        if matches!(word(i).as_str(), "percent" | "with") {
+            st.limit = None;
+            st.reshaped = true;
             i += 1;
         }
     }
     if matches!(word(i).as_str(), "distinct" | "all") {
         i += 1;
+        // One row of several.
+        st.reshaped |= word(i) == "on";
     }
     // The select list, item by item, up to FROM on the same level.
     let (mut aggregates, mut plain) = (0, 0);
@@ -1013,6 +1263,9 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     let mut conditions: Vec<Expr> = vec![];
     let mut inner_join = false;
     let mut left_side = true;
+    let mut derived = false;
+    // What each table is called in the statement: its alias, else its name.
+    let mut called: Vec<String> = vec![];
     if matches!(t.get(i), Some(Tok::Op(o)) if o == "(") {
         // FROM (SELECT …): the inner statement is the question.
         let mut inner = Statement {
@@ -1023,15 +1276,14 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         inner.star = false;
         select(t, i + 1, tables, &mut inner);
         st.tables = inner.tables;
+        // A condition outside is on the columns the inner statement calls as it likes.
+        derived = true;
         conditions.push(inner.rows);
         if st.star {
             st.star = inner.star;
             st.columns.extend(inner.columns);
         }
-        if inner.limit.is_some() {
-            st.limit = inner.limit;
-        }
-        st.reshaped |= inner.reshaped;
+        st.reshaped |= inner.reshaped || inner.limit.is_some() || inner.offset.is_some();
         let mut depth = 1;
         i += 1;
         while i < t.len() && depth > 0 {
@@ -1043,6 +1295,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             i += 1;
         }
     } else if let Some((n, j)) = table_name(t, i) {
+        called.push(alias(t, j, &n));
         st.tables.push(n);
         i = j;
     }
@@ -1050,8 +1303,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         let w = word(i);
         match w.as_str() {
             "" if i >= t.len() => break,
-            "where" | "group" | "having" | "order" | "limit" | "offset" | "fetch" | "union"
-            | "for" | "except" | "intersect" | "option" => break,
+            "where" => break,
+            w if clause(w) => break,
             "left" | "full" => left_side = true,
             "inner" | "right" | "cross" => left_side = false,
             "join" => {
@@ -1061,6 +1314,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                         "left" | "full" | "outer"
                     );
                 if let Some((n, j)) = table_name(t, i + 1) {
+                    called.push(alias(t, j, &n));
                     st.tables.push(n);
                     i = j - 1;
                 }
@@ -1073,12 +1327,34 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         }
         match t.get(i) {
             Some(Tok::Op(o)) if o == "," => {
+                inner_join = true;
                 if let Some((n, j)) = table_name(t, i + 1) {
+                    called.push(alias(t, j, &n));
                     st.tables.push(n);
                     i = j - 1;
-                    inner_join = true;
                 }
             }
+            // A subquery or a list of columns: its words are its own.
+            Some(Tok::Op(o)) if o == "(" => {
+                if word(i + 1) == "select" {
+                    st.tables.extend(all_tables(&t[i..]));
+                }
+                let mut depth = 0;
+                while let Some(x) = t.get(i) {
+                    match x {
+                        Tok::Op(o) if o == "(" => depth += 1,
+                        Tok::Op(o) if o == ")" => depth -= 1,
+                        _ => {}
+                    }
+                    if depth == 0 {
+                        break;
+                    }
+                    i += 1;
+                }
+                i += 1;
+                continue;
+            }
+            Some(Tok::Word(w)) if w.eq_ignore_ascii_case("tablesample") => st.reshaped = true,
             Some(Tok::Op(o)) if o == ";" || o == ")" => break,
             None => break,
             _ => {}
@@ -1093,9 +1369,26 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         .unwrap_or(0);
     if main > 0 && main < st.tables.len() {
         st.tables.swap(0, main);
+        if main < called.len() {
+            called.swap(0, main);
+        }
+        // It stands behind a join: not each of its rows need be there.
+        inner_join = true;
     }
     let table = find_table(tables, st.tables.first().map_or("", String::as_str));
-    let resolve = |c: &str| table_column(table, c);
+    let alone = st.tables.len() < 2 && !derived;
+    let last = |n: &str| n.rsplit('.').next().unwrap_or(n).to_string();
+    let resolve = |before: Option<&str>, c: &str| {
+        let mine = match before {
+            _ if derived => false,
+            Some(b) => called.first().is_some_and(|a| a == b || last(a) == b),
+            // With other tables about, a bare name is this table's when it is declared to have it.
+            None => {
+                alone || table.is_some_and(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(c)))
+            }
+        };
+        if mine { table_column(table, c) } else { None }
+    };
     if word(i) == "where" {
         let mut p = P {
             t,
@@ -1105,24 +1398,11 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         };
         let e = p.or();
         i = p.i;
-        conditions.push(e);
         let done = i >= t.len()
-            || matches!(
-                word(i).as_str(),
-                "group"
-                    | "having"
-                    | "order"
-                    | "limit"
-                    | "offset"
-                    | "fetch"
-                    | "union"
-                    | "for"
-                    | "option"
-            )
+            || clause(&word(i))
             || matches!(t.get(i), Some(Tok::Op(o)) if o == ";" || o == ")");
-        if !done {
-            conditions.push(Expr::Unknown);
-        }
+        // What was not read to its end may say anything.
+        conditions.push(if done { e } else { Expr::Unknown });
     }
     if inner_join {
         conditions.push(Expr::Unknown);
@@ -1139,25 +1419,48 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             }
             Tok::Op(o) if o == ";" => break,
             Tok::Word(_) if depth == 0 => match word(i).as_str() {
-                "limit" => {
-                    if let Some(Tok::Number(n)) = t.get(i + 1) {
+                "limit" => match (t.get(i + 1), t.get(i + 2), t.get(i + 3)) {
+                    // MySQL: LIMIT offset, count.
+                    (Some(Tok::Number(a)), Some(Tok::Op(o)), Some(Tok::Number(b))) if o == "," => {
+                        st.offset = a.parse().ok();
+                        st.limit = b.parse().ok();
+                    }
+                    (Some(Tok::Number(n)), ..) if n.parse::<u64>().is_ok() => {
                         st.limit = n.parse().ok();
                     }
-                }
-                "offset" => {
-                    if let Some(Tok::Number(n)) = t.get(i + 1) {
-                        st.offset = n.parse().ok();
-                    }
-                }
-                "fetch" => {
-                    if let Some(Tok::Number(n)) = t.get(i + 2) {
+                    (Some(Tok::Word(w)), ..)
+                        if matches!(w.to_ascii_lowercase().as_str(), "all" | "null") => {}
+                    _ => st.reshaped = true,
+                },
+                "offset" => match t.get(i + 1) {
+                    Some(Tok::Number(n)) if n.parse::<u64>().is_ok() => st.offset = n.parse().ok(),
+                    _ => st.reshaped = true,
+                },
+                "fetch" => match t.get(i + 2) {
+                    Some(Tok::Number(n)) => {
                         st.limit = n.parse().ok();
+                        st.reshaped |= st.limit.is_none()
+                            || t[i..].iter().any(|x| {
+                                matches!(x, Tok::Word(w) if matches!(w.to_ascii_lowercase().as_str(), "percent" | "ties"))
+                            });
                     }
+                    Some(Tok::Word(w)) if w.to_ascii_lowercase().starts_with("row") => {
+                        st.limit = Some(1);
+                    }
+                    _ => st.reshaped = true,
+                },
+                "group" | "having" | "skip" => st.reshaped = true,
+                "union" => {
+                    // Rows of other selections come too.
+                    st.reshaped = true;
+                    st.tables.extend(all_tables(&t[i..]));
+                    conditions = vec![Expr::Unknown];
+                    break;
                 }
-                "group" | "having" => st.reshaped = true,
-                "union" | "except" | "intersect" => {
+                "except" | "intersect" | "minus" => {
                     st.reshaped = true;
                     conditions.push(Expr::Unknown);
+                    break;
                 }
                 _ => {}
             },
@@ -1173,6 +1476,40 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     } else {
         Expr::All(conditions)
     };
+}
+
+/// What a table whose name ends at token `i` is called.
+fn alias(t: &[Tok], i: usize, name: &str) -> String {
+    let i = match t.get(i) {
+        Some(Tok::Word(w)) if w.eq_ignore_ascii_case("as") => i + 1,
+        _ => i,
+    };
+    match t.get(i) {
+        Some(Tok::Name(n)) => n.to_lowercase(),
+        Some(Tok::Word(w)) => {
+            let w = w.to_lowercase();
+            let other = clause(&w)
+                || matches!(
+                    w.as_str(),
+                    "where"
+                        | "join"
+                        | "left"
+                        | "right"
+                        | "full"
+                        | "inner"
+                        | "outer"
+                        | "cross"
+                        | "natural"
+                        | "on"
+                        | "using"
+                        | "set"
+                        | "tablesample"
+                        | "with"
+                );
+            if other { name.to_string() } else { w }
+        }
+        _ => name.to_string(),
+    }
 }
 
 enum Item {
@@ -1505,28 +1842,65 @@ fn gender_words(text: &str) -> String {
     }
 }
 
-/// Order of two column texts: as numbers when both are, else as text.
-fn order(a: &str, b: &str) -> std::cmp::Ordering {
+/// How `a` stands to `b` under every order a column may have: its bytes, its letters alone without case and accents (what
+/// collations of languages look at first), or numbers when both are. `None` when they disagree.
+fn order(a: &str, b: &str) -> Option<std::cmp::Ordering> {
+    if a == b {
+        return Some(std::cmp::Ordering::Equal);
+    }
+    let letters = |s: &str| -> String {
+        fold::name(s)
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .collect()
+    };
+    let by_bytes = a.cmp(b);
+    let mut all = vec![letters(a).cmp(&letters(b))];
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     if digits(a) && digits(b) {
         let (x, y) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
-        return x.len().cmp(&y.len()).then_with(|| x.cmp(y));
+        all.push(x.len().cmp(&y.len()).then_with(|| x.cmp(y)));
     }
-    a.cmp(b)
+    all.iter().all(|o| *o == by_bytes).then_some(by_bytes)
+}
+
+fn within(o: Option<std::cmp::Ordering>, test: fn(std::cmp::Ordering) -> bool) -> Tri {
+    o.map_or(Tri::Maybe, |o| test(o).into())
+}
+
+/// Equal texts are equal; numbers that differ in leading zeros only are when the column holds numbers.
+fn equal(a: &str, b: &str) -> Tri {
+    let number = |s: &str| {
+        (!s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| s.trim_start_matches('0').to_string())
+    };
+    if a == b {
+        Tri::Yes
+    } else if number(a).is_some() && number(a) == number(b) {
+        Tri::Maybe
+    } else {
+        Tri::No
+    }
 }
 
 fn compare(op: &Compare, value: &str, norm: &dyn Fn(&str) -> String) -> Tri {
     let v = norm(value);
     let to = |x: &str| order(&v, &norm(x));
     match op {
-        Compare::Eq(x) => (v == norm(x)).into(),
-        Compare::Ne(x) => (v != norm(x)).into(),
-        Compare::Lt(x) => to(x).is_lt().into(),
-        Compare::Le(x) => to(x).is_le().into(),
-        Compare::Gt(x) => to(x).is_gt().into(),
-        Compare::Ge(x) => to(x).is_ge().into(),
-        Compare::In(xs) => xs.iter().any(|x| v == norm(x)).into(),
-        Compare::Between(a, b) => (to(a).is_ge() && to(b).is_le()).into(),
+        Compare::Eq(x) => equal(&v, &norm(x)),
+        Compare::Ne(x) => opposite(equal(&v, &norm(x))),
+        Compare::Lt(x) => within(to(x), std::cmp::Ordering::is_lt),
+        Compare::Le(x) => within(to(x), std::cmp::Ordering::is_le),
+        Compare::Gt(x) => within(to(x), std::cmp::Ordering::is_gt),
+        Compare::Ge(x) => within(to(x), std::cmp::Ordering::is_ge),
+        Compare::In(xs) => xs
+            .iter()
+            .map(|x| equal(&v, &norm(x)))
+            .max()
+            .unwrap_or(Tri::No),
+        Compare::Between(a, b) => {
+            within(to(a), std::cmp::Ordering::is_ge).min(within(to(b), std::cmp::Ordering::is_le))
+        }
         Compare::Like { pattern, fold } => {
             if *fold {
                 like(&pattern.to_lowercase(), &value.to_lowercase()).into()
@@ -1535,14 +1909,24 @@ fn compare(op: &Compare, value: &str, norm: &dyn Fn(&str) -> String) -> Tri {
             }
         }
         Compare::IsNull => Tri::No,
+        Compare::Not(inner) => opposite(compare(inner, value, norm)),
         Compare::Year(inner) => compare(inner, value.get(..4).unwrap_or(value), &|s| s.to_string()),
         Compare::Lower(inner) => compare(inner, &value.to_lowercase(), norm),
         Compare::Upper(inner) => compare(inner, &value.to_uppercase(), norm),
-        Compare::Fold(inner) => {
-            // unaccent() keeps case; both readings of what the literal was folded to are tried.
-            let strip = |s: &str| unaccent(s);
-            compare(inner, &strip(value), &|s| strip(s))
+        Compare::Trim(inner) => compare(inner, value.trim_matches(' '), norm),
+        Compare::Piece(from, n, inner) => {
+            let piece: String = value.chars().skip(from - 1).take(*n).collect();
+            compare(inner, &piece, norm)
         }
+        Compare::Fold(inner) => compare(inner, &unaccent(value), norm),
+    }
+}
+
+fn opposite(t: Tri) -> Tri {
+    match t {
+        Tri::No => Tri::Yes,
+        Tri::Maybe => Tri::Maybe,
+        Tri::Yes => Tri::No,
     }
 }
 
@@ -1582,12 +1966,25 @@ pub fn column_holds(b: &IdentityBase, v: VersionId, path: &ColumnPath, op: &Comp
     best
 }
 
+/// True when the base has a number that differs from `x` in leading zeros only.
+fn other_spelling(b: &IdentityBase, x: &str) -> bool {
+    let bare = x.trim_start_matches('0');
+    !x.is_empty()
+        && x.bytes().all(|c| c.is_ascii_digit())
+        && (0..20usize.saturating_sub(bare.len()))
+            .map(|k| format!("{}{bare}", "0".repeat(k)))
+            .any(|y| y != x && b.strings.find(&y).is_some())
+}
+
 /// A test with an index that every version satisfying the comparison also satisfies.
 pub fn index_hint(b: &IdentityBase, path: &ColumnPath, op: &Compare) -> Option<Test> {
     match (path, op) {
-        (_, Compare::Lower(inner) | Compare::Upper(inner) | Compare::Fold(inner)) => {
-            index_hint(b, path, inner)
-        }
+        // Names are found by their folded form, which these keep.
+        (
+            ColumnPath::Family(_) | ColumnPath::Given(_),
+            Compare::Lower(inner) | Compare::Upper(inner) | Compare::Fold(inner),
+        ) => index_hint(b, path, inner),
+        (ColumnPath::Identifier(_), Compare::Eq(x)) if other_spelling(b, x) => None,
         (ColumnPath::Identifier(_), Compare::Eq(x)) => Some(match b.strings.find(x) {
             Some(s) => Test::Identifier {
                 system: None,

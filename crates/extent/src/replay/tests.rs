@@ -354,6 +354,79 @@ fn statements_are_replayed() {
 }
 
 #[test]
+fn what_a_statement_may_mean_is_never_ruled_out() {
+    let b = base();
+    let tables = table();
+    let ask = |s: &str| {
+        let st = sql::parse(s, &tables);
+        let a = search(&b, &st.rows, t("2025-09-06T18:00:00Z"), &|_| true);
+        assert_eq!(
+            a,
+            search_slowly(&b, &st.rows, t("2025-09-06T18:00:00Z"), &|_| true),
+            "{s}"
+        );
+        let ids = |h: &[Hit]| {
+            h.iter()
+                .map(|h| b.logical_id(h.record))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        format!("{}|{}", ids(&a.certain), ids(&a.possible))
+    };
+    for (statement, answer) in [
+        // NULL satisfies neither a comparison nor its opposite: b and d have no telephone.
+        ("SELECT nom FROM patient WHERE NOT tel = 'x'", "a|"),
+        (
+            "SELECT nom FROM patient WHERE NOT (tel = 'x' OR nom = 'MARTINEZ')",
+            "a|",
+        ),
+        // Another table's column of the same name says nothing about this one's.
+        (
+            "SELECT p.nom FROM patient p LEFT JOIN medecin m ON m.id = p.m WHERE m.nom = 'X'",
+            "|a b c d",
+        ),
+        (
+            "SELECT p.nom FROM patient p LEFT JOIN (SELECT id FROM x WHERE nom = 'X') y ON y.id = p.m",
+            "a b c d|",
+        ),
+        (
+            "SELECT nom FROM patient WHERE nom SIMILAR TO 'M%'",
+            "|a b c d",
+        ),
+        (
+            "SELECT nom FROM patient WHERE nom = 'MARTIN' OR nom REGEXP 'Z$'",
+            "|a b c d",
+        ),
+        (
+            "SELECT nom FROM patient WHERE nom = 'MARTIN' UNION SELECT nom FROM patient",
+            "|a b c d",
+        ),
+        (
+            "SELECT nom FROM patient WHERE nom LIKE 'MART!%' ESCAPE '!'",
+            "|",
+        ),
+        (
+            "SELECT nom FROM patient WHERE left(nom, 4) = 'MART'",
+            "a b d|",
+        ),
+        (
+            "SELECT nom FROM patient WHERE nom::varchar(3) = 'MAR'",
+            "|a b c d",
+        ),
+        ("SELECT 1; SELECT nom FROM patient", "|a b c d"),
+    ] {
+        assert_eq!(ask(statement), answer, "{statement}");
+    }
+    let reshaped = |s: &str| sql::parse(s, &tables).reshaped;
+    assert!(reshaped("SELECT nom FROM patient LIMIT $1"));
+    assert!(reshaped("SELECT DISTINCT ON (nom) nom FROM patient"));
+    assert!(reshaped("DECLARE c CURSOR FOR SELECT nom FROM patient"));
+    assert!(!reshaped("SELECT nom FROM patient LIMIT ALL"));
+    let s = sql::parse("SELECT nom FROM patient LIMIT 20, 10", &tables);
+    assert_eq!((s.limit, s.offset), (Some(10), Some(20)));
+}
+
+#[test]
 fn statements_are_taken_apart() {
     let tables = table();
     let p = |s: &str| sql::parse(s, &tables);
