@@ -402,9 +402,9 @@ impl Tidy {
                     let stem = part.split('.').next().unwrap_or(part);
                     stem.len() > 1 && stem.bytes().all(|b| b.is_ascii_uppercase())
                 };
-                let plain = !span.contains(['<', '*', '…', '{', ' ', '$'])
-                    && !(span.contains('/')
-                        && span.split('/').any(|p| open(p) && p != "README.md"));
+                let own =
+                    span.contains('/') && span.split('/').any(|p| open(p) && p != "README.md");
+                let plain = !own && !span.contains(['<', '*', '…', '{', ' ', '$']);
                 let rooted = [
                     "crates/",
                     "docs/",

@@ -594,6 +594,8 @@ fn email(text: &[u8], at: usize) -> Option<Hit> {
 }
 
 #[cfg(test)]
+// Social-security numbers are grouped as people write them.
+#[allow(clippy::inconsistent_digit_grouping)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -983,4 +983,6 @@ fn prose(text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+// Social-security numbers are grouped as people write them.
+#[allow(clippy::inconsistent_digit_grouping)]
 mod tests;

@@ -1227,7 +1227,7 @@ impl Words {
             if a > 0 && letter(a - 1) {
                 continue;
             }
-            if letter(z) && !(text[z] == b's' && !letter(z + 1)) {
+            if letter(z) && (text[z] != b's' || letter(z + 1)) {
                 continue;
             }
             each(a, self.of[m.pattern().as_usize()]);
@@ -1248,18 +1248,18 @@ pub fn icd10(token: &[u8]) -> Option<CategorySet> {
         return None;
     }
     let n = (rest[0] - b'0') * 10 + (rest[1] - b'0');
-    let vulnerable = match (*chapter, n) {
-        (b'f', _) => true,
-        (b'b', 20..=24) | (b'z', 21) => true,
-        (b'a', 50..=64) => true,
-        (b'o', _) | (b'z', 30 | 32 | 33) => true,
-        (b'x', 60..=84) => true,
-        (b't', 74) | (b'y', 4..=9) => true,
-        (b'z', 60..=65) => true,
-        (b'q', 90..=99) => true,
-        (b'c', 0..=97) => true,
-        _ => false,
-    };
+    let vulnerable = matches!(
+        (*chapter, n),
+        (b'f' | b'o', _)
+            | (b'b', 20..=24)
+            | (b'a', 50..=64)
+            | (b'z', 21 | 30 | 32 | 33 | 60..=65)
+            | (b'x', 60..=84)
+            | (b't', 74)
+            | (b'y', 4..=9)
+            | (b'q', 90..=99)
+            | (b'c', 0..=97)
+    );
     let mut s = CategorySet::of(&[HealthState]);
     if vulnerable {
         s.insert(HealthVuln);

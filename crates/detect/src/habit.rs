@@ -231,7 +231,9 @@ impl Habits {
             h.forget(before);
         }
         self.rows.retain(|_, h| !h.days.is_empty());
-        let mut per: BTreeMap<&str, Vec<(usize, i64, Option<IpAddr>, bool)>> = BTreeMap::new();
+        // Account → days seen, last day, address, whether a program: one entry per row.
+        type Weight = (usize, i64, Option<IpAddr>, bool);
+        let mut per: BTreeMap<&str, Vec<Weight>> = BTreeMap::new();
         for ((a, at, bot), h) in &self.rows {
             let last = h.days.last().copied().unwrap_or(0);
             per.entry(a)

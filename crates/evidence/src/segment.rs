@@ -131,7 +131,7 @@ pub struct RawHalf {
 enum Raw {
     Write(Box<RawWriter>),
     /// Sealed by a run that was stopped: the bytes are only held against what is there.
-    Again(Lines, Box<Leftover>),
+    Again(Box<Lines>, Box<Leftover>),
 }
 
 impl Raw {
@@ -277,7 +277,7 @@ impl SegmentWriter {
         left: Leftover,
     ) -> SegmentWriter {
         let (temp, settings) = (left.temp.clone(), left.settings.clone());
-        let raw = Raw::Again(Lines::default(), Box::new(left));
+        let raw = Raw::Again(Box::default(), Box::new(left));
         Self::of(store, keys, meta, temp, &settings, raw)
     }
     fn of(

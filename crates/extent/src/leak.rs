@@ -181,9 +181,8 @@ fn dir_entry(t: &str) -> Option<(u64, String)> {
         rest = rest.strip_prefix(half).unwrap_or(rest).trim_start();
     }
     let mut size = String::new();
-    let mut chars = rest.char_indices().peekable();
     let mut end = 0;
-    while let Some((i, c)) = chars.next() {
+    for (i, c) in rest.char_indices() {
         if c.is_ascii_digit() {
             size.push(c);
             end = i + 1;

@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 /// Records of a sample: all its bytes, or the texts of the `raw` keys of `*.multiline.jsonl`.
@@ -63,13 +64,13 @@ fn agrees(key: &str, want: &Value, got: Option<&Value>) -> bool {
         }
 }
 
-fn main() {
+fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let verbose = args.iter().any(|a| a == "-v");
     args.retain(|a| a != "-v");
     let [file, samples @ ..] = &args[..] else {
         eprintln!("usage: mapping [-v] FILE.toml SAMPLE…");
-        std::process::exit(2);
+        return ExitCode::from(2);
     };
     let file = Path::new(file);
     let folder = file
@@ -108,7 +109,7 @@ fn main() {
         }
     }
     let Some(mine) = mine else {
-        std::process::exit(1);
+        return ExitCode::FAILURE;
     };
     all.extend(
         SOURCES
@@ -244,4 +245,5 @@ fn main() {
         mine.name(),
         f64::from(agree) * 100.0 / f64::from(present.max(1))
     );
+    ExitCode::SUCCESS
 }

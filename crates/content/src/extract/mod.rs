@@ -789,4 +789,6 @@ pub(crate) fn field(role: Role, categories: &[Category]) -> Column {
 }
 
 #[cfg(test)]
+// Social-security numbers are grouped as people write them.
+#[allow(clippy::inconsistent_digit_grouping)]
 mod tests;

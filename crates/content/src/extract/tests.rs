@@ -347,7 +347,7 @@ fn old_office_in_compound_files() {
     clx.extend(0u32.to_le_bytes());
     clx.extend((text.len() as u32).to_le_bytes());
     clx.extend([0, 0]);
-    clx.extend((0x4000_0000u32 | 0x400 * 2).to_le_bytes());
+    clx.extend((0x4000_0000u32 | (0x400 * 2)).to_le_bytes());
     clx.extend([0, 0]);
     main[0x1a2..0x1a6].copy_from_slice(&0u32.to_le_bytes());
     main[0x1a6..0x1aa].copy_from_slice(&(clx.len() as u32).to_le_bytes());

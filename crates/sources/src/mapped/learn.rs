@@ -74,10 +74,10 @@ pub fn learn(sample: &[u8], name: &str) -> Result<Proposal, LearnError> {
         return Err(LearnError::Empty);
     }
     let trimmed = text.trim_start();
-    if trimmed.starts_with('[') || trimmed.starts_with('{') {
-        if let Some(p) = json(&text, &all, name) {
-            return Ok(p);
-        }
+    if (trimmed.starts_with('[') || trimmed.starts_with('{'))
+        && let Some(p) = json(&text, &all, name)
+    {
+        return Ok(p);
     }
     if let Some(h) = all.iter().find_map(|l| l.strip_prefix("#Fields:")) {
         return Ok(w3c(h, &all, name));
@@ -120,7 +120,7 @@ pub fn learn(sample: &[u8], name: &str) -> Result<Proposal, LearnError> {
     if most(&|l| l.contains("LEEF:")) {
         return Ok(pairs_of(&bodies, name, "leef", true, |l, take| {
             if let Some((_, d, rest)) = l.find("LEEF:").and_then(|i| fields::leef(&l[i..])) {
-                fields::leef_pairs(rest, d, |k, v| take(k, v));
+                fields::leef_pairs(rest, d, take);
             }
         }));
     }
