@@ -10,9 +10,9 @@ fn main() {
         .filter(|p| p.extension().is_some_and(|x| x == "toml"))
         .collect();
     files.sort();
+    let n = files.len();
     let mut out = format!(
-        "pub(crate) static MAPPED: [mapped::Mapped; {}] = [\n",
-        files.len()
+        "const MAPPINGS: usize = {n};\npub(crate) static MAPPED: [mapped::Mapped; MAPPINGS] = [\n"
     );
     for f in &files {
         let name = f

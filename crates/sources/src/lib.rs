@@ -113,22 +113,22 @@ const CODED: &[&dyn Source] = &[
     &postgresql::Postgresql,
     &zeek::Zeek,
     &http_access::HttpAccess,
-    &mapped::SyslogMixed,
 ];
 
 // The mappings of the folder `mappings`, sorted by name.
 include!(concat!(env!("OUT_DIR"), "/mapped.rs"));
 
-/// Every source: those with a decoder of their own, then the mappings by name. The list, the docs page, the help, the fuzz
-/// targets and the goldens derive from it.
+/// Every source: those with a decoder of their own, then the mappings by name, then syslog of anything. The list, the docs page,
+/// the help, the fuzz targets and the goldens derive from it.
 pub static SOURCES: &[&dyn Source] = &{
-    let mut all: [&dyn Source; CODED.len() + MAPPED.len()] = [CODED[0]; CODED.len() + MAPPED.len()];
+    const N: usize = CODED.len() + MAPPINGS + 1;
+    let mut all: [&dyn Source; N] = [&mapped::SyslogMixed; N];
     let mut i = 0;
     while i < CODED.len() {
         all[i] = CODED[i];
         i += 1;
     }
-    while i < all.len() {
+    while i < CODED.len() + MAPPINGS {
         all[i] = &MAPPED[i - CODED.len()];
         i += 1;
     }

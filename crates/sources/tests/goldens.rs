@@ -65,6 +65,20 @@ struct Case {
 static MAPPINGS: std::sync::LazyLock<Vec<&str>> =
     std::sync::LazyLock::new(|| ampleur_sources::mapped::built_in().map(|m| m.0).collect());
 
+/// Sources that read a shape, not a product.
+const GENERIC: &[&str] = &[
+    "cef",
+    "csv",
+    "ecs",
+    "gelf",
+    "leef",
+    "ocsf",
+    "syslog",
+    "syslog-json",
+    "syslog-kv",
+    "w3c",
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources")
 }
@@ -355,8 +369,12 @@ fn each_source_claims_its_own_and_no_other_does() {
         assert!(own > Confidence::No, "{} is not claimed", case.name);
         for other in SOURCES.iter().filter(|s| s.name() != case.source.name()) {
             let c = other.sniff(&head);
+            // Among equals the order of the list decides, which puts what reads anything last.
+            let settled = c == own
+                && GENERIC.contains(&other.name())
+                && reader::sniff(&head).is_some_and(|s| s.name() == case.source.name());
             assert!(
-                c < own,
+                c < own || settled,
                 "{} is claimed by {} too ({c:?} against {own:?})",
                 case.name,
                 other.name()

@@ -71,9 +71,29 @@ impl Opened {
         };
         Opened {
             cut,
-            decoder: Decoder::new(plan, setting),
+            decoder: Decoder {
+                delimiter: delimiter(plan, head.bytes),
+                ..Decoder::new(plan, setting)
+            },
         }
     }
+}
+
+/// The delimiter of the file; where the mapping leaves it open, the one its first line has most of.
+fn delimiter(plan: &Plan, head: &[u8]) -> u8 {
+    if plan.csv.delimiter != 0 {
+        return plan.csv.delimiter;
+    }
+    let line = head
+        .split(|b| *b == b'\n')
+        .find(|l| !lines::is_blank(l))
+        .unwrap_or_default();
+    let count = |d: u8| line.iter().filter(|b| **b == d).count();
+    b";\t|,"
+        .iter()
+        .copied()
+        .max_by_key(|d| count(*d))
+        .unwrap_or(b',')
 }
 
 /// The key under which this file keeps its records: `{"records":[{…}]}`.
@@ -238,6 +258,8 @@ pub(crate) struct Decoder {
     header: Option<Vec<Option<u16>>>,
     header_text: String,
     marks: Vec<bool>,
+    /// Between the cells of CSV.
+    delimiter: u8,
 }
 
 /// Parts of the text around a record.
@@ -264,6 +286,10 @@ impl Decoder {
             header: layout_header,
             header_text: String::new(),
             marks: vec![],
+            delimiter: match plan.csv.delimiter {
+                0 => b',',
+                d => d,
+            },
         }
     }
 
@@ -594,7 +620,7 @@ impl Decoder {
     fn row<'a>(&mut self, payload: &'a str, slots: &mut Slots<'a>) -> Result<Option<bool>, Reason> {
         let plan = self.plan;
         let mut cells = vec![];
-        fields::cells(payload, plan.csv.delimiter, plan.csv.quote, &mut cells);
+        fields::cells(payload, self.delimiter, plan.csv.quote, &mut cells);
         if plan.csv.header {
             if payload == self.header_text {
                 return Ok(None);

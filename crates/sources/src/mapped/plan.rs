@@ -228,6 +228,7 @@ pub(super) struct CsvLayout {
 }
 
 pub(super) struct CsvShape {
+    /// 0: the one the header row uses.
     pub delimiter: u8,
     pub quote: Option<u8>,
     pub header: bool,
@@ -1004,7 +1005,9 @@ fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
             Some(_) => wrong(&join("csv", key), "one ASCII character is expected"),
         }
     };
-    if let Some(d) = one("delimiter")? {
+    if c.get("delimiter").and_then(Value::as_str) == Some("auto") {
+        shape.delimiter = 0;
+    } else if let Some(d) = one("delimiter")? {
         shape.delimiter = d;
     }
     if c.contains_key("quote") {
