@@ -897,9 +897,13 @@ impl Decoder {
     }
 }
 
-/// The host of a header, unless it is a word of something that only looks like one (`[main]`, `:`).
+/// The host of a header, unless it is a word of something that only looks like one (`[main]`, `:`, a level after a bare stamp).
 fn host_of<'a>(h: &syslog::Header<'a>) -> &'a str {
+    const LEVELS: &[&str] = &[
+        "info", "warning", "verbose", "error", "trivia", "INFO", "WARN", "ERROR", "DEBUG",
+    ];
     match h.host.as_bytes() {
+        _ if LEVELS.contains(&h.host) => "",
         [c, ..] if c.is_ascii_alphanumeric() || *c >= 0x80 || *c == b'_' => h.host,
         [b'[', .., b']'] if h.host.contains(':') => h.host,
         [b':', b':' | b'0'..=b'9' | b'a'..=b'f', ..] => h.host,
