@@ -505,9 +505,11 @@ pub fn column(name: &[u8]) -> Column {
         let hit = whole.iter().any(|w| {
             let w = w.as_bytes();
             joined == w || parts.contains(&w)
-        }) || pieces
-            .iter()
-            .any(|p| memchr::memmem::find(&joined, p.as_bytes()).is_some());
+        }) || pieces.iter().any(|p| {
+            // "prénom" ends in "nom" and is another thing.
+            memchr::memmem::find(&joined, p.as_bytes())
+                .is_some_and(|at| !(p.starts_with("nom") && joined[..at].ends_with(b"pre")))
+        });
         if !hit {
             continue;
         }
