@@ -58,8 +58,9 @@ fn holds(family: Family) {
         );
         assert!(r.cut_missed.is_empty(), "{} {seed}: not cut", family.name());
         assert!(
-            t.doubtful * 50 <= t.said.max(50),
-            "{} {seed}: too much left in doubt",
+            // A logon of the intruder that only its manner betrays may stay in doubt; somebody innocent hardly ever.
+            t.doubtful_innocent * 50 <= t.said.max(50),
+            "{} {seed}: too many innocents left in doubt",
             family.name()
         );
     }

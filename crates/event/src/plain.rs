@@ -82,6 +82,18 @@ fn character(bytes: &[u8]) -> (char, usize) {
     }
 }
 
+/// Text whose UTF-8 was read once as Windows-1252 (`Ã©`), read back; anything else as it is. Letter case must still be as written.
+pub fn read_back(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains(['Ã', 'Â', 'Ì', 'Í', 'â', 'Å']) {
+        return text.into();
+    }
+    let bytes: Option<Vec<u8>> = text.chars().map(to_cp1252).collect();
+    match bytes.map(String::from_utf8) {
+        Some(Ok(back)) => back.into(),
+        _ => text.into(),
+    }
+}
+
 fn to_cp1252(c: char) -> Option<u8> {
     match u32::from(c) {
         n @ 0..=0xff => Some(n as u8),

@@ -216,7 +216,7 @@ fn lines_printed(list: &str, bytes: &[u8], by: Printed) -> Vec<LeakLine> {
         let text = fold::text_of(line);
         let t = text.trim_end();
         let mut push = |path: &str, size: Option<u64>, sha256: &str| {
-            let path = fold::path(path)
+            let path = fold::path(&ampleur_event::plain::read_back(path))
                 .trim_start_matches(".\\")
                 .trim_matches('\\')
                 .to_string();
@@ -331,7 +331,9 @@ fn table(list: &str, bytes: &[u8]) -> Vec<LeakLine> {
             }
         };
         let cell = |i: usize| c[i].and_then(|k| cells.get(k)).map_or("", String::as_str);
-        let path = fold::path(cell(0)).trim_matches('\\').to_string();
+        let path = fold::path(&ampleur_event::plain::read_back(cell(0)))
+            .trim_matches('\\')
+            .to_string();
         let sha256 = cell(2).to_ascii_lowercase();
         if path.is_empty() && sha256.is_empty() {
             continue;

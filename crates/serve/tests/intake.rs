@@ -31,6 +31,9 @@ fn case_of_everything(root: &Path) -> BTreeSet<String> {
         let source = folder.file_name().unwrap().to_str().unwrap().to_string();
         for sample in fs::read_dir(&folder).unwrap() {
             let sample = sample.unwrap().path();
+            if !sample.is_dir() {
+                continue;
+            }
             let name = sample.file_name().unwrap().to_str().unwrap().to_string();
             for input in fs::read_dir(&sample).unwrap() {
                 let input = input.unwrap().path();
