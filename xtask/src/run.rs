@@ -28,13 +28,17 @@ pub fn have(program: &str) -> bool {
         .is_ok_and(|s| s.success())
 }
 
-/// Everything is built, linted and tested once, with the feature of the heavy back end: one set of dependencies. The default
-/// build is checked on its own.
-const ALL: [&str; 4] = ["--workspace", "--locked", "--features", "ampleur/cluster"];
-
-/// A cargo command over the whole workspace.
+/// A cargo command over the whole workspace as a fresh clone builds it.
 fn whole<'a>(verb: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
-    [verb, &ALL, rest].concat()
+    [verb, &["--workspace", "--locked"], rest].concat()
+}
+
+/// The second back end (feature `cluster`): its own tests and those of `ampleur sql`. Minutes of building, so a task of its own.
+pub fn cluster() -> Result<bool> {
+    let features = ["--locked", "--features", "ampleur/cluster"];
+    let of = ["--package", "ampleur-query", "--package", "ampleur"];
+    let which = ["--test", "cluster", "--test", "sql"];
+    cargo(&[&["test"], &features[..], &of, &which].concat())
 }
 
 /// What a test runner says of itself.
@@ -194,9 +198,18 @@ pub fn everything() -> Result<bool> {
     step("format", &mut || cargo(&["fmt", "--all", "--check"]));
     step("tidy", &mut tidy::run);
     step("lints", &mut || {
+        // The heavy back end is linted, so compiled, with everything else; `cargo xtask cluster` runs its tests.
         cargo(&whole(
             &["clippy"],
-            &["--all-targets", "--quiet", "--", "-D", "warnings"],
+            &[
+                "--features",
+                "ampleur/cluster",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ],
         ))
     });
     step("default build", &mut || {
