@@ -107,7 +107,7 @@ fn a_vendors_account_and_the_theft_of_files() {
             assert_eq!(e.cell(never, verdict), (0, 0), "{never} {verdict}");
         }
     }
-    assert_eq!(e.said("list_complete").0, false);
+    assert!(!e.said("list_complete").0);
     assert_eq!(e.answer.claims[0].verdict, "refuted");
 }
 
@@ -151,12 +151,12 @@ fn a_professionals_account_and_encryption() {
         && c.state == "gap"
         && c.from < wiped.to
         && c.to > wiped.from));
-    assert_eq!(e.said("logs_intact").0, false);
+    assert!(!e.said("logs_intact").0);
     // Visit date with care sector tells of health.
-    assert_eq!(e.said("no_health_data").0, false);
+    assert!(!e.said("no_health_data").0);
     assert!(e.cell("HEALTH.STATE", "exfiltrated").1 + e.cell("HEALTH.STATE", "leaked").1 > 0);
     // Encryption is a change, and the start lies before the logs.
     let (holds, because) = e.said("nothing_written");
     assert!(!holds && because.starts_with("untrue"), "{because}");
-    assert_eq!(e.said("start_known").0, false);
+    assert!(!e.said("start_known").0);
 }
