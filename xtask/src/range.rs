@@ -15,6 +15,11 @@ use std::time::{Duration, Instant};
 const PACKAGES: &[(&str, &str)] = &[
     ("openvpn", "/usr/sbin/openvpn"),
     ("samba", "/usr/sbin/smbd"),
+    // full_audit stands in a package of its own, which `samba` only recommends.
+    (
+        "samba-vfs-modules",
+        "/usr/lib/{arch}-linux-gnu/samba/vfs/full_audit.so",
+    ),
     ("smbclient", "/usr/bin/smbclient"),
     ("nginx-light", "/usr/sbin/nginx"),
     ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
@@ -58,16 +63,6 @@ pub fn run(ampleur: &Path) -> Result<bool> {
     };
     let result = range.play().and_then(|truth| range.judge(ampleur, &truth));
     range.tear_down();
-    // A server that never comes up proves nothing either way; a wrong answer fails.
-    if let Err(e) = &result
-        && format!("{e:#}").contains("did not come up")
-    {
-        eprintln!(
-            "\n!!! RANGE SKIPPED: {e:#}\n!!! Nothing was proven against real servers in this run.\n"
-        );
-        drop(fs::remove_dir_all(&top));
-        return Ok(false);
-    }
     match &result {
         Ok(()) => drop(fs::remove_dir_all(&top)),
         Err(_) => eprintln!("the range is kept for inspection in {}", top.display()),
@@ -79,7 +74,7 @@ pub fn run(ampleur: &Path) -> Result<bool> {
 fn forbidden() -> Option<String> {
     let missing: Vec<&str> = PACKAGES
         .iter()
-        .filter(|(_, p)| !Path::new(p).exists())
+        .filter(|(_, p)| !Path::new(&p.replace("{arch}", std::env::consts::ARCH)).exists())
         .map(|(n, _)| *n)
         .collect();
     if !missing.is_empty() {
@@ -472,22 +467,18 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
     }
 
     fn start_syslog(&self) -> Result<()> {
-        ensure!(
-            !Path::new("/dev/log").exists(),
-            "a syslog daemon of this machine already listens on /dev/log"
-        );
         fs::create_dir_all(self.top.join("files"))?;
         let t = self.top.display();
         fs::write(
             self.top.join("rsyslog.conf"),
             format!(
-                "module(load=\"imuxsock\" SysSock.Name=\"/dev/log\")\nlocal5.* action(type=\"omfile\" file=\"{t}/files/samba.log\" template=\"RSYSLOG_FileFormat\")\n"
+                "module(load=\"imuxsock\" SysSock.Name=\"{t}/syslog\")\nlocal5.* action(type=\"omfile\" file=\"{t}/files/samba.log\" template=\"RSYSLOG_FileFormat\")\n"
             ),
         )?;
         shell(&format!(
             "ip netns exec {LAN} rsyslogd -f {t}/rsyslog.conf -i {t}/rsyslog.pid"
         ))?;
-        wait("the syslog socket", || Path::new("/dev/log").exists())
+        wait("the syslog socket", || self.top.join("syslog").exists())
     }
 
     fn start_samba(&self, patients: &[Patient]) -> Result<()> {
@@ -517,7 +508,11 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         shell(&format!(
             "(echo range; echo range) | smbpasswd -c {dd}/smb.conf -s -a {SMB_USER} >/dev/null"
         ))?;
-        shell(&format!("ip netns exec {LAN} smbd -D -s {dd}/smb.conf"))?;
+        // `ip netns exec` has a mount namespace of its own: this server alone sees our socket as its syslog.
+        shell(&format!(
+            "[ -e /dev/log ] || touch /dev/log; ip netns exec {LAN} sh -c 'mount --bind {}/syslog /dev/log && exec smbd -D -s {dd}/smb.conf'",
+            self.top.display()
+        ))?;
         wait("Samba", || {
             shell(&format!("ip netns exec {LAN} smbclient -c ls //{SERVER}/Labo -U {SMB_USER}%range >/dev/null 2>&1")).is_ok()
         })
@@ -709,7 +704,7 @@ columns = {{ ipp = "identifier:{AUTHORITY}", nom = "name.family:official", preno
         self.stop_servers();
         clean_namespaces();
         drop(shell(&format!(
-            "id {SMB_USER} >/dev/null 2>&1 && userdel {SMB_USER}; rm -f /dev/log"
+            "id {SMB_USER} >/dev/null 2>&1 && userdel {SMB_USER}; [ -f /dev/log ] && rm -f /dev/log"
         )));
     }
 }
