@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Name, what it does.
-const TASKS: [(&str, &str); 9] = [
+const TASKS: [(&str, &str); 8] = [
     (
         "test",
         "format, lints, tests, doc tests, tidy, licences, end to end, the range",
@@ -32,10 +32,6 @@ const TASKS: [(&str, &str); 9] = [
         "evaluate",
         "attribution against the truth: families, seeds, disguises, baselines",
     ),
-    (
-        "cluster",
-        "the tests of the second back end and of `ampleur sql`",
-    ),
     ("range", "real servers on network namespaces, as root"),
     ("help", "this list"),
 ];
@@ -56,7 +52,6 @@ fn task() -> Result<bool> {
     match args.first().map(String::as_str) {
         Some("test" | "check") => run::everything(),
         Some("tidy") => tidy::run(),
-        Some("cluster") => run::cluster(),
         Some("e2e") => {
             run::cargo(&["build", "--locked", "--package", "ampleur"])?;
             run::cargo(&[

@@ -28,17 +28,10 @@ pub fn have(program: &str) -> bool {
         .is_ok_and(|s| s.success())
 }
 
-/// A cargo command over the whole workspace as a fresh clone builds it.
+/// A cargo command over the whole workspace with the second back end: one set of features, so that one build serves every step.
 fn whole<'a>(verb: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
-    [verb, &["--workspace", "--locked"], rest].concat()
-}
-
-/// The second back end (feature `cluster`): its own tests and those of `ampleur sql`. Minutes of building, so a task of its own.
-pub fn cluster() -> Result<bool> {
-    let features = ["--locked", "--features", "ampleur/cluster"];
-    let of = ["--package", "ampleur-query", "--package", "ampleur"];
-    let which = ["--test", "cluster", "--test", "sql"];
-    cargo(&[&["test"], &features[..], &of, &which].concat())
+    let all = ["--workspace", "--locked", "--features", "ampleur/cluster"];
+    [verb, &all, rest].concat()
 }
 
 /// What a test runner says of itself.
@@ -198,18 +191,9 @@ pub fn everything() -> Result<bool> {
     step("format", &mut || cargo(&["fmt", "--all", "--check"]));
     step("tidy", &mut tidy::run);
     step("lints", &mut || {
-        // The heavy back end is linted, so compiled, with everything else; `cargo xtask cluster` runs its tests.
         cargo(&whole(
             &["clippy"],
-            &[
-                "--features",
-                "ampleur/cluster",
-                "--all-targets",
-                "--quiet",
-                "--",
-                "-D",
-                "warnings",
-            ],
+            &["--all-targets", "--quiet", "--", "-D", "warnings"],
         ))
     });
     step("default build", &mut || {

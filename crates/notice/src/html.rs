@@ -717,13 +717,27 @@ impl Page {
                 } else {
                     String::new()
                 };
-                format!("<span class=\"why\">{}{more}</span>", because.join(" · "))
+                // The sentence is read; what stands behind it is looked up.
+                format!(
+                    "<details class=\"why\"><summary>{} ({})</summary>{}{more}</details>",
+                    tr("Pièces", "Evidence"),
+                    s.because.len(),
+                    because.join(" · ")
+                )
             };
             let words = Both::new(clip(&s.fr, 600), clip(&s.en, 600));
             let _ = writeln!(self.out, "<li>{icon}<div>{}{why}</div></li>", both(&words));
         }
         if list.is_empty() {
-            self.push("<li><span></span><div>—</div></li>");
+            let none = if holds {
+                tr(
+                    "Aucune phrase ne peut encore être affirmée.",
+                    "No sentence can be affirmed yet.",
+                )
+            } else {
+                tr("Aucune.", "None.")
+            };
+            let _ = writeln!(self.out, "<li><span></span><div>{none}</div></li>");
         }
         self.push("</ul></div>");
     }
