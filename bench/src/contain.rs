@@ -1,6 +1,6 @@
 //! Containment under damage: every family × seeds × damages, the answer against the truth, and how wide it is. Then the same case
 //! with its sources handed over one after the other: each one may only narrow the answer.
-use crate::pipeline::look;
+use crate::{cases::Cases, pipeline::look};
 use ampleur_testkit::{
     Family, Pathology, Recipe, Truth,
     pathology::{damages, present, telling},
@@ -17,16 +17,13 @@ use std::sync::{
 };
 
 struct Plan {
-    families: Vec<Family>,
-    seeds: Vec<u64>,
-    scale: f64,
+    cases: Cases,
     /// Names of damages; empty: all.
     damages: Vec<String>,
     /// Of the damages chosen, how many each (family, seed) plays, turning with the seed; 0: all.
     each: usize,
     added: bool,
     jobs: usize,
-    keep: Option<PathBuf>,
 }
 
 struct Task {
@@ -53,8 +50,8 @@ struct Sum {
 pub fn run(args: &[String]) -> Result<()> {
     let plan = plan(args)?;
     let mut tasks = Vec::new();
-    for family in &plan.families {
-        for seed in &plan.seeds {
+    for family in &plan.cases.families {
+        for seed in &plan.cases.seeds {
             let all: Vec<_> = damages(*family, *seed)
                 .into_iter()
                 .filter(|d| plan.damages.is_empty() || plan.damages.iter().any(|n| n == d.0))
@@ -131,7 +128,7 @@ const ADDED: &str = "sources added";
 fn one(t: &Task, plan: &Plan, job: usize, sum: &Mutex<Sum>) -> Result<()> {
     let scratch =
         std::env::temp_dir().join(format!("ampleur-contain-{}-{job}", std::process::id()));
-    let dir = plan.keep.as_ref().map_or(scratch.clone(), |k| {
+    let dir = plan.cases.keep.as_ref().map_or(scratch.clone(), |k| {
         k.join(format!(
             "{}-{}-{}",
             t.family.name(),
@@ -140,7 +137,7 @@ fn one(t: &Task, plan: &Plan, job: usize, sum: &Mutex<Sum>) -> Result<()> {
         ))
     });
     drop(std::fs::remove_dir_all(&dir));
-    let mut recipe = Recipe::new(t.family, t.seed, plan.scale);
+    let mut recipe = Recipe::new(t.family, t.seed, plan.cases.scale);
     recipe.pathologies.clone_from(&t.pathologies);
     simulate(&recipe, &dir)?;
     let truth: Truth = serde_json::from_slice(&std::fs::read(dir.join("truth.json"))?)?;
@@ -151,7 +148,7 @@ fn one(t: &Task, plan: &Plan, job: usize, sum: &Mutex<Sum>) -> Result<()> {
         let faults = s.faults_under_damage(&truth);
         record(sum, t, t.name, &truth, &s, faults);
     }
-    if plan.keep.is_none() {
+    if plan.cases.keep.is_none() {
         drop(std::fs::remove_dir_all(&dir));
     }
     Ok(())
@@ -274,38 +271,22 @@ fn copy(from: &Path, to: &Path, keep: &dyn Fn(&str) -> bool) -> Result<()> {
 }
 
 fn plan(args: &[String]) -> Result<Plan> {
-    let mut p = Plan {
-        families: vec![],
-        seeds: vec![1, 2],
-        scale: 0.002,
-        damages: vec![],
-        each: 0,
-        added: true,
-        jobs: 1,
-        keep: None,
-    };
-    let mut it = args.iter();
-    while let Some(a) = it.next() {
-        let mut value = || it.next().with_context(|| format!("{a} needs a value"));
-        match a.as_str() {
-            "--seeds" => {
-                let v = value()?;
-                let (from, to) = v.split_once('-').unwrap_or((v, v));
-                p.seeds = (from.parse()?..=to.parse()?).collect();
-            }
-            "--scale" => p.scale = value()?.parse()?,
-            "--damage" => p.damages.push(value()?.clone()),
-            "--each" => p.each = value()?.parse()?,
-            "--no-added" => p.added = false,
-            "--jobs" => p.jobs = value()?.parse()?,
-            "--keep" => p.keep = Some(PathBuf::from(value()?)),
-            name => p
-                .families
-                .push(Family::by_name(name).with_context(|| format!("no family is named {name}"))?),
+    let (mut damages, mut each, mut added, mut jobs) = (vec![], 0, true, 1);
+    let cases = Cases::read(args, 0.002, |name, value| {
+        match name {
+            "--damage" => damages.push(value()?),
+            "--each" => each = value()?.parse()?,
+            "--no-added" => added = false,
+            "--jobs" => jobs = value()?.parse()?,
+            _ => return Ok(false),
         }
-    }
-    if p.families.is_empty() {
-        p.families = Family::ALL.to_vec();
-    }
-    Ok(p)
+        Ok(true)
+    })?;
+    Ok(Plan {
+        cases,
+        damages,
+        each,
+        added,
+        jobs,
+    })
 }

@@ -1,19 +1,12 @@
 //! Every family of the simulated hospital, many seeds: the answer against the truth.
-use crate::pipeline::look;
+use crate::{cases::Cases, pipeline::look};
 use ampleur_testkit::{Family, Recipe, score, simulate};
 use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-
-struct Plan {
-    families: Vec<Family>,
-    seeds: Vec<u64>,
-    scale: f64,
-    keep: Option<PathBuf>,
-}
+use std::path::Path;
 
 /// `evaluate [FAMILY…] [--seeds A-B] [--scale X] [--keep DIR]`
 pub fn run(args: &[String]) -> Result<()> {
-    let plan = plan(args)?;
+    let plan = Cases::read(args, 0.004, |_, _| Ok(false))?;
     let (mut good, mut all) = (0, 0);
     for family in &plan.families {
         for seed in &plan.seeds {
@@ -60,33 +53,4 @@ fn one(family: Family, seed: u64, scale: f64, dir: &Path) -> Result<Vec<String>>
         }
     );
     Ok(faults)
-}
-
-fn plan(args: &[String]) -> Result<Plan> {
-    let mut p = Plan {
-        families: vec![],
-        seeds: vec![1, 2],
-        scale: 0.004,
-        keep: None,
-    };
-    let mut it = args.iter();
-    while let Some(a) = it.next() {
-        let mut value = || it.next().with_context(|| format!("{a} needs a value"));
-        match a.as_str() {
-            "--seeds" => {
-                let v = value()?;
-                let (from, to) = v.split_once('-').unwrap_or((v, v));
-                p.seeds = (from.parse()?..=to.parse()?).collect();
-            }
-            "--scale" => p.scale = value()?.parse()?,
-            "--keep" => p.keep = Some(PathBuf::from(value()?)),
-            name => p
-                .families
-                .push(Family::by_name(name).with_context(|| format!("no family is named {name}"))?),
-        }
-    }
-    if p.families.is_empty() {
-        p.families = Family::ALL.to_vec();
-    }
-    Ok(p)
 }

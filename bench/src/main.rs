@@ -2,6 +2,7 @@
 //! its answer, so that two machines or two commits can be compared, and refuses a ratio when answers differ.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cases;
 mod contain;
 mod evaluate;
 mod intake;

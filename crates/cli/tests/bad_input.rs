@@ -1,12 +1,13 @@
 //! What a hospital hands over on the night: cut, binary, empty, doubled, unknown, hostile. Each is counted, kept and shown with its
 //! file and place; the run goes on; nothing panics.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+mod common;
 use serde_json::Value;
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::Output,
 };
 
 /// A case with one good log beside whatever a test adds.
@@ -47,14 +48,9 @@ impl Night {
         fs::write(path, bytes).expect("write");
     }
     fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_ampleur"))
+        common::ampleur()
             .args(args)
             .current_dir(self.dir.path())
-            .env("LC_ALL", "C")
-            .env_remove("AMPLEUR_LANG")
-            .env_remove("AMPLEUR_KEYS")
-            .env_remove("AMPLEUR_LAKE")
-            .stdin(Stdio::null())
             .output()
             .expect("run ampleur")
     }

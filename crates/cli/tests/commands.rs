@@ -1,17 +1,10 @@
 //! Every command as a person runs it: output, exit code, errors with hints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
-use std::process::{Command, Output, Stdio};
+mod common;
+use std::process::{Output, Stdio};
 
 fn ampleur(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ampleur"))
-        .args(args)
-        .env("LC_ALL", "C")
-        .env_remove("AMPLEUR_LANG")
-        .env_remove("AMPLEUR_KEYS")
-        .env_remove("AMPLEUR_LAKE")
-        .stdin(Stdio::null())
-        .output()
-        .expect("run ampleur")
+    common::ampleur().args(args).output().expect("run ampleur")
 }
 
 fn code(out: &Output) -> i32 {
@@ -237,7 +230,7 @@ fn a_closed_pipe_is_no_error() {
     let line =
         "192.0.2.7 - - [04/Sep/2025:03:13:00 +0200] \"GET /x HTTP/1.1\" 200 512 \"-\" \"curl/8\"\n";
     std::fs::write(&file, line.repeat(20_000)).expect("write");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ampleur"))
+    let mut child = common::ampleur()
         .args(["decode", "-q", "--format", "http-access"])
         .arg(&file)
         .stdout(Stdio::piped())
@@ -517,9 +510,8 @@ fn an_intake_killed_half_way_is_taken_up_again() {
         ]
         .map(str::to_string)
     };
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ampleur"))
+    let mut child = common::ampleur()
         .args(args("lake", "keys"))
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -1,6 +1,7 @@
 //! Files as real programs write them: LibreOffice saves a table and a letter in every format it knows, and the inventory reads
 //! them. Skips, and says so, where LibreOffice is not installed.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+mod common;
 use std::{
     fmt::Write as _,
     path::Path,
@@ -76,7 +77,7 @@ fn files_written_by_libreoffice_are_read() {
         made.push((name, persons));
     }
     let out = at("rows.jsonl");
-    let run = Command::new(env!("CARGO_BIN_EXE_ampleur"))
+    let run = common::ampleur()
         .args(["--json", "inventory"])
         .arg(at("share"))
         .arg("--identities")
@@ -84,8 +85,6 @@ fn files_written_by_libreoffice_are_read() {
         .arg("--out")
         .arg(&out)
         .arg("--clear")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
         .output()
         .expect("run ampleur");
     let rows = std::fs::read_to_string(&out).expect("rows");

@@ -1,7 +1,8 @@
 //! `ampleur sql` as a person runs it: a sealed lake, one statement, text or JSON. Feature `cluster`.
 #![cfg(feature = "cluster")]
+mod common;
 use serde_json::Value;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 struct Lake {
     dir: tempfile::TempDir,
@@ -33,14 +34,9 @@ impl Lake {
         lake
     }
     fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_ampleur"))
+        common::ampleur()
             .args(args)
             .current_dir(self.dir.path())
-            .env("LC_ALL", "C")
-            .env_remove("AMPLEUR_LANG")
-            .env_remove("AMPLEUR_KEYS")
-            .env_remove("AMPLEUR_LAKE")
-            .stdin(Stdio::null())
             .output()
             .expect("run ampleur")
     }

@@ -1,5 +1,5 @@
 //! `ampleur extent`: the investigator's own question. Sessions are named, no detector is asked.
-use super::investigate::{WordArgs, cores, exit, job, notice_options, show};
+use super::investigate::{Place, WordArgs, answer, cores};
 use crate::{
     exit::Exit,
     shell::{Shell, refuse},
@@ -24,15 +24,8 @@ pub struct Args {
     pub out: PathBuf,
     #[command(flatten)]
     pub word: WordArgs,
-    /// Lake to seal into; OUT/lake by default.
-    #[arg(long, value_name = "DIR", env = "AMPLEUR_LAKE")]
-    pub lake: Option<PathBuf>,
-    /// Folder of the lake's keys; OUT/keys by default. Keep it apart from the lake.
-    #[arg(long, value_name = "DIR", env = "AMPLEUR_KEYS")]
-    pub keys: Option<PathBuf>,
-    /// Threads; all cores by default. The answer is the same on any number.
-    #[arg(long, value_name = "N", env = "AMPLEUR_THREADS")]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
@@ -47,24 +40,17 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let options = Options {
         case: args.case.clone(),
         out: args.out.clone(),
-        lake: args.lake.clone(),
-        keys: args.keys.clone(),
+        lake: args.place.lake.clone(),
+        keys: args.place.keys.clone(),
         dpo_key: None,
         subjects: SubjectsForm::Tokens,
         word,
         add: None,
         previous: None,
-        threads: args.threads.unwrap_or_else(cores).max(1),
+        threads: args.place.threads.unwrap_or_else(cores).max(1),
         lang: shell.lang,
         simulated: false,
         sessions_max: 100_000,
     };
-    let found = job(&options, shell)?;
-    show(
-        &found,
-        &notice_options(&args.case, shell, false),
-        &args.out,
-        shell,
-    )?;
-    Ok(exit(&found))
+    answer(&options, shell)
 }

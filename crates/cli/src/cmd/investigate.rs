@@ -46,18 +46,25 @@ pub struct Args {
     /// Key of the data-protection officer: opens a locked inventory, and identifiers in clear from a lake made earlier.
     #[arg(long, value_name = "FILE")]
     pub dpo_key: Option<PathBuf>,
-    /// Lake to seal into; OUT/lake by default.
-    #[arg(long, value_name = "DIR", env = "AMPLEUR_LAKE")]
-    pub lake: Option<PathBuf>,
-    /// Folder of the lake's keys; OUT/keys by default. Keep it apart from the lake.
-    #[arg(long, value_name = "DIR", env = "AMPLEUR_KEYS")]
-    pub keys: Option<PathBuf>,
     /// More evidence found later, laid out like a case folder.
     #[arg(long, value_name = "DIR", requires = "previous")]
     pub add: Option<PathBuf>,
     /// The answer this one follows; the differences are stated.
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where an answer is worked out.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// Lake to seal into; OUT/lake by default.
+    #[arg(long, value_name = "DIR", env = "AMPLEUR_LAKE")]
+    pub lake: Option<PathBuf>,
+    /// Folder of the lake's keys; OUT/keys by default. Keep it apart from the lake.
+    #[arg(long, value_name = "DIR", env = "AMPLEUR_KEYS")]
+    pub keys: Option<PathBuf>,
     /// Threads; all cores by default. The answer is the same on any number.
     #[arg(long, value_name = "N", env = "AMPLEUR_THREADS")]
     pub threads: Option<usize>,
@@ -331,8 +338,8 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let options = Options {
         case: args.case.clone(),
         out: args.out.clone(),
-        lake: args.lake.clone(),
-        keys: args.keys.clone(),
+        lake: args.place.lake.clone(),
+        keys: args.place.keys.clone(),
         dpo_key: args.dpo_key.clone(),
         subjects: match args.subjects {
             Subjects::Tokens => SubjectsForm::Tokens,
@@ -341,16 +348,21 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         word: args.word.word()?,
         add: args.add.clone(),
         previous: args.previous.clone(),
-        threads: args.threads.unwrap_or_else(cores).max(1),
+        threads: args.place.threads.unwrap_or_else(cores).max(1),
         lang: shell.lang,
         simulated: false,
         sessions_max: 100_000,
     };
-    let found = job(&options, shell)?;
+    answer(&options, shell)
+}
+
+/// Works the answer out, shows it, and says it in the exit code.
+pub fn answer(options: &Options, shell: &Shell) -> anyhow::Result<Exit> {
+    let found = job(options, shell)?;
     show(
         &found,
-        &notice_options(&args.case, shell, false),
-        &args.out,
+        &notice_options(&options.case, shell, false),
+        &options.out,
         shell,
     )?;
     Ok(exit(&found))

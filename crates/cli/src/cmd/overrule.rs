@@ -1,5 +1,5 @@
 //! `ampleur overrule`: the analyst's word on a session, account, address or link, kept in the lake.
-use super::investigate::{cores, job, notice_options, show, with_outside};
+use super::investigate::{answer, cores, with_outside};
 use crate::{
     exit::Exit,
     shell::{Shell, columns, plain, refuse},
@@ -105,14 +105,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         simulated: false,
         sessions_max: 100_000,
     };
-    let found = job(&options, shell)?;
-    show(
-        &found,
-        &notice_options(case, shell, false),
-        &args.answer,
-        shell,
-    )?;
-    Ok(super::investigate::exit(&found))
+    answer(&options, shell)
 }
 
 fn list(lake: &Lake, shell: &Shell) -> anyhow::Result<Exit> {
