@@ -7,7 +7,7 @@ use ampleur_testkit::{
     score::{Score, score},
     simulate,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
