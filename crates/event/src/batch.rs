@@ -42,13 +42,16 @@ macro_rules! row {
             pub outcome: Outcome,
             /// System of `user`; with `domain` it makes the account.
             pub system: System,
+            /// The patient as the record writes it, for showing a row just decoded. Never a column: clear identifiers are not stored,
+            /// `subjects` has the patients in their one form.
+            pub patient: Text<'a>,
             $($(#[$tmeta])* pub $t: Text<'a>,)+
             $($(#[$nmeta])* pub $n: u64,)+
         }
         impl Default for Event<'_> {
             fn default() -> Self {
                 Event { record: 0, offset: 0, len: 0, time: NO_TIME, time_alt: NO_TIME, time_note: TimeNote::Missing, verb: Verb::Other,
-                    outcome: Outcome::Unknown, system: System::Unknown, $($t: Cow::Borrowed(""),)+ $($n: NONE,)+ }
+                    outcome: Outcome::Unknown, system: System::Unknown, patient: Cow::Borrowed(""), $($t: Cow::Borrowed(""),)+ $($n: NONE,)+ }
             }
         }
         impl<'a> Event<'a> {
@@ -56,6 +59,7 @@ macro_rules! row {
             pub fn into_owned(self) -> Event<'static> {
                 Event { record: self.record, offset: self.offset, len: self.len, time: self.time, time_alt: self.time_alt, time_note: self.time_note,
                     verb: self.verb, outcome: self.outcome, system: self.system,
+                    patient: Cow::Owned(self.patient.into_owned()),
                     $($t: Cow::Owned(self.$t.into_owned()),)+ $($n: self.$n,)+ }
             }
             /// Text columns by name, in schema order.
@@ -76,9 +80,12 @@ macro_rules! row {
             time_note: Vec<u8>, verb: Vec<u8>, outcome: Vec<u8>, system: Vec<u8>,
             $($t: TextColumn,)+
             $($n: Vec<u64>,)+
+            /// Rows that name a patient, in order; left behind when the batch becomes Arrow.
+            patient: Vec<(usize, String)>,
         }
         impl EventBatch {
             pub fn push(&mut self, e: &Event<'_>) {
+                if !e.patient.is_empty() { self.patient.push((self.record.len(), e.patient.to_string())); }
                 self.record.push(e.record); self.offset.push(e.offset); self.len.push(e.len);
                 self.time.push(e.time); self.time_alt.push(e.time_alt);
                 self.time_note.push(e.time_note as u8); self.verb.push(e.verb as u8);
@@ -91,6 +98,7 @@ macro_rules! row {
                 Event { record: self.record[i], offset: self.offset[i], len: self.len[i], time: self.time[i], time_alt: self.time_alt[i],
                     time_note: TimeNote::from_code(self.time_note[i]), verb: Verb::from_code(self.verb[i]),
                     outcome: Outcome::from_code(self.outcome[i]), system: System::from_code(self.system[i]),
+                    patient: Cow::Borrowed(self.patient.binary_search_by_key(&i, |p| p.0).map_or("", |at| &*self.patient[at].1)),
                     $($t: Cow::Borrowed(self.$t.get(i)),)+ $($n: self.$n[i],)+ }
             }
             /// Empties the batch and keeps its memory.
@@ -98,6 +106,7 @@ macro_rules! row {
                 self.record.clear(); self.offset.clear(); self.len.clear(); self.time.clear(); self.time_alt.clear();
                 self.time_note.clear(); self.verb.clear(); self.outcome.clear(); self.system.clear();
                 $(self.$t.clear();)+ $(self.$n.clear();)+
+                self.patient.clear();
             }
             /// Bytes held, to bound memory.
             pub fn bytes(&self) -> usize { self.len() * (5 * 8 + 4 + NUMBERS * 8) $(+ self.$t.bytes())+ }
@@ -129,6 +138,7 @@ macro_rules! row {
                     time_note: code(b, "time_note", n), verb: code(b, "verb", n), outcome: code(b, "outcome", n), system: code(b, "system", n),
                     $($t: TextColumn::from_arrow(b, stringify!($t), n),)+
                     $($n: number(b, stringify!($n), n),)+
+                    patient: vec![],
                 }
             }
         }

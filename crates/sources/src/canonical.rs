@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 /// `user`, `domain`, `src_ip`, `src_port`, `dst_ip`, `dst_port`, `src_country`, `session_id`, `host`, `bytes_in`, `bytes_out`,
 /// `http_method`, `url`, `status`, `file_path`, `object`, `process`, then every other column under its own name.
 ///
+/// Where a record names a patient, `object` is the patient as written and `resource` the column of that name: other things named.
+///
 /// `source` is the name of the source and is always there.
 pub fn canonical(source: &str, e: &Event<'_>) -> Map<String, Value> {
     let mut m = Map::new();
@@ -26,6 +28,10 @@ pub fn canonical(source: &str, e: &Event<'_>) -> Map<String, Value> {
     put("system", e.system.word());
     for (k, v) in e.texts() {
         put(k, v);
+    }
+    if !e.patient.is_empty() {
+        put("resource", &e.object);
+        put("object", &e.patient);
     }
     for (k, v) in e.numbers() {
         if v != NONE {

@@ -289,6 +289,9 @@ fn event<'a>(m: &Message<'a>, header: &str, setting: &Setting) -> Result<Event<'
         let id = plain(o.id);
         if (o.kind == "1" && matches!(o.role, "1" | "")) || id.starts_with("Patient/") {
             health::add(&mut subjects, &health::patient_id(&id));
+            if e.patient.is_empty() {
+                e.patient = id;
+            }
         } else if o.role != "24" {
             health::add(&mut objects, &id);
         }

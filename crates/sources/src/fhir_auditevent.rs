@@ -629,6 +629,15 @@ fn relative(reference: &str) -> &str {
     cut.map_or(r, |i| &r[i + 1..])
 }
 
+/// The patient as the record names it: by reference, else by the value of the identifier.
+fn as_written<'a>(reference: &str, ident: &Ident<'a>) -> Cow<'a, str> {
+    if reference.is_empty() {
+        ident.value.clone()
+    } else {
+        Cow::Owned(reference.to_string())
+    }
+}
+
 /// Adds a line to a list unless it is there.
 pub(crate) fn add(list: &mut String, line: &str) {
     let line = line.trim();
@@ -846,6 +855,9 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         }
         let reference = relative(&n.what.reference);
         let patient = reference.starts_with("Patient/");
+        if e.patient.is_empty() && (patient || role == "1" || (kind == "1" && role.is_empty())) {
+            e.patient = as_written(reference, ident);
+        }
         if patient {
             add(&mut subjects, reference);
         } else if (kind == "1" && matches!(role, "1" | "")) || role == "1" {
@@ -868,6 +880,9 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         }
     }
     let r5 = relative(&a.patient.reference);
+    if e.patient.is_empty() {
+        e.patient = as_written(r5, &a.patient.identifier);
+    }
     add(&mut subjects, r5);
     if r5.is_empty() && !a.patient.identifier.value.is_empty() {
         add_ident(&mut subjects, &a.patient.identifier);
