@@ -141,7 +141,7 @@ impl<'a> Iterator for Cef<'a> {
         let b = self.text.as_bytes();
         let eq = next_sign(b, self.at)?;
         let mut start = eq;
-        while start > self.at && b[start - 1] != b' ' {
+        while start > self.at && !between(b[start - 1]) {
             start -= 1;
         }
         let (from, mut end) = (eq + 1, b.len());
@@ -153,7 +153,7 @@ impl<'a> Iterator for Cef<'a> {
             {
                 k -= 1;
             }
-            if k < sign && k > from && b[k - 1] == b' ' {
+            if k < sign && k > from && between(b[k - 1]) {
                 end = k - 1;
                 self.at = k;
                 break;
@@ -166,6 +166,11 @@ impl<'a> Iterator for Cef<'a> {
         let value = self.text[from..end].trim_end();
         Some((&self.text[start..eq], value))
     }
+}
+
+/// Before a key stands a blank, or a line end where a record was folded.
+fn between(b: u8) -> bool {
+    matches!(b, b' ' | b'\n' | b'\r')
 }
 
 fn next_sign(b: &[u8], mut at: usize) -> Option<usize> {
@@ -224,6 +229,21 @@ mod tests {
         );
         assert_eq!(Pairs::new("=\"\"=").count(), 0);
         assert_eq!(Pairs::new("k=\"open").collect::<Vec<_>>(), [("k", "open")]);
+    }
+    #[test]
+    fn a_folded_cef_record_keeps_its_keys() {
+        let (_, x) =
+            Cef::split("CEF:0|V|P|1|i|n|3|act=Accept \nsrc=1.2.3.4\r\nmsg=two\nwords dst=5.6.7.8")
+                .unwrap();
+        assert_eq!(
+            x.collect::<Vec<_>>(),
+            [
+                ("act", "Accept"),
+                ("src", "1.2.3.4"),
+                ("msg", "two\nwords"),
+                ("dst", "5.6.7.8")
+            ]
+        );
     }
     #[test]
     fn cef_values_hold_spaces_and_signs() {

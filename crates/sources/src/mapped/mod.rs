@@ -182,9 +182,13 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     if plan.whole_head || json && spans_lines(head.bytes) {
         return sniff_one(plan, head.bytes);
     }
-    let (mut seen, mut hits) = (0usize, 0usize);
+    let (mut seen, mut hits, mut foreign) = (0usize, 0usize, 0usize);
     let mut best = Confidence::No;
     for line in lines::sample(head) {
+        // A line that goes on with the record before it says nothing by itself.
+        if hits > 0 && plan.begin.is_some() && goes_on(plan, line) {
+            continue;
+        }
         seen += 1;
         let mut c = sniff_one(plan, line);
         if c == Confidence::No
@@ -198,7 +202,12 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
             }
         }
         hits += usize::from(c > Confidence::No);
+        foreign += usize::from(c == Confidence::No && is_cef(line));
         best = best.max(c);
+    }
+    // CEF of several products is read by what all of CEF has in common.
+    if plan.containers.contains(&Container::Cef) && foreign * 5 >= seen * 2 {
+        best = best.min(Confidence::Maybe);
     }
     // Some lines of a file that is mostly something else do not make the file; a file of many programs has its own source.
     if hits * 2 >= seen {
@@ -208,6 +217,26 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     } else {
         Confidence::No
     }
+}
+
+fn is_cef(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"CEF:").is_some() || line.starts_with(b"0|")
+}
+
+/// True for a line that neither begins a record of this mapping nor looks like the start of a log line of any kind.
+fn goes_on(plan: &Plan, line: &[u8]) -> bool {
+    let starts = match line.trim_ascii_start().first() {
+        Some(b'<' | b'{' | b'[' | b'"' | b'0'..=b'9') => true,
+        Some(_) => line
+            .get(..3)
+            .is_some_and(|m| crate::time::month(m).is_some()),
+        None => false,
+    };
+    !starts
+        && plan
+            .begin
+            .as_ref()
+            .is_some_and(|b| !b.is_match(&lines::text(line)))
 }
 
 fn sniff_one(plan: &Plan, bytes: &[u8]) -> Confidence {
