@@ -105,6 +105,8 @@ impl Source for WindowsSecurity {
 struct Fields<'a> {
     provider: Cow<'a, str>,
     id: Cow<'a, str>,
+    /// What the shipper calls it, in a field of the record (`event.action`).
+    action: Cow<'a, str>,
     record: Cow<'a, str>,
     time: Cow<'a, str>,
     /// Local time of the host, when `time` is only the time of receipt.
@@ -265,7 +267,11 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         return Err(Reason::Field("EventID"));
     }
     let mut e = Event {
-        action: f.id.clone(),
+        action: if f.action.is_empty() {
+            f.id.clone()
+        } else {
+            f.action.clone()
+        },
         system: setting.accounts.unwrap_or(System::Ad),
         code: id,
         seq: number(&f.record),
@@ -491,6 +497,29 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
             e.verb = Verb::Flow;
         }
         4778 | 4779 if e.user.is_empty() => e.user = f.get(&["AccountName"]),
+        // Certificate services: who asked for the certificate.
+        4886..=4889 if e.user.is_empty() => {
+            let asked = f.get(&["Requester"]);
+            match asked.split_once('\\') {
+                Some((domain, name)) => {
+                    e.user = Cow::Owned(name.to_string());
+                    e.domain = Cow::Owned(domain.to_string());
+                }
+                None => e.user = asked,
+            }
+        }
+        // Network Policy Server: the client called from its station, the access server asked for it.
+        6272..=6280 => {
+            let station = f.get(&["CallingStationID"]);
+            let address = scan::address(&station);
+            if scan::is_address(address) {
+                e.src_ip = Cow::Owned(address.to_string());
+            } else if e.device.is_empty() || e.device == f.get(&["ClientName"]) {
+                e.device = station;
+            }
+            let server = f.get(&["NASIPv4Address", "ClientIPAddress", "NASIPv6Address"]);
+            e.dst_ip = Cow::Owned(scan::address(&server).to_string());
+        }
         4616 => {
             extra.put("old_time", &f.get(&["PreviousTime"]));
             extra.put("new_time", &f.get(&["NewTime"]));
@@ -542,6 +571,18 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
     }
     if sysmon && e.code == 1 {
         e.verb = Verb::Process;
+    }
+    if sysmon && matches!(e.code, 2 | 11 | 15 | 23 | 26) && e.file_path.is_empty() {
+        e.file_path = f.get(&["TargetFilename"]);
+    }
+    if sysmon && matches!(e.code, 8 | 10) && e.process.is_empty() {
+        e.process = f.get(&["SourceImage"]);
+    }
+    if p.ends_with("Bits-Client") {
+        e.url = f.get(&["url", "Url"]);
+    }
+    if e.file_path.is_empty() {
+        e.file_path = f.get(&["file.path"]);
     }
     if e.user.is_empty() || (sysmon && !f.get(&["User"]).is_empty()) {
         let user = f.get(&["User"]);
@@ -762,6 +803,7 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             | "Pid"
             | "System.Execution.#attributes.ProcessID" => f.pid = v,
             "user.identifier" => f.user_id = v,
+            "event.action" => f.action = v,
             // Who wrote the record; the actor of the event, where there is one, stands outside `winlog`.
             "user.name" if path.starts_with("winlog.") => {
                 f.data.push((Cow::Borrowed("writer.name"), v))
