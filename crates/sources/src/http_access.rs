@@ -415,6 +415,10 @@ fn plain<'a>(text: &'a str, row: &mut Row<'a>) -> bool {
 /// `client ident user`, with a virtual host before or without ident.
 fn leading<'a>(before: &'a str, row: &mut Row<'a>) {
     let (first, rest) = cut(before);
+    if first.ends_with(',') {
+        chain(before, row);
+        return;
+    }
     let (second, after) = cut(rest);
     // Only the first two words can be the client; a virtual host never is an address alone unless the next word is one too.
     let second_is = !net::address(second).is_empty();
@@ -426,6 +430,20 @@ fn leading<'a>(before: &'a str, row: &mut Row<'a>) {
     };
     row.client = client;
     // ident, then the user, which may hold spaces.
+    let (_, user) = cut(rest);
+    row.user = user;
+}
+
+/// `203.0.113.7, 10.0.0.9 ident user`: X-Forwarded-For in the place of the client. The last is who the nearest proxy saw.
+#[cold]
+fn chain<'a>(before: &'a str, row: &mut Row<'a>) {
+    let (mut word, mut rest) = cut(before);
+    while word.ends_with(',') && !rest.is_empty() {
+        (word, rest) = cut(rest);
+    }
+    let end = before.len() - rest.len();
+    row.forwarded = before[..end].trim_end();
+    row.client = word;
     let (_, user) = cut(rest);
     row.user = user;
 }

@@ -6,7 +6,7 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
     kv::Pairs,
-    lines, net, scan,
+    lines, net, scan, syslog,
     time::{self, Clock},
 };
 use ampleur_event::{
@@ -76,11 +76,12 @@ impl Decode for Decoder {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         lines::each(bytes, last, out, |line, at, len, finished, out| {
             let text = lines::text(line);
-            let r = if text.trim_start().starts_with('{') {
-                self.json(&text, at, len, out)
-            } else {
-                self.plain(&text, at, len, out)
-            };
+            let mut r = self.record(&text, "", at, len, out);
+            if r == Err(Reason::Shape)
+                && let Some((host, inner)) = self.carried(&text)
+            {
+                r = self.record(inner, host, at, len, out);
+            }
             if let Err(reason) = r {
                 let reason = match reason {
                     Reason::Shape if !finished => Reason::Truncated,
@@ -225,7 +226,40 @@ fn verb(action: &str, admin: bool) -> Verb {
 }
 
 impl Decoder {
-    fn json(&mut self, text: &str, at: usize, len: usize, out: &mut Decoded) -> Result<(), Reason> {
+    /// The line a syslog or `docker compose logs` (`keycloak-1  | …`) carries, with the host of the former.
+    fn carried<'a>(&mut self, text: &'a str) -> Option<(&'a str, &'a str)> {
+        if let Some(h) = syslog::header(text, &mut self.clock)
+            && !h.program.is_empty()
+        {
+            return Some((h.host, text[h.message..].trim_start()));
+        }
+        let (name, rest) = text.split_once("| ")?;
+        (!name.is_empty() && name.len() < 64).then_some(("", rest))
+    }
+
+    fn record(
+        &mut self,
+        text: &str,
+        host: &str,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
+        if text.trim_start().starts_with('{') {
+            self.json(text, host, at, len, out)
+        } else {
+            self.plain(text, host, at, len, out)
+        }
+    }
+
+    fn json(
+        &mut self,
+        text: &str,
+        host: &str,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
         let pairs = scan::flatten(text).map_err(|_| Reason::Shape)?;
         let get = |names: &[&str]| {
             names
@@ -244,6 +278,9 @@ impl Decoder {
         }
         e.seq = get(&["event.sequence", "sequence"]).parse().unwrap_or(NONE);
         e.host = Cow::Borrowed(get(&["host.hostname", "hostName", "host.name"]));
+        if e.host.is_empty() {
+            e.host = Cow::Borrowed(host);
+        }
         e.pid = get(&["process.pid", "processId"]).parse().unwrap_or(NONE);
         let mut f = Fields::default();
         let message = get(&["message"]);
@@ -270,6 +307,7 @@ impl Decoder {
     fn plain(
         &mut self,
         text: &str,
+        host: &str,
         at: usize,
         len: usize,
         out: &mut Decoded,
@@ -290,7 +328,10 @@ impl Decoder {
             Some((_, m)) => m,
             None => rest,
         };
-        let mut e = Event::default();
+        let mut e = Event {
+            host: Cow::Borrowed(host),
+            ..Event::default()
+        };
         self.clock.stamp(local, offset).put(&mut e);
         let mut f = Fields::default();
         if take_message(message, &mut f) {
