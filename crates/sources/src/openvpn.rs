@@ -325,6 +325,17 @@ impl Decoder {
             e.action = Cow::Borrowed("auth_failed");
             e.verb = Verb::Login;
             e.outcome = Outcome::Failure;
+        } else if let Some(dn) = message.strip_prefix("Incorrect password supplied for LDAP DN \"")
+        {
+            e.action = Cow::Borrowed("auth_failed");
+            e.verb = Verb::Login;
+            e.outcome = Outcome::Failure;
+            // The first part of the name is the account, or the person where the directory names by person.
+            let first = dn.split([',', '"']).next().unwrap_or("");
+            e.user = Cow::Borrowed(first.split_once('=').map_or(first, |(_, v)| v).trim());
+        } else if let Some(rest) = message.strip_prefix("MULTI_sva: pool returned IPv4=") {
+            e.action = Cow::Borrowed("MULTI_sva");
+            e.inner_ip = Cow::Borrowed(net::address(rest.split(',').next().unwrap_or("")));
         } else if let Some(name) = message.strip_prefix("Unable to bind as ") {
             e.action = Cow::Borrowed("auth_failed");
             e.verb = Verb::Login;

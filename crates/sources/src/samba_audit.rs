@@ -301,6 +301,14 @@ impl Decoder {
             if text.contains("smbd version") && text.contains("started") {
                 e.verb = Verb::Restart;
             }
+            if let Some(from) = text.strip_prefix("Denied connection from ") {
+                e.outcome = Outcome::Failure;
+                let inside = from.rsplit_once('(').map_or(from, |(_, r)| r);
+                let address = inside.trim_end_matches(')');
+                if address.parse::<std::net::IpAddr>().is_ok() {
+                    e.src_ip = Cow::Borrowed(address);
+                }
+            }
             out.event(e, at, len);
             return Ok(());
         };
