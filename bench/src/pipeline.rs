@@ -158,15 +158,26 @@ pub fn child(args: &[String]) -> Result<()> {
         anyhow::bail!("usage: pipeline-child CASE OUT")
     };
     let start = Instant::now();
+    // The clock is read at the start and at the end of every stage.
+    let ends = std::cell::RefCell::new(vec![]);
     let finding = finding(
         Path::new(case),
         Path::new(out),
         SubjectsForm::Tokens,
-        &|| start.elapsed(),
+        &|| {
+            ends.borrow_mut().push((cpu_seconds(), peak_mib()));
+            start.elapsed()
+        },
     )?;
     let wall = start.elapsed().as_secs_f64();
-    for (stage, time) in &finding.timing.stages {
-        println!("pipeline: {stage:<12} {:>8.2} s", time.as_secs_f64());
+    let ends = ends.into_inner();
+    for ((stage, time), of) in finding.timing.stages.iter().zip(ends.windows(2)) {
+        println!(
+            "pipeline: {stage:<12} {:>8.2} s, {:>8.2} s of CPU, peak memory so far {} MiB",
+            time.as_secs_f64(),
+            of[1].0 - of[0].0,
+            of[1].1
+        );
     }
     let answer = finding.answer;
     println!(

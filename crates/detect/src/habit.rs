@@ -170,15 +170,15 @@ impl Habits {
         }
         // A night is one visit: the day it began.
         let days: &Days = &u.days.first().copied().into_iter().collect();
-        let texts = |l: &BTreeSet<String>| -> BTreeMap<String, Days> {
+        let texts = |l: &[&str]| -> BTreeMap<String, Days> {
             l.iter()
                 .take(TEXTS)
-                .map(|t| (t.clone(), days.clone()))
+                .map(|t| (t.to_string(), days.clone()))
                 .collect()
         };
         let thousandths = |x: f64| (x * 1000.0).clamp(0.0, 1000.0) as u16;
         let h = Habit {
-            country: u.country.clone(),
+            country: u.country.map(str::to_string),
             asn: u.asn,
             days: days.clone(),
             devices: texts(&u.devices),
@@ -304,7 +304,10 @@ mod tests {
             0u64..9,
         )
             .prop_map(|(who, at, days, texts, hours, most, gap_ms)| {
-                let devices = texts.iter().map(|t| (t.clone(), days.clone())).collect();
+                let devices = texts
+                    .iter()
+                    .map(|t| (t.to_string(), days.clone()))
+                    .collect();
                 (
                     who,
                     at,

@@ -2,8 +2,7 @@
 use crate::InternalAccess;
 use ampleur_event::{Account, SessionVerdict, Verb, session::Judgement, time::DAY};
 use ampleur_query::{Door, DoorError, Select};
-use ampleur_session::{Sessions, profile::account_id};
-use ampleur_sources::case::Case;
+use ampleur_session::{Finder, Sessions, TextId, Texts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record this many employees opened without any act is looked at.
@@ -14,28 +13,46 @@ const STRANGERS: usize = 8;
 const LOOKED_AT: usize = 256;
 /// A written act on the same record within this time is care.
 const CARE: i64 = 30 * DAY;
+/// Readings of one record by one employee that are looked at, the first ones.
+const READINGS: usize = 256;
 
-#[derive(Default)]
-struct Seen {
-    /// Employee → (instants of reading, as the source names them).
-    readers: BTreeMap<String, Reader>,
-    /// Employee → instants of written acts.
-    acts: BTreeMap<String, Vec<i64>>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Did {
+    Read,
+    /// Emergency access is logged as such and reviewed by its own rule.
+    Exempt,
+    Wrote,
 }
 
-struct Reader {
-    account: Account,
-    times: Vec<i64>,
-    exempt: bool,
+/// One employee and one record.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    subject: TextId,
+    /// Person (`#n`) or canonical account.
+    who: TextId,
+    time: i64,
+    did: Did,
+    /// Number of the account as the row names it.
+    account: u32,
+}
+
+/// The visits to one record, by employee, in the order they were read.
+struct Record<'v> {
+    subject: TextId,
+    visits: &'v [Visit],
+    /// The employees of the seven days in which most of them opened it, ascending; left out when they are few.
+    crowd: Vec<TextId>,
 }
 
 pub(crate) fn curious(
-    _case: &Case,
     s: &Sessions,
     door: &dyn Door,
     judgements: &[Judgement],
 ) -> Result<Vec<InternalAccess>, DoorError> {
-    let mut by: BTreeMap<String, Seen> = BTreeMap::new();
+    let mut texts = Texts::default();
+    let mut accounts: Vec<Account> = vec![];
+    let mut number: BTreeMap<Account, u32> = BTreeMap::new();
+    let mut visits: Vec<Visit> = vec![];
     let verbs = vec![
         Verb::Read,
         Verb::Create,
@@ -47,6 +64,7 @@ pub(crate) fn curious(
     ];
     let mut columns = ampleur_session::KEY_COLUMNS.to_vec();
     columns.push("subjects");
+    let mut finder = Finder::new(s);
     door.scan_columns(
         &Select {
             verbs,
@@ -59,41 +77,56 @@ pub(crate) fn curious(
                 let (Some(subject), None) = (subjects.next(), subjects.next()) else {
                     continue;
                 };
-                let Some(account) = e.account().filter(|a| !a.is_machine()) else {
+                let Some((i, Some(named))) = finder.of_event(file, &e) else {
                     continue;
                 };
-                let Some(i) = s.of_event(file, &e) else {
-                    continue;
-                };
-                if judgements[i as usize].verdict != SessionVerdict::Legitimate {
+                if named.account.is_machine()
+                    || judgements[i as usize].verdict != SessionVerdict::Legitimate
+                {
                     continue;
                 }
-                let who = s.list[i as usize]
-                    .person
-                    .map_or_else(|| account_id(&account), |p| format!("#{p}"));
-                let seen = by.entry(subject.to_string()).or_default();
-                if e.verb.writes() {
-                    seen.acts.entry(who).or_default().push(e.time);
-                } else {
-                    let r = seen.readers.entry(who).or_insert_with(|| Reader {
-                        account: account.clone(),
-                        times: vec![],
-                        exempt: false,
-                    });
-                    if r.times.len() < 256 {
-                        r.times.push(e.time);
+                let who = match s.list[i as usize].person {
+                    Some(p) => texts.put(&format!("#{p}")),
+                    None => texts.put(&named.canonical),
+                };
+                let account = match number.get(&named.account) {
+                    Some(n) => *n,
+                    None => {
+                        let n = accounts.len() as u32;
+                        number.insert(named.account.clone(), n);
+                        accounts.push(named.account.clone());
+                        n
                     }
-                    r.account = r.account.clone().min(account);
-                    // Emergency access is logged as such and reviewed by its own rule.
-                    r.exempt |= e.verb == Verb::BreakGlass;
-                }
+                };
+                visits.push(Visit {
+                    subject: texts.put(subject),
+                    who,
+                    time: e.time,
+                    did: match e.verb {
+                        v if v.writes() => Did::Wrote,
+                        Verb::BreakGlass => Did::Exempt,
+                        _ => Did::Read,
+                    },
+                    account,
+                });
             }
         },
     )?;
+    visits.sort_by_key(|v| (v.subject, v.who));
     // What is ordinary: how many employees open one record within a week. The rumour's record stands far above.
-    let crowds: BTreeMap<&String, BTreeSet<&String>> =
-        by.iter().map(|(k, v)| (k, busiest_week(v))).collect();
-    let mut sizes: Vec<usize> = crowds.values().map(BTreeSet::len).collect();
+    let mut sizes: Vec<usize> = vec![];
+    let mut records: Vec<Record<'_>> = vec![];
+    for visits in visits.chunk_by(|a, b| a.subject == b.subject) {
+        let crowd = busiest_week(visits);
+        sizes.push(crowd.len());
+        if crowd.len() >= STRANGERS {
+            records.push(Record {
+                subject: visits[0].subject,
+                visits,
+                crowd,
+            });
+        }
+    }
     sizes.sort_unstable();
     let usual = sizes
         .get(sizes.len().saturating_sub(1) * 99 / 100)
@@ -101,43 +134,45 @@ pub(crate) fn curious(
         .unwrap_or(0);
     let bar = CROWD.max(2 * usual);
     // In a small house everybody opens many records: there a crowd is told by its members having nothing else in common.
-    let mut near: Vec<(&&String, &BTreeSet<&String>)> = crowds
+    let mut near: Vec<&Record<'_>> = records
         .iter()
-        .filter(|(_, c)| c.len() >= STRANGERS && c.len() >= usual && c.len() < bar)
+        .filter(|r| r.crowd.len() >= usual && r.crowd.len() < bar)
         .collect();
-    near.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(b.0)));
+    near.sort_by_key(|r| (std::cmp::Reverse(r.crowd.len()), texts.get(r.subject)));
     near.truncate(LOOKED_AT);
-    let strangers = strangers(&by, &near);
-    let mut found: BTreeMap<String, (Account, BTreeSet<&str>)> = BTreeMap::new();
-    for (subject, crowd) in crowds
+    let strangers = strangers(&visits, &near);
+    let mut found: BTreeMap<&str, (&Account, u64)> = BTreeMap::new();
+    for r in records
         .iter()
-        .filter(|(s, c)| c.len() >= bar || strangers.contains(s.as_str()))
+        .filter(|r| r.crowd.len() >= bar || strangers.contains(&r.subject))
     {
-        let Some(seen) = by.get(*subject) else {
-            continue;
-        };
-        for who in crowd {
-            let Some(r) = seen.readers.get(*who) else {
+        for visits in r.visits.chunk_by(|a, b| a.who == b.who) {
+            let who = visits[0].who;
+            if r.crowd.binary_search(&who).is_err() {
                 continue;
-            };
-            let care = seen.acts.get(*who).is_some_and(|a| {
-                a.iter()
-                    .any(|t| r.times.iter().any(|x| (x - t).abs() <= CARE))
-            });
-            if !care && !r.exempt {
-                found
-                    .entry((*who).clone())
-                    .or_insert_with(|| (r.account.clone(), BTreeSet::new()))
-                    .1
-                    .insert(subject);
+            }
+            let times: Vec<i64> = readings(visits).map(|v| v.time).collect();
+            let care = visits
+                .iter()
+                .filter(|a| a.did == Did::Wrote)
+                .any(|a| times.iter().any(|x| (x - a.time).abs() <= CARE));
+            let exempt = visits.iter().any(|v| v.did == Did::Exempt);
+            // One spelling for all orders: the smallest.
+            let spelled = visits
+                .iter()
+                .filter(|v| v.did != Did::Wrote)
+                .map(|v| &accounts[v.account as usize])
+                .min();
+            if let (false, false, Some(account)) = (care, exempt, spelled) {
+                found.entry(texts.get(who)).or_insert((account, 0)).1 += 1;
             }
         }
     }
     let mut out: Vec<InternalAccess> = found
         .into_values()
         .map(|(account, subjects)| InternalAccess {
-            account,
-            subjects: subjects.len() as u64,
+            account: account.clone(),
+            subjects,
             code: "shared_curiosity",
             fr: "dossier ouvert par de nombreux agents, sans acte de celui-ci sur ce dossier"
                 .into(),
@@ -148,26 +183,31 @@ pub(crate) fn curious(
     Ok(out)
 }
 
+/// The readings of one employee that are looked at.
+fn readings(visits: &[Visit]) -> impl Iterator<Item = &Visit> {
+    visits.iter().filter(|v| v.did != Did::Wrote).take(READINGS)
+}
+
 /// Records of `near` whose readers mostly are strangers to each other: two employees who opened several other records in common
 /// belong together (a ward, a clinic, a task).
-fn strangers<'a>(
-    by: &BTreeMap<String, Seen>,
-    near: &[(&&'a String, &BTreeSet<&String>)],
-) -> BTreeSet<&'a str> {
-    let people: BTreeSet<&String> = near.iter().flat_map(|(_, c)| c.iter().copied()).collect();
-    let mut opened: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
-    for (n, seen) in by.values().enumerate() {
-        for who in seen.readers.keys().filter(|w| people.contains(w)) {
-            opened.entry(who).or_default().insert(n);
+fn strangers(visits: &[Visit], near: &[&Record<'_>]) -> BTreeSet<TextId> {
+    let people: BTreeSet<TextId> = near.iter().flat_map(|r| r.crowd.iter().copied()).collect();
+    let mut opened: BTreeMap<TextId, BTreeSet<TextId>> = BTreeMap::new();
+    if !people.is_empty() {
+        for v in visits.iter().filter(|v| v.did != Did::Wrote) {
+            if people.contains(&v.who) {
+                opened.entry(v.who).or_default().insert(v.subject);
+            }
         }
     }
-    let together = |a: &String, b: &String| match (opened.get(a), opened.get(b)) {
+    let together = |a: &TextId, b: &TextId| match (opened.get(a), opened.get(b)) {
         // The record itself is one in common; two more are a habit.
         (Some(x), Some(y)) => x.intersection(y).take(3).count() >= 3,
         _ => false,
     };
     let mut out = BTreeSet::new();
-    for (subject, crowd) in near {
+    for r in near {
+        let crowd = &r.crowd;
         let alone = crowd
             .iter()
             .filter(|a| {
@@ -176,30 +216,30 @@ fn strangers<'a>(
             })
             .count();
         if alone >= STRANGERS && alone * 5 >= crowd.len() * 3 {
-            out.insert(subject.as_str());
+            out.insert(r.subject);
         }
     }
     out
 }
 
-/// The employees of the seven days in which most of them opened the record.
-fn busiest_week(seen: &Seen) -> BTreeSet<&String> {
-    let mut visits: Vec<(i64, &String)> = seen
-        .readers
-        .iter()
-        .flat_map(|(who, r)| r.times.iter().map(move |t| (*t, who)))
+/// The employees of the seven days in which most of them opened the record, ascending.
+fn busiest_week(visits: &[Visit]) -> Vec<TextId> {
+    let mut seen: Vec<(i64, TextId)> = visits
+        .chunk_by(|a, b| a.who == b.who)
+        .flat_map(readings)
+        .map(|v| (v.time, v.who))
         .collect();
-    visits.sort_unstable();
-    let mut best = BTreeSet::new();
-    let mut inside: BTreeMap<&String, usize> = BTreeMap::new();
+    seen.sort_unstable();
+    let mut best = vec![];
+    let mut inside: BTreeMap<TextId, usize> = BTreeMap::new();
     let mut first = 0;
-    for at in 0..visits.len() {
-        *inside.entry(visits[at].1).or_default() += 1;
-        while visits[at].0 - visits[first].0 > 7 * DAY {
-            if let Some(n) = inside.get_mut(visits[first].1) {
+    for at in 0..seen.len() {
+        *inside.entry(seen[at].1).or_default() += 1;
+        while seen[at].0 - seen[first].0 > 7 * DAY {
+            if let Some(n) = inside.get_mut(&seen[first].1) {
                 *n -= 1;
                 if *n == 0 {
-                    inside.remove(visits[first].1);
+                    inside.remove(&seen[first].1);
                 }
             }
             first += 1;

@@ -23,7 +23,10 @@ use ampleur_session::{
     profile::{Rules, account_id},
 };
 use ampleur_sources::case::Case;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`; `ampleur extent`).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -108,7 +111,7 @@ pub fn judge(
 ) -> Result<Judged, DoorError> {
     let mut judged = attribute(case, sessions, past, word);
     if !word.alone {
-        judged.internal = internal::curious(case, sessions, door, &judged.judgements)?;
+        judged.internal = internal::curious(sessions, door, &judged.judgements)?;
     }
     Ok(judged)
 }
@@ -141,6 +144,17 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
         pivot::run(&model, &said)
     };
     let labels = pivot::label(&model, &outcome.verdicts);
+    let pivot::Outcome {
+        verdicts,
+        sums,
+        through,
+    } = outcome;
+    let totals: Vec<f32> = (0..units.list.len()).map(|u| sums.of(u).total()).collect();
+    // Most sessions have the reasons of their unit and no others.
+    let of_unit: Vec<Arc<[Reason]>> = sums
+        .into_lists()
+        .map(|l| heaviest_first(l).into())
+        .collect();
     let mut judgements = Vec::with_capacity(sessions.list.len());
     for (i, chain) in sessions.chains.iter().enumerate() {
         let u = units.of[i];
@@ -148,21 +162,21 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
         let verdict = match said.map(|s| s.bad) {
             Some(false) => SessionVerdict::Legitimate,
             Some(true) => SessionVerdict::Intruder,
-            None => outcome.verdicts[u],
+            None => verdicts[u],
         };
-        let mut reasons: Vec<Reason> = outcome.sums[u].reasons.values().cloned().collect();
-        let mut score = outcome.sums[u].total();
+        let mut more: Vec<Reason> = vec![];
+        let mut score = totals[u];
         match said {
-            Some(s) => reasons.push(said_reason(s)),
+            Some(s) => more.push(said_reason(s)),
             None => {
-                if let Some(p) = outcome.through[u] {
+                if let Some(p) = through[u] {
                     let outer = &units.list[p];
                     let from = outer.account.as_ref().map_or_else(
                         || outer.address.map_or_else(String::new, |a| a.to_string()),
                         |a| a.to_string(),
                     );
-                    let weight = outcome.sums[p].total() - score;
-                    reasons.push(Reason {
+                    let weight = totals[p] - score;
+                    more.push(Reason {
                         code: "reached_through",
                         fr: format!("ouverte depuis une session de {from} jugée de même").into(),
                         en: format!("opened from a session of {from} judged alike").into(),
@@ -173,19 +187,19 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
             }
         }
         if sessions.ambiguous.binary_search(&(i as u32)).is_ok() {
-            reasons.push(Reason {
+            more.push(Reason {
                 code: "two_possible_paths",
                 fr: "deux sessions ont pu l'ouvrir, rien ne les départage".into(),
                 en: "two sessions could have opened it and nothing tells them apart".into(),
                 weight: 0.0,
             });
         }
-        reasons.sort_by(|a, b| {
-            b.weight
-                .abs()
-                .total_cmp(&a.weight.abs())
-                .then_with(|| a.code.cmp(b.code))
-        });
+        let reasons = if more.is_empty() {
+            of_unit[u].clone()
+        } else {
+            more.extend_from_slice(&of_unit[u]);
+            heaviest_first(more).into()
+        };
         judgements.push(Judgement {
             verdict,
             score,
@@ -201,7 +215,7 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
     let accounts = accounts(case, sessions, &judgements);
     let containment = contain::contain(case, sessions, &rules, &judgements, &accounts);
     // What may be the intruder's is never anybody's habit.
-    let habits = model.habits(&|u| outcome.verdicts[u] == SessionVerdict::Legitimate);
+    let habits = model.habits(&|u| verdicts[u] == SessionVerdict::Legitimate);
     Judged {
         judgements,
         accounts,
@@ -209,6 +223,16 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
         internal: vec![],
         habits,
     }
+}
+
+fn heaviest_first(mut reasons: Vec<Reason>) -> Vec<Reason> {
+    reasons.sort_by(|a, b| {
+        b.weight
+            .abs()
+            .total_cmp(&a.weight.abs())
+            .then_with(|| a.code.cmp(b.code))
+    });
+    reasons
 }
 
 /// What the analyst said of one session, and why.
@@ -267,18 +291,18 @@ fn spoken(s: &Sessions, word: &Word) -> Vec<Option<Spoken>> {
     s.list
         .iter()
         .map(|x| {
-            let id = x.account.as_ref().map(account_id).unwrap_or_default();
+            let id = x.account.as_deref().map(account_id).unwrap_or_default();
             let in_net = |n: &[(Net, String)]| {
                 let a = x.origin.address?;
                 n.iter().find(|n| n.0.contains(a)).map(|n| n.1.clone())
             };
-            if not_ids.contains(&x.id) {
+            if not_ids.contains(&*x.id) {
                 return spoken(false, &x.id);
             }
             if let Some(by) = not_accounts.get(&id).cloned().or_else(|| in_net(&not_nets)) {
                 return spoken(false, &by);
             }
-            if bad_ids.contains(&x.id) {
+            if bad_ids.contains(&*x.id) {
                 return spoken(true, &x.id);
             }
             if word.window.is_some_and(|w| x.from >= w.to || x.to < w.from) {
@@ -296,7 +320,9 @@ fn spoken(s: &Sessions, word: &Word) -> Vec<Option<Spoken>> {
 fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJudged> {
     let mut by: BTreeMap<String, AccountJudged> = BTreeMap::new();
     for (x, j) in s.list.iter().zip(judgements) {
-        let Some(a) = &x.account else { continue };
+        let Some(a) = x.account.as_deref() else {
+            continue;
+        };
         let e = by.entry(account_id(a)).or_insert_with(|| AccountJudged {
             account: a.clone(),
             kind: String::new(),

@@ -114,11 +114,11 @@ impl<'a> Live<'a> {
             let (x, j) = (&sessions.list[i], &judged.judgements[i]);
             out.push(Alarm {
                 at: now,
-                session: x.id.clone(),
+                session: x.id.to_string(),
                 account: x.account.as_ref().map(ToString::to_string),
                 address: x.origin.address,
                 score: j.score,
-                reasons: j.reasons.clone(),
+                reasons: j.reasons.to_vec(),
             });
         }
         out

@@ -1,18 +1,39 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
-    score::{DOUBTFUL, INTRUDER, Model, Sum, Trust, automated, common_browser},
+    score::{DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, automated, common_browser},
     units::{Manner, Units},
 };
-use ampleur_event::SessionVerdict;
+use ampleur_event::{SessionVerdict, session::Reason};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
+
+/// Reasons of every unit.
+pub(crate) struct Sums {
+    base: Vec<Sum>,
+    /// Units that share something with bad ones: their base and that.
+    found: BTreeMap<usize, Sum>,
+}
+
+impl Sums {
+    pub fn of(&self, unit: usize) -> &Sum {
+        self.found.get(&unit).unwrap_or(&self.base[unit])
+    }
+    /// The reasons of each unit.
+    pub fn into_lists(mut self) -> impl Iterator<Item = Vec<Reason>> {
+        self.base
+            .into_iter()
+            .enumerate()
+            .map(move |(i, base)| self.found.remove(&i).unwrap_or(base).into_list())
+    }
+}
 
 /// Verdict and reasons of every unit.
 pub(crate) struct Outcome {
     pub verdicts: Vec<SessionVerdict>,
-    pub sums: Vec<Sum>,
+    pub sums: Sums,
     /// The unit whose verdict this one took over, if any.
     pub through: Vec<Option<usize>>,
 }
@@ -32,7 +53,10 @@ pub(crate) type Said = Vec<Option<bool>>;
 
 /// What the analyst named and what was opened from it; nothing is scored.
 pub(crate) fn follow(m: &Model<'_>, said: &Said) -> Outcome {
-    let sums = vec![Sum::default(); m.units.list.len()];
+    let sums = Sums {
+        base: vec![Sum::default(); m.units.list.len()],
+        found: BTreeMap::new(),
+    };
     let (verdicts, through) = settle(m, &sums, said);
     Outcome {
         verdicts,
@@ -43,7 +67,8 @@ pub(crate) fn follow(m: &Model<'_>, said: &Said) -> Outcome {
 
 pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
     let n = m.units.list.len();
-    let mut base: Vec<Sum> = vec![];
+    let mut sentences = Sentences::default();
+    let mut base: Vec<Sum> = Vec::with_capacity(n);
     for i in 0..n {
         let mut sum = Sum::default();
         if !m.mute(i) {
@@ -53,35 +78,49 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
             }
             m.behaviour(i, &mut sum);
         }
+        sum.settle(&mut sentences);
         base.push(sum);
     }
+    drop(sentences);
     // What a unit made possible speaks about it too: each sign once, at its heaviest.
-    let own = base.clone();
-    for (i, sum) in base.iter_mut().enumerate() {
+    let mut with: Vec<(usize, Sum)> = vec![];
+    for (i, own) in base.iter().enumerate() {
         if m.mute(i) || m.units.list[i].children.is_empty() {
             continue;
         }
+        let mut sum = own.clone();
         for r in m.units.reach(i).into_iter().filter(|r| *r != i) {
-            for x in own[r].reasons.values().filter(|x| x.weight > 0.0) {
+            for x in base[r].reasons().iter().filter(|x| x.weight > 0.0) {
                 sum.share(x.code, x.weight, &x.fr, &x.en);
             }
         }
+        with.push((i, sum));
+    }
+    for (i, sum) in with {
+        base[i] = sum;
     }
     campaign(m, &mut base);
-    let mut sums = base.clone();
+    let mut sums = Sums {
+        base,
+        found: BTreeMap::new(),
+    };
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
-        let mut next = share(m, &base, &out.0);
+        let mut next = share(m, &sums.base, &out.0);
         // What was once found shared stays found: the set of bad units only grows.
-        for (n, o) in next.iter_mut().zip(&sums) {
-            for x in o.reasons.values() {
-                n.share(x.code, x.weight, &x.fr, &x.en);
+        for (i, old) in &sums.found {
+            let sum = next.entry(*i).or_insert_with(|| sums.base[*i].clone());
+            for x in old.reasons() {
+                sum.share(x.code, x.weight, &x.fr, &x.en);
             }
         }
-        if next.iter().zip(&sums).all(|(a, b)| a.total() == b.total()) {
+        if next
+            .iter()
+            .all(|(i, sum)| sum.total() == sums.of(*i).total())
+        {
             break;
         }
-        sums = next;
+        sums.found = next;
         out = settle(m, &sums, said);
     }
     Outcome {
@@ -106,7 +145,7 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
     let planned = |s: &Sum| s.weight("ticket") < 0.0 || s.weight("job") < 0.0;
     for (i, sum) in base.iter().enumerate() {
         if let Some(k) = rare_manner(m, i).filter(|_| !planned(sum)) {
-            by.entry(k).or_default().insert(&m.units.list[i].who);
+            by.entry(k).or_default().insert(m.units.list[i].who);
         }
     }
     for (i, sum) in base.iter_mut().enumerate() {
@@ -126,8 +165,8 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
 }
 
 /// Verdicts from scores, flowing down tunnels and hops.
-fn settle(m: &Model<'_>, sums: &[Sum], said: &Said) -> (Vec<SessionVerdict>, Vec<Option<usize>>) {
-    let n = sums.len();
+fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<Option<usize>>) {
+    let n = m.units.list.len();
     let units = &m.units.list;
     let mut v: Vec<SessionVerdict> = vec![SessionVerdict::Legitimate; n];
     let mut through = vec![None; n];
@@ -139,10 +178,10 @@ fn settle(m: &Model<'_>, sums: &[Sum], said: &Said) -> (Vec<SessionVerdict>, Vec
             None if m.mute(i) => SessionVerdict::Legitimate,
             None if u.parents.iter().any(|(_, c)| *c >= 0.75) => SessionVerdict::Legitimate,
             // Nobody is known behind it: its own looks alone never make it more than doubtful.
-            None if u.who.is_empty() && sums[i].weight("shared_origin") <= 0.0 => {
-                verdict(sums[i].total()).min(SessionVerdict::Doubtful)
+            None if u.who.is_empty() && sums.of(i).weight("shared_origin") <= 0.0 => {
+                verdict(sums.of(i).total()).min(SessionVerdict::Doubtful)
             }
-            None => verdict(sums[i].total()),
+            None => verdict(sums.of(i).total()),
         };
     }
     // Every pass carries a verdict one step further; paths are short.
@@ -196,7 +235,7 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     let units = &m.units.list;
     let u = &units[i];
     let (mut all, mut bad, mut good) = (0u32, 0u32, 0u32);
-    for j in m.units_of(&u.who) {
+    for j in m.units_of(u.who) {
         let x = &units[j];
         let like = x.who == u.who
             && x.address == u.address
@@ -231,8 +270,8 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     }
 }
 
-/// Scores with what is shared with bad units added to the base.
-fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
+/// The base of units that share something with bad ones, with that added.
+fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<usize, Sum> {
     let units = &m.units.list;
     let root = |i: usize| !units[i].parents.iter().any(|(_, c)| *c >= 0.5);
     let mut addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
@@ -252,25 +291,25 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                 *addresses.entry(a).or_default() += 1;
             }
             if !u.who.is_empty() {
-                accounts.insert(&u.who);
+                accounts.insert(u.who);
             }
-            tokens.extend(u.tokens.iter().map(String::as_str));
+            tokens.extend(&u.tokens);
             manners.extend(rare_manner(m, i));
         }
         if bad && root(i) && u.service && m.trust[i] != Trust::Declared {
-            taken.extend(u.address.map(|a| (u.who.as_str(), a)));
+            taken.extend(u.address.map(|a| (u.who, a)));
         }
         if bad {
             for d in u.devices.iter().filter(|d| specific(m, d)) {
-                devices.entry(d).or_default().insert(&u.who);
+                devices.entry(d).or_default().insert(u.who);
             }
         } else if verdicts[i] == SessionVerdict::Legitimate && !u.who.is_empty() {
             for d in &u.devices {
-                clean_devices.entry(d).or_default().insert(&u.who);
+                clean_devices.entry(d).or_default().insert(u.who);
             }
         }
     }
-    let mut out = base.to_vec();
+    let mut out = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         if u.machine
             || u.job.is_some()
@@ -279,11 +318,13 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
         {
             continue;
         }
-        let sum = &mut out[i];
-        if sum.weight("ticket") < 0.0 {
+        let own = &base[i];
+        if own.weight("ticket") < 0.0 {
             continue;
         }
-        let known = sum.weight("own_device") < 0.0;
+        let mut shared = Sum::default();
+        let sum = &mut shared;
+        let known = own.weight("own_device") < 0.0;
         if let Some(a) = u.address {
             let others = addresses
                 .get(&a)
@@ -309,8 +350,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
         if u.service
             && m.trust[i] != Trust::Declared
             && verdicts[i] != SessionVerdict::Intruder
-            && u.address
-                .is_some_and(|a| taken.contains(&(u.who.as_str(), a)))
+            && u.address.is_some_and(|a| taken.contains(&(u.who, a)))
             && !m.daily(i)
         {
             sum.add(
@@ -321,17 +361,15 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
             );
         }
         for d in &u.devices {
-            let bad = devices.get(d.as_str()).is_some_and(|w| {
-                w.len() > 1
-                    || !w.contains(u.who.as_str())
-                    || verdicts[i] != SessionVerdict::Intruder
+            let bad = devices.get(*d).is_some_and(|w| {
+                w.len() > 1 || !w.contains(u.who) || verdicts[i] != SessionVerdict::Intruder
             });
             let clean = clean_devices
-                .get(d.as_str())
-                .is_some_and(|w| w.len() > 1 || !w.contains(u.who.as_str()));
+                .get(*d)
+                .is_some_and(|w| w.len() > 1 || !w.contains(u.who));
             if bad && !clean && m.trust[i] < Trust::Peers {
                 // A tool that several usurped accounts share and no lawful one uses is a sign of its own.
-                let several = devices.get(d.as_str()).is_some_and(|w| w.len() >= 2);
+                let several = devices.get(*d).is_some_and(|w| w.len() >= 2);
                 let w = match (automated(d), several) {
                     (true, false) => 1.5,
                     (true, true) => 2.5,
@@ -356,9 +394,9 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
             );
         }
         if m.trust[i] == Trust::None && !known && verdicts[i] != SessionVerdict::Intruder {
-            if accounts.contains(u.who.as_str()) {
+            if accounts.contains(u.who) {
                 // On a device the owner has, from a place nobody knows, it may well be the owner.
-                let stranger = sum.weight("new_device") > 0.0;
+                let stranger = own.weight("new_device") > 0.0;
                 sum.add(
                     "usurped_account",
                     if stranger { 2.0 } else { 1.2 },
@@ -366,7 +404,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                     "account used by the intruder, unknown origin".into(),
                 );
             }
-            if u.tokens.iter().any(|t| tokens.contains(t.as_str())) {
+            if u.tokens.iter().any(|t| tokens.contains(t)) {
                 sum.add(
                     "shared_token",
                     3.0,
@@ -374,6 +412,13 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> Vec<Sum> {
                     "same token as a session of the intruder".into(),
                 );
             }
+        }
+        if !shared.reasons().is_empty() {
+            let mut all = own.clone();
+            for x in shared.reasons() {
+                all.share(x.code, x.weight, &x.fr, &x.en);
+            }
+            out.insert(i, all);
         }
     }
     out
@@ -390,8 +435,8 @@ fn specific(m: &Model<'_>, d: &str) -> bool {
 }
 
 /// One label per stranger: units joined by address, own machine, token, chain, or one tool with one manner.
-pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<String>> {
-    let units: &Units = m.units;
+pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<Arc<str>>> {
+    let units: &Units<'_> = m.units;
     let n = units.list.len();
     let bad: Vec<usize> = (0..n)
         .filter(|i| verdicts[*i] != SessionVerdict::Legitimate)
@@ -475,14 +520,19 @@ pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<St
             }
         }
     }
-    let mut names: BTreeMap<usize, String> = BTreeMap::new();
+    let mut names: BTreeMap<usize, Arc<str>> = BTreeMap::new();
     let mut out = vec![None; n];
     let mut order = bad.clone();
     order.sort_by_key(|i| (units.list[*i].from, *i));
     for i in order {
         let r = find(&mut root, i);
         let next = names.len() + 1;
-        out[i] = Some(names.entry(r).or_insert_with(|| next.to_string()).clone());
+        out[i] = Some(
+            names
+                .entry(r)
+                .or_insert_with(|| next.to_string().into())
+                .clone(),
+        );
     }
     out
 }

@@ -9,11 +9,12 @@ use ampleur_event::{
     time::{DAY, MINUTE},
 };
 use ampleur_session::{
-    Sessions,
+    List, Sessions,
     net::{self, Net},
     profile::{Hours, Rules, account_id},
 };
 use ampleur_sources::case::Case;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -41,39 +42,86 @@ pub(crate) enum Trust {
     Declared,
 }
 
-/// Reasons by code: the heaviest of each code counts.
+/// Reasons by code: the heaviest of each code counts. Ordered by code, laid out flat: a case has a million of these, each of a
+/// few reasons.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sum {
-    pub reasons: BTreeMap<&'static str, Reason>,
+    list: Vec<Reason>,
 }
 
 impl Sum {
     pub fn add(&mut self, code: &'static str, weight: f32, fr: String, en: String) {
-        self.share(code, weight, &fr.into(), &en.into());
+        match self.find(code) {
+            Ok(i) if self.list[i].weight.abs() >= weight.abs() => {}
+            at => self.put(at, code, weight, fr.into(), en.into()),
+        }
     }
     /// The same with sentences that stand elsewhere already.
     pub fn share(&mut self, code: &'static str, weight: f32, fr: &Arc<str>, en: &Arc<str>) {
-        match self.reasons.get(code) {
-            Some(o) if o.weight.abs() >= weight.abs() => {}
-            _ => {
-                let (fr, en) = (fr.clone(), en.clone());
-                self.reasons.insert(
-                    code,
-                    Reason {
-                        code,
-                        fr,
-                        en,
-                        weight,
-                    },
-                );
-            }
+        match self.find(code) {
+            Ok(i) if self.list[i].weight.abs() >= weight.abs() => {}
+            at => self.put(at, code, weight, fr.clone(), en.clone()),
         }
     }
+    fn find(&self, code: &str) -> Result<usize, usize> {
+        self.list.binary_search_by(|r| r.code.cmp(code))
+    }
+    fn put(
+        &mut self,
+        at: Result<usize, usize>,
+        code: &'static str,
+        weight: f32,
+        fr: Arc<str>,
+        en: Arc<str>,
+    ) {
+        let reason = Reason {
+            code,
+            fr,
+            en,
+            weight,
+        };
+        match at {
+            Ok(i) => self.list[i] = reason,
+            Err(i) => self.list.insert(i, reason),
+        }
+    }
+    /// Gives back room that was kept for growth and for sentences others have too.
+    pub fn settle(&mut self, sentences: &mut Sentences) {
+        self.list.shrink_to_fit();
+        for r in &mut self.list {
+            sentences.one(&mut r.fr);
+            sentences.one(&mut r.en);
+        }
+    }
+    /// In order of their codes.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.list
+    }
+    pub fn into_list(self) -> Vec<Reason> {
+        self.list
+    }
     pub fn total(&self) -> f32 {
-        PRIOR + self.reasons.values().map(|r| r.weight).sum::<f32>()
+        PRIOR + self.list.iter().map(|r| r.weight).sum::<f32>()
     }
     pub fn weight(&self, code: &str) -> f32 {
-        self.reasons.get(code).map_or(0.0, |r| r.weight)
+        self.find(code).map_or(0.0, |i| self.list[i].weight)
+    }
+}
+
+/// Each sentence once.
+#[derive(Default)]
+pub(crate) struct Sentences {
+    known: FxHashSet<Arc<str>>,
+}
+
+impl Sentences {
+    fn one(&mut self, text: &mut Arc<str>) {
+        match self.known.get(&**text) {
+            Some(k) => text.clone_from(k),
+            None => {
+                self.known.insert(text.clone());
+            }
+        }
     }
 }
 
@@ -115,7 +163,7 @@ pub(crate) struct Model<'a> {
     pub case: &'a Case,
     pub s: &'a Sessions,
     pub rules: &'a Rules,
-    pub units: &'a Units,
+    pub units: &'a Units<'a>,
     pub pasts: BTreeMap<String, Past>,
     pub trust: Vec<Trust>,
     site: Vec<Net>,
@@ -136,7 +184,7 @@ pub(crate) struct Model<'a> {
     lent: BTreeSet<IpAddr>,
     pool: Vec<Net>,
     /// Account or person → its units.
-    by_who: BTreeMap<String, Vec<usize>>,
+    by_who: FxHashMap<&'a str, Vec<usize>>,
     /// Account or person → accounts or persons it opened from known ground.
     opens: BTreeMap<String, BTreeSet<String>>,
     /// Share of trusted units with questions that go through the index in each manner.
@@ -159,10 +207,10 @@ struct Anchor {
 struct Use<'u> {
     who: &'u str,
     address: Option<IpAddr>,
-    country: Option<&'u String>,
+    country: Option<&'u str>,
     asn: Option<u32>,
     bot: bool,
-    devices: Vec<&'u String>,
+    devices: Vec<&'u str>,
     hours: u32,
     /// Days of a remembered row; 1 for a unit.
     times: u32,
@@ -349,13 +397,13 @@ pub(crate) fn hosting(operator: &str) -> bool {
 }
 
 /// The country most accounts come from, when the context names no home: three in five of those whose country is known.
-fn commonest_country(units: &Units) -> Option<String> {
+fn commonest_country(units: &Units<'_>) -> Option<String> {
     let mut by: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut all: BTreeSet<&str> = BTreeSet::new();
     for u in units.list.iter().filter(|u| !u.who.is_empty()) {
-        if let Some(c) = u.country.as_deref().filter(|c| !c.is_empty()) {
-            by.entry(c).or_default().insert(&u.who);
-            all.insert(&u.who);
+        if let Some(c) = u.country.filter(|c| !c.is_empty()) {
+            by.entry(c).or_default().insert(u.who);
+            all.insert(u.who);
         }
     }
     let (country, who) = by
@@ -378,7 +426,7 @@ fn lent(s: &Sessions) -> BTreeSet<IpAddr> {
 }
 
 /// Programs as the keys of `Past::ways`; one empty text when the source names none.
-fn ways_of(programs: &BTreeSet<String>) -> Vec<String> {
+fn ways_of(programs: &[&str]) -> Vec<String> {
     if programs.is_empty() {
         return vec![String::new()];
     }
@@ -391,7 +439,7 @@ impl<'a> Model<'a> {
         case: &'a Case,
         s: &'a Sessions,
         rules: &'a Rules,
-        units: &'a Units,
+        units: &'a Units<'a>,
         past: &Habits,
     ) -> Model<'a> {
         let c = &case.context;
@@ -418,7 +466,7 @@ impl<'a> Model<'a> {
             exporters: 0.0,
             lent: lent(s),
             pool: vec![],
-            by_who: BTreeMap::new(),
+            by_who: FxHashMap::default(),
             opens: BTreeMap::new(),
             slices: 0.0,
             numbers: 0.0,
@@ -450,7 +498,7 @@ impl<'a> Model<'a> {
             .enumerate()
             .filter(|(_, u)| !u.who.is_empty())
         {
-            m.by_who.entry(u.who.clone()).or_default().push(i);
+            m.by_who.entry(u.who).or_default().push(i);
         }
         let mut near: BTreeMap<Net, usize> = BTreeMap::new();
         for a in &m.lent {
@@ -551,7 +599,6 @@ impl<'a> Model<'a> {
     }
     pub fn at_home(&self, u: &Unit) -> bool {
         u.country
-            .as_ref()
             .is_none_or(|c| self.home.is_empty() || self.home.contains(c))
     }
     pub fn rented(&self, u: &Unit) -> bool {
@@ -578,7 +625,7 @@ impl<'a> Model<'a> {
             .iter()
             .filter(|u| !u.who.is_empty() && !u.machine)
         {
-            let p = self.pasts.entry(u.who.clone()).or_default();
+            let p = self.pasts.entry(u.who.to_string()).or_default();
             p.days.extend(&u.days);
             if let Some(a) = u.address.filter(|_| u.parents.is_empty()) {
                 // A night is one visit: the day it began.
@@ -587,11 +634,17 @@ impl<'a> Model<'a> {
             if let Some(n) = u.asn {
                 p.systems.entry(n).or_default().extend(&u.days);
             }
-            if let Some(c) = &u.country {
-                p.countries.entry(c.clone()).or_default().extend(&u.days);
+            if let Some(c) = u.country {
+                p.countries
+                    .entry(c.to_string())
+                    .or_default()
+                    .extend(&u.days);
             }
             for d in &u.devices {
-                p.any_device.entry(d.clone()).or_default().extend(&u.days);
+                p.any_device
+                    .entry(d.to_string())
+                    .or_default()
+                    .extend(&u.days);
             }
             for g in ways_of(&u.programs) {
                 p.ways.entry((u.address, g)).or_default().extend(&u.days);
@@ -643,12 +696,12 @@ impl<'a> Model<'a> {
             .list
             .iter()
             .map(|u| Use {
-                who: &u.who,
+                who: u.who,
                 address: u.address,
-                country: u.country.as_ref(),
+                country: u.country,
                 asn: u.asn,
                 bot: !u.devices.is_empty() && u.devices.iter().all(|d| automated(d)),
-                devices: u.devices.iter().collect(),
+                devices: u.devices.to_vec(),
                 hours: self.hours_of(u),
                 times: 1,
             })
@@ -658,10 +711,10 @@ impl<'a> Model<'a> {
             .map(|(who, at, bot, h)| Use {
                 who,
                 address: *at,
-                country: h.country.as_ref(),
+                country: h.country.as_deref(),
                 asn: h.asn,
                 bot: *bot,
-                devices: h.devices.keys().collect(),
+                devices: h.devices.keys().map(String::as_str).collect(),
                 hours: h.hours,
                 times: h.days.len() as u32,
             })
@@ -672,7 +725,7 @@ impl<'a> Model<'a> {
                 let a = anchors.entry(x.who).or_default();
                 a.hours.add(x.hours, x.times);
                 for d in x.devices.iter().filter(|d| !automated(d)) {
-                    a.devices.insert((*d).clone());
+                    a.devices.insert((*d).to_string());
                     a.shapes.insert(shape(d));
                 }
             }
@@ -697,17 +750,20 @@ impl<'a> Model<'a> {
             let hours = self.hours_of(u);
             let opened: Vec<String> = self
                 .opened(i)
-                .map(|v| v.who.clone())
-                .filter(|w| *w != u.who)
+                .filter(|v| v.who != u.who)
+                .map(|v| v.who.to_string())
                 .collect();
-            self.opens.entry(u.who.clone()).or_default().extend(opened);
-            let Some(p) = self.pasts.get_mut(&u.who) else {
+            self.opens
+                .entry(u.who.to_string())
+                .or_default()
+                .extend(opened);
+            let Some(p) = self.pasts.get_mut(u.who) else {
                 continue;
             };
             p.trusted_units += 1;
-            trusted_days.entry(&u.who).or_default().extend(&u.days);
+            trusted_days.entry(u.who).or_default().extend(&u.days);
             for d in u.devices.iter().filter(|d| !automated(d)) {
-                p.devices.entry(d.clone()).or_default().extend(&u.days);
+                p.devices.entry(d.to_string()).or_default().extend(&u.days);
                 p.shapes.insert(shape(d));
             }
             p.hours_seen.add(hours, 1);
@@ -780,7 +836,7 @@ impl<'a> Model<'a> {
     }
 
     /// Units of somebody's account that unit `i` made possible, itself apart.
-    fn opened(&self, i: usize) -> impl Iterator<Item = &Unit> {
+    fn opened(&self, i: usize) -> impl Iterator<Item = &Unit<'a>> {
         self.units.list[i]
             .children
             .iter()
@@ -800,7 +856,7 @@ impl<'a> Model<'a> {
         const NEAR: i64 = 45 * MINUTE;
         let u = &self.units.list[i];
         let days: BTreeSet<i64> = self
-            .units_of(&u.who)
+            .units_of(u.who)
             .map(|j| &self.units.list[j])
             .filter(|v| v.address == u.address && v.flow_only == u.flow_only)
             .filter(|v| {
@@ -924,7 +980,7 @@ impl<'a> Model<'a> {
     /// Reasons of one unit from its origin, device and time. Empty for what a tunnel or hop made possible: its origin is the outer one's.
     pub fn origin(&self, i: usize, sum: &mut Sum) {
         let u = &self.units.list[i];
-        let Some(p) = self.pasts.get(&u.who) else {
+        let Some(p) = self.pasts.get(u.who) else {
             return;
         };
         let trust = self.trust[i];
@@ -932,7 +988,7 @@ impl<'a> Model<'a> {
         let tried =
             u.does.logins == 0 && u.does.failures > 0 && u.does.asks == 0 && u.does.bytes_out == 0;
         let k = if tried { 0.4 } else { 1.0 };
-        let country = u.country.clone().unwrap_or_default();
+        let country = u.country.unwrap_or_default();
         let place = if country.is_empty() {
             addr.clone()
         } else {
@@ -1044,9 +1100,9 @@ impl<'a> Model<'a> {
 
     fn device(&self, u: &Unit, p: &Past, trust: Trust, k: f32, sum: &mut Sum) {
         // What is behind a tunnel shows the machine's name only in the logons it made possible.
-        let mut seen: BTreeSet<&str> = u.devices.iter().map(String::as_str).collect();
+        let mut seen: BTreeSet<&str> = u.devices.iter().copied().collect();
         for (c, _) in u.children.iter().filter(|(_, w)| *w >= 0.5) {
-            seen.extend(self.units.list[*c].devices.iter().map(String::as_str));
+            seen.extend(&self.units.list[*c].devices);
         }
         seen.retain(|d| !d.is_empty() && !monitor(d) && !platform(d) && !self.serves(d));
         // A technical account has no owner whose device it could be.
@@ -1115,13 +1171,13 @@ impl<'a> Model<'a> {
 
     /// The device is seen on declared ground in a unit that a trusted one of the same account made possible.
     fn trusted_below(&self, u: &Unit, device: &str) -> bool {
-        self.by_who.get(&u.who).into_iter().flatten().any(|j| {
+        self.by_who.get(u.who).into_iter().flatten().any(|j| {
             let v = &self.units.list[*j];
             v.members != u.members
                 && self.trust[*j] >= Trust::Peers
                 && v.children
                     .iter()
-                    .any(|(c, w)| *w >= 0.5 && self.units.list[*c].devices.contains(device))
+                    .any(|(c, w)| *w >= 0.5 && self.units.list[*c].devices.contains(&device))
         })
     }
 
@@ -1180,7 +1236,7 @@ impl<'a> Model<'a> {
                 );
             }
         }
-        let id = u.account.as_ref().map(account_id).unwrap_or_default();
+        let id = u.account.map(account_id).unwrap_or_default();
         if self.rules.ticket_of(&id, u.from, u.to, u.address).is_some() {
             sum.add(
                 "ticket",
@@ -1204,7 +1260,7 @@ impl<'a> Model<'a> {
         if sum.weight("own_device") < 0.0 {
             return;
         }
-        for j in self.by_who.get(&u.who).into_iter().flatten().copied() {
+        for j in self.by_who.get(u.who).into_iter().flatten().copied() {
             let v = &self.units.list[j];
             if j == i || self.trust[j] < Trust::Habit || !v.parents.is_empty() || v.flow_only {
                 continue;
@@ -1226,7 +1282,7 @@ impl<'a> Model<'a> {
         let u = &self.units.list[i];
         let all = Behaviour::default();
         let empty = Past::default();
-        let p = self.pasts.get(&u.who).unwrap_or(&empty);
+        let p = self.pasts.get(u.who).unwrap_or(&empty);
         let reach = self.units.reach(i);
         let mut b = all;
         for r in &reach {
@@ -1363,11 +1419,10 @@ impl<'a> Model<'a> {
                     continue;
                 }
                 let x = &self.s.list[*m as usize];
-                for d in self.s.features[*m as usize]
-                    .destinations
-                    .items
-                    .iter()
-                    .filter_map(|d| net::parse_address(d))
+                for d in self
+                    .s
+                    .texts_of(*m as usize, List::Destinations)
+                    .filter_map(net::parse_address)
                 {
                     if !p.may_reach.is_empty()
                         && self.on_site(d)
@@ -1419,9 +1474,9 @@ impl<'a> Model<'a> {
         if u.who.is_empty() || !u.parents.is_empty() || self.trust[i] >= Trust::Peers {
             return;
         }
-        let usual = self.opens.get(&u.who);
+        let usual = self.opens.get(u.who);
         let bare = |u: &Unit| -> String {
-            let name = u.account.as_ref().map(Account::bare).unwrap_or_default();
+            let name = u.account.map(Account::bare).unwrap_or_default();
             name.chars().filter(|c| c.is_alphanumeric()).collect()
         };
         let mine = bare(u);
@@ -1439,7 +1494,7 @@ impl<'a> Model<'a> {
                 || v.service
                 || related
                 || !comparable
-                || usual.is_some_and(|o| o.contains(&v.who))
+                || usual.is_some_and(|o| o.contains(v.who))
             {
                 continue;
             }
@@ -1447,10 +1502,10 @@ impl<'a> Model<'a> {
                 .account
                 .as_ref()
                 .map_or_else(String::new, |a| a.to_string());
-            let p = self.pasts.get(&v.who);
+            let p = self.pasts.get(v.who);
             let admin = p.is_some_and(|p| p.kind == "admin")
                 || ["adm", "root", "da"].iter().any(|a| {
-                    let name = v.account.as_ref().map(Account::bare).unwrap_or_default();
+                    let name = v.account.map(Account::bare).unwrap_or_default();
                     name.split(['.', '-', '_']).any(|w| w == *a || w == "admin")
                 });
             sum.add(

@@ -1,38 +1,77 @@
 //! Units: the sessions of one use of one account from one origin, over all systems that saw it, and who opened the door to whom.
 use ampleur_event::{Account, LinkKind, System, time::Nanos};
 use ampleur_session::{
-    Ask, Features, Sessions,
-    profile::{Rules, account_id, is_service, job_of},
+    Features, List, Sessions,
+    profile::{Rules, is_service, job_of},
 };
 use ampleur_sources::case::Case;
+use rustc_hash::FxHashMap;
 use std::{collections::BTreeSet, net::IpAddr};
+
+/// A small set, laid out flat: a case has a million units with some of these each, most of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Small<T> {
+    items: Box<[T]>,
+}
+
+impl<T> Default for Small<T> {
+    fn default() -> Self {
+        Small {
+            items: Box::default(),
+        }
+    }
+}
+impl<T: Ord> FromIterator<T> for Small<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut items: Vec<T> = items.into_iter().collect();
+        items.sort_unstable();
+        items.dedup();
+        Small {
+            items: items.into(),
+        }
+    }
+}
+/// Ascending, each once.
+impl<T> std::ops::Deref for Small<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+impl<'s, T> IntoIterator for &'s Small<T> {
+    type Item = &'s T;
+    type IntoIter = std::slice::Iter<'s, T>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
+    }
+}
 
 /// One use of one account from one origin.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Unit {
+pub(crate) struct Unit<'s> {
     /// Session indexes, ascending.
     pub members: Vec<u32>,
     /// Person (`#n`) or canonical account; empty when nobody is known.
-    pub who: String,
-    pub account: Option<Account>,
+    pub who: &'s str,
+    pub account: Option<&'s Account>,
     pub service: bool,
     pub machine: bool,
     pub address: Option<IpAddr>,
-    pub country: Option<String>,
+    pub country: Option<&'s str>,
     pub asn: Option<u32>,
-    pub devices: BTreeSet<String>,
-    pub programs: BTreeSet<String>,
+    pub devices: Small<&'s str>,
+    pub programs: Small<&'s str>,
     pub from: Nanos,
     pub to: Nanos,
     /// Local days (days since the epoch) with activity.
-    pub days: BTreeSet<i64>,
+    pub days: Small<i64>,
     pub flow_only: bool,
     /// Every member is explained by this batch of the context.
     pub job: Option<usize>,
     /// (unit, certainty) of those that made this one possible: a tunnel, a hop.
     pub parents: Vec<(usize, f32)>,
     pub children: Vec<(usize, f32)>,
-    pub tokens: BTreeSet<String>,
+    pub tokens: Small<&'s str>,
     pub does: Behaviour,
 }
 
@@ -65,8 +104,8 @@ pub(crate) struct Behaviour {
     pub interactive: bool,
 }
 
-pub(crate) struct Units {
-    pub list: Vec<Unit>,
+pub(crate) struct Units<'s> {
+    pub list: Vec<Unit<'s>>,
     /// Session → unit.
     pub of: Vec<usize>,
 }
@@ -78,9 +117,14 @@ fn within_unit(kind: LinkKind) -> bool {
     )
 }
 
-impl Units {
+impl<'s> Units<'s> {
     /// `apart` are links the analyst says are none: (session that opened, session opened).
-    pub fn new(case: &Case, s: &Sessions, rules: &Rules, apart: &[(String, String)]) -> Units {
+    pub fn new(
+        case: &Case,
+        s: &'s Sessions,
+        rules: &Rules,
+        apart: &[(String, String)],
+    ) -> Units<'s> {
         let n = s.list.len();
         let apart: BTreeSet<(&str, &str)> = apart
             .iter()
@@ -88,7 +132,7 @@ impl Units {
             .collect();
         let holds = |l: &ampleur_event::Link| {
             apart.is_empty() || {
-                let id = |i: u32| s.list[i as usize].id.as_str();
+                let id = |i: u32| &*s.list[i as usize].id;
                 !apart.contains(&(id(l.outer), id(l.inner)))
             }
         };
@@ -112,12 +156,8 @@ impl Units {
                 || x.origin.address.is_none()
                 || y.origin.address.is_none()
                 || matches!(l.kind, LinkKind::RequestId | LinkKind::LogonId);
-            let who = |x: &ampleur_event::Session| {
-                x.person
-                    .map(|p| format!("#{p}"))
-                    .or_else(|| x.account.as_ref().map(account_id))
-            };
-            let one = who(x).is_none() || who(y).is_none() || who(x) == who(y);
+            let (p, q) = (s.who(a), s.who(b));
+            let one = p.is_none() || q.is_none() || p == q;
             if origin && one && jobs[a].is_some() == jobs[b].is_some() {
                 let (p, q) = (find(&mut root, a), find(&mut root, b));
                 let (low, high) = (p.min(q), p.max(q));
@@ -138,8 +178,15 @@ impl Units {
             of[i] = of[r];
             list[of[r]].members.push(i as u32);
         }
+        let mut kinds: FxHashMap<&Account, (bool, bool)> = FxHashMap::default();
+        let mut kind = |a: &'s Account| {
+            *kinds.entry(a).or_insert_with(|| {
+                let machine = a.is_machine() || system_account(a);
+                (is_service(case, rules, a), machine)
+            })
+        };
         for u in &mut list {
-            fill(case, s, rules, &jobs, u);
+            fill(s, rules, &jobs, u, &mut kind);
         }
         for l in s
             .links
@@ -183,48 +230,58 @@ impl Units {
     }
 }
 
-fn fill(case: &Case, s: &Sessions, rules: &Rules, jobs: &[Option<usize>], u: &mut Unit) {
+fn fill<'s>(
+    s: &'s Sessions,
+    rules: &Rules,
+    jobs: &[Option<usize>],
+    u: &mut Unit<'s>,
+    kind: &mut dyn FnMut(&'s Account) -> (bool, bool),
+) {
+    u.members.shrink_to_fit();
     let first = &s.list[u.members[0] as usize];
     (u.from, u.to) = (first.from, first.to);
-    let mut zone_days = BTreeSet::new();
     let mut job = jobs[u.members[0] as usize];
     for m in &u.members {
-        let x = &s.list[*m as usize];
-        let f = &s.features[*m as usize];
+        let i = *m as usize;
+        let (x, f) = (&s.list[i], &s.features[i]);
         u.from = u.from.min(x.from);
         u.to = u.to.max(x.to);
         if u.account.is_none()
             && let Some(a) = &x.account
         {
-            u.account = Some(a.clone());
-            u.who = x.person.map_or_else(|| account_id(a), |p| format!("#{p}"));
+            u.account = Some(a);
+            u.who = s.who(i).map_or("", |w| w);
         }
         u.address = u.address.or(x.origin.address);
         if u.country.is_none() {
-            u.country.clone_from(&x.origin.country);
+            u.country = x.origin.country.as_deref();
         }
         u.asn = u.asn.or(x.origin.asn);
-        let flow = s.is_flow(*m as usize);
+        let flow = s.is_flow(i);
         u.flow_only &= flow;
-        if !flow {
-            u.devices
-                .extend(f.devices.items.iter().filter(|d| !d.is_empty()).cloned());
-            u.programs.extend(f.programs.items.iter().cloned());
-        }
-        u.tokens.extend(f.tokens.items.iter().cloned());
-        if jobs[*m as usize] != job {
+        if jobs[i] != job {
             job = None;
-        }
-        for t in [x.from, x.to] {
-            zone_days.insert(day_of(t, &rules.zone));
         }
         u.does.take(x, f, flow);
     }
+    let members = || u.members.iter().map(|m| *m as usize);
+    let texts = |list| {
+        members()
+            .filter(|i| !s.is_flow(*i))
+            .flat_map(move |i| s.texts_of(i, list))
+    };
+    u.devices = texts(List::Devices).collect();
+    u.programs = texts(List::Programs).collect();
+    u.tokens = members()
+        .flat_map(|i| s.texts_of(i, List::Tokens))
+        .collect();
+    u.days = members()
+        .flat_map(|i| [s.list[i].from, s.list[i].to])
+        .map(|t| day_of(t, &rules.zone))
+        .collect();
     u.job = job;
-    u.days = zone_days;
-    if let Some(a) = &u.account {
-        u.service = is_service(case, rules, a);
-        u.machine = a.is_machine() || system_account(a);
+    if let Some(a) = u.account {
+        (u.service, u.machine) = kind(a);
     }
 }
 
@@ -275,7 +332,7 @@ impl Behaviour {
         }
         self.subjects = self.subjects.max(c.subjects);
         self.objects = self.objects.max(c.objects);
-        self.files = self.files.max(f.files.len() as u64);
+        self.files = self.files.max(u64::from(f.files));
         self.exports = self.exports.max(c.exports);
         self.writes = self.writes.max(c.writes);
         self.bytes_out = self.bytes_out.max(c.bytes_out);
@@ -283,38 +340,35 @@ impl Behaviour {
         self.requests = self.requests.max(c.requests + c.reads + c.searches);
         self.failures += c.failures;
         self.logins += c.logins;
-        self.break_glass += f.break_glass;
-        self.tampering += f.tampering;
+        self.break_glass += u64::from(f.break_glass);
+        self.tampering += u64::from(f.tampering);
         self.interactive |= f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0;
-        let n = f.asks.len();
-        if n == 0 {
+        let Some(asks) = &f.asks else {
             return;
-        }
-        let share =
-            |p: &dyn Fn(&Ask) -> bool| f.asks.values().filter(|a| p(a)).count() as f64 / n as f64;
-        self.prefix = self.prefix.max(share(&|a| a.prefix && !a.exact));
-        self.range = self.range.max(share(&|a| a.range && !a.exact));
-        self.exact = self.exact.max(share(&|a| a.exact));
-        let numbers: Vec<u64> = f.asks.values().filter_map(|a| a.number).collect();
+        };
+        let n = asks.count as usize;
+        let share = |k: u32| f64::from(k) / n as f64;
+        self.prefix = self.prefix.max(share(asks.prefix));
+        self.range = self.range.max(share(asks.range));
+        self.exact = self.exact.max(share(asks.exact));
         // A worker's identifiers go up as often as down; a walk goes one way, whatever it leaves out.
-        let (mut up, mut down) = (0usize, 0usize);
-        for w in numbers.windows(2) {
-            up += usize::from(w[1] > w[0]);
-            down += usize::from(w[1] < w[0]);
-        }
+        let (up, down) = (asks.up, asks.down);
         if up + down >= 11 {
-            self.walk = self.walk.max(up.max(down) as f64 / (up + down) as f64);
+            self.walk = self
+                .walk
+                .max(f64::from(up.max(down)) / f64::from(up + down));
         }
         if n > self.asks {
             self.asks = n;
-            let mut gaps = f.gaps();
-            gaps.sort_by(f64::total_cmp);
-            if let Some(m) = gaps.get(gaps.len() / 2) {
-                self.gap = *m;
-                let (a, b) = (gaps[gaps.len() / 5], gaps[gaps.len() * 4 / 5]);
-                self.beat = if *m > 0.0 { (b - a) / m } else { 9.0 };
-                let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-                self.steady = n >= 30 && *m <= 3.0 && mean <= 3.0 * m.max(0.05);
+            if n > 1 {
+                let m = asks.gap;
+                self.gap = m;
+                self.beat = if m > 0.0 {
+                    (asks.high - asks.low) / m
+                } else {
+                    9.0
+                };
+                self.steady = n >= 30 && m <= 3.0 && asks.mean <= 3.0 * m.max(0.05);
             }
         }
     }

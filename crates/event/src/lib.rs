@@ -26,7 +26,7 @@ pub use capability::{Capability, GapSign, Proof, Silence};
 pub use category::Category;
 pub use context::Context;
 pub use interval::Interval;
-pub use session::{Link, LinkKind, Origin, Session, SessionCounts, SessionKey};
+pub use session::{Link, LinkKind, Origin, Session, SessionCounts, SessionId, SessionKey};
 pub use time::{Nanos, TimeNote, Window};
 pub use verdict::{SessionVerdict, Verdict};
 pub use words::{Outcome, Verb};

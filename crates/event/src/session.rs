@@ -2,15 +2,52 @@
 use crate::{account::Account, time::Nanos, verdict::SessionVerdict, words::closed};
 use std::{net::IpAddr, sync::Arc};
 
+/// Stable over re-runs and thread counts: derived from source, key and first event. `s` and 15 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// From the first 60 bits of a hash.
+    pub fn of(hash: [u8; 8]) -> SessionId {
+        let mut id = [b's'; 16];
+        for (i, c) in id[1..].iter_mut().enumerate() {
+            let half = hash[i / 2] >> (4 * (1 - i % 2)) & 0xf;
+            *c = b"0123456789abcdef"[half as usize];
+        }
+        SessionId(id)
+    }
+    pub fn as_str(&self) -> &str {
+        // Nothing but ASCII is ever put in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::ops::Deref for SessionId {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+impl std::fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
 /// Where a session came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Origin {
     pub address: Option<IpAddr>,
     /// ISO 3166-1 alpha-2, from the case's own GeoIP files, else as the source says.
-    pub country: Option<String>,
+    pub country: Option<Arc<str>>,
     pub asn: Option<u32>,
     /// User agent, client machine name or device id, as the source gave it. A host name alone proves nothing.
-    pub device: Option<String>,
+    pub device: Option<Arc<str>>,
 }
 
 closed! {
@@ -52,28 +89,27 @@ pub struct SessionCounts {
 }
 
 /// One session. Times are UTC nanoseconds; `[from, to]` both included (first and last event).
+///
+/// A case has a million of these: what many say alike is shared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
-    /// Stable over re-runs and thread counts: derived from source, key and first event.
-    pub id: String,
+    pub id: SessionId,
     /// Index of the source (`[[source]]` entry or folder) in the case.
     pub source: u32,
     /// Name of the format that made its rows (`sources` registry).
     pub format: &'static str,
     pub key_kind: SessionKey,
-    /// The key's own value (tunnel id, LogonId@host, sid, …), empty for inactivity.
-    pub key: String,
     /// `None`: a flow or a proxy line that no account claims.
-    pub account: Option<Account>,
+    pub account: Option<Arc<Account>>,
     /// Index in `Context::persons`.
     pub person: Option<u32>,
     pub origin: Origin,
     /// Address lent to the session inside (tunnel address).
     pub inner: Option<IpAddr>,
     /// The machine or service that was used (server host name, virtual host).
-    pub host: String,
+    pub host: Arc<str>,
     /// Client program, where the source tells (application_name, process, User-Agent product).
-    pub program: String,
+    pub program: Arc<str>,
     pub from: Nanos,
     pub to: Nanos,
     /// An end was seen (logout, tunnel-down, disconnect), not just silence.
@@ -138,9 +174,10 @@ pub struct Judgement {
     pub verdict: SessionVerdict,
     /// Sum of the reasons' weights plus the prior.
     pub score: f32,
-    pub reasons: Vec<Reason>,
+    /// Shared, like their sentences.
+    pub reasons: Arc<[Reason]>,
     /// Chain label, equal for linked sessions.
-    pub chain: String,
+    pub chain: Arc<str>,
     /// Intrusion label, equal for sessions of one outsider; `None` when legitimate.
-    pub intrusion: Option<String>,
+    pub intrusion: Option<Arc<str>>,
 }

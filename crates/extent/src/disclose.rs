@@ -792,12 +792,7 @@ impl<'a> Work<'a, '_, '_> {
                 x.bare() == y.bare() || (sa.person.is_some() && sa.person == sb.person)
             }
             _ => {
-                let chain = |s: u32| {
-                    self.input
-                        .judgements
-                        .get(s as usize)
-                        .map(|j| j.chain.as_str())
-                };
+                let chain = |s: u32| self.input.judgements.get(s as usize).map(|j| &*j.chain);
                 chain(a.session) == chain(b.session)
                     || (sa.origin.address.is_some() && sa.origin.address == sb.origin.address)
             }

@@ -14,7 +14,7 @@ use crate::{
     statements, targeted, writes,
 };
 use ampleur_event::{
-    Category, Interval, LinkKind, Nanos, SessionVerdict, System, Verdict,
+    Category, Interval, LinkKind, Nanos, SessionId, SessionVerdict, System, Verdict,
     category::CategorySet,
     invariant::{self, EX_1},
     session::Judgement,
@@ -60,7 +60,7 @@ pub struct Outcome<'a> {
     pub(crate) people: People<'a>,
     pub(crate) canaries: BTreeSet<Who>,
     /// Session ids by index and paths by file, for rows.
-    session_ids: Vec<String>,
+    session_ids: Vec<SessionId>,
     paths: Vec<String>,
 }
 
@@ -229,10 +229,13 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     );
 
     // ---- targeted, canaries, writes
-    let session_ids: Vec<String> = input.sessions.list.iter().map(|s| s.id.clone()).collect();
+    let session_ids: Vec<SessionId> = input.sessions.list.iter().map(|s| s.id).collect();
     let paths: Vec<String> = case.files.iter().map(|f| f.rel.clone()).collect();
-    let name_sessions =
-        |l: &[u32]| -> Vec<String> { l.iter().map(|s| session_ids[*s as usize].clone()).collect() };
+    let name_sessions = |l: &[u32]| -> Vec<String> {
+        l.iter()
+            .map(|s| session_ids[*s as usize].to_string())
+            .collect()
+    };
     let targets = targeted::targeted(&d, input.sessions, input.judgements, &canaries);
     let mut target_rows: Vec<Targeted> = targets
         .iter()
@@ -1140,14 +1143,13 @@ impl Outcome<'_> {
     pub fn session_index(&self, id: &str) -> Option<u32> {
         self.session_ids
             .iter()
-            .position(|s| s == id)
+            .position(|s| **s == *id)
             .map(|i| i as u32)
     }
     pub(crate) fn session_id(&self, s: u32) -> String {
         self.session_ids
             .get(s as usize)
-            .cloned()
-            .unwrap_or_default()
+            .map_or_else(String::new, ToString::to_string)
     }
     pub(crate) fn cite(&self, e: &EvidenceRef) -> String {
         cite(&self.paths, e)

@@ -56,7 +56,10 @@ pub fn targeted(
         if let Some((who, _)) = q.one {
             days.entry(who).or_default().insert(q.time.div_euclid(DAY));
             let s = &sessions.list[q.session as usize];
-            let name = s.account.as_ref().map_or_else(|| s.id.clone(), |a| a.key());
+            let name = s
+                .account
+                .as_ref()
+                .map_or_else(|| s.id.to_string(), |a| a.key());
             accounts.entry(who).or_default().insert(name);
         }
     }

@@ -125,7 +125,7 @@ fn play(requests: &[(&str, u16)], verdict: SessionVerdict, check: impl FnOnce(&O
         .map(|_| Judgement {
             verdict,
             score: 0.0,
-            reasons: vec![],
+            reasons: [].into(),
             chain: "c".into(),
             intrusion: Some("i".into()),
         })

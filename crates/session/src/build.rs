@@ -1,22 +1,24 @@
 //! Fragments of all files → sessions, their accounts and links.
 use crate::{
-    Features, Fragment, Key, Partial, chain,
-    features::Sorted,
+    Features, Key, Partial, chain,
+    features::{List, Spelled, Thin},
     geo::Geo,
-    intake::machine,
-    key::{ID_LIFE, INACTIVITY, canonical},
+    intake::{Accounts, Fragment, Named, Renumbering, Slot, machine},
+    key::{ID_LIFE, INACTIVITY, Keyed, canonical},
     key_of, net,
     profile::People,
+    texts::{Table, TextId, Texts},
 };
 use ampleur_event::{
-    Account, Event, Link, Origin, Session, SessionKey,
+    Account, Event, Link, Origin, Session, SessionCounts, SessionId, SessionKey, System,
     time::{HOUR, MINUTE, NO_TIME, Nanos},
 };
 use ampleur_sources::case::{Case, FileId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 /// Every session of a case.
@@ -26,8 +28,10 @@ pub struct Sessions {
     pub list: Vec<Session>,
     /// Parallel to `list`.
     pub features: Vec<Features>,
+    /// What the numbers in `features` stand for.
+    pub texts: Texts,
     /// Chain label of each session, parallel to `list`: equal for sessions joined by links of certainty 0.5 or more.
-    pub chains: Vec<String>,
+    pub chains: Vec<Arc<str>>,
     /// Sorted by (outer, inner, kind).
     pub links: Vec<Link>,
     /// Sessions that two outer sessions claim with equal right. Sorted.
@@ -41,123 +45,470 @@ pub struct Sessions {
     pub skews: BTreeMap<u32, Nanos>,
     /// Autonomous system → name of its operator, as the case's files say.
     pub operators: BTreeMap<u32, String>,
-    /// Spans of each key in order. Only ever asked for one key at a time.
-    pub(crate) index: FxHashMap<Key, Vec<(Nanos, Nanos, u32)>>,
+    /// Whoever is behind each session, parallel to `list`: a number in `whos`, [`NOBODY`] without account.
+    who: Vec<u32>,
+    /// Person of the context (`#n`) or canonical account.
+    whos: Vec<Arc<str>>,
+    index: Index,
     pub(crate) sources: Vec<u32>,
 }
 
-struct Proto {
+/// The sessions of each key.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    table: Table,
+    /// Source, key, and where its spans end.
+    keys: Vec<(u32, Keyed, u32)>,
+    /// Ascending inside a key.
+    spans: Vec<(Nanos, Nanos, u32)>,
+}
+
+impl Index {
+    fn spans(&self, key: &Key, texts: &Texts) -> Option<&[(Nanos, Nanos, u32)]> {
+        let i = self.table.find(key.hash(), |i| {
+            let (source, k, _) = &self.keys[i as usize];
+            *source == key.source && k.is(key, texts)
+        })? as usize;
+        let from = i.checked_sub(1).map_or(0, |b| self.keys[b].2);
+        self.spans.get(from as usize..self.keys[i].2 as usize)
+    }
+}
+
+/// What building needs to know of the sessions besides what is kept of them; parallel to `Sessions::list`.
+#[derive(Default)]
+pub(crate) struct Side {
+    /// Accounts that occur.
+    pub accounts: Vec<Known>,
+    canonicals: FxHashMap<Box<str>, u32>,
+    /// Of each session: a number in `accounts`, [`NOBODY`] without.
+    pub account: Vec<u32>,
+    /// The session's own id in its source; an empty text for none.
+    pub id: Vec<TextId>,
+    pub began: Vec<Nanos>,
+    /// Hashes of request ids, ascending.
+    pub requests: Vec<Box<[u64]>>,
+    /// Canonical accounts acted with or upon, and when first.
+    pub targets: Vec<Thin<(TextId, Nanos)>>,
+}
+
+/// An account that occurs, worked out once.
+pub(crate) struct Known {
+    pub account: Arc<Account>,
+    /// Number of its canonical text.
+    pub canonical: u32,
+    pub person: Option<u32>,
+    /// Number of whoever is behind it.
+    pub who: u32,
+}
+
+impl Side {
+    pub fn known(&self, i: usize) -> Option<&Known> {
+        self.accounts.get(self.account[i] as usize)
+    }
+    /// Number of the canonical account of a session.
+    pub fn canonical(&self, i: usize) -> Option<u32> {
+        self.known(i).map(|k| k.canonical)
+    }
+    /// Number of a canonical text, if a session has it.
+    pub fn named(&self, canonical: &str) -> Option<u32> {
+        self.canonicals.get(canonical).copied()
+    }
+}
+
+/// What many sessions say alike, once.
+#[derive(Default)]
+struct Shared {
+    texts: FxHashSet<Arc<str>>,
+    accounts: FxHashMap<(System, Box<str>), u32>,
+    whos: FxHashMap<Arc<str>, u32>,
+}
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        match self.texts.get(text) {
+            Some(t) => t.clone(),
+            None => {
+                let t: Arc<str> = text.into();
+                self.texts.insert(t.clone());
+                t
+            }
+        }
+    }
+    fn account(
+        &mut self,
+        side: &mut Side,
+        whos: &mut Vec<Arc<str>>,
+        people: &People,
+        system: System,
+        name: &str,
+    ) -> u32 {
+        let key = (system, Box::from(name));
+        if let Some(a) = self.accounts.get(&key) {
+            return *a;
+        }
+        let account = Account {
+            system,
+            name: name.to_string(),
+        };
+        let text = canonical(&account);
+        let person = people.of(&account);
+        let who: Arc<str> = match person {
+            Some(p) => format!("#{p}").into(),
+            None => text.as_str().into(),
+        };
+        let who = *self.whos.entry(who.clone()).or_insert_with(|| {
+            whos.push(who);
+            whos.len() as u32 - 1
+        });
+        let next = side.canonicals.len() as u32;
+        let number = side.accounts.len() as u32;
+        side.accounts.push(Known {
+            account: Arc::new(account),
+            canonical: *side.canonicals.entry(text.into()).or_insert(next),
+            person,
+            who,
+        });
+        self.accounts.insert(key, number);
+        number
+    }
+}
+
+/// The stretches of one key in all files.
+struct Merged {
+    source: u32,
+    /// Name of the format of its rows with a time, and of the first file that has some without.
+    format: Option<&'static str>,
+    format_untimed: &'static str,
+    slot: Slot,
+}
+
+/// What the files say together, in the texts of the whole case.
+#[derive(Default)]
+struct Together {
+    texts: Texts,
+    table: Table,
+    slots: Vec<Merged>,
+    names: BTreeMap<String, BTreeSet<Account>>,
+    restarts: BTreeMap<String, BTreeSet<Nanos>>,
+    machines: BTreeMap<(String, String), u64>,
+}
+
+impl Together {
+    fn take(&mut self, source: u32, p: Partial) {
+        let mut map = Renumbering::new(&p.texts);
+        for mut slot in p.slots {
+            slot.renumber(&mut |t| map.of(t, &mut self.texts));
+            let timed = (!slot.list.is_empty()).then_some(p.format);
+            let known = self.table.find(slot.hash, |i| {
+                let m = &self.slots[i as usize];
+                m.source == source && m.slot.key == slot.key
+            });
+            let Some(i) = known else {
+                self.table.insert(slot.hash, self.slots.len() as u32);
+                self.slots.push(Merged {
+                    source,
+                    format: timed,
+                    format_untimed: p.format,
+                    slot,
+                });
+                continue;
+            };
+            let m = &mut self.slots[i as usize];
+            m.format = match (m.format, timed) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            m.slot.list.append(&mut slot.list);
+            match (&mut m.slot.untimed, slot.untimed) {
+                (Some(a), Some(b)) => a.join(*b, &self.texts),
+                (a @ None, b @ Some(_)) => {
+                    *a = b;
+                    m.format_untimed = p.format;
+                }
+                _ => {}
+            }
+        }
+        for (k, v) in p.names {
+            self.names.entry(k).or_default().extend(v);
+        }
+        for (k, v) in p.restarts {
+            self.restarts.entry(k).or_default().extend(v);
+        }
+        for (k, v) in p.machines {
+            *self.machines.entry(k).or_default() += v;
+        }
+    }
+}
+
+/// A session before what it shares with others is shared.
+struct Made {
+    slot: u32,
+    /// Of its rows: they are looked up by their own times, not by when what they stand for began.
+    span: (Nanos, Nanos),
+    id: SessionId,
+    account: Option<(System, TextId)>,
+    /// The account, when only its user id says so.
+    named: Option<Account>,
+    address: Option<IpAddr>,
+    country: Option<String>,
+    asn: Option<u32>,
+    operator: Option<String>,
+    device: Option<TextId>,
+    inner: Option<IpAddr>,
+    host: Option<TextId>,
+    program: Option<TextId>,
+    from: Nanos,
+    to: Nanos,
+    closed: bool,
+    counts: SessionCounts,
+    features: Features,
+    began: Nanos,
+    requests: Box<[u64]>,
+    targets: Thin<(TextId, Nanos)>,
+}
+
+/// Finds the sessions of many events: what it takes apart once it remembers.
+pub struct Finder<'s> {
+    sessions: &'s Sessions,
+    accounts: Accounts,
+    /// Of the event at hand, written anew for each.
     key: Key,
-    format: &'static str,
-    part: Fragment,
+}
+
+impl<'s> Finder<'s> {
+    pub fn new(sessions: &'s Sessions) -> Finder<'s> {
+        Finder {
+            sessions,
+            accounts: Accounts::default(),
+            key: Key::default(),
+        }
+    }
+    /// What [`Sessions::of_event`] says, and the account the event names.
+    pub fn of_event(&mut self, file: FileId, e: &Event<'_>) -> Option<(u32, Option<Arc<Named>>)> {
+        let source = *self.sessions.sources.get(file as usize)?;
+        let named = self.accounts.of(e);
+        let account = named.as_ref().map(|n| &*n.canonical);
+        if !self.key.set(source, e, account) {
+            return None;
+        }
+        Some((self.sessions.of_key(&self.key, e.time)?, named))
+    }
 }
 
 impl Sessions {
     /// Joins what the files contributed. The order of `partials` does not matter.
-    pub fn build(case: &Case, mut partials: Vec<Partial>) -> Sessions {
+    pub fn build(case: &Case, partials: Vec<Partial>) -> Sessions {
+        Sessions::build_on(1, case, partials)
+    }
+
+    /// The same, on so many threads.
+    pub fn build_on(threads: usize, case: &Case, mut partials: Vec<Partial>) -> Sessions {
         partials.sort_by_key(|p| p.file);
-        let mut parts: BTreeMap<Key, (&'static str, Vec<Fragment>)> = BTreeMap::new();
-        let mut untimed: BTreeMap<Key, (&'static str, Fragment)> = BTreeMap::new();
-        let mut names: BTreeMap<String, BTreeSet<Account>> = BTreeMap::new();
-        let mut restarts: BTreeMap<String, BTreeSet<Nanos>> = BTreeMap::new();
-        let mut told: BTreeMap<(String, String), u64> = BTreeMap::new();
+        let mut all = Together::default();
         for p in partials {
-            for (k, list) in p.fragments {
-                let e = parts.entry(k).or_insert((p.format, vec![]));
-                e.0 = e.0.min(p.format);
-                e.1.extend(list);
-            }
-            for (k, f) in p.untimed {
-                match untimed.get_mut(&k) {
-                    Some((_, g)) => g.join(f),
-                    None => {
-                        untimed.insert(k, (p.format, f));
-                    }
-                }
-            }
-            for (k, v) in p.names {
-                names.entry(k).or_default().extend(v);
-            }
-            for (k, v) in p.restarts {
-                restarts.entry(k).or_default().extend(v);
-            }
-            for (k, v) in p.machines {
-                *told.entry(k).or_default() += v;
-            }
+            all.take(case.source_of(p.file), p);
         }
         let people = People::new(&case.context);
         let geo = Geo::open(case);
         let estates = chain::Estates::new(case);
-        let gateways = gateways(parts.keys().chain(untimed.keys()), &estates);
-        let mut out = Sessions {
-            sources: case.files.iter().map(|f| f.source).collect(),
-            ..Sessions::default()
+        let Together {
+            texts,
+            table,
+            mut slots,
+            names,
+            restarts,
+            machines,
+        } = all;
+        let addresses = slots.iter().map(|m| texts.get(m.slot.key.address));
+        let gateways = gateways(addresses, &estates);
+        let making = Making {
+            case,
+            texts: &texts,
+            names: &names,
+            restarts: &restarts,
+            gateways: &gateways,
+            geo: &geo,
         };
+        let mut keys: Vec<(u32, Keyed, u32)> = Vec::with_capacity(slots.len());
+        keys.extend(slots.iter().map(|m| (m.source, m.slot.key, 0)));
         // Sessions are large and many: what they are made of goes as they come, they stand in their lists from the start, and
         // their order is found before they move.
-        let most = parts.values().map(|p| p.1.len()).sum::<usize>() + untimed.len();
-        out.list.reserve_exact(most);
-        out.features.reserve_exact(most);
-        let mut keys: Vec<(Key, Nanos, Nanos)> = Vec::with_capacity(most);
-        let mut put = |key: Key, format: &'static str, part: Fragment| {
-            // Rows are looked up by their own times, not by when what they stand for began.
-            let (from, to) = (part.from, part.to);
-            let p = Proto { key, format, part };
-            let (session, features, key) = session_of(
-                case,
-                p,
-                &names,
-                &gateways,
-                &people,
-                &geo,
-                &mut out.operators,
-            );
-            out.list.push(session);
-            out.features.push(features);
-            keys.push((key, from, to));
+        let most = slots
+            .iter()
+            .map(|m| m.slot.list.len().max(1))
+            .sum::<usize>();
+        let mut out = Sessions {
+            sources: case.files.iter().map(|f| f.source).collect(),
+            list: Vec::with_capacity(most),
+            features: Vec::with_capacity(most),
+            ..Sessions::default()
         };
-        for (key, (format, list)) in parts {
-            let mut late = untimed.remove(&key).map(|(_, f)| f);
-            for mut part in joined(&key, list, &restarts) {
-                if let Some(f) = late.take() {
-                    let (from, to, began) = (part.from, part.to, part.features.began);
-                    part.join(f);
-                    (part.from, part.to, part.features.began) = (from, to, began);
+        let mut side = Side::default();
+        let mut places: Vec<(u32, Nanos, Nanos)> = Vec::with_capacity(most);
+        let mut operators: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+        let mut shared = Shared::default();
+        const AT_ONCE: usize = 1 << 14;
+        for first in (0..slots.len()).step_by(AT_ONCE) {
+            let last = (first + AT_ONCE).min(slots.len());
+            for made in making.all(threads, first, &mut slots[first..last]) {
+                let format = {
+                    let m = &slots[made.slot as usize];
+                    m.format.unwrap_or(m.format_untimed)
+                };
+                if let (Some(n), Some(o)) = (made.asn, &made.operator) {
+                    let known = operators.entry(n).or_default();
+                    if !known.contains(o) {
+                        known.insert(o.clone());
+                    }
                 }
-                put(key.clone(), format, part);
+                let account = match (made.account, made.named) {
+                    (Some((system, name)), _) => {
+                        let name = texts.get(name);
+                        Some(shared.account(&mut side, &mut out.whos, &people, system, name))
+                    }
+                    (None, Some(a)) => {
+                        Some(shared.account(&mut side, &mut out.whos, &people, a.system, &a.name))
+                    }
+                    (None, None) => None,
+                };
+                let known = account.and_then(|a| side.accounts.get(a as usize));
+                let (source, key, _) = &keys[made.slot as usize];
+                out.list.push(Session {
+                    id: made.id,
+                    source: *source,
+                    format,
+                    key_kind: key.kind,
+                    account: known.map(|k| k.account.clone()),
+                    person: known.and_then(|k| k.person),
+                    origin: Origin {
+                        address: made.address,
+                        country: made.country.map(|c| shared.text(&c)),
+                        asn: made.asn,
+                        device: made.device.map(|d| shared.text(texts.get(d))),
+                    },
+                    inner: made.inner,
+                    host: shared.text(made.host.map_or("", |t| texts.get(t))),
+                    program: match (made.program, made.device) {
+                        (Some(p), _) => shared.text(texts.get(p)),
+                        (None, Some(d)) => shared.text(product(texts.get(d))),
+                        (None, None) => shared.text(""),
+                    },
+                    from: made.from,
+                    to: made.to,
+                    closed: made.closed,
+                    counts: made.counts,
+                });
+                out.features.push(made.features);
+                side.account.push(account.unwrap_or(NOBODY));
+                side.id.push(key.id);
+                side.began.push(made.began);
+                side.requests.push(made.requests);
+                side.targets.push(made.targets);
+                places.push((made.slot, made.span.0, made.span.1));
             }
         }
-        for (key, (format, part)) in untimed {
-            put(key, format, part);
+        drop(slots);
+        drop(shared);
+        out.operators = operators
+            .into_iter()
+            .map(|(n, names)| (n, out.operator(&texts, &geo, n, names, &places, &keys)))
+            .collect();
+        out.order(&mut side, places, keys, table);
+        out.texts = texts;
+        out.learn_skews();
+        out.learn_machines(case, &side, machines);
+        out.adopt(&mut side);
+        out.who = (0..out.list.len())
+            .map(|i| side.known(i).map_or(NOBODY, |k| k.who))
+            .collect();
+        out.shared = out.count_shared(&side, &gateways);
+        chain::link(case, &mut out, &side, &estates);
+        out
+    }
+
+    /// The operator of an autonomous system; where the files disagree, what they say of the session whose key comes first.
+    fn operator(
+        &self,
+        texts: &Texts,
+        geo: &Geo,
+        asn: u32,
+        names: BTreeSet<String>,
+        places: &[(u32, Nanos, Nanos)],
+        keys: &[(u32, Keyed, u32)],
+    ) -> String {
+        if names.len() > 1 {
+            let told = self.list.iter().zip(places).filter_map(|(s, place)| {
+                let (_, number, operator) = geo.find(s.origin.address?);
+                let (source, key, _) = &keys[place.0 as usize];
+                let rank = (*source, key.kind, key.texts(texts), place.1);
+                (number == Some(asn)).then_some((rank, operator?))
+            });
+            if let Some((_, operator)) = told.min() {
+                return operator;
+            }
         }
-        let mut order: Vec<usize> = (0..out.list.len()).collect();
-        order.sort_by_key(|i| (out.list[*i].from, &out.list[*i].id));
-        let mut place = vec![0; order.len()];
-        for (to, from) in order.into_iter().enumerate() {
-            place[from] = to;
+        names.into_iter().next().unwrap_or_default()
+    }
+
+    /// Brings the sessions into their order and makes the index.
+    fn order(
+        &mut self,
+        side: &mut Side,
+        places: Vec<(u32, Nanos, Nanos)>,
+        mut keys: Vec<(u32, Keyed, u32)>,
+        table: Table,
+    ) {
+        let mut order: Vec<u32> = (0..self.list.len() as u32).collect();
+        order.sort_by_key(|i| {
+            let s = &self.list[*i as usize];
+            (s.from, s.id)
+        });
+        let mut to = vec![0u32; order.len()];
+        for (place, from) in order.into_iter().enumerate() {
+            to[from as usize] = place as u32;
         }
-        for (i, (key, from, to)) in keys.into_iter().enumerate() {
-            let spans = out.index.entry(key).or_default();
-            let span = (from, to, place[i] as u32);
-            spans.insert(spans.partition_point(|s| *s < span), span);
+        // The sessions of a key stand together, in the order of the keys.
+        let mut spans: Vec<(Nanos, Nanos, u32)> = Vec::with_capacity(places.len());
+        let mut first = 0;
+        for of in places.chunk_by(|a, b| a.0 == b.0) {
+            spans.extend(
+                of.iter()
+                    .enumerate()
+                    .map(|(i, p)| (p.1, p.2, to[first + i])),
+            );
+            spans[first..].sort_unstable();
+            first = spans.len();
+            keys[of[0].0 as usize].2 = first as u32;
         }
+        self.index = Index { table, keys, spans };
         let mut i = 0;
-        while i < place.len() {
-            let to = place[i];
-            if to == i {
+        while i < to.len() {
+            let j = to[i] as usize;
+            if j == i {
                 i += 1;
             } else {
-                out.list.swap(i, to);
-                out.features.swap(i, to);
-                place.swap(i, to);
+                self.list.swap(i, j);
+                self.features.swap(i, j);
+                side.account.swap(i, j);
+                side.id.swap(i, j);
+                side.began.swap(i, j);
+                side.requests.swap(i, j);
+                side.targets.swap(i, j);
+                to.swap(i, j);
             }
         }
-        out.learn_skews();
-        out.learn_machines(case, told);
-        out.adopt(&people);
-        out.shared = out.count_shared(&gateways);
-        chain::link(case, &mut out, &estates);
-        out
+    }
+
+    /// Person of the context (`#n`) or canonical account behind a session.
+    pub fn who(&self, i: usize) -> Option<&Arc<str>> {
+        self.whos.get(*self.who.get(i)? as usize)
+    }
+    /// Texts of a session, ascending; nothing for lists that are not kept.
+    pub fn texts_of(&self, i: usize, list: List) -> impl Iterator<Item = &str> {
+        self.features[i]
+            .list(list)
+            .iter()
+            .map(|t| self.texts.get(*t))
     }
 
     /// The one session an event of `file` belongs to (SE-1); `None` for rows without account and address.
@@ -167,7 +518,7 @@ impl Sessions {
     }
     /// The session of `key` whose interval holds `time`, else the nearest one.
     pub fn of_key(&self, key: &Key, time: Nanos) -> Option<u32> {
-        let spans = self.index.get(key)?;
+        let spans = self.index.spans(key, &self.texts)?;
         if time == NO_TIME {
             return spans.first().map(|s| s.2);
         }
@@ -187,7 +538,10 @@ impl Sessions {
     }
     /// Index of the session with this id.
     pub fn by_id(&self, id: &str) -> Option<u32> {
-        self.list.iter().position(|s| s.id == id).map(|i| i as u32)
+        self.list
+            .iter()
+            .position(|s| *s.id == *id)
+            .map(|i| i as u32)
     }
 
     /// Addresses that tunnels lend.
@@ -268,7 +622,7 @@ impl Sessions {
         }
     }
 
-    fn learn_machines(&mut self, case: &Case, told: BTreeMap<(String, String), u64>) {
+    fn learn_machines(&mut self, case: &Case, side: &Side, told: BTreeMap<(String, String), u64>) {
         // A name one row tells may be forged or stale: an address belongs to the name told most often for it.
         let mut best: BTreeMap<String, (u64, String)> = BTreeMap::new();
         for ((name, address), n) in told {
@@ -307,21 +661,22 @@ impl Sessions {
         }
         // Explicit credentials on host H for account A, and within minutes A logs on elsewhere from address X: X is H's.
         let mut votes: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
-        let mut logons: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (i, s) in self
-            .list
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.key_kind == SessionKey::LogonId)
-        {
-            if let Some(a) = &s.account {
-                logons.entry(canonical(a)).or_default().push(i as u32);
+        let mut logons: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        for (i, s) in self.list.iter().enumerate() {
+            if s.key_kind == SessionKey::LogonId
+                && let Some(canonical) = side.canonical(i)
+            {
+                logons.entry(canonical).or_default().push(i as u32);
             }
         }
-        for (i, f) in self.features.iter().enumerate() {
+        for (i, targets) in side.targets.iter().enumerate() {
+            if targets.is_empty() {
+                continue;
+            }
             let host = machine(&self.list[i].host);
-            for (target, t) in f.targets.iter().filter(|_| !host.is_empty()) {
-                let Some(of) = logons.get(target) else {
+            for (target, t) in targets.iter().filter(|_| !host.is_empty()) {
+                let of = side.named(self.texts.get(*target));
+                let Some(of) = of.and_then(|n| logons.get(&n)) else {
                     continue;
                 };
                 let first = of.partition_point(|j| self.list[*j as usize].from < t - 5 * MINUTE);
@@ -366,16 +721,13 @@ impl Sessions {
             let near: BTreeSet<IpAddr> = flows
                 .iter()
                 .filter(|j| {
-                    let (f, x) = (&self.features[**j as usize], &self.list[**j as usize]);
-                    (f.began - s.from).abs() <= 3 * MINUTE
-                        || (f.began <= s.from && (x.to - s.to).abs() <= 3 * MINUTE)
+                    let (began, x) = (side.began[**j as usize], &self.list[**j as usize]);
+                    (began - s.from).abs() <= 3 * MINUTE
+                        || (began <= s.from && (x.to - s.to).abs() <= 3 * MINUTE)
                 })
                 .flat_map(|j| {
-                    self.features[*j as usize]
-                        .destinations
-                        .items
-                        .iter()
-                        .filter_map(|d| net::parse_address(d))
+                    self.texts_of(*j as usize, List::Destinations)
+                        .filter_map(net::parse_address)
                 })
                 .collect();
             if near.len() == 1 {
@@ -390,85 +742,71 @@ impl Sessions {
     }
 
     /// Sessions without account get the account of their address when exactly one is known there at that time (contract §F).
-    fn adopt(&mut self, people: &People) {
-        let mut there: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-        let mut by_request: FxHashMap<u64, BTreeSet<u32>> = FxHashMap::default();
-        // Accounts and whoever is behind them as numbers: at one address thousands may be compared.
-        let mut names: FxHashMap<String, u32> = FxHashMap::default();
-        let mut firsts: Vec<u32> = vec![];
-        let mut whos: FxHashMap<String, u32> = FxHashMap::default();
-        let mut of: Vec<(u32, u32)> = vec![(NOBODY, NOBODY); self.list.len()];
+    fn adopt(&mut self, side: &mut Side) {
+        // At each address: sessions of people, and the latest end up to each, to stop looking back in time.
+        let mut there: FxHashMap<IpAddr, (Vec<u32>, Vec<Nanos>)> = FxHashMap::default();
+        // Of each canonical account, its first session.
+        let mut firsts: Vec<u32> = vec![NOBODY; side.canonicals.len()];
         for (i, s) in self.list.iter().enumerate() {
-            let Some(a) = &s.account else { continue };
-            let name = canonical(a);
-            let next = whos.len() as u32;
-            let who = people
-                .of(a)
-                .map_or_else(|| name.clone(), |p| format!("#{p}"));
-            let who = *whos.entry(who).or_insert(next);
-            let next = firsts.len() as u32;
-            let name = *names.entry(name).or_insert(next);
-            if name == next {
-                firsts.push(i as u32);
-            }
-            of[i] = (name, who);
-            if a.is_machine() {
+            let Some(k) = side.known(i) else { continue };
+            let first = &mut firsts[k.canonical as usize];
+            *first = (*first).min(i as u32);
+            if k.account.is_machine() {
                 continue;
             }
             for x in s.origin.address.iter().chain(s.inner.iter()) {
-                there.entry(*x).or_default().push(i as u32);
-            }
-            for r in &self.features[i].requests.items {
-                by_request.entry(*r).or_default().insert(name);
+                let (list, ends) = there.entry(*x).or_default();
+                list.push(i as u32);
+                ends.push(ends.last().map_or(s.to, |e| s.to.max(*e)));
             }
         }
-        // The latest end up to each place, to stop looking back in time.
-        let ends: BTreeMap<IpAddr, Vec<Nanos>> = there
-            .iter()
-            .map(|(a, l)| {
-                let mut latest = Nanos::MIN;
-                let ends = l
-                    .iter()
-                    .map(|j| {
-                        latest = latest.max(self.list[*j as usize].to);
-                        latest
-                    })
-                    .collect();
-                (*a, ends)
-            })
+        // Request ids somebody without account has → the accounts that have them too.
+        let homeless = side.requests.iter().zip(&side.account);
+        let mut wanted: Vec<u64> = homeless
+            .filter(|(_, a)| **a == NOBODY)
+            .flat_map(|(r, _)| r.iter().copied())
             .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut by_request: Vec<(u64, u32)> = vec![];
+        for (i, requests) in side.requests.iter().enumerate() {
+            let Some(k) = side.known(i).filter(|k| !k.account.is_machine()) else {
+                continue;
+            };
+            let shared = requests.iter().filter(|r| wanted.binary_search(r).is_ok());
+            by_request.extend(shared.map(|r| (*r, k.canonical)));
+        }
+        by_request.sort_unstable();
+        by_request.dedup();
         let widest = self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
-        let mut found: Vec<(usize, Account)> = vec![];
+        let mut found: Vec<(usize, u32)> = vec![];
         for (i, s) in self.list.iter().enumerate() {
             if s.account.is_some() {
                 continue;
             }
-            let f = &self.features[i];
-            let asked: BTreeSet<u32> = f
-                .requests
-                .items
+            let asked: BTreeSet<u32> = side.requests[i]
                 .iter()
-                .filter_map(|r| by_request.get(r))
-                .flatten()
-                .copied()
+                .flat_map(|r| {
+                    let at = by_request.partition_point(|b| b.0 < *r);
+                    by_request[at..].iter().take_while(move |b| b.0 == *r)
+                })
+                .map(|b| b.1)
                 .collect();
-            let account_of = |j: u32| self.list[j as usize].account.clone();
-            let Some(near) = s.origin.address.and_then(|a| there.get(&a)) else {
-                if let (1, Some(name)) = (asked.len(), asked.first())
-                    && let Some(a) = account_of(firsts[*name as usize])
-                {
-                    found.push((i, a));
+            let account_of = |j: u32| side.account[j as usize];
+            let at = s.origin.address.and_then(|a| there.get(&a));
+            let Some((near, ends)) = at else {
+                if let (1, Some(name)) = (asked.len(), asked.first()) {
+                    found.push((i, account_of(firsts[*name as usize])));
                 }
                 continue;
             };
             let slack = 10 * MINUTE;
             let (from, to) = (
-                f.began.min(s.from).saturating_sub(slack),
+                side.began[i].min(s.from).saturating_sub(slack),
                 s.to.saturating_add(slack),
             );
             let stop = near.partition_point(|j| self.list[*j as usize].from <= to + widest);
-            let ends = s.origin.address.and_then(|a| ends.get(&a));
-            let start = ends.map_or(0, |e| e[..stop].partition_point(|x| *x < from - widest));
+            let start = ends[..stop].partition_point(|x| *x < from - widest);
             let live = |j: &u32| {
                 let o = &self.list[*j as usize];
                 let shift = if o.inner == s.origin.address {
@@ -479,13 +817,15 @@ impl Sessions {
                 o.from + shift <= to && o.to + shift >= from
             };
             let there = &near[start..stop];
-            let who = |j: u32| of[j as usize].1;
+            let who = |j: u32| side.known(j as usize).map_or(NOBODY, |k| k.who);
             let mut candidates = Candidates::of(there.iter().copied().filter(|j| live(j)), who);
             if matches!(candidates, Candidates::Several) && !asked.is_empty() {
-                let kept = there
-                    .iter()
-                    .copied()
-                    .filter(|j| live(j) && asked.contains(&of[*j as usize].0));
+                let kept = there.iter().copied().filter(|j| {
+                    live(j)
+                        && side
+                            .canonical(*j as usize)
+                            .is_some_and(|c| asked.contains(&c))
+                });
                 candidates = Candidates::of(kept, who);
             }
             if matches!(candidates, Candidates::Several) {
@@ -500,25 +840,26 @@ impl Sessions {
                     .filter(|j| live(j) && near(self.list[*j as usize].to, s.to));
                 candidates = Candidates::of(kept, who);
             }
-            if let Candidates::One(j) = candidates
-                && let Some(a) = account_of(j)
-            {
-                found.push((i, a));
+            if let Candidates::One(j) = candidates {
+                found.push((i, account_of(j)));
             }
         }
         for (i, a) in found {
-            self.list[i].person = people.of(&a);
-            self.list[i].account = Some(a);
+            side.account[i] = a;
+            if let Some(k) = side.known(i) {
+                self.list[i].person = k.person;
+                self.list[i].account = Some(k.account.clone());
+            }
         }
     }
 
-    fn count_shared(&self, gateways: &BTreeSet<IpAddr>) -> BTreeMap<IpAddr, usize> {
-        let mut seen: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
-        for s in &self.list {
-            if let (Some(a), Some(x)) = (&s.account, s.origin.address) {
+    fn count_shared(&self, side: &Side, gateways: &BTreeSet<IpAddr>) -> BTreeMap<IpAddr, usize> {
+        let mut seen: BTreeMap<IpAddr, BTreeSet<u32>> = BTreeMap::new();
+        for (i, s) in self.list.iter().enumerate() {
+            if let (Some(k), Some(x)) = (side.known(i), s.origin.address) {
                 let set = seen.entry(x).or_default();
-                if set.len() < 1000 && !a.is_machine() {
-                    set.insert(s.person.map_or_else(|| canonical(a), |p| format!("#{p}")));
+                if set.len() < 1000 && !k.account.is_machine() {
+                    set.insert(k.who);
                 }
             }
         }
@@ -530,7 +871,7 @@ impl Sessions {
 }
 
 /// Number of no account.
-const NOBODY: u32 = u32::MAX;
+pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// How many people a list of sessions is of; of one, the first of its sessions.
 enum Candidates {
@@ -555,14 +896,18 @@ impl Candidates {
 
 /// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id.
 fn joined(
-    key: &Key,
+    key: &Keyed,
     mut list: Vec<Fragment>,
+    texts: &Texts,
     restarts: &BTreeMap<String, BTreeSet<Nanos>>,
 ) -> Vec<Fragment> {
+    if list.len() < 2 {
+        return list;
+    }
     list.sort_by_key(|f| (f.from, f.to, f.fingerprint));
     let lives = match key.kind {
-        SessionKey::LogonId | SessionKey::Backend => key
-            .id
+        SessionKey::LogonId | SessionKey::Backend => texts
+            .get(key.id)
             .rsplit_once('@')
             .and_then(|(_, h)| restarts.get(&machine(h))),
         _ => None,
@@ -589,7 +934,7 @@ fn joined(
             }
         };
         if join {
-            last.join(f);
+            last.join(f, texts);
         } else {
             out.push(f);
         }
@@ -598,10 +943,13 @@ fn joined(
 }
 
 /// Addresses that forward for others: private ones that name clients, and public ones that name three clients or more.
-fn gateways<'a>(keys: impl Iterator<Item = &'a Key>, estates: &chain::Estates) -> BTreeSet<IpAddr> {
+fn gateways<'a>(
+    addresses: impl Iterator<Item = &'a str>,
+    estates: &chain::Estates,
+) -> BTreeSet<IpAddr> {
     let mut clients: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
-    for key in keys {
-        if let Some((src, client)) = key.address.split_once(',')
+    for address in addresses {
+        if let Some((src, client)) = address.split_once(',')
             && let Some(a) = net::parse_address(src)
         {
             clients.entry(a).or_default().insert(client);
@@ -614,141 +962,182 @@ fn gateways<'a>(keys: impl Iterator<Item = &'a Key>, estates: &chain::Estates) -
         .collect()
 }
 
-fn most(accounts: &Sorted<String, (Account, u64)>) -> Option<Account> {
-    accounts
-        .values()
-        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
-        .map(|(a, _)| a.clone())
+/// The product a user agent names, when it is one.
+fn product(device: &str) -> &str {
+    device
+        .split([' ', ';'])
+        .next()
+        .filter(|d| d.contains('/'))
+        .unwrap_or("")
 }
 
-fn session_of(
-    case: &Case,
-    p: Proto,
-    names: &BTreeMap<String, BTreeSet<Account>>,
-    gateways: &BTreeSet<IpAddr>,
-    people: &People,
-    geo: &Geo,
-    operators: &mut BTreeMap<u32, String>,
-) -> (Session, Features, Key) {
-    let Proto { key, format, part } = p;
-    let f = part.features;
-    let account = if key.account.starts_with('#') {
-        None
-    } else {
-        f.accounts.get(&key.account).map(|(a, _)| a.clone())
+/// The account most rows name; of equally many, the smallest.
+fn most(accounts: &[Spelled], texts: &Texts) -> Option<(System, TextId)> {
+    let spelling = |a: &Spelled| (a.system, texts.get(a.name));
+    accounts
+        .iter()
+        .max_by(|a, b| {
+            a.rows
+                .cmp(&b.rows)
+                .then_with(|| spelling(b).cmp(&spelling(a)))
+        })
+        .map(|a| (a.system, a.name))
+}
+
+/// What sessions are made from, besides their rows.
+struct Making<'a> {
+    case: &'a Case,
+    texts: &'a Texts,
+    names: &'a BTreeMap<String, BTreeSet<Account>>,
+    restarts: &'a BTreeMap<String, BTreeSet<Nanos>>,
+    gateways: &'a BTreeSet<IpAddr>,
+    geo: &'a Geo,
+}
+
+impl Making<'_> {
+    /// The sessions of some keys, in their order; `first` is the number of the first. Takes the stretches away.
+    fn all(&self, threads: usize, first: usize, keys: &mut [Merged]) -> Vec<Made> {
+        let share = keys.len().div_ceil(threads.max(1)).max(256);
+        if share >= keys.len() {
+            return self.some(first, keys);
+        }
+        std::thread::scope(|scope| {
+            let parts = keys.chunks_mut(share).enumerate();
+            let working: Vec<_> = parts
+                .map(|(i, part)| scope.spawn(move || self.some(first + i * share, part)))
+                .collect();
+            let mut out = vec![];
+            for part in working {
+                match part.join() {
+                    Ok(made) => out.extend(made),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            out
+        })
     }
-    .or_else(|| most(&f.accounts))
-    .or_else(|| {
-        let mut known = f
-            .user_ids
-            .items
-            .iter()
-            .filter_map(|u| names.get(u))
-            .flatten();
-        known.next().cloned()
-    });
-    let address = match key.address.split_once(',') {
-        Some((src, client)) => {
-            let near = net::parse_address(src);
-            match near {
-                Some(a) if !gateways.contains(&a) => Some(a),
-                _ => net::parse_address(client).or(near),
+    fn some(&self, first: usize, keys: &mut [Merged]) -> Vec<Made> {
+        let mut out = Vec::with_capacity(keys.len());
+        for (i, m) in keys.iter_mut().enumerate() {
+            let slot = (first + i) as u32;
+            let mut late = m.slot.untimed.take();
+            let list = std::mem::take(&mut m.slot.list);
+            for mut part in joined(&m.slot.key, list, self.texts, self.restarts) {
+                if let Some(f) = late.take() {
+                    let (from, to, began) = (part.from, part.to, part.traits.began);
+                    part.join(*f, self.texts);
+                    (part.from, part.to, part.traits.began) = (from, to, began);
+                }
+                out.push(self.one(slot, m, part));
+            }
+            if let Some(f) = late {
+                out.push(self.one(slot, m, *f));
             }
         }
-        None => net::parse_address(&key.address).or_else(|| {
-            f.addresses
-                .items
-                .iter()
-                .filter_map(|a| net::parse_address(a))
-                .find(|a| !a.is_loopback() && !a.is_unspecified())
-        }),
-    };
-    let flow = f.ports != 0;
-    let device = if flow {
-        None
-    } else {
-        f.devices
-            .first()
-            .filter(|d| !d.is_empty())
-            .map(str::to_string)
-    };
-    let (country, asn, operator) = address.map_or((None, None, None), |a| geo.find(a));
-    if let (Some(n), Some(o)) = (asn, operator) {
-        operators.entry(n).or_insert(o);
+        out
     }
-    let country = country.or_else(|| {
-        f.countries
-            .items
-            .iter()
-            .find_map(|c| crate::geo::country_code(c))
-    });
-    let host = f.hosts.first().unwrap_or("").to_string();
-    let program = match f.programs.first() {
-        Some(p) => p.to_string(),
-        None => device
-            .as_deref()
-            .and_then(|d| d.split([' ', ';']).next())
-            .filter(|d| d.contains('/'))
-            .unwrap_or("")
-            .to_string(),
-    };
-    let mut counts = part.counts;
-    counts.subjects = f.subjects.len() as u64;
-    counts.objects = f.objects.len() as u64;
-    counts.bytes_in = counts.bytes_in.saturating_add(f.total_in);
-    counts.bytes_out = counts.bytes_out.saturating_add(f.total_out);
-    let id = {
-        let mut h = blake3::Hasher::new();
-        let name = case
-            .sources
-            .get(key.source as usize)
-            .map_or("", |s| s.name.as_str());
-        for t in [
-            name,
-            key.kind.word(),
-            &key.id,
-            &key.account,
-            &key.address,
-            &key.device,
-        ] {
-            h.update(t.as_bytes());
-            h.update(&[0]);
-        }
-        h.update(&part.from.to_le_bytes());
-        format!("s{}", h.finalize().to_hex().get(..15).unwrap_or_default())
-    };
-    let inner = f
-        .inner
-        .items
-        .iter()
-        .find_map(|a| net::parse_address(a))
-        .filter(|a| !a.is_unspecified());
-    let s = Session {
-        id,
-        source: key.source,
-        format,
-        key_kind: key.kind,
-        key: key.id.clone(),
-        person: account.as_ref().and_then(|a| people.of(a)),
-        account,
-        origin: Origin {
+    fn one(&self, slot: u32, m: &Merged, part: Fragment) -> Made {
+        let (texts, key, f) = (self.texts, &m.slot.key, part.traits);
+        let first = |list| f.noted.first(texts, list);
+        let of_key = if texts.get(key.account).starts_with('#') {
+            None
+        } else {
+            f.accounts.iter().find(|a| a.canonical == key.account)
+        };
+        let account = of_key
+            .map(|a| (a.system, a.name))
+            .or_else(|| most(&f.accounts, texts));
+        let named = if account.is_none() {
+            let ids = f.noted.sorted(texts, List::UserIds);
+            let mut known = ids
+                .iter()
+                .filter_map(|u| self.names.get(texts.get(*u)))
+                .flatten();
+            known.next().cloned()
+        } else {
+            None
+        };
+        let key_address = texts.get(key.address);
+        let address = match key_address.split_once(',') {
+            Some((src, client)) => {
+                let near = net::parse_address(src);
+                match near {
+                    Some(a) if !self.gateways.contains(&a) => Some(a),
+                    _ => net::parse_address(client).or(near),
+                }
+            }
+            None => net::parse_address(key_address).or_else(|| {
+                f.noted
+                    .sorted(texts, List::Addresses)
+                    .into_iter()
+                    .filter_map(|a| net::parse_address(texts.get(a)))
+                    .find(|a| !a.is_loopback() && !a.is_unspecified())
+            }),
+        };
+        let flow = f.ports != 0;
+        let device = if flow { None } else { first(List::Devices) };
+        let (country, asn, operator) = address.map_or((None, None, None), |a| self.geo.find(a));
+        let country = country.or_else(|| {
+            f.noted
+                .sorted(texts, List::Countries)
+                .into_iter()
+                .find_map(|c| crate::geo::country_code(texts.get(c)))
+        });
+        let mut counts = part.counts;
+        counts.subjects = f.subjects.items().len() as u64;
+        counts.objects = f.objects.items().len() as u64;
+        counts.bytes_in = counts.bytes_in.saturating_add(f.total_in);
+        counts.bytes_out = counts.bytes_out.saturating_add(f.total_out);
+        let id = {
+            let mut h = blake3::Hasher::new();
+            let name = self
+                .case
+                .sources
+                .get(m.source as usize)
+                .map_or("", |s| s.name.as_str());
+            let [id, account, address, device] = key.texts(texts);
+            for t in [name, key.kind.word(), id, account, address, device] {
+                h.update(t.as_bytes());
+                h.update(&[0]);
+            }
+            h.update(&part.from.to_le_bytes());
+            let mut hash = [0; 8];
+            hash.copy_from_slice(&h.finalize().as_bytes()[..8]);
+            SessionId::of(hash)
+        };
+        let inner = f
+            .noted
+            .sorted(texts, List::Inner)
+            .into_iter()
+            .find_map(|a| net::parse_address(texts.get(a)))
+            .filter(|a| !a.is_unspecified());
+        Made {
+            slot,
+            span: (part.from, part.to),
+            id,
+            account,
+            named,
             address,
             country,
             asn,
+            operator,
             device,
-        },
-        inner: if flow { None } else { inner },
-        host,
-        program,
-        // A flow is logged at its end: what it stands for began earlier.
-        from: if flow {
-            f.began.min(part.from)
-        } else {
-            part.from
-        },
-        to: part.to,
-        closed: part.closed,
-        counts,
-    };
-    (s, f, key)
+            inner: if flow { None } else { inner },
+            host: first(List::Hosts),
+            program: first(List::Programs),
+            // A flow is logged at its end: what it stands for began earlier.
+            from: if flow {
+                f.began.min(part.from)
+            } else {
+                part.from
+            },
+            to: part.to,
+            closed: part.closed,
+            counts,
+            features: Features::of(&f, texts),
+            began: f.began,
+            requests: f.requests.items().into(),
+            targets: f.targets,
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! Links between sessions and the chains they make.
 use crate::{
     Sessions,
+    build::Side,
+    features::List,
     intake::machine,
-    key::canonical,
     net::{self, Net},
     profile::{Rules, is_service, job_of},
+    texts::TextId,
 };
 use ampleur_event::{
-    Account, Link, LinkKind, SessionKey, System,
+    Link, LinkKind, SessionKey, System,
     time::{DAY, HOUR, MINUTE, Nanos, SECOND},
 };
 use ampleur_sources::case::Case;
@@ -15,6 +17,7 @@ use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 /// Links of this certainty or more join two sessions into one chain.
@@ -47,8 +50,10 @@ impl Estates {
 
 struct Web<'a> {
     s: &'a Sessions,
-    by_address: BTreeMap<IpAddr, Vec<u32>>,
-    links: BTreeMap<(u32, u32), (f32, LinkKind)>,
+    side: &'a Side,
+    by_address: FxHashMap<IpAddr, Vec<u32>>,
+    /// As found: one pair of sessions may stand here several times.
+    links: Vec<Link>,
 }
 
 impl Web<'_> {
@@ -56,18 +61,28 @@ impl Web<'_> {
         if outer == inner {
             return;
         }
-        let e = self
-            .links
-            .entry((outer, inner))
-            .or_insert((certainty, kind));
-        // The strongest reason is kept; equal ones by their code, so that order does not matter.
-        if certainty > e.0 || (certainty == e.0 && kind < e.1) {
-            *e = (certainty, kind);
-        }
+        self.links.push(Link {
+            outer,
+            inner,
+            kind,
+            certainty,
+        });
+    }
+    /// Each pair once, in order. The strongest reason is kept; equal ones by their code, so that order does not matter.
+    fn links(mut self) -> Vec<Link> {
+        self.links.sort_unstable_by(|a, b| {
+            (a.outer, a.inner)
+                .cmp(&(b.outer, b.inner))
+                .then_with(|| b.certainty.total_cmp(&a.certainty))
+                .then_with(|| a.kind.cmp(&b.kind))
+        });
+        self.links.dedup_by_key(|l| (l.outer, l.inner));
+        self.links.shrink_to_fit();
+        self.links
     }
     fn start(&self, i: u32) -> Nanos {
         let s = &self.s.list[i as usize];
-        s.from.min(self.s.features[i as usize].began)
+        s.from.min(self.side.began[i as usize])
     }
     /// Sessions from `address` that begin inside `[from, to]`.
     fn begun(&self, address: IpAddr, from: Nanos, to: Nanos) -> Vec<u32> {
@@ -88,9 +103,9 @@ impl Web<'_> {
     }
 }
 
-pub(crate) fn link(case: &Case, out: &mut Sessions, estates: &Estates) {
+pub(crate) fn link(case: &Case, out: &mut Sessions, side: &Side, estates: &Estates) {
     let rules = Rules::new(&case.context);
-    let mut by_address: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+    let mut by_address: FxHashMap<IpAddr, Vec<u32>> = FxHashMap::default();
     for (i, s) in out.list.iter().enumerate() {
         if let Some(a) = s.origin.address {
             by_address.entry(a).or_default().push(i as u32);
@@ -98,24 +113,16 @@ pub(crate) fn link(case: &Case, out: &mut Sessions, estates: &Estates) {
     }
     let mut w = Web {
         s: out,
+        side,
         by_address,
-        links: BTreeMap::new(),
+        links: vec![],
     };
     let mut ambiguous = BTreeSet::new();
     tunnels(&mut w, &mut ambiguous);
     shared_ids(&mut w);
     same_account(case, &rules, &mut w);
     hops(case, &rules, estates, &mut w, &mut ambiguous);
-    let links: Vec<Link> = w
-        .links
-        .iter()
-        .map(|((o, i), (c, k))| Link {
-            outer: *o,
-            inner: *i,
-            kind: *k,
-            certainty: *c,
-        })
-        .collect();
+    let links = w.links();
     out.chains = components(out, &links);
     out.links = links;
     out.ambiguous = ambiguous.into_iter().collect();
@@ -197,30 +204,44 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
 fn shared_ids(w: &mut Web<'_>) {
     let s = w.s;
     // Sorted runs rather than maps: a case has tens of millions of request ids.
-    let mut ids: Vec<(LinkKind, &str, u32)> = vec![];
-    let mut requests: Vec<(u64, u32)> = vec![];
+    let mut ids: Vec<(LinkKind, TextId, u32)> = vec![];
     for (i, x) in s.list.iter().enumerate() {
+        let tokens = s.features[i].list(List::Tokens);
         let i = i as u32;
-        let f = &s.features[i as usize];
-        ids.extend(f.tokens.items.iter().map(|t| (LinkKind::Token, &**t, i)));
-        requests.extend(f.requests.items.iter().map(|r| (*r, i)));
+        ids.extend(tokens.iter().map(|t| (LinkKind::Token, *t, i)));
+        let id = w.side.id[i as usize];
         match x.key_kind {
-            SessionKey::Sid | SessionKey::Application => ids.push((LinkKind::Sid, &x.key, i)),
-            SessionKey::LogonId => ids.push((LinkKind::LogonId, &x.key, i)),
+            SessionKey::Sid | SessionKey::Application => ids.push((LinkKind::Sid, id, i)),
+            SessionKey::LogonId => ids.push((LinkKind::LogonId, id, i)),
             _ => {}
         }
     }
     ids.sort_unstable();
-    requests.sort_unstable();
     for group in ids.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let list: Vec<u32> = group.iter().map(|g| g.2).collect();
-        shared_id(w, group[0].0, &list);
-    }
-    for group in requests.chunk_by(|a, b| a.0 == b.0) {
         if group.len() > 1 {
-            let list: Vec<u32> = group.iter().map(|g| g.1).collect();
-            shared_id(w, LinkKind::RequestId, &list);
+            let list: Vec<u32> = group.iter().map(|g| g.2).collect();
+            shared_id(w, group[0].0, &list);
         }
+    }
+    drop(ids);
+    // A part of them at a time: they are hashes, so that the parts are alike.
+    const PARTS: u64 = 16;
+    let of: usize = w.side.requests.iter().map(|r| r.len()).sum();
+    let parts = if of > 1 << 20 { PARTS } else { 1 };
+    let mut requests: Vec<(u64, u32)> = vec![];
+    for part in 0..parts {
+        for (i, r) in w.side.requests.iter().enumerate() {
+            let mine = r.iter().filter(|r| **r % parts == part);
+            requests.extend(mine.map(|r| (*r, i as u32)));
+        }
+        requests.sort_unstable();
+        for group in requests.chunk_by(|a, b| a.0 == b.0) {
+            if group.len() > 1 {
+                let list: Vec<u32> = group.iter().map(|g| g.1).collect();
+                shared_id(w, LinkKind::RequestId, &list);
+            }
+        }
+        requests.clear();
     }
 }
 
@@ -264,29 +285,33 @@ fn shared_id(w: &mut Web<'_>, kind: LinkKind, list: &[u32]) {
 /// One account, or one person's accounts, from one address in the same time.
 fn same_account(case: &Case, rules: &Rules, w: &mut Web<'_>) {
     let s = w.s;
-    let mut groups: BTreeMap<(String, IpAddr), Vec<u32>> = BTreeMap::new();
-    let mut services: FxHashMap<&Account, bool> = FxHashMap::default();
+    // (who, where, begin, session)
+    let mut uses: Vec<(u32, IpAddr, Nanos, u32)> = vec![];
+    // A server works for many at once: its address and account say nothing about who is behind.
+    let services: Vec<bool> = w
+        .side
+        .accounts
+        .iter()
+        .map(|k| is_service(case, rules, &k.account))
+        .collect();
     for (i, x) in s.list.iter().enumerate() {
-        let (Some(a), Some(at)) = (&x.account, x.origin.address) else {
-            continue;
-        };
-        // A server works for many at once: its address and account say nothing about who is behind.
-        if *services
-            .entry(a)
-            .or_insert_with(|| is_service(case, rules, a))
+        if let (Some(k), Some(at)) = (w.side.known(i), x.origin.address)
+            && !services[w.side.account[i] as usize]
         {
+            uses.push((k.who, at, w.start(i as u32), i as u32));
+        }
+    }
+    uses.sort_unstable();
+    for group in uses.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        if group.len() < 2 {
             continue;
         }
-        let who = x.person.map_or_else(|| canonical(a), |p| format!("#{p}"));
-        groups.entry((who, at)).or_default().push(i as u32);
-    }
-    for ((_, at), mut list) in groups {
-        list.sort_by_key(|i| (w.start(*i), *i));
+        let at = group[0].1;
         let crowd = s.shared.get(&at).copied().unwrap_or(1);
         let mut open: Vec<u32> = vec![];
-        for j in list {
+        for (_, _, begin, j) in group {
+            let (j, begin) = (*j, *begin);
             let b = &s.list[j as usize];
-            let begin = w.start(j);
             open.retain(|o| s.list[*o as usize].to.saturating_add(5 * MINUTE) >= begin);
             for o in &open {
                 let a = &s.list[*o as usize];
@@ -296,11 +321,11 @@ fn same_account(case: &Case, rules: &Rules, w: &mut Web<'_>) {
                 };
                 let token = a.key_kind == SessionKey::Token
                     && b.key_kind == SessionKey::Token
-                    && a.key != b.key
+                    && w.side.id[*o as usize] != w.side.id[j as usize]
                     && crowd > 1;
                 let kind = if s.is_flow(j as usize) || s.is_flow(*o as usize) {
                     LinkKind::Flow
-                } else if a.account.as_ref().map(canonical) == b.account.as_ref().map(canonical) {
+                } else if w.side.canonical(*o as usize) == w.side.canonical(j as usize) {
                     LinkKind::SameAccountAddress
                 } else {
                     LinkKind::SamePerson
@@ -345,8 +370,11 @@ fn hops(
             Some(System::Bastion | System::Citrix | System::Host) => x.counts.logins > 0,
             _ => false,
         };
+        if !interactive {
+            continue;
+        }
         let host = machine(&x.host);
-        if interactive && !host.is_empty() && s.machines.contains_key(&host) {
+        if !host.is_empty() && s.machines.contains_key(&host) {
             stays.entry(host).or_default().push(i as u32);
         }
     }
@@ -382,11 +410,11 @@ fn hops(
             let trait_of = |j: u32| {
                 let x = &s.list[j as usize];
                 (
-                    x.account.as_ref().map(canonical),
+                    w.side.canonical(j as usize),
                     machine(&x.host),
                     x.program.to_lowercase(),
                     s.is_flow(j as usize)
-                        .then(|| s.features[j as usize].destinations.items.clone()),
+                        .then(|| s.features[j as usize].list(List::Destinations)),
                 )
             };
             let mut habit = BTreeMap::new();
@@ -421,22 +449,20 @@ fn hops(
                     .copied()
                     .filter(|l| {
                         let o = &s.list[*l as usize];
-                        let mine = x.account.as_ref().map(canonical);
-                        (mine.is_some() && mine == o.account.as_ref().map(canonical))
+                        let mine = w.side.canonical(*j as usize);
+                        let target = |(t, at): &(TextId, Nanos)| {
+                            w.side.named(s.texts.get(*t)) == mine
+                                && ((x.from - at).abs() <= 30 * MINUTE || *at <= x.from)
+                        };
+                        (mine.is_some() && mine == w.side.canonical(*l as usize))
                             || (o.person.is_some() && o.person == x.person)
-                            || mine.is_some_and(|m| {
-                                s.features[*l as usize].targets.get(&m).is_some_and(|t| {
-                                    (x.from - t).abs() <= 30 * MINUTE || *t <= x.from
-                                })
-                            })
+                            || (mine.is_some() && w.side.targets[*l as usize].iter().any(target))
                     })
                     .collect();
                 let usual = habit.get(&trait_of(*j)).copied().unwrap_or(0);
                 let flow_inside = s.is_flow(*j as usize)
-                    && !s.features[*j as usize]
-                        .destinations
-                        .items
-                        .iter()
+                    && !s
+                        .texts_of(*j as usize, List::Destinations)
                         .any(|d| net::parse_address(d).is_some_and(|d| estates.outside(d)));
                 let origins: BTreeSet<Option<IpAddr>> = open
                     .iter()
@@ -494,7 +520,7 @@ fn is_off_pattern(_case: &Case, rules: &Rules, s: &Sessions, j: u32, all: &[u32]
     like.take(2).count() < 2
 }
 
-fn components(s: &Sessions, links: &[Link]) -> Vec<String> {
+fn components(s: &Sessions, links: &[Link]) -> Vec<Arc<str>> {
     let mut root: Vec<u32> = (0..s.list.len() as u32).collect();
     fn find(root: &mut [u32], mut i: u32) -> u32 {
         while root[i as usize] != i {
@@ -509,8 +535,15 @@ fn components(s: &Sessions, links: &[Link]) -> Vec<String> {
         let (low, high) = (a.min(b), a.max(b));
         root[high as usize] = low;
     }
-    (0..s.list.len() as u32)
-        .map(|i| find(&mut root, i))
-        .map(|r| format!("c{}", &s.list[r as usize].id[1..]))
-        .collect()
+    let mut out: Vec<Arc<str>> = Vec::with_capacity(s.list.len());
+    for i in 0..s.list.len() as u32 {
+        let r = find(&mut root, i);
+        // The earliest comes first.
+        let label = match out.get(r as usize) {
+            Some(l) => l.clone(),
+            None => format!("c{}", &s.list[r as usize].id[1..]).into(),
+        };
+        out.push(label);
+    }
+    out
 }

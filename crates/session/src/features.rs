@@ -2,152 +2,199 @@
 //!
 //! Every part is associative and commutative: sets keep their smallest members, samples their earliest, so that order, threads
 //! and repeated delivery change nothing.
-use ampleur_event::{Account, time::Nanos};
-use std::borrow::Borrow;
+use crate::texts::{TextId, Texts};
+use ampleur_event::{System, time::Nanos};
 
-/// A small map in order of its keys, laid out flat: a case has a million sessions with a dozen of these each, most of one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sorted<K, V> {
-    items: Vec<(K, V)>,
-}
-impl<K, V> Default for Sorted<K, V> {
+/// A list that is mostly empty: one word when it is, not three.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::box_collection)]
+pub(crate) struct Thin<T>(Option<Box<Vec<T>>>);
+
+impl<T> Default for Thin<T> {
     fn default() -> Self {
-        Sorted { items: vec![] }
+        Thin(None)
     }
 }
-impl<K: Ord, V> Sorted<K, V> {
-    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
-    where
-        K: Borrow<Q>,
-    {
-        // Most keys come in order.
-        match self.items.last() {
-            None => Err(0),
-            Some((last, _)) if last.borrow() < key => Err(self.items.len()),
-            _ => self.items.binary_search_by(|(k, _)| k.borrow().cmp(key)),
+impl<T> std::ops::Deref for Thin<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        self.0.as_deref().map_or(&[], |v| v)
+    }
+}
+impl<T> std::ops::DerefMut for Thin<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.0.as_deref_mut().map_or(&mut [], |v| v)
+    }
+}
+impl<T> Thin<T> {
+    fn insert(&mut self, at: usize, item: T) {
+        let items = self.0.get_or_insert_default();
+        // Room for one more, and no more than that while there are few.
+        if items.len() < 4 {
+            items.reserve_exact(1);
+        }
+        items.insert(at, item);
+    }
+    pub fn push(&mut self, item: T) {
+        self.insert(self.len(), item);
+    }
+    fn pop(&mut self) {
+        if let Some(v) = &mut self.0 {
+            v.pop();
         }
     }
-    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        self.find(key).ok().map(|i| &self.items[i].1)
-    }
-    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-    {
-        let i = self.find(key).ok()?;
-        Some(&mut self.items[i].1)
-    }
-    /// The value of `key`, put there first when missing.
-    pub(crate) fn or_insert(&mut self, key: K, value: V) -> &mut V {
-        let i = match self.find(&key) {
-            Ok(i) => i,
-            Err(i) => {
-                room(&mut self.items);
-                self.items.insert(i, (key, value));
-                i
-            }
-        };
-        &mut self.items[i].1
-    }
-    pub(crate) fn pop_last(&mut self) -> Option<(K, V)> {
-        self.items.pop()
-    }
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-    /// Ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.items.iter().map(|(k, v)| (k, v))
-    }
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.items.iter().map(|(k, _)| k)
-    }
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.items.iter().map(|(_, v)| v)
-    }
-    pub fn last_key_value(&self) -> Option<(&K, &V)> {
-        self.items.last().map(|(k, v)| (k, v))
-    }
-}
-
-/// Room for one more, and no more than that while there are few.
-fn room<T>(items: &mut Vec<T>) {
-    if items.len() < 4 {
-        items.reserve_exact(1);
-    }
-}
-
-/// A set that keeps its `limit` smallest members; exact up to there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Few<T: Ord> {
-    /// Ascending, each once.
-    pub items: Vec<T>,
-    /// A member was dropped: the set is a lower bound.
-    pub more: bool,
-}
-impl<T: Ord> Default for Few<T> {
-    fn default() -> Self {
-        Few {
-            items: vec![],
-            more: false,
+    fn truncate(&mut self, len: usize) {
+        if let Some(v) = &mut self.0 {
+            v.truncate(len);
         }
     }
+    fn settle(&mut self) {
+        if let Some(v) = &mut self.0 {
+            v.shrink_to_fit();
+        }
+    }
+    fn into_items(self) -> impl Iterator<Item = T> {
+        self.0.into_iter().flat_map(|v| *v)
+    }
 }
-impl<T: Ord> Few<T> {
-    pub fn add(&mut self, item: T, limit: usize) {
-        let Err(at) = self.items.binary_search(&item) else {
+
+/// A set of hashes that keeps its smallest members; exact up to its limit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Hashes(Thin<u64>);
+
+impl Hashes {
+    pub fn add(&mut self, h: u64, limit: usize) {
+        let Err(at) = self.0.binary_search(&h) else {
             return;
         };
-        if self.items.len() >= limit {
-            self.more = true;
-            if at == self.items.len() {
+        if self.0.len() >= limit {
+            if at == self.0.len() {
                 return;
             }
-            self.items.pop();
-        } else {
-            room(&mut self.items);
+            self.0.pop();
         }
-        self.items.insert(at, item);
+        self.0.insert(at, h);
     }
-    pub fn join(&mut self, other: Few<T>, limit: usize) {
-        self.more |= other.more;
-        for i in other.items {
-            self.add(i, limit);
+    fn join(&mut self, other: Hashes, limit: usize) {
+        for h in other.0.into_items() {
+            self.add(h, limit);
         }
     }
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+    /// Ascending, each once.
+    pub fn items(&self) -> &[u64] {
+        &self.0
     }
 }
-impl Few<String> {
-    /// Adds a text without allocating when it is already there; empty texts are no members.
-    pub(crate) fn note(&mut self, text: &str, limit: usize) {
-        if !text.is_empty() && !self.has(text) {
-            self.add(text.to_string(), limit);
+
+/// What a text of a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum List {
+    /// The source's own user ids (UUID, SID).
+    UserIds = 0,
+    Addresses = 1,
+    Inner = 2,
+    Countries = 3,
+    Devices = 4,
+    Hosts = 5,
+    Programs = 6,
+    /// Destination addresses of flows.
+    Destinations = 7,
+    /// Token ids and authorisation codes.
+    Tokens = 8,
+}
+
+impl List {
+    const fn limit(self) -> usize {
+        match self {
+            List::Tokens => TOKENS,
+            _ => 8,
         }
     }
-    pub fn has(&self, text: &str) -> bool {
-        self.items
-            .binary_search_by(|i| i.as_str().cmp(text))
-            .is_ok()
-    }
-    pub fn first(&self) -> Option<&str> {
-        self.items.first().map(String::as_str)
+    const fn tag(self) -> u32 {
+        (self as u32) << 28
     }
 }
+
+const TAG: u32 = 0xf << 28;
+
+/// Sets of texts, each keeping its smallest members: what a text is stands in the upper four bits of its number.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Noted(Vec<u32>);
+
+impl Noted {
+    fn of(&self, list: List) -> impl Iterator<Item = TextId> + '_ {
+        let tag = list.tag();
+        self.0
+            .iter()
+            .filter(move |n| **n & TAG == tag)
+            .map(|n| n & !TAG)
+    }
+    /// Adds a text; empty texts are no members.
+    pub fn note(&mut self, texts: &mut Texts, list: List, text: &str) {
+        if text.is_empty() || self.of(list).any(|t| texts.get(t) == text) {
+            return;
+        }
+        if self.is_room(texts, list, text) {
+            self.push(list, texts.put(text));
+        }
+    }
+    fn push(&mut self, list: List, id: TextId) {
+        if self.0.len() < 8 {
+            self.0.reserve_exact(1);
+        }
+        self.0.push(list.tag() | id);
+    }
+    /// Makes room by dropping the greatest; false when that is the text itself.
+    fn is_room(&mut self, texts: &Texts, list: List, text: &str) -> bool {
+        if self.of(list).count() < list.limit() {
+            return true;
+        }
+        let Some(greatest) = self.of(list).max_by_key(|t| texts.get(*t)) else {
+            return true;
+        };
+        if texts.get(greatest) < text {
+            return false;
+        }
+        self.0.retain(|n| *n != list.tag() | greatest);
+        true
+    }
+    fn join(&mut self, other: Noted, texts: &Texts) {
+        for n in other.0 {
+            let (id, list) = (n & !TAG, LISTS[(n >> 28) as usize]);
+            if !self.0.contains(&n) && self.is_room(texts, list, texts.get(id)) {
+                self.push(list, id);
+            }
+        }
+    }
+    /// Ascending by text.
+    pub fn sorted(&self, texts: &Texts, list: List) -> Vec<TextId> {
+        let mut out: Vec<TextId> = self.of(list).collect();
+        if out.len() > 1 {
+            out.sort_unstable_by_key(|t| texts.get(*t));
+        }
+        out
+    }
+    pub fn first(&self, texts: &Texts, list: List) -> Option<TextId> {
+        self.of(list).min_by_key(|t| texts.get(*t))
+    }
+}
+
+const LISTS: [List; 9] = [
+    List::UserIds,
+    List::Addresses,
+    List::Inner,
+    List::Countries,
+    List::Devices,
+    List::Hosts,
+    List::Programs,
+    List::Destinations,
+    List::Tokens,
+];
 
 /// One question of a session: what was asked for, in a form that shows walks through an index.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// Lower-case leading criterion (family name or its prefix, `LIKE` pattern), at most 24 bytes; empty when there is none.
     pub stem: String,
     /// The stem is a prefix or pattern, not a whole name.
@@ -160,48 +207,64 @@ pub struct Ask {
     pub number: Option<u64>,
 }
 
+/// A question as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Asked {
+    pub at: Nanos,
+    pub stem: TextId,
+    pub prefix: bool,
+    pub range: bool,
+    pub exact: bool,
+    pub numbered: bool,
+    pub number: u64,
+}
+
+impl Asked {
+    fn number(&self) -> Option<u64> {
+        self.numbered.then_some(self.number)
+    }
+    fn rank<'t>(&self, texts: &'t Texts) -> (&'t str, bool, bool, bool, Option<u64>) {
+        (
+            texts.get(self.stem),
+            self.prefix,
+            self.range,
+            self.exact,
+            self.number(),
+        )
+    }
+}
+
+/// Rows of one account: how the source writes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spelled {
+    pub canonical: TextId,
+    pub system: System,
+    pub name: TextId,
+    pub rows: u64,
+}
+
 /// How many of each a session keeps.
-pub(crate) const TEXTS: usize = 8;
 pub(crate) const TOKENS: usize = 64;
 pub(crate) const ASKS: usize = 256;
 pub(crate) const SKETCH: usize = 4096;
 
-/// Features of one session (or of a part of it).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Features {
-    /// Accounts named by its rows: canonical text → (as the source wrote it, rows).
-    pub accounts: Sorted<String, (Account, u64)>,
-    /// The source's own user ids (UUID, SID).
-    pub user_ids: Few<String>,
-    /// Clear names of the user.
-    pub user_names: Few<String>,
-    pub addresses: Few<String>,
-    /// Clients named by `X-Forwarded-For`.
-    pub forwarded: Few<String>,
-    pub inner: Few<String>,
-    pub countries: Few<String>,
-    pub devices: Few<String>,
-    pub hosts: Few<String>,
-    pub programs: Few<String>,
-    /// Destination addresses of flows.
-    pub destinations: Few<String>,
-    /// Shares and databases touched.
-    pub places: Few<String>,
-    /// Token ids and authorisation codes.
-    pub tokens: Few<String>,
-    /// The source's session ids.
-    pub ids: Few<String>,
-    /// Canonical accounts acted with or upon (explicit credentials, account changes).
-    pub targets: Sorted<String, Nanos>,
+/// What is known of a part of a session. Texts are numbers in the [`Texts`] of whoever holds it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Traits {
+    /// Accounts named by its rows, each canonical text once.
+    pub accounts: Thin<Spelled>,
+    pub noted: Noted,
+    /// Canonical accounts acted with or upon (explicit credentials, account changes), and when first.
+    pub targets: Thin<(TextId, Nanos)>,
     /// Hashes of request ids.
-    pub requests: Few<u64>,
+    pub requests: Hashes,
     /// Hashes of distinct subjects / objects; smallest 4096.
-    pub subjects: Few<u64>,
-    pub objects: Few<u64>,
+    pub subjects: Hashes,
+    pub objects: Hashes,
     /// Files or documents opened for reading: distinct hashes.
-    pub files: Few<u64>,
-    /// Earliest rows that show or change data: instant → what was asked.
-    pub asks: Sorted<Nanos, Ask>,
+    pub files: Hashes,
+    /// Earliest rows that show or change data, in order of time, each instant once.
+    pub asks: Thin<Asked>,
     /// Hours of the local week with activity, bit 0 = Monday 00:00–01:00.
     pub hours: [u64; 3],
     /// Windows logon types seen, bit per type.
@@ -213,86 +276,82 @@ pub struct Features {
     pub break_glass: u64,
     /// Audit switched off, log cleared, rights changed.
     pub tampering: u64,
-    /// Answers with status 401, 403 or another refusal.
-    pub refused: u64,
-    /// Results the source itself counted.
-    pub results: u64,
     /// Highest running totals (tunnels).
     pub total_in: u64,
     pub total_out: u64,
-    /// Written acts on records (create, update), which speak for care.
-    pub acts: u64,
 }
 
-impl Features {
-    pub(crate) fn hour(&mut self, hour_of_week: usize) {
+impl Traits {
+    pub fn hour(&mut self, hour_of_week: usize) {
         if let Some(w) = self.hours.get_mut(hour_of_week / 64) {
             *w |= 1 << (hour_of_week % 64);
         }
     }
-    pub fn has_hour(&self, hour_of_week: usize) -> bool {
-        self.hours
-            .get(hour_of_week / 64)
-            .is_some_and(|w| w >> (hour_of_week % 64) & 1 == 1)
-    }
     /// False when a question of this instant would not be kept: the sample holds the earliest.
-    pub(crate) fn may_ask(&self, at: Nanos) -> bool {
-        self.asks.len() < ASKS || self.asks.last_key_value().is_none_or(|(t, _)| *t >= at)
+    pub fn may_ask(&self, at: Nanos) -> bool {
+        self.asks.len() < ASKS || self.asks.last().is_none_or(|a| a.at >= at)
     }
-    pub(crate) fn ask(&mut self, at: Nanos, ask: Ask) {
-        // Two questions of one instant: the greater one stays, whatever order they came in.
-        match self.asks.get_mut(&at) {
-            Some(a) => {
-                if ask > *a {
-                    *a = ask;
+    pub fn ask(&mut self, texts: &Texts, ask: Asked) {
+        // Most questions come in order.
+        let place = match self.asks.last() {
+            Some(last) if last.at < ask.at => Err(self.asks.len()),
+            _ => self.asks.binary_search_by_key(&ask.at, |a| a.at),
+        };
+        match place {
+            // Two questions of one instant: the greater one stays, whatever order they came in.
+            Ok(i) => {
+                if ask.rank(texts) > self.asks[i].rank(texts) {
+                    self.asks[i] = ask;
                 }
             }
-            None => {
+            Err(i) => {
                 if self.asks.len() >= ASKS {
-                    if self.asks.last_key_value().is_some_and(|(t, _)| *t < at) {
+                    if i == self.asks.len() {
                         return;
                     }
-                    self.asks.pop_last();
+                    self.asks.pop();
                 }
-                self.asks.or_insert(at, ask);
+                self.asks.insert(i, ask);
             }
         }
     }
-    pub(crate) fn join(&mut self, o: Features) {
-        for (k, (a, n)) in o.accounts.items {
-            let e = self.accounts.or_insert(k, (a.clone(), 0));
-            // One spelling for all orders: the smallest.
-            if a < e.0 {
-                e.0 = a;
+    /// Rows of an account. One spelling for all orders: the smallest.
+    pub fn spelled(&mut self, texts: &Texts, s: Spelled) {
+        let known = self.accounts.iter_mut();
+        match known.into_iter().find(|a| a.canonical == s.canonical) {
+            Some(a) => {
+                a.rows += s.rows;
+                if (s.system, texts.get(s.name)) < (a.system, texts.get(a.name)) {
+                    (a.system, a.name) = (s.system, s.name);
+                }
             }
-            e.1 += n;
+            None => self.accounts.push(s),
         }
-        self.user_ids.join(o.user_ids, TEXTS);
-        self.user_names.join(o.user_names, TEXTS);
-        self.addresses.join(o.addresses, TEXTS);
-        self.forwarded.join(o.forwarded, TEXTS);
-        self.inner.join(o.inner, TEXTS);
-        self.countries.join(o.countries, TEXTS);
-        self.devices.join(o.devices, TEXTS);
-        self.hosts.join(o.hosts, TEXTS);
-        self.programs.join(o.programs, TEXTS);
-        self.destinations.join(o.destinations, TEXTS);
-        self.places.join(o.places, TEXTS);
-        self.tokens.join(o.tokens, TOKENS);
-        self.ids.join(o.ids, TEXTS);
-        for (k, t) in o.targets.items {
-            let e = self.targets.or_insert(k, t);
-            *e = (*e).min(t);
+    }
+    pub fn target(&mut self, canonical: TextId, at: Nanos) {
+        match self.targets.iter_mut().find(|t| t.0 == canonical) {
+            Some(t) => t.1 = t.1.min(at),
+            None => self.targets.push((canonical, at)),
         }
-        while self.targets.len() > TOKENS {
-            self.targets.pop_last();
+    }
+    pub fn join(&mut self, o: Traits, texts: &Texts) {
+        for a in o.accounts.into_items() {
+            self.spelled(texts, a);
+        }
+        self.noted.join(o.noted, texts);
+        for (k, t) in o.targets.into_items() {
+            self.target(k, t);
+        }
+        if self.targets.len() > TOKENS {
+            self.targets.sort_unstable_by_key(|t| texts.get(t.0));
+            self.targets.truncate(TOKENS);
         }
         self.requests.join(o.requests, TOKENS);
         self.subjects.join(o.subjects, SKETCH);
         self.objects.join(o.objects, SKETCH);
         self.files.join(o.files, SKETCH);
-        for (t, a) in o.asks.items {
-            self.ask(t, a);
+        for a in o.asks.into_items() {
+            self.ask(texts, a);
         }
         for (a, b) in self.hours.iter_mut().zip(o.hours) {
             *a |= b;
@@ -302,27 +361,155 @@ impl Features {
         self.began = self.began.min(o.began);
         self.break_glass += o.break_glass;
         self.tampering += o.tampering;
-        self.refused += o.refused;
-        self.results += o.results;
         self.total_in = self.total_in.max(o.total_in);
         self.total_out = self.total_out.max(o.total_out);
-        self.acts += o.acts;
     }
     /// Gives back room that was kept for growth.
-    pub(crate) fn settle(&mut self) {
-        self.asks.items.shrink_to_fit();
+    pub fn settle(&mut self) {
+        self.asks.settle();
         for hashes in [
             &mut self.requests,
             &mut self.subjects,
             &mut self.objects,
             &mut self.files,
         ] {
-            hashes.items.shrink_to_fit();
+            hashes.0.settle();
         }
     }
-    /// Seconds between consecutive questions of the sample, in time order.
-    pub fn gaps(&self) -> Vec<f64> {
-        let t: Vec<Nanos> = self.asks.keys().copied().collect();
-        t.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e9).collect()
+    /// Every text gets its number in another [`Texts`].
+    pub fn renumber(&mut self, to: &mut dyn FnMut(TextId) -> TextId) {
+        for a in self.accounts.iter_mut() {
+            a.canonical = to(a.canonical);
+            a.name = to(a.name);
+        }
+        for n in &mut self.noted.0 {
+            *n = *n & TAG | to(*n & !TAG);
+        }
+        for t in self.targets.iter_mut() {
+            t.0 = to(t.0);
+        }
+        for a in self.asks.iter_mut() {
+            a.stem = to(a.stem);
+        }
+    }
+}
+
+/// The questions of a session, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Asks {
+    /// Questions of the sample: the earliest 256.
+    pub count: u32,
+    /// By a prefix or pattern, by a range of dates or numbers, for no single person.
+    pub prefix: u32,
+    pub range: u32,
+    /// For one person at most.
+    pub exact: u32,
+    /// Steps from one number to a greater or smaller one.
+    pub up: u32,
+    pub down: u32,
+    /// Seconds between consecutive questions: median, its lower and upper fifth, mean; 0 without any.
+    pub gap: f64,
+    pub low: f64,
+    pub high: f64,
+    pub mean: f64,
+}
+
+impl Asks {
+    fn of(asks: &[Asked]) -> Asks {
+        let count = |p: &dyn Fn(&Asked) -> bool| asks.iter().filter(|a| p(a)).count() as u32;
+        let numbers: Vec<u64> = asks.iter().filter_map(Asked::number).collect();
+        let steps = |up: bool| {
+            let steps = numbers.windows(2);
+            let wanted = |w: &&[u64]| if up { w[1] > w[0] } else { w[1] < w[0] };
+            steps.filter(wanted).count() as u32
+        };
+        let mut gaps: Vec<f64> = asks
+            .windows(2)
+            .map(|w| (w[1].at - w[0].at) as f64 / 1e9)
+            .collect();
+        gaps.sort_by(f64::total_cmp);
+        let n = gaps.len();
+        let at = |i: usize| gaps.get(i).copied().unwrap_or(0.0);
+        Asks {
+            count: asks.len() as u32,
+            prefix: count(&|a| a.prefix && !a.exact),
+            range: count(&|a| a.range && !a.exact),
+            exact: count(&|a| a.exact),
+            up: steps(true),
+            down: steps(false),
+            gap: at(n / 2),
+            low: at(n / 5),
+            high: at(n * 4 / 5),
+            mean: if n == 0 {
+                0.0
+            } else {
+                gaps.iter().sum::<f64>() / n as f64
+            },
+        }
+    }
+}
+
+/// What is kept of a whole session.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Features {
+    /// Devices, programs, destinations and tokens, one list behind the other, each ascending by text.
+    texts: Box<[TextId]>,
+    /// Where the lists end.
+    ends: [u8; 4],
+    /// Ports of flows, bit 0 = 3389, 1 = 445, 2 = 22, 3 = 443/80, 4 = database, 5 = other.
+    pub ports: u8,
+    /// Windows logon types seen, bit per type.
+    pub logon_types: u32,
+    /// Hours of the local week with activity, bit 0 = Monday 00:00–01:00.
+    hours: [u64; 3],
+    /// Files or documents opened for reading.
+    pub files: u32,
+    pub break_glass: u32,
+    /// Audit switched off, log cleared, rights changed.
+    pub tampering: u32,
+    /// `None`: nothing was asked.
+    pub asks: Option<Box<Asks>>,
+}
+
+const KEPT: [List; 4] = [
+    List::Devices,
+    List::Programs,
+    List::Destinations,
+    List::Tokens,
+];
+
+impl Features {
+    pub(crate) fn of(t: &Traits, texts: &Texts) -> Features {
+        let mut kept = vec![];
+        let ends = KEPT.map(|list| {
+            kept.append(&mut t.noted.sorted(texts, list));
+            // At most 3 × 8 + 64.
+            kept.len() as u8
+        });
+        let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        Features {
+            texts: kept.into(),
+            ends,
+            ports: t.ports,
+            logon_types: t.logon_types,
+            hours: t.hours,
+            files: t.files.items().len() as u32,
+            break_glass: small(t.break_glass),
+            tampering: small(t.tampering),
+            asks: (!t.asks.is_empty()).then(|| Box::new(Asks::of(&t.asks))),
+        }
+    }
+    /// Texts of a list, ascending; nothing for lists that are not kept.
+    pub fn list(&self, list: List) -> &[TextId] {
+        let Some(i) = KEPT.iter().position(|k| *k == list) else {
+            return &[];
+        };
+        let from = i.checked_sub(1).map_or(0, |b| self.ends[b]);
+        &self.texts[from as usize..self.ends[i] as usize]
+    }
+    pub fn has_hour(&self, hour_of_week: usize) -> bool {
+        self.hours
+            .get(hour_of_week / 64)
+            .is_some_and(|w| w >> (hour_of_week % 64) & 1 == 1)
     }
 }

@@ -1,9 +1,10 @@
 //! One file's events → fragments of sessions. Memory grows with sessions, not with events.
 use crate::{
-    Features, Key,
-    features::{Ask, SKETCH, TEXTS, TOKENS},
-    key::{INACTIVITY, canonical, clip, forwarded_client, used_by},
+    Key,
+    features::{Ask, Asked, List, SKETCH, Spelled, TOKENS, Traits},
+    key::{INACTIVITY, Keyed, canonical, clip, used_by},
     net,
+    texts::{Table, TextId, Texts},
 };
 use ampleur_event::{
     Account, Event, EventBatch, Outcome, SessionCounts, System, Verb,
@@ -21,7 +22,7 @@ use std::{
 
 /// A stretch of rows with one key and no silence longer than the inactivity limit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fragment {
+pub(crate) struct Fragment {
     /// `[from, to]`, both included.
     pub from: Nanos,
     pub to: Nanos,
@@ -31,7 +32,18 @@ pub struct Fragment {
     pub opened: bool,
     pub closed: bool,
     pub counts: SessionCounts,
-    pub features: Features,
+    pub traits: Traits,
+}
+
+/// The stretches of one key.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub key: Keyed,
+    pub hash: u32,
+    /// In order of time.
+    pub list: Vec<Fragment>,
+    /// Rows without a time.
+    pub untimed: Option<Box<Fragment>>,
 }
 
 /// What one file contributes. Joined by [`crate::Sessions::build`] in any order.
@@ -39,9 +51,8 @@ pub struct Fragment {
 pub struct Partial {
     pub(crate) file: FileId,
     pub(crate) format: &'static str,
-    pub(crate) fragments: BTreeMap<Key, Vec<Fragment>>,
-    /// Rows with a key and no time.
-    pub(crate) untimed: BTreeMap<Key, Fragment>,
+    pub(crate) texts: Texts,
+    pub(crate) slots: Vec<Slot>,
     /// The source's user id → accounts it was named with.
     pub(crate) names: BTreeMap<String, BTreeSet<Account>>,
     /// Host → instants its ids began anew.
@@ -55,7 +66,8 @@ pub struct FileIntake {
     source: u32,
     zone: jiff::tz::TimeZone,
     partial: Partial,
-    slots: FxHashMap<Key, Vec<Fragment>>,
+    /// Key → slot.
+    table: Table,
     seen: Recent,
     hour: HourOfWeek,
     accounts: Accounts,
@@ -64,32 +76,38 @@ pub struct FileIntake {
 }
 
 /// An account as the source wrote it and as it is compared.
-struct Named {
-    account: Account,
-    canonical: String,
+#[derive(Debug)]
+pub struct Named {
+    pub account: Account,
+    /// Lower-case text under which the spellings of one account agree.
+    pub canonical: String,
 }
 
-/// Accounts of a file come back row after row, so their names are taken apart once.
+/// Accounts come back row after row, so their names are taken apart once.
 #[derive(Default)]
-struct Accounts {
-    /// (system, user) → the domain it came with last, and what they make.
-    known: FxHashMap<(System, Box<str>), Known>,
+pub(crate) struct Accounts {
+    /// User → what it makes with each system and domain it came with.
+    known: FxHashMap<Box<str>, Vec<Known>>,
+    count: usize,
 }
 
-type Known = (Box<str>, Option<Arc<Named>>);
+struct Known {
+    system: System,
+    domain: Box<str>,
+    named: Option<Arc<Named>>,
+}
 
 impl Accounts {
     const KEPT: usize = 1 << 15;
 
-    fn of(&mut self, e: &Event<'_>) -> Option<Arc<Named>> {
+    pub fn of(&mut self, e: &Event<'_>) -> Option<Arc<Named>> {
         if e.user.is_empty() {
             return None;
         }
-        let key = (e.system, Box::from(&*e.user));
-        if let Some((domain, named)) = self.known.get(&key)
-            && **domain == *e.domain
-        {
-            return named.clone();
+        let is = |k: &&Known| k.system == e.system && *k.domain == *e.domain;
+        let known = self.known.get(&*e.user);
+        if let Some(k) = known.and_then(|k| k.iter().find(is)) {
+            return k.named.clone();
         }
         let named = e.account().map(|account| {
             Arc::new(Named {
@@ -97,15 +115,28 @@ impl Accounts {
                 account,
             })
         });
-        if self.known.len() >= Self::KEPT {
+        if self.count >= Self::KEPT {
             self.known.clear();
+            self.count = 0;
         }
-        self.known
-            .insert(key, (Box::from(&*e.domain), named.clone()));
+        self.count += 1;
+        let known = Known {
+            system: e.system,
+            domain: Box::from(&*e.domain),
+            named: named.clone(),
+        };
+        match self.known.get_mut(&*e.user) {
+            Some(list) => list.push(known),
+            None => {
+                self.known.insert(Box::from(&*e.user), vec![known]);
+            }
+        }
         named
     }
 }
 
+/// Accounts kept per user id.
+const NAMES: usize = 8;
 /// Longest memory of names and machines of one file; beyond it the file is no log of a hospital.
 const FACTS: usize = 1 << 20;
 
@@ -120,7 +151,7 @@ impl FileIntake {
                 format,
                 ..Partial::default()
             },
-            slots: FxHashMap::default(),
+            table: Table::default(),
             seen: Recent::default(),
             hour: HourOfWeek::default(),
             accounts: Accounts::default(),
@@ -144,29 +175,47 @@ impl FileIntake {
         }
         let hash = row_hash(e);
         let fresh = self.seen.insert(hash);
+        let at = self.slot();
+        let Partial { texts, slots, .. } = &mut self.partial;
+        let slot = &mut slots[at];
         if e.time == NO_TIME {
-            let f = self
-                .partial
+            let f = slot
                 .untimed
-                .entry(self.key.clone())
-                .or_insert_with(|| Fragment::new(NO_TIME));
+                .get_or_insert_with(|| Box::new(Fragment::new(NO_TIME)));
             f.counts.events += 1;
             if fresh {
-                f.add(e, named, hash, None);
+                f.add(texts, e, named, hash, None);
             }
             return;
         }
         let hour = self.hour.of(e.time, &self.zone);
-        let list = match self.slots.get_mut(&self.key) {
-            Some(list) => list,
-            None => self.slots.entry(self.key.clone()).or_default(),
-        };
-        let at = place(list, e.time);
-        let f = &mut list[at];
+        let at = place(&mut slot.list, e.time, texts);
+        let f = &mut slot.list[at];
         f.counts.events += 1;
         if fresh {
-            f.add(e, named, hash, Some(hour));
+            f.add(texts, e, named, hash, Some(hour));
         }
+    }
+
+    /// The slot of the key at hand.
+    fn slot(&mut self) -> usize {
+        let Partial { texts, slots, .. } = &mut self.partial;
+        let hash = self.key.hash();
+        let known = self
+            .table
+            .find(hash, |i| slots[i as usize].key.is(&self.key, texts));
+        if let Some(i) = known {
+            return i as usize;
+        }
+        let key = Keyed::put(&self.key, texts);
+        self.table.insert(hash, slots.len() as u32);
+        slots.push(Slot {
+            key,
+            hash,
+            list: vec![],
+            untimed: None,
+        });
+        slots.len() - 1
     }
 
     /// What rows say about names, machines and lives, whatever session they are in.
@@ -177,7 +226,7 @@ impl FileIntake {
             && let Some(a) = named.map(|n| &n.account).filter(|a| a.name != e.user_id)
         {
             match p.names.get_mut(&*e.user_id) {
-                Some(s) if s.len() < TEXTS && !s.contains(a) => {
+                Some(s) if s.len() < NAMES && !s.contains(a) => {
                     s.insert(a.clone());
                 }
                 Some(_) => {}
@@ -236,33 +285,79 @@ impl FileIntake {
     }
 
     pub fn finish(mut self) -> Partial {
-        self.partial.fragments = self.slots.drain().collect();
-        for f in self.partial.fragments.values_mut().flatten() {
-            f.features.settle();
-        }
+        self.partial.settle();
         self.partial
     }
 
     /// What [`FileIntake::finish`] would give if the file ended here.
     pub fn so_far(&self) -> Partial {
         let mut p = self.partial.clone();
-        p.fragments = self
-            .slots
-            .iter()
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        for f in p.fragments.values_mut().flatten() {
-            f.features.settle();
-        }
+        p.settle();
         p
     }
 
     /// Drops the stretches that ended before this instant: a stream that never ends keeps what is recent.
     pub fn forget(&mut self, before: Nanos) {
-        self.slots.retain(|_, list| {
-            list.retain(|f| f.to >= before);
-            !list.is_empty()
+        let p = &mut self.partial;
+        let had = p.slots.len();
+        p.slots.retain_mut(|s| {
+            s.list.retain(|f| f.to >= before);
+            !s.list.is_empty() || s.untimed.is_some()
         });
+        if p.slots.len() == had {
+            return;
+        }
+        // What is left, in texts of its own.
+        let old = std::mem::take(&mut p.texts);
+        let mut map = Renumbering::new(&old);
+        let mut table = Table::default();
+        for (i, s) in p.slots.iter_mut().enumerate() {
+            s.renumber(&mut |t| map.of(t, &mut p.texts));
+            table.insert(s.hash, i as u32);
+        }
+        self.table = table;
+    }
+}
+
+impl Partial {
+    fn settle(&mut self) {
+        for s in &mut self.slots {
+            s.list.shrink_to_fit();
+            for f in s.list.iter_mut().chain(s.untimed.as_deref_mut()) {
+                f.traits.settle();
+            }
+        }
+    }
+}
+
+impl Slot {
+    pub fn renumber(&mut self, to: &mut dyn FnMut(TextId) -> TextId) {
+        self.key.renumber(to);
+        for f in self.list.iter_mut().chain(self.untimed.as_deref_mut()) {
+            f.traits.renumber(to);
+        }
+    }
+}
+
+/// From the numbers of some texts to those they get elsewhere, as far as they are asked for.
+pub(crate) struct Renumbering<'t> {
+    from: &'t Texts,
+    known: Vec<TextId>,
+}
+
+impl<'t> Renumbering<'t> {
+    pub fn new(from: &'t Texts) -> Renumbering<'t> {
+        Renumbering {
+            from,
+            known: vec![TextId::MAX; from.len()],
+        }
+    }
+    pub fn of(&mut self, id: TextId, to: &mut Texts) -> TextId {
+        let new = &mut self.known[id as usize];
+        if *new == TextId::MAX {
+            *new = to.put(self.from.get(id));
+        }
+        *new
     }
 }
 
@@ -276,7 +371,7 @@ pub(crate) fn machine(host: &str) -> String {
 }
 
 /// The fragment of `list` that `time` falls into, joined with its neighbours when it bridges them.
-fn place(list: &mut Vec<Fragment>, time: Nanos) -> usize {
+fn place(list: &mut Vec<Fragment>, time: Nanos, texts: &Texts) -> usize {
     let i = list.partition_point(|f| f.from.saturating_sub(INACTIVITY) <= time);
     // Fragments 0..i begin no later than `time` + limit.
     if i > 0 && time <= list[i - 1].to.saturating_add(INACTIVITY) {
@@ -286,14 +381,17 @@ fn place(list: &mut Vec<Fragment>, time: Nanos) -> usize {
         // The row may have bridged two fragments.
         if i >= 2 && list[i - 1].from.saturating_sub(list[i - 2].to) <= INACTIVITY {
             let b = list.remove(i - 1);
-            list[i - 2].join(b);
+            list[i - 2].join(b, texts);
             return i - 2;
         }
         if i < list.len() && list[i].from.saturating_sub(list[i - 1].to) <= INACTIVITY {
             let b = list.remove(i);
-            list[i - 1].join(b);
+            list[i - 1].join(b, texts);
         }
         return i - 1;
+    }
+    if list.len() < 4 {
+        list.reserve_exact(1);
     }
     list.insert(i, Fragment::new(time));
     i
@@ -308,15 +406,15 @@ impl Fragment {
             opened: false,
             closed: false,
             counts: SessionCounts::default(),
-            features: Features {
+            traits: Traits {
                 began: time,
-                ..Features::default()
+                ..Traits::default()
             },
         }
     }
 
     /// Takes over another stretch of the same session.
-    pub(crate) fn join(&mut self, o: Fragment) {
+    pub(crate) fn join(&mut self, o: Fragment, texts: &Texts) {
         self.from = self.from.min(o.from);
         self.to = self.to.max(o.to);
         self.fingerprint = self.fingerprint.wrapping_add(o.fingerprint);
@@ -335,13 +433,20 @@ impl Fragment {
         a.writes += b.writes;
         a.files += b.files;
         a.queries += b.queries;
-        self.features.join(o.features);
+        self.traits.join(o.traits, texts);
     }
 
-    fn add(&mut self, e: &Event<'_>, named: Option<&Named>, hash: u64, hour: Option<usize>) {
+    fn add(
+        &mut self,
+        texts: &mut Texts,
+        e: &Event<'_>,
+        named: Option<&Named>,
+        hash: u64,
+        hour: Option<usize>,
+    ) {
         self.fingerprint = self.fingerprint.wrapping_add(hash | 1);
         let c = &mut self.counts;
-        let f = &mut self.features;
+        let f = &mut self.traits;
         let failed = e.outcome == Outcome::Failure;
         match e.verb {
             Verb::Login if failed => c.failures += 1,
@@ -354,9 +459,6 @@ impl Fragment {
             Verb::Query => c.queries += 1,
             v if v.writes() => c.writes += 1,
             _ => {}
-        }
-        if matches!(e.verb, Verb::Create | Verb::Update) {
-            f.acts += 1;
         }
         self.opened |=
             matches!(e.verb, Verb::TunnelUp | Verb::Connect) || (e.verb == Verb::Login && !failed);
@@ -399,44 +501,49 @@ impl Fragment {
             && f.targets.len() < TOKENS
             && e.time != NO_TIME
         {
-            let t = f.targets.or_insert(n.canonical.clone(), e.time);
-            *t = (*t).min(e.time);
+            f.target(texts.put(&n.canonical), e.time);
         }
         if let Some(n) = borrowed.as_ref().or(named) {
-            let room = f.accounts.len() < TOKENS;
-            match f.accounts.get_mut(&n.canonical) {
-                Some((old, rows)) => {
-                    *rows += 1;
-                    if n.account < *old {
-                        old.clone_from(&n.account);
+            let known = f
+                .accounts
+                .iter()
+                .position(|a| texts.get(a.canonical) == n.canonical);
+            match known {
+                Some(at) => {
+                    let a = &mut f.accounts[at];
+                    a.rows += 1;
+                    let (system, name) = (n.account.system, n.account.name.as_str());
+                    if (system, name) < (a.system, texts.get(a.name)) {
+                        (a.system, a.name) = (system, texts.put(name));
                     }
                 }
-                None if room => {
-                    f.accounts
-                        .or_insert(n.canonical.clone(), (n.account.clone(), 1));
+                None if f.accounts.len() < TOKENS => {
+                    f.accounts.push(Spelled {
+                        canonical: texts.put(&n.canonical),
+                        system: n.account.system,
+                        name: texts.put(&n.account.name),
+                        rows: 1,
+                    });
                 }
                 None => {}
             }
         }
-        f.user_ids.note(clip(&e.user_id, 256), TEXTS);
-        f.user_names.note(clip(&e.user_name, 256), TEXTS);
+        let mut note = |list, text| f.noted.note(texts, list, text);
+        note(List::UserIds, clip(&e.user_id, 256));
         if !is_placeholder(&e.src_ip) {
-            f.addresses.note(clip(&e.src_ip, 64), TEXTS);
+            note(List::Addresses, clip(&e.src_ip, 64));
         }
-        f.forwarded.note(forwarded_client(&e.forwarded), TEXTS);
-        f.inner.note(clip(&e.inner_ip, 64), TEXTS);
-        f.countries.note(clip(&e.src_country, 64), TEXTS);
+        note(List::Inner, clip(&e.inner_ip, 64));
+        note(List::Countries, clip(&e.src_country, 64));
         if !is_placeholder(&e.device) {
-            f.devices.note(clip(&e.device, 256), TEXTS);
+            note(List::Devices, clip(&e.device, 256));
         }
-        f.hosts.note(clip(&e.host, 256), TEXTS);
+        note(List::Hosts, clip(&e.host, 256));
         if !is_placeholder(&e.process) {
-            f.programs.note(clip(&e.process, 128), TEXTS);
+            note(List::Programs, clip(&e.process, 128));
         }
-        f.destinations.note(clip(&e.dst_ip, 64), TEXTS);
-        f.places.note(clip(&e.share, 256), TEXTS);
-        f.tokens.note(clip(&e.token, 256), TOKENS);
-        f.ids.note(clip(&e.session_id, 256), TEXTS);
+        note(List::Destinations, clip(&e.dst_ip, 64));
+        note(List::Tokens, clip(&e.token, 256));
         if !e.request_id.is_empty() {
             f.requests.add(text_hash(&e.request_id), TOKENS);
         }
@@ -447,8 +554,7 @@ impl Fragment {
             } else {
                 canonical(&a)
             };
-            let t = f.targets.or_insert(k, e.time);
-            *t = (*t).min(e.time);
+            f.target(texts.put(&k), e.time);
         }
         for s in e.subject_list() {
             f.subjects.add(text_hash(s), SKETCH);
@@ -471,7 +577,17 @@ impl Fragment {
                 f.files.add(text_hash(path), SKETCH);
             }
             if e.time != NO_TIME && f.may_ask(e.time) {
-                f.ask(e.time, ask_of(e));
+                let a = ask_of(e);
+                let asked = Asked {
+                    at: e.time,
+                    stem: texts.put(&a.stem),
+                    prefix: a.prefix,
+                    range: a.range,
+                    exact: a.exact,
+                    numbered: a.number.is_some(),
+                    number: a.number.unwrap_or(0),
+                };
+                f.ask(texts, asked);
             }
         }
         if e.logon_type != NONE && e.logon_type < 32 {
@@ -491,12 +607,6 @@ impl Fragment {
             Verb::BreakGlass => f.break_glass += 1,
             Verb::AuditOff | Verb::AuditClear => f.tampering += 1,
             _ => {}
-        }
-        if matches!(e.status, 401 | 403 | 407) {
-            f.refused += 1;
-        }
-        if e.count != NONE {
-            f.results = f.results.saturating_add(e.count);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The key that holds the rows of one session together, a pure function of source, format and event.
+use crate::texts::{TextId, Texts, folded};
 use ampleur_event::{
     Account, Event, SessionKey, System, Verb,
     account::is_placeholder,
     time::{HOUR, MINUTE, Nanos},
 };
-use std::net::IpAddr;
+use rustc_hash::FxHasher;
+use std::{hash::Hasher, net::IpAddr};
 
 /// What two events of one session share. Two events with different keys are never in one session.
 ///
@@ -99,6 +101,48 @@ pub const KEY_COLUMNS: &[&str] = &[
     "code",
 ];
 
+/// A key whose texts are numbers; of which source stands elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Keyed {
+    pub kind: SessionKey,
+    pub id: TextId,
+    pub account: TextId,
+    pub address: TextId,
+    pub device: TextId,
+}
+
+impl Keyed {
+    pub fn put(key: &Key, texts: &mut Texts) -> Keyed {
+        Keyed {
+            kind: key.kind,
+            id: texts.put(&key.id),
+            account: texts.put(&key.account),
+            address: texts.put(&key.address),
+            device: texts.put(&key.device),
+        }
+    }
+    pub fn is(&self, key: &Key, texts: &Texts) -> bool {
+        self.kind == key.kind
+            && texts.get(self.id) == key.id
+            && texts.get(self.account) == key.account
+            && texts.get(self.address) == key.address
+            && texts.get(self.device) == key.device
+    }
+    pub fn texts<'t>(&self, texts: &'t Texts) -> [&'t str; 4] {
+        [self.id, self.account, self.address, self.device].map(|t| texts.get(t))
+    }
+    pub fn renumber(&mut self, to: &mut dyn FnMut(TextId) -> TextId) {
+        for t in [
+            &mut self.id,
+            &mut self.account,
+            &mut self.address,
+            &mut self.device,
+        ] {
+            *t = to(*t);
+        }
+    }
+}
+
 /// The key of an event of `source`; `None` when the row names no account and no address (a source speaking of itself).
 pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
     let mut key = Key::default();
@@ -107,6 +151,16 @@ pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
 }
 
 impl Key {
+    pub(crate) fn hash(&self) -> u32 {
+        let mut h = FxHasher::default();
+        h.write_u32(self.source);
+        h.write_u8(self.kind as u8);
+        for t in [&self.id, &self.account, &self.address, &self.device] {
+            h.write(t.as_bytes());
+            h.write_u8(0xff);
+        }
+        folded(h.finish())
+    }
     /// Becomes the key of an event whose account's canonical text is known, in the memory it has; false when there is none.
     pub(crate) fn set(&mut self, source: u32, e: &Event<'_>, account: Option<&str>) -> bool {
         let by_id;

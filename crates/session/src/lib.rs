@@ -1,7 +1,7 @@
 //! Events → sessions → chains. Floor 4.
 //!
-//! - [`FileIntake`] reads one file's events as they are decoded and keeps [`Fragment`]s: memory grows with sessions, not events.
-//! - [`Sessions::build`] joins the fragments of all files: associative, independent of order and threads, and an event
+//! - [`FileIntake`] reads one file's events as they are decoded and keeps stretches of sessions: memory grows with sessions, not events.
+//! - [`Sessions::build`] joins the stretches of all files: associative, independent of order and threads, and an event
 //!   delivered twice changes nothing but the count of events.
 //! - [`Sessions::of_event`] gives back the one session an event belongs to (SE-1).
 //! - [`Sessions::links`] say which session made which other one possible; [`Sessions::chains`] are their connected components.
@@ -18,8 +18,10 @@ mod intake;
 mod key;
 pub mod net;
 pub mod profile;
+mod texts;
 
-pub use build::Sessions;
-pub use features::{Ask, Features, Few, Sorted};
-pub use intake::{FileIntake, Fragment, Partial};
+pub use build::{Finder, Sessions};
+pub use features::{Asks, Features, List};
+pub use intake::{FileIntake, Named, Partial};
 pub use key::{KEY_COLUMNS, Key, key_of};
+pub use texts::{TextId, Texts};

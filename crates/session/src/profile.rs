@@ -1,6 +1,7 @@
 //! What is usual: whose accounts are one person's, which batch, ticket or habit explains a session.
 use crate::{
     Sessions,
+    features::List,
     intake::{local, machine},
     key::canonical,
     net::{self, Net},
@@ -205,8 +206,8 @@ impl Rules {
     pub fn job_of(
         &self,
         s: &Session,
-        devices: &[String],
-        programs: &[String],
+        devices: &[&str],
+        programs: &[&str],
         machines: &BTreeMap<String, BTreeSet<IpAddr>>,
     ) -> Option<usize> {
         let a = canonical(s.account.as_ref()?);
@@ -219,8 +220,8 @@ impl Rules {
         &self,
         j: &JobRule,
         s: &Session,
-        devices: &[String],
-        programs: &[String],
+        devices: &[&str],
+        programs: &[&str],
         machines: &BTreeMap<String, BTreeSet<IpAddr>>,
     ) -> bool {
         let at = s.origin.address;
@@ -278,13 +279,12 @@ impl Rules {
 
 /// Job of session `i`, if one explains it.
 pub fn job_of(rules: &Rules, sessions: &Sessions, i: usize) -> Option<usize> {
-    let f = &sessions.features[i];
-    rules.job_of(
-        &sessions.list[i],
-        &f.devices.items,
-        &f.programs.items,
-        &sessions.machines,
-    )
+    if rules.jobs.is_empty() {
+        return None;
+    }
+    let devices: Vec<&str> = sessions.texts_of(i, List::Devices).collect();
+    let programs: Vec<&str> = sessions.texts_of(i, List::Programs).collect();
+    rules.job_of(&sessions.list[i], &devices, &programs, &sessions.machines)
 }
 
 /// True for an account that no human is behind as far as the context or its name tells.

@@ -9,7 +9,7 @@ use ampleur_detect::{
 };
 use ampleur_event::{Account, EventBatch, Session, SessionVerdict};
 use ampleur_query::MemoryDoor;
-use ampleur_session::{FileIntake, Sessions};
+use ampleur_session::{FileIntake, List, Sessions};
 use ampleur_sources::{
     Source,
     case::{Case, FileId},
@@ -411,7 +411,12 @@ pub fn compare(r: &Ran, truth: &Truth) -> Report {
         found.extend(&k.shows[i]);
         if *v == SessionVerdict::Intruder {
             labels
-                .entry(r.judged.judgements[i].intrusion.clone().unwrap_or_default())
+                .entry(
+                    r.judged.judgements[i]
+                        .intrusion
+                        .as_ref()
+                        .map_or_else(String::new, ToString::to_string),
+                )
                 .or_default()
                 .extend(k.shows[i].iter().filter_map(|id| thief.get(id)));
         }
@@ -517,7 +522,7 @@ pub fn describe(r: &Ran, i: usize) -> String {
     let flow = if r.sessions.is_flow(i) {
         format!(
             ">{:?} {}",
-            r.sessions.features[i].destinations.items.first(),
+            r.sessions.texts_of(i, List::Destinations).next(),
             x.counts.bytes_out
         )
     } else {
@@ -527,7 +532,7 @@ pub fn describe(r: &Ran, i: usize) -> String {
         "{} {} {} {}{flow} [{}] host={} prog={} dev={:?} inner={:?} {}..{} n={} {} {:.1} {}",
         x.id,
         r.case.sources[x.source as usize].name,
-        x.account.as_ref().map_or("-".into(), Account::to_string),
+        x.account.as_deref().map_or("-".into(), Account::to_string),
         x.origin.address.map_or("-".into(), |a| a.to_string()),
         x.origin.country.as_deref().unwrap_or(""),
         x.host,
@@ -600,7 +605,7 @@ fn abroad(r: &Ran, i: usize) -> bool {
         .origin
         .country
         .as_ref()
-        .is_some_and(|c| !home.is_empty() && c.len() == 2 && !home.contains(c))
+        .is_some_and(|c| !home.is_empty() && c.len() == 2 && !home.iter().any(|h| **h == **c))
 }
 
 /// The kind of thresholds an operator sets in an afternoon.
@@ -625,9 +630,7 @@ fn excess(r: &Ran, i: usize) -> bool {
 pub fn suspicious(r: &Ran, i: usize) -> bool {
     abroad(r, i)
         || excess(r, i)
-        || r.sessions.features[i]
-            .devices
-            .items
-            .iter()
+        || r.sessions
+            .texts_of(i, List::Devices)
             .any(|d| d.contains('/') && !d.starts_with("Mozilla/"))
 }

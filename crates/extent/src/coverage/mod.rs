@@ -12,7 +12,7 @@ mod readiness;
 mod rhythm;
 mod timeline;
 
-pub use observe::{Counts, Observation, Observer, RejectMark};
+pub use observe::{Counts, Gathered, Observation, Observer, RejectMark};
 pub use pairs::{Clock, Recapture};
 pub use readiness::{Question, ReadinessRow, readiness};
 pub use timeline::case_window;

@@ -114,7 +114,12 @@ impl<T> Sample<T> {
         if level > self.level {
             self.level = level;
             self.items.retain(|(k, _)| kept(*k, level));
+            self.items.shrink_to_fit();
         }
+    }
+    /// What would be left of it at a level.
+    pub fn kept_at(&self, level: u32) -> impl Iterator<Item = &(u64, T)> {
+        self.items.iter().filter(move |(k, _)| kept(*k, level))
     }
     pub fn absorb(&mut self, other: Sample<T>) {
         self.thin(other.level);
@@ -162,11 +167,12 @@ pub struct Observer {
     host: String,
     /// Written anew for every row.
     shape: String,
-    /// (system, user) → the domain it came with last, and the hash of its bare name.
-    names: FxHashMap<(System, Box<str>), Known>,
+    /// User → hash of its bare name, for each system and domain it came with.
+    names: FxHashMap<Box<str>, Vec<Known>>,
+    names_kept: usize,
 }
 
-type Known = (Box<str>, Option<u64>);
+type Known = (System, Box<str>, Option<u64>);
 
 /// What was seen in one file. Small, whatever the size of the file.
 #[derive(Debug, Clone)]
@@ -265,6 +271,52 @@ impl Observation {
     }
 }
 
+/// Observations of files as they come in, in any order. What their sources together would not keep is dropped at once.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    by_source: BTreeMap<u32, Vec<Observation>>,
+}
+
+impl Gathered {
+    pub fn take(&mut self, o: Observation) {
+        let list = self.by_source.entry(o.source).or_default();
+        list.push(o);
+        thin_together(list, |o| &mut o.by_address);
+        thin_together(list, |o| &mut o.by_account);
+        thin_together(list, |o| &mut o.by_request);
+        thin_together(list, |o| &mut o.starts);
+        thin_together(list, |o| &mut o.tunnels);
+        thin_together(list, |o| &mut o.downs);
+    }
+    /// In order of file.
+    pub fn into_list(self) -> Vec<Observation> {
+        let mut list: Vec<Observation> = self.by_source.into_values().flatten().collect();
+        list.sort_by_key(|o| o.file);
+        list
+    }
+}
+
+/// More than one sample keeps of so many files will not be kept of all: what goes does not depend on when it goes.
+fn thin_together<T>(list: &mut [Observation], of: impl Fn(&mut Observation) -> &mut Sample<T>) {
+    let level = |list: &mut [Observation]| list.iter_mut().map(|o| of(o).level).max().unwrap_or(0);
+    loop {
+        let level = level(list);
+        let (mut sum, mut limit) = (0, 0);
+        for o in list.iter_mut() {
+            let sample = of(o);
+            sample.thin(level);
+            sum += sample.items.len();
+            limit = sample.limit;
+        }
+        if sum <= limit || level >= 40 {
+            break;
+        }
+        for o in list.iter_mut() {
+            of(o).thin(level + 1);
+        }
+    }
+}
+
 fn merge_bin(bins: &mut BTreeMap<i64, Bin>, minute: i64, b: Bin) {
     bins.entry(minute)
         .and_modify(|x| {
@@ -322,6 +374,7 @@ impl Observer {
             host: String::new(),
             shape: String::new(),
             names: FxHashMap::default(),
+            names_kept: 0,
         }
     }
 
@@ -493,6 +546,17 @@ impl Observer {
         }
         self.flush();
         self.o.counts = counts;
+        for touches in [&mut self.o.by_address, &mut self.o.by_account] {
+            touches.items.shrink_to_fit();
+        }
+        for times in [
+            &mut self.o.by_request,
+            &mut self.o.starts,
+            &mut self.o.tunnels,
+            &mut self.o.downs,
+        ] {
+            times.items.shrink_to_fit();
+        }
         self.o.numbers.settle();
         self.o
     }
@@ -533,19 +597,24 @@ impl Observer {
         if e.user.is_empty() {
             return None;
         }
-        if let Some((domain, who)) = self.names.get(&(e.system, Box::from(&*e.user)))
-            && **domain == *e.domain
-        {
-            return *who;
+        let is = |k: &&Known| k.0 == e.system && *k.1 == *e.domain;
+        let known = self.names.get(&*e.user);
+        if let Some(k) = known.and_then(|k| k.iter().find(is)) {
+            return k.2;
         }
         let who = e.account().map(|a| hash(&a.bare()));
-        if self.names.len() >= NAMES_KEPT {
+        if self.names_kept >= NAMES_KEPT {
             self.names.clear();
+            self.names_kept = 0;
         }
-        self.names.insert(
-            (e.system, Box::from(&*e.user)),
-            (Box::from(&*e.domain), who),
-        );
+        self.names_kept += 1;
+        let known = (e.system, Box::from(&*e.domain), who);
+        match self.names.get_mut(&*e.user) {
+            Some(list) => list.push(known),
+            None => {
+                self.names.insert(Box::from(&*e.user), vec![known]);
+            }
+        }
         who
     }
 
@@ -617,6 +686,32 @@ mod tests {
             shape_of("https://h.example/fhir/Patient/_search"),
             "/fhir/Patient/_search"
         );
+    }
+    #[test]
+    fn what_is_dropped_early_would_not_have_been_kept() {
+        let file = |f: u32| {
+            let mut o = Observer::new(f, 0, "").o;
+            o.by_request = Sample::new(100);
+            for i in 0..70u64 {
+                let k = hash(&format!("{f} {i}"));
+                o.by_request.push(k, i as i64);
+            }
+            o
+        };
+        let joined = |list: Vec<Observation>| {
+            let mut list = list.into_iter();
+            let mut first = list.next().unwrap();
+            list.for_each(|o| first.absorb(o));
+            (first.by_request.level, first.by_request.items)
+        };
+        let plain = joined((0..9).map(file).collect());
+        for order in [[0u32, 1, 2, 3, 4, 5, 6, 7, 8], [8, 3, 5, 0, 7, 1, 6, 2, 4]] {
+            let mut g = Gathered::default();
+            order.map(file).into_iter().for_each(|o| g.take(o));
+            let list = g.into_list();
+            assert!(list.iter().map(|o| o.by_request.items.len()).sum::<usize>() <= 100);
+            assert_eq!(joined(list), plain);
+        }
     }
     #[test]
     fn a_sample_keeps_the_same_keys_on_both_sides() {

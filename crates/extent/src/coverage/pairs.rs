@@ -317,21 +317,26 @@ pub(super) fn orphans(per: &BTreeMap<u32, Observation>) -> Vec<(u32, u32, Window
 /// Differences of the instants of keys that each side has exactly once.
 fn shared(a: &Sample<Nanos>, b: &Sample<Nanos>) -> Option<Vec<Nanos>> {
     let (a, b) = (once(a, b.level), once(b, a.level));
-    let d: Vec<Nanos> = a
-        .iter()
-        .filter_map(|(k, t)| Some(b.get(k).copied().flatten()? - (*t)?))
-        .collect();
+    let mut rest = b.iter().peekable();
+    let mut d: Vec<Nanos> = vec![];
+    for (k, t) in &a {
+        while rest.next_if(|x| x.0 < *k).is_some() {}
+        if let Some((_, other)) = rest.next_if(|x| x.0 == *k) {
+            d.push(other - t);
+        }
+    }
     (!d.is_empty()).then_some(d)
 }
 
-fn once(s: &Sample<Nanos>, level: u32) -> BTreeMap<u64, Option<Nanos>> {
-    let mut s = s.clone();
-    s.thin(level);
-    let mut m: BTreeMap<u64, Option<Nanos>> = BTreeMap::new();
-    for (k, t) in s.items {
-        m.entry(k).and_modify(|x| *x = None).or_insert(Some(t));
-    }
-    m
+/// Keys that occur once, ascending.
+fn once(s: &Sample<Nanos>, level: u32) -> Vec<(u64, Nanos)> {
+    let mut items: Vec<(u64, Nanos)> = s.kept_at(level).copied().collect();
+    items.sort_unstable();
+    items
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|same| same.len() == 1)
+        .map(|one| one[0])
+        .collect()
 }
 
 fn grouped(s: &Sample<Nanos>, level: u32) -> BTreeMap<u64, Vec<Nanos>> {

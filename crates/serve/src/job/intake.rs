@@ -9,7 +9,7 @@ use ampleur_evidence::{
     Checkpoint, Cut, EvidenceError, Lake, RawHalf, RowHalf, SealedSegment, SegmentMeta,
     SegmentWriter, Use,
 };
-use ampleur_extent::coverage::{Counts, Observation, Observer};
+use ampleur_extent::coverage::{Counts, Gathered, Observation, Observer};
 use ampleur_session::{FileIntake, Partial};
 use ampleur_sources::{
     Reason, Reject, Source,
@@ -40,7 +40,6 @@ pub struct Intake {
 struct OneFile {
     report: FileReport,
     partial: Partial,
-    observation: Observation,
     segments: Vec<SealedSegment>,
 }
 
@@ -69,6 +68,7 @@ pub fn intake(
     order.sort_by_key(|f| (std::cmp::Reverse(case.files[*f as usize].size), *f));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(FileId, Result<OneFile, JobError>)>> = Mutex::new(Vec::new());
+    let gathered = Mutex::new(Gathered::default());
     let threads = threads.clamp(1, 64);
     let work = Work {
         case,
@@ -85,6 +85,10 @@ pub fn intake(
                 while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     let result = work.file(file, salts[file as usize]);
                     let failed = result.is_err();
+                    let result = result.map(|(one, observation)| {
+                        held(&gathered).take(observation);
+                        one
+                    });
                     held(&done).push((file, result));
                     if failed {
                         break;
@@ -95,8 +99,7 @@ pub fn intake(
     });
     let mut files = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     files.sort_by_key(|(file, _)| *file);
-    let (mut reports, mut partials, mut observations, mut segments) =
-        (vec![], vec![], vec![], vec![]);
+    let (mut reports, mut partials, mut segments) = (vec![], vec![], vec![]);
     for (_, result) in files {
         let one = result?;
         for note in &one.report.notes {
@@ -113,7 +116,6 @@ pub fn intake(
         }
         reports.push(one.report);
         partials.push(one.partial);
-        observations.push(one.observation);
         segments.extend(one.segments);
     }
     let again = segments.iter().filter(|s| s.taken_up()).count();
@@ -131,10 +133,13 @@ pub fn intake(
         detail: format!("{} files, {records} records", reports.len()),
     };
     let checkpoint = lake.commit(segments, vec![ingest], at)?;
+    let gathered = gathered
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     Ok(Intake {
         reports,
         partials,
-        observations,
+        observations: gathered.into_list(),
         checkpoint,
     })
 }
@@ -235,7 +240,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// One file; once more from its beginning when it is not what a stopped run had sealed of it.
-    fn file(&self, file: FileId, salt: [u8; 32]) -> Result<OneFile, JobError> {
+    fn file(&self, file: FileId, salt: [u8; 32]) -> Result<(OneFile, Observation), JobError> {
         loop {
             match self.one_file(file, salt) {
                 Err(JobError::Evidence(EvidenceError::Changed { .. })) => {}
@@ -260,7 +265,7 @@ impl Work<'_> {
             s.not_after
         )
     }
-    fn one_file(&self, file: FileId, salt: [u8; 32]) -> Result<OneFile, JobError> {
+    fn one_file(&self, file: FileId, salt: [u8; 32]) -> Result<(OneFile, Observation), JobError> {
         let seal = Seal {
             work: self,
             file,
@@ -333,12 +338,12 @@ impl Work<'_> {
         };
         let (intake, observer) = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
         let (partial, observation) = (intake.finish(), observer.finish(counts));
-        Ok(OneFile {
+        let one = OneFile {
             report,
             partial,
-            observation,
             segments,
-        })
+        };
+        Ok((one, observation))
     }
 
     fn fill(&self, block: &mut Block, piece: Piece<'_>) {

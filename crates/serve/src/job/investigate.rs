@@ -4,7 +4,7 @@ use ampleur_detect::{Judged, Word, judge};
 use ampleur_event::{SessionVerdict, Window, invariant, time::rfc3339};
 use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
 use ampleur_extent::{
-    coverage::{Coverage, Observation},
+    coverage::Coverage,
     extent::{Input, assemble},
     files::Inventory,
     identity::IdentityBase,
@@ -142,52 +142,72 @@ pub fn investigate(
     } = intake(&case, &mut lake, options.threads, outside, progress)?;
     lap("intake");
 
-    progress.stage("sessions", 0);
-    let sessions = Sessions::build(&case, partials);
-    lap("sessions");
-    let files: Vec<(u32, String)> = case
-        .files
-        .iter()
-        .enumerate()
-        .map(|(i, f)| (i as u32, f.rel.clone()))
-        .collect();
-    let door = LocalDoor::open(&lake, &keys, &files)?;
-    progress.stage("judgement", 0);
-    let past = profiles::load(&lake, &|text| progress.note(text));
-    // Somebody who asks about one account alone is answered about that account alone.
-    let word = if options.word.alone {
-        options.word.clone()
-    } else {
-        overrule::with_overrules(&options.word, lake.uses())
-    };
-    let judged = judge(&case, &sessions, &past, &door, &word)?;
-    if options.word.alone
-        && !judged
-            .judgements
+    // What the files cover and what they tell do not depend on each other.
+    let coverage = || Coverage::build(&case, observations, None::<Window>);
+    let (coverage, found) = beside(options.threads, coverage, || -> Result<_, JobError> {
+        progress.stage("sessions", 0);
+        let sessions = Sessions::build_on(options.threads, &case, partials);
+        lap("sessions");
+        let files: Vec<(u32, String)> = case
+            .files
             .iter()
-            .any(|j| j.verdict == SessionVerdict::Intruder)
-    {
-        // An answer about nobody would read as a clean one.
-        return Err(JobError::Refused(
-            "no session of these logs matches what was named".into(),
-        ));
-    }
-    lap("judgement");
+            .enumerate()
+            .map(|(i, f)| (i as u32, f.rel.clone()))
+            .collect();
+        let door = LocalDoor::open(&lake, &keys, &files)?;
+        progress.stage("judgement", 0);
+        let past = profiles::load(&lake, &|text| progress.note(text));
+        // Somebody who asks about one account alone is answered about that account alone.
+        let word = if options.word.alone {
+            options.word.clone()
+        } else {
+            overrule::with_overrules(&options.word, lake.uses())
+        };
+        let judged = judge(&case, &sessions, &past, &door, &word)?;
+        if options.word.alone
+            && !judged
+                .judgements
+                .iter()
+                .any(|j| j.verdict == SessionVerdict::Intruder)
+        {
+            // An answer about nobody would read as a clean one.
+            return Err(JobError::Refused(
+                "no session of these logs matches what was named".into(),
+            ));
+        }
+        lap("judgement");
 
-    progress.stage("identities", 0);
-    let known = |e: &dyn std::fmt::Display| JobError::file("read context of", &options.case, e);
-    let identity = IdentityBase::load(
-        &case.root.join("identities"),
-        &case.context.zone(),
-        options.threads,
-    )
-    .map_err(|e| known(&e))?;
-    let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
-    lap("identities");
+        progress.stage("identities", 0);
+        let known = |e: &dyn std::fmt::Display| JobError::file("read context of", &options.case, e);
+        let identity = IdentityBase::load(
+            &case.root.join("identities"),
+            &case.context.zone(),
+            options.threads,
+        )
+        .map_err(|e| known(&e))?;
+        let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
+        lap("identities");
+        Ok(Found {
+            sessions,
+            door,
+            past,
+            judged,
+            identity,
+            leaks,
+        })
+    });
+    let Found {
+        sessions,
+        door,
+        past,
+        judged,
+        identity,
+        leaks,
+    } = found?;
 
     progress.stage("extent", 0);
     let evidence = Evidence {
-        observations,
+        coverage: &coverage,
         reports: &reports,
         checkpoint: &checkpoint,
     };
@@ -276,8 +296,37 @@ pub fn investigate(
     })
 }
 
+/// What is found before anything is counted.
+struct Found {
+    sessions: Sessions,
+    door: LocalDoor,
+    past: ampleur_detect::habit::Habits,
+    judged: Judged,
+    identity: IdentityBase,
+    leaks: Vec<leak::LeakLine>,
+}
+
+/// Does both, side by side when there is more than one thread.
+fn beside<A: Send, B>(
+    threads: usize,
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B,
+) -> (A, B) {
+    if threads < 2 {
+        return (a(), b());
+    }
+    std::thread::scope(|scope| {
+        let a = scope.spawn(a);
+        let b = b();
+        match a.join() {
+            Ok(a) => (a, b),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 struct Evidence<'a> {
-    observations: Vec<Observation>,
+    coverage: &'a Coverage,
     reports: &'a [FileReport],
     checkpoint: &'a Checkpoint,
 }
@@ -295,7 +344,7 @@ fn answer(
     found: Evidence<'_>,
     sessions_max: usize,
 ) -> Result<(Answer, Vec<PersonRow>), JobError> {
-    let coverage = Coverage::build(case, found.observations, None::<Window>);
+    let coverage = found.coverage;
     let input = Input {
         case,
         sessions,
@@ -304,7 +353,7 @@ fn answer(
         identity,
         inventory,
         leaks,
-        coverage: &coverage,
+        coverage,
         unreadable_files: found
             .reports
             .iter()
@@ -596,9 +645,9 @@ fn session_rows(
             continue;
         }
         rows.push(model::SessionRow {
-            id: s.id.clone(),
-            chain: j.chain.clone(),
-            intrusion: j.intrusion.clone(),
+            id: s.id.to_string(),
+            chain: j.chain.to_string(),
+            intrusion: j.intrusion.as_ref().map(ToString::to_string),
             account: s.account.as_ref().map(ToString::to_string),
             source: case
                 .sources
@@ -607,9 +656,9 @@ fn session_rows(
                 .unwrap_or_default(),
             origin: model::OriginRow {
                 address: s.origin.address.map(|a| a.to_string()),
-                country: s.origin.country.clone(),
+                country: s.origin.country.as_ref().map(ToString::to_string),
                 asn: s.origin.asn,
-                device: s.origin.device.clone(),
+                device: s.origin.device.as_ref().map(ToString::to_string),
             },
             from: rfc3339(s.from),
             to: rfc3339(s.to),
