@@ -5,6 +5,7 @@
 mod cases;
 mod contain;
 mod evaluate;
+mod fhir_server;
 mod intake;
 mod inventory;
 mod lanes;

@@ -358,6 +358,7 @@ const DUCKDB: &str = r#"
 import sys, time, duckdb
 d = sys.argv[1]
 c = duckdb.connect()
+c.execute("set enable_progress_bar=false")
 t = time.perf_counter()
 c.execute(f"create table patient as select * from read_csv('{d}/people.csv', header=false, columns={{'id':'bigint','family':'varchar','birth':'int'}}) order by birth, family")
 c.execute(f"create table q as select * from read_csv('{d}/questions.csv', header=false, columns={{'n':'int','prefix':'varchar','birth':'int'}})")

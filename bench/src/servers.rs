@@ -26,7 +26,7 @@ columns = { ipp = "identifier:urn:oid:1.2", nom = "name.family:official", prenom
 pub fn run() -> Result<()> {
     let dir = std::env::temp_dir().join(format!("ampleur-servers-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
-    let result = compared(&dir);
+    let result = compared(&dir).and_then(|()| crate::fhir_server::compared(&dir));
     drop(std::fs::remove_dir_all(&dir));
     result
 }

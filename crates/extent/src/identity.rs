@@ -282,6 +282,13 @@ pub struct Version {
     extras: u8,
 }
 
+impl Version {
+    /// Whether the record says `active` at all; `active` is true for one that does not.
+    pub fn says_active(&self) -> bool {
+        self.extras & extra::ACTIVE != 0
+    }
+}
+
 /// Fields known to be there, without their value.
 mod extra {
     pub const CIVIL: u8 = 1;
@@ -290,6 +297,8 @@ mod extra {
     pub const KIN_CONTACT: u8 = 8;
     pub const PRACTITIONER: u8 = 16;
     pub const LANGUAGE: u8 = 32;
+    /// `active` is said, not supposed.
+    pub const ACTIVE: u8 = 64;
 }
 
 #[derive(Debug, Clone)]

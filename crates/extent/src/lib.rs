@@ -14,6 +14,7 @@ pub mod files;
 pub use ampleur_event::fold;
 pub mod identity;
 pub mod leak;
+pub mod letters;
 pub mod model;
 pub mod people;
 pub mod replay;

@@ -176,14 +176,11 @@ impl Index {
     }
     /// Values whose text is an e-mail address equal to `value` but for case, sorted.
     pub(crate) fn telecom_like(&self, b: &IdentityBase, value: &str) -> Vec<Sym> {
-        let mut out: Vec<Sym> = self
-            .telecom
-            .iter()
-            .map(|x| x.0)
-            .filter(|s| b.text(*s).eq_ignore_ascii_case(value))
-            .collect();
-        out.dedup();
-        out
+        like(&self.telecom, b, value)
+    }
+    /// The same of identifiers.
+    pub(crate) fn id_like(&self, b: &IdentityBase, value: &str) -> Vec<Sym> {
+        like(&self.id, b, value)
     }
     pub(super) fn memory(&self) -> usize {
         self.family.memory()
@@ -192,6 +189,17 @@ impl Index {
             + self.dates.capacity() * 4
             + (self.id.capacity() + self.telecom.capacity()) * 8
     }
+}
+
+/// Texts of a column that differ from `value` in case at most.
+fn like(column: &[(Sym, RecordId)], b: &IdentityBase, value: &str) -> Vec<Sym> {
+    let mut out: Vec<Sym> = column
+        .iter()
+        .map(|x| x.0)
+        .filter(|s| b.text(*s).eq_ignore_ascii_case(value))
+        .collect();
+    out.dedup();
+    out
 }
 
 /// Entries of a sorted column with this key.

@@ -1,5 +1,5 @@
 //! Names of persons: each distinct text once, numbered in the order of its folded form, so that a prefix is a range of numbers.
-use crate::{fold, strings::Strings};
+use crate::{letters, strings::Strings};
 
 /// Number of a name in [`Names`]. 0 is the empty name.
 pub type Name = u32;
@@ -14,13 +14,15 @@ pub struct Names {
     fold_of: Vec<u32>,
     /// First name of each fold, and one end.
     starts: Vec<u32>,
+    /// Names whose folded form is more than case and accents ([`letters::plain`]), sorted.
+    odd: Vec<Name>,
 }
 
 impl Names {
     /// Sorts `found`; the second is the new number of each old one.
     pub(super) fn sorted(found: &Strings) -> (Names, Vec<Name>) {
         let mut order: Vec<(String, u32)> = (0..found.len() as u32)
-            .map(|n| (fold::name(found.get(n)), n))
+            .map(|n| (letters::name(found.get(n)), n))
             .collect();
         order.sort_unstable_by(|a, b| {
             (a.0.as_str(), found.get(a.1)).cmp(&(b.0.as_str(), found.get(b.1)))
@@ -31,6 +33,9 @@ impl Names {
             number[*old as usize] = out.texts.intern(found.get(*old));
             let f = out.folds.intern(folded);
             out.fold_of.push(f);
+            if letters::plain(found.get(*old)) != *folded {
+                out.odd.push(i as Name);
+            }
             if f as usize == out.starts.len() {
                 out.starts.push(i as u32);
             }
@@ -50,7 +55,7 @@ impl Names {
     pub fn text(&self, n: Name) -> &str {
         self.texts.get(n)
     }
-    /// Folded (see [`fold::name`]).
+    /// Folded (see [`letters::name`]).
     pub fn folded(&self, n: Name) -> &str {
         self.folds.get(self.fold_of(n))
     }
@@ -92,10 +97,16 @@ impl Names {
         }
         out
     }
+    /// Names of `start..end` whose folded form is more than case and accents.
+    pub fn odd(&self, start: Name, end: Name) -> &[Name] {
+        let a = self.odd.partition_point(|n| *n < start);
+        let b = self.odd.partition_point(|n| *n < end);
+        self.odd.get(a..b).unwrap_or(&[])
+    }
     pub fn memory(&self) -> usize {
         self.texts.memory()
             + self.folds.memory()
-            + (self.fold_of.capacity() + self.starts.capacity()) * 4
+            + (self.fold_of.capacity() + self.starts.capacity() + self.odd.capacity()) * 4
     }
 }
 

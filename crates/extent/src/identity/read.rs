@@ -485,7 +485,7 @@ impl Part {
             gender: Gender::of(s(&p.gender)),
             active: p.active.unwrap_or(true),
             deceased: p.deceased_boolean == Some(true) || p.deceased_date_time.is_some(),
-            extras: 0,
+            extras: if p.active.is_some() { extra::ACTIVE } else { 0 },
         };
         if let Some(m) = &p.meta {
             v.number = s(&m.version_id).parse().unwrap_or(0);

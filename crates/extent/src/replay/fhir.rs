@@ -1,9 +1,10 @@
 //! FHIR R4 requests as questions: search on Patient (R4 §3.1.1, patient.html#search), reads, `$everything`, `$export`,
 //! `$ihe-pix` (ITI-83), `$match` (ITI-119), searches of other types by patient. Only the request is looked at.
-use super::{AddressPart, DateOp, Expr, FieldName, NamePart, Test, TextOp};
+use super::{AddressPart, Asked as Text, DateOp, Expr, FieldName, NamePart, Test, TextOp};
 use crate::{
     fold,
     identity::{Gender, IdentityBase, PartDate, TelecomKind, oid},
+    letters,
 };
 use ampleur_event::{Nanos, time::SECOND};
 
@@ -125,33 +126,45 @@ pub fn split_url(url: &str) -> (&str, &str) {
     u.split_once('?').unwrap_or((u, ""))
 }
 
+/// A value of a parameter, its escapes undone (R4 §3.1.1.4.20); an escaped bar stays `\u{1}` for the token split.
+#[derive(Debug, Default, PartialEq)]
+struct Value {
+    text: String,
+    /// It holds an escape that servers leave to the type of the parameter, or blanks at an end that some take off.
+    doubtful: bool,
+}
+
 /// Values of one parameter: a comma is OR, `\,` is a comma.
-fn alternatives(value: &str) -> Vec<String> {
-    let mut out = vec![String::new()];
+fn alternatives(value: &str) -> Vec<Value> {
+    let mut out = vec![Value::default()];
     let mut chars = value.chars();
     while let Some(c) = chars.next() {
+        if c == ',' {
+            out.push(Value::default());
+            continue;
+        }
+        let Some(last) = out.last_mut() else {
+            break;
+        };
         match c {
             '\\' => {
-                if let Some(n) = chars.next() {
-                    // The bar keeps its escape for the token split.
-                    if n == '|' {
-                        push(&mut out, '\u{1}');
-                    } else {
-                        push(&mut out, n);
-                    }
-                }
+                let n = chars.next();
+                last.doubtful |= !matches!(n, Some(',' | '\\'));
+                last.text
+                    .extend(n.map(|n| if n == '|' { '\u{1}' } else { n }));
             }
-            ',' => out.push(String::new()),
-            c => push(&mut out, c),
+            c => last.text.push(c),
         }
+    }
+    for v in &mut out {
+        v.doubtful |= v.text.trim() != v.text;
     }
     out
 }
 
-fn push(out: &mut [String], c: char) {
-    if let Some(l) = out.last_mut() {
-        l.push(c);
-    }
+/// Perhaps: what satisfies `e` may be in the answer and need not.
+fn perhaps(e: Expr) -> Expr {
+    Expr::All(vec![e, Expr::Unknown])
 }
 
 fn token(value: &str) -> (Option<String>, String) {
@@ -225,10 +238,12 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
             "email" => FieldName::Email,
             "address" => FieldName::Address,
             "gender" => FieldName::Gender,
-            "death-date" | "deceased" => FieldName::Death,
+            "death-date" => FieldName::Death,
+            "deceased" => FieldName::Deceased,
             "organization" => FieldName::Organization,
             "link" => FieldName::Link,
-            "active" | "_id" | "_lastUpdated" => {
+            "active" => FieldName::Active,
+            "_id" | "_lastUpdated" if matches!(value, "true" | "false") => {
                 return Some(Expr::Known(value == "false"));
             }
             _ => {
@@ -237,18 +252,27 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
             }
         };
         let missing = Expr::Test(Test::Missing(field));
-        return Some(if value == "true" {
-            missing
-        } else {
-            Expr::Not(Box::new(missing))
+        return Some(match value {
+            "true" => missing,
+            "false" => Expr::Not(Box::new(missing)),
+            _ => Expr::Unknown,
         });
     }
-    let text_op = |v: &str| -> TextOp {
+    // A text test; `make` puts one comparison on the field.
+    let text = |v: &str, make: &dyn Fn(TextOp) -> Test| -> Expr {
         let v = v.replace('\u{1}', "|");
-        match modifier {
-            "exact" => TextOp::Exact(v),
-            "contains" => TextOp::Contains(fold::name(&v)),
-            _ => TextOp::Starts(fold::name(&v)),
+        let e = Expr::Test(make(match modifier {
+            "exact" => TextOp::Exact(v.clone()),
+            "contains" => TextOp::Contains(Text::new(&v)),
+            _ => TextOp::Starts(Text::new(&v)),
+        }));
+        // R4 knows no wildcards, but a server may hand the text to LIKE as it is.
+        if modifier != "exact" && v.contains(['%', '_']) {
+            let before = if modifier == "contains" { "%" } else { "" };
+            let wild = TextOp::Wild(format!("{before}{}%", letters::plain(&v)));
+            Expr::Any(vec![e, Expr::Test(make(wild))])
+        } else {
+            e
         }
     };
     let text_ok = matches!(modifier, "" | "exact" | "contains");
@@ -258,18 +282,27 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
         Expr::Unknown
     };
     let each = |f: &mut dyn FnMut(&str) -> Expr| -> Expr {
-        let mut v: Vec<Expr> = alternatives(value)
+        let mut all: Vec<Expr> = alternatives(value)
             .iter()
-            .filter(|v| !v.is_empty())
-            .map(|v| f(v))
+            .map(|v| {
+                let trimmed = v.text.trim();
+                if trimmed.is_empty() {
+                    // An empty alternative is refused, left out, or the start of every text: servers differ.
+                    Expr::Unknown
+                } else if v.doubtful {
+                    perhaps(Expr::Any(vec![f(&v.text), f(trimmed)]))
+                } else {
+                    f(&v.text)
+                }
+            })
             .collect();
-        if v.len() == 1 {
-            v.remove(0)
+        if all.len() == 1 {
+            all.remove(0)
         } else {
-            Expr::Any(v)
+            Expr::Any(all)
         }
     };
-    if value.is_empty() {
+    if value.trim().is_empty() {
         // An empty value is ignored by servers (R4 §3.1.1.4).
         return None;
     }
@@ -280,7 +313,7 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
                 "given" => NamePart::Given,
                 _ => NamePart::Any,
             };
-            each(&mut |v| Expr::Test(Test::name(b, part, text_op(v))))
+            each(&mut |v| text(v, &|op| Test::name(b, part, op)))
         }
         "birthdate" if modifier.is_empty() => each(&mut |v| {
             let (op, d) = date_op(v);
@@ -290,37 +323,53 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
                 None => Expr::Unknown,
             }
         }),
-        "identifier" if modifier.is_empty() || modifier == "of-type" || modifier == "not" => {
-            each(&mut |v| {
-                let (system, value) = if modifier == "of-type" {
-                    let mut p = v.rsplitn(2, '|');
-                    (None, p.next().unwrap_or("").to_string())
-                } else {
-                    token(v)
-                };
-                identifier(b, system.as_deref(), &value)
-            })
-        }
+        "identifier" if modifier.is_empty() || modifier == "not" => each(&mut |v| {
+            let (system, value) = token(v);
+            identifier(b, system.as_deref(), &value)
+        }),
+        // The system of the type is not kept: a value that fits may be of another type.
+        "identifier" if modifier == "of-type" => each(&mut |v| {
+            let value = v.rsplit('|').next().unwrap_or("").replace('\u{1}', "|");
+            perhaps(identifier(b, None, &value))
+        }),
         "telecom" | "phone" | "email" if token_ok => each(&mut |v| {
             let (system, value) = token(v);
-            let kind = match (name, system.as_deref()) {
-                ("phone", _) | (_, Some("phone" | "sms" | "fax" | "pager")) => {
-                    Some(TelecomKind::Phone)
-                }
-                ("email", _) | (_, Some("email")) => Some(TelecomKind::Email),
+            let kind = match name {
+                "phone" => Some(TelecomKind::Phone),
+                "email" => Some(TelecomKind::Email),
                 _ => None,
             };
-            telecom(b, kind, &value)
+            match (name, system.as_deref()) {
+                (_, None) => telecom(b, kind, &value),
+                ("telecom" | "phone", Some("phone")) => {
+                    telecom(b, Some(TelecomKind::Phone), &value)
+                }
+                ("telecom" | "email", Some("email")) => {
+                    telecom(b, Some(TelecomKind::Email), &value)
+                }
+                // Other systems of contact points are not kept apart (R4 §3.1.1.4.10: the system of a contact point).
+                _ => perhaps(telecom(b, None, &value)),
+            }
         }),
         "gender" if token_ok => each(&mut |v| {
-            let (_, v) = token(v);
-            Expr::Test(Test::Gender(Gender::of(&v)))
+            let (system, code) = token(v);
+            let lower = code.to_lowercase();
+            let same = match Gender::of(&lower) {
+                // No code of the value set; a record may hold one all the same.
+                Gender::Absent => return perhaps(Expr::Test(Test::Gender(Gender::Absent))),
+                g => Expr::Test(Test::Gender(g)),
+            };
+            match system.as_deref() {
+                None | Some("http://hl7.org/fhir/administrative-gender") if lower == code => same,
+                // Another system, none, or another case (R4 §3.1.1.4.10: servers should set case aside).
+                _ => perhaps(same),
+            }
         }),
         "active" if token_ok => each(&mut |v| {
-            let (_, v) = token(v);
-            match v.as_str() {
-                "true" => Expr::Test(Test::Active(true)),
-                "false" => Expr::Test(Test::Active(false)),
+            let (system, v) = token(v);
+            match (system, v.as_str()) {
+                (None, "true") => Expr::Test(Test::Active(true)),
+                (None, "false") => Expr::Test(Test::Active(false)),
                 _ => Expr::Unknown,
             }
         }),
@@ -345,21 +394,25 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
                 "address-country" => AddressPart::Country,
                 _ => AddressPart::Any,
             };
-            each(&mut |v| {
-                Expr::Test(Test::Address {
-                    part,
-                    op: text_op(v),
-                })
-            })
+            each(&mut |v| text(v, &|op| Test::Address { part, op }))
         }
-        "deceased" if token_ok => each(&mut |v| Expr::Test(Test::Deceased(v == "true"))),
-        "mothersMaidenName" if text_ok => each(&mut |v| Expr::Test(Test::MothersName(text_op(v)))),
-        "organization" if modifier.is_empty() || modifier == "Organization" => {
-            each(&mut |v| Expr::Test(Test::Organization(TextOp::Exact(v.replace('\u{1}', "|")))))
+        "deceased" if token_ok => each(&mut |v| match v {
+            "true" => Expr::Test(Test::Deceased(true)),
+            // A server without a value for the living finds none of them.
+            "false" => perhaps(Expr::Test(Test::Deceased(false))),
+            _ => Expr::Unknown,
+        }),
+        "mothersMaidenName" if text_ok => each(&mut |v| text(v, &Test::MothersName)),
+        "organization" if matches!(modifier, "" | "Organization") => {
+            each(&mut |v| Expr::Test(Test::OrganizationAt(v.replace('\u{1}', "|"))))
         }
-        "organization:identifier" | "organization.identifier" => each(&mut |v| {
+        "organization" if modifier == "identifier" => each(&mut |v| {
             let (_, v) = token(v);
-            Expr::Test(Test::Organization(TextOp::Exact(format!("finess:{v}"))))
+            Expr::Test(Test::Organization(v))
+        }),
+        "organization.identifier" => each(&mut |v| {
+            let (_, v) = token(v);
+            Expr::Test(Test::Organization(v))
         }),
         "_count" | "_offset" | "_page" | "page" | "_sort" | "_format" | "_pretty" | "_total"
         | "_include" | "_revinclude" | "_elements" | "_summary" | "_getpages"
@@ -387,31 +440,54 @@ pub fn identifier(b: &IdentityBase, system: Option<&str>, value: &str) -> Expr {
             None => return Expr::Known(false),
         },
     };
-    let val = if value.is_empty() {
-        None
+    let test = |value| {
+        Expr::Test(Test::Identifier {
+            system: sys,
+            no_system,
+            value,
+        })
+    };
+    let e = if value.is_empty() {
+        test(None)
     } else {
-        match b.strings.find(value) {
-            Some(x) => Some(x),
-            None => return Expr::Known(false),
+        let same = b.strings.find(value);
+        let mut any: Vec<Expr> = same.map(|x| test(Some(x))).into_iter().collect();
+        // R4 §3.1.1.4.10: servers should set case aside, and some do not.
+        if value.bytes().any(|c| c.is_ascii_alphabetic()) {
+            any.extend(
+                b.index
+                    .id_like(b, value)
+                    .into_iter()
+                    .filter(|x| Some(*x) != same)
+                    .map(|x| perhaps(test(Some(x)))),
+            );
+        }
+        match any.len() {
+            0 => Expr::Known(false),
+            1 => any.remove(0),
+            _ => Expr::Any(any),
         }
     };
-    Expr::Test(Test::Identifier {
-        system: sys,
-        no_system,
-        value: val,
-    })
+    match system {
+        // A number is an OID without the form of an address; servers compare the text (R4 §3.1.1.4.10).
+        Some(s) if oid(s) != s => perhaps(e),
+        _ => e,
+    }
 }
 
 fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
+    if value.is_empty() {
+        return Expr::Unknown;
+    }
     match b.strings.find(value) {
         Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
         None => {
-            // Addresses are the same in another case; numbers have none.
+            // Addresses may be the same in another case; numbers have none.
             let other = value
                 .contains('@')
                 .then(|| b.index.telecom_like(b, value).first().copied());
             match other.flatten() {
-                Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
+                Some(x) => perhaps(Expr::Test(Test::Telecom { kind, value: x })),
                 None => Expr::Known(false),
             }
         }
@@ -619,7 +695,7 @@ fn other_search(kind: &str, all: &[(String, String)], notes: &mut Vec<String>) -
         match base {
             "patient" | "subject" | "beneficiary" | "individual" => {
                 for x in alternatives(v) {
-                    let x = x.replace('\u{1}', "|");
+                    let x = x.text.replace('\u{1}', "|");
                     if k.ends_with(".identifier") || k.ends_with(":identifier") || x.contains('|') {
                         patients.push(x);
                     } else if k == base || k.ends_with(":Patient") || k.ends_with("._id") {

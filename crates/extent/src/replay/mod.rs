@@ -10,11 +10,11 @@ pub mod sql;
 mod tests;
 
 use crate::{
-    fold,
     identity::{
         At, Gender, IdKind, IdentityBase, Name, PartDate, RecordId, TelecomKind, Use, VersionId,
         entries,
     },
+    letters,
     strings::Sym,
 };
 use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
@@ -81,23 +81,62 @@ pub enum DateOp {
     Ap,
 }
 
+/// A text of a question, folded as widely and as little as servers do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    wide: String,
+    plain: String,
+}
+
+impl Asked {
+    pub fn new(text: &str) -> Asked {
+        Asked {
+            wide: letters::name(text),
+            plain: letters::plain(text),
+        }
+    }
+    pub fn is_empty(&self) -> bool {
+        self.wide.is_empty()
+    }
+}
+
 /// How a text is compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TextOp {
     /// Folded, starts with.
-    Starts(String),
+    Starts(Asked),
     /// Folded, anywhere.
-    Contains(String),
+    Contains(Asked),
+    /// `%` and `_` of this folded text may stand for any letters: never certain.
+    Wild(String),
     /// As stored.
     Exact(String),
 }
 
 impl TextOp {
-    fn holds(&self, text: &str) -> bool {
+    /// Whether a text may hold, folded as widely as a server may.
+    fn wide(&self, text: &str) -> bool {
         match self {
-            TextOp::Starts(p) => fold::name(text).starts_with(p.as_str()),
-            TextOp::Contains(p) => fold::name(text).contains(p.as_str()),
+            TextOp::Starts(a) => letters::name(text).starts_with(&a.wide),
+            TextOp::Contains(a) => letters::name(text).contains(&a.wide),
+            TextOp::Wild(p) => letters::like(&letters::plain(text), p),
             TextOp::Exact(p) => text == p,
+        }
+    }
+    /// Whether a text must hold, when it may.
+    fn sure(&self, text: &str) -> bool {
+        match self {
+            TextOp::Starts(a) => letters::plain(text).starts_with(&a.plain),
+            TextOp::Contains(a) => letters::plain(text).contains(&a.plain),
+            TextOp::Wild(_) => false,
+            TextOp::Exact(_) => true,
+        }
+    }
+    fn holds(&self, text: &str) -> Tri {
+        match self.wide(text) {
+            false => Tri::No,
+            true if self.sure(text) => Tri::Yes,
+            true => Tri::Maybe,
         }
     }
 }
@@ -125,17 +164,22 @@ pub enum FieldName {
     Email,
     Address,
     Gender,
+    /// Date of death.
     Death,
+    Deceased,
+    Active,
     Organization,
     Link,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// Name in `names`; `asked` is the folded text of the question, to tell what the asker knew.
+    /// Name in `names`, those of `unsure` (sorted) only perhaps; `asked` is the folded text of the question, to tell what the
+    /// asker knew.
     Name {
         part: NamePart,
         names: NameRanges,
+        unsure: Vec<Name>,
         asked: String,
     },
     /// Name as stored.
@@ -171,7 +215,10 @@ pub enum Test {
         op: TextOp,
     },
     Deceased(bool),
-    Organization(TextOp),
+    /// Number of the organization, under any system.
+    Organization(String),
+    /// Reference to the organization: `type/id`, an id or an address.
+    OrganizationAt(String),
     MothersName(TextOp),
     Missing(FieldName),
     /// A column of a table, compared as the database does.
@@ -226,25 +273,51 @@ impl Answer {
 
 impl Test {
     pub fn name(base: &IdentityBase, part: NamePart, op: TextOp) -> Test {
-        match op {
-            TextOp::Exact(text) => Test::NameExact { part, text },
-            TextOp::Starts(p) => Test::Name {
-                part,
-                names: vec![base.names.starting(&p)],
-                asked: p,
-            },
-            TextOp::Contains(p) => Test::Name {
-                part,
-                names: base.names.matching(&|f| f.contains(p.as_str())),
-                asked: p,
-            },
+        let names = match &op {
+            TextOp::Exact(text) => {
+                return Test::NameExact {
+                    part,
+                    text: text.clone(),
+                };
+            }
+            TextOp::Starts(a) => vec![base.names.starting(&a.wide)],
+            TextOp::Contains(a) => base.names.matching(&|f| f.contains(&a.wide)),
+            TextOp::Wild(p) => {
+                // Folded forms stand in for the texts: an odd name is looked at itself.
+                let p = letters::name(p);
+                base.names.matching(&|f| letters::like(f, &p))
+            }
+        };
+        // A name that is case and accents apart answers as the question does; only the others are looked at one by one.
+        let (asked, every) = match &op {
+            TextOp::Starts(a) | TextOp::Contains(a) => (a.wide.clone(), a.wide != a.plain),
+            TextOp::Wild(p) | TextOp::Exact(p) => (p.clone(), true),
+        };
+        let mut unsure = vec![];
+        for (from, to) in &names {
+            let not_sure = |n: &Name| !op.sure(base.names.text(*n));
+            if every {
+                unsure.extend((*from..*to).filter(not_sure));
+            } else {
+                unsure.extend(base.names.odd(*from, *to).iter().copied().filter(not_sure));
+            }
+        }
+        Test::Name {
+            part,
+            names,
+            unsure,
+            asked,
         }
     }
 }
 
 fn date_holds(op: DateOp, date: PartDate, birth: PartDate) -> Tri {
     if birth == PartDate::default() {
-        return (op == DateOp::Ne).into();
+        // R4 §3.1.1.4.6 does not say whether what is not there is unequal: servers differ.
+        return match op {
+            DateOp::Ne => Tri::Maybe,
+            _ => Tri::No,
+        };
     }
     let (pl, ph) = date.range();
     let (bl, bh) = birth.range();
@@ -268,6 +341,31 @@ fn date_holds(op: DateOp, date: PartDate, birth: PartDate) -> Tri {
                 Tri::No
             }
         }
+    }
+}
+
+/// A reference as stored against one asked for, R4 §3.1.1.4.13: `id`, `type/id` or an address.
+fn organization_at(stored: &str, asked: &str) -> Tri {
+    if stored.is_empty() {
+        return Tri::No;
+    }
+    let ends = |long: &str, short: &str| {
+        long.strip_suffix(short)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    };
+    if stored.starts_with("finess:") {
+        // Known by its number here; the record may hold a reference beside it.
+        Tri::Maybe
+    } else if stored == asked || (!stored.contains("://") && ends(stored, asked)) {
+        Tri::Yes
+    } else if ends(&stored.to_lowercase(), &asked.to_lowercase())
+        || ends(&asked.to_lowercase(), &stored.to_lowercase())
+        || stored.contains("/_history/")
+        || asked.contains("/_history/")
+    {
+        Tri::Maybe
+    } else {
+        Tri::No
     }
 }
 
@@ -327,15 +425,37 @@ impl Test {
     fn eval(&self, b: &IdentityBase, v: VersionId) -> Tri {
         let row = b.version(v);
         match self {
-            Test::Name { part, names, .. } => b
-                .name_rows(v)
-                .iter()
-                .any(|n| {
-                    (*part != NamePart::Given && in_ranges(names, n.family))
-                        || (*part != NamePart::Family
-                            && b.givens_of(n).iter().any(|g| in_ranges(names, g.given)))
-                })
-                .into(),
+            Test::Name {
+                part,
+                names,
+                unsure,
+                ..
+            } => {
+                let holds = |n: Name| {
+                    if !in_ranges(names, n) {
+                        Tri::No
+                    } else if unsure.binary_search(&n).is_ok() {
+                        Tri::Maybe
+                    } else {
+                        Tri::Yes
+                    }
+                };
+                let mut out = Tri::No;
+                for n in b.name_rows(v) {
+                    if *part != NamePart::Given {
+                        out = out.max(holds(n.family));
+                    }
+                    if *part != NamePart::Family {
+                        for g in b.givens_of(n) {
+                            out = out.max(holds(g.given));
+                        }
+                    }
+                    if out == Tri::Yes {
+                        break;
+                    }
+                }
+                out
+            }
             Test::NameExact { part, text } => b
                 .name_rows(v)
                 .iter()
@@ -363,22 +483,38 @@ impl Test {
                 let want = b.text(*value);
                 b.telecom_rows(v)
                     .iter()
-                    .any(|t| {
+                    .filter(|t| {
                         kind.is_none_or(|k| {
                             k == t.kind
                                 || (k == TelecomKind::Email && t.kind == TelecomKind::Mssante)
-                        }) && (t.value == *value || b.text(t.value).eq_ignore_ascii_case(want))
+                        })
                     })
-                    .into()
+                    .map(|t| {
+                        if t.value == *value {
+                            Tri::Yes
+                        } else if b.text(t.value).eq_ignore_ascii_case(want) {
+                            // R4 §3.1.1.4.10: servers should set case aside, and some do not.
+                            Tri::Maybe
+                        } else {
+                            Tri::No
+                        }
+                    })
+                    .max()
+                    .unwrap_or(Tri::No)
             }
             Test::Gender(g) => (row.gender == *g).into(),
-            Test::Active(a) => (row.active == *a).into(),
+            // A record is supposed active when it does not say so (R4 Patient.active); a search may find nothing to compare.
+            Test::Active(a) => match row.active == *a {
+                true if row.says_active() => Tri::Yes,
+                true => Tri::Maybe,
+                false => Tri::No,
+            },
             Test::Record(r) => (Some(row.record) == *r).into(),
             Test::Updated { op, from, to } => instant_holds(*op, *from, *to, row.updated),
             Test::Address { part, op } => b
                 .address_rows(v)
                 .iter()
-                .any(|a| {
+                .filter_map(|a| {
                     let parts: &[Sym] = match part {
                         AddressPart::Any => &[a.line, a.city, a.postal, a.state, a.country],
                         AddressPart::City => &[a.city],
@@ -390,19 +526,29 @@ impl Test {
                     parts
                         .iter()
                         .flat_map(|s| b.text(*s).split('\n'))
-                        .any(|t| !t.is_empty() && op.holds(t))
+                        .filter(|t| !t.is_empty())
+                        .map(|t| op.holds(t))
+                        .max()
                 })
-                .into(),
+                .max()
+                .unwrap_or(Tri::No),
             Test::Deceased(d) => (row.deceased == *d).into(),
-            Test::Organization(op) => {
+            Test::Organization(number) => {
                 let t = b.text(row.organization);
-                (op.holds(t) || op.holds(t.trim_start_matches("finess:"))).into()
+                match t.strip_prefix("finess:") {
+                    Some(n) => (n == number).into(),
+                    // A reference leads to an organization whose numbers are not known here.
+                    None => (row.organization != 0)
+                        .then_some(Tri::Maybe)
+                        .unwrap_or(Tri::No),
+                }
             }
+            Test::OrganizationAt(asked) => organization_at(b.text(row.organization), asked),
             Test::MothersName(op) => {
                 if row.mothers_name == 0 {
                     Tri::No
                 } else {
-                    op.holds(b.text(row.mothers_name)).into()
+                    op.holds(b.text(row.mothers_name))
                 }
             }
             Test::Missing(f) => {
@@ -423,7 +569,11 @@ impl Test {
                         .any(|t| matches!(t.kind, TelecomKind::Email | TelecomKind::Mssante)),
                     FieldName::Address => !b.address_rows(v).is_empty(),
                     FieldName::Gender => row.gender != Gender::Absent,
-                    FieldName::Death => row.deceased,
+                    FieldName::Death => row.death != 0,
+                    // A server that computes `deceased` has a value for everybody (R4 Patient, search parameter `deceased`).
+                    FieldName::Deceased if !row.deceased => return Tri::Maybe,
+                    FieldName::Deceased => true,
+                    FieldName::Active => row.says_active(),
                     FieldName::Organization => row.organization != 0,
                     FieldName::Link => !b.link_rows(v).is_empty(),
                 };

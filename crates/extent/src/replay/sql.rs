@@ -1,6 +1,6 @@
 //! SQL statements as questions: which table, which columns come back, which rows. Read leniently, across dialects: what is
 //! not understood becomes [`Expr::Unknown`], which makes rows possible and never certain.
-use super::{AddressPart, ColumnPath, DateOp, Expr, NamePart, Test, TextOp, Tri};
+use super::{AddressPart, Asked, ColumnPath, DateOp, Expr, NamePart, Test, TextOp, Tri};
 use crate::{
     fold,
     identity::{IdKind, IdentityBase, NIR_SYSTEM, PartDate, TelecomKind, Use, VersionId},
@@ -1996,8 +1996,8 @@ pub fn index_hint(b: &IdentityBase, path: &ColumnPath, op: &Compare) -> Option<T
         (ColumnPath::LogicalId, Compare::Eq(x)) => Some(Test::Record(b.record_by_id(x))),
         (ColumnPath::Family(_) | ColumnPath::Given(_), c) => {
             let prefix = match c {
-                Compare::Eq(x) => fold::name(x),
-                Compare::Like { pattern, .. } => fold::name(&literal_prefix(pattern)),
+                Compare::Eq(x) => Asked::new(x),
+                Compare::Like { pattern, .. } => Asked::new(&literal_prefix(pattern)),
                 _ => return None,
             };
             if prefix.is_empty() {
