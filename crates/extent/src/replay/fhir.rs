@@ -406,14 +406,11 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
         "organization" if matches!(modifier, "" | "Organization") => {
             each(&mut |v| Expr::Test(Test::OrganizationAt(v.replace('\u{1}', "|"))))
         }
-        "organization" if modifier == "identifier" => each(&mut |v| {
-            let (_, v) = token(v);
-            Expr::Test(Test::Organization(v))
-        }),
-        "organization.identifier" => each(&mut |v| {
-            let (_, v) = token(v);
-            Expr::Test(Test::Organization(v))
-        }),
+        "organization" | "organization.identifier"
+            if modifier == "identifier" || name.contains('.') =>
+        {
+            each(&mut |v| Expr::Test(Test::Organization(token(v).1)))
+        }
         "_count" | "_offset" | "_page" | "page" | "_sort" | "_format" | "_pretty" | "_total"
         | "_include" | "_revinclude" | "_elements" | "_summary" | "_getpages"
         | "_getpagesoffset" | "_bundletype" | "_pageId" | "_contained" | "_containedType"
