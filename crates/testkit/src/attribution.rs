@@ -6,7 +6,7 @@ use crate::{
     trial::{self, Baseline, Key, Tally, Whose},
 };
 use ampleur_detect::Word;
-use ampleur_event::SessionVerdict;
+use ampleur_event::{SessionVerdict, session::Judgement};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -121,6 +121,42 @@ struct Plan {
     lines: usize,
     /// Watch each case as a stream too.
     live: bool,
+    /// No new case is begun after this many minutes.
+    minutes: Option<u64>,
+}
+
+/// Scores read as log odds, gathered: a long evaluation has tens of millions of them.
+#[derive(Default)]
+struct Calibration {
+    /// Per band: sessions, the intruder's among them, sum of their probabilities.
+    bands: [(u64, u64, f64); EDGES.len() + 1],
+    squares: f64,
+    /// Reason → sessions of the intruder and of innocents it speaks of, sum of its weights.
+    reasons: BTreeMap<&'static str, (u64, u64, f64)>,
+}
+
+/// Bounds of the bands.
+const EDGES: [f32; 9] = [-6.0, -4.0, -2.0, 0.0, 0.5, 1.5, 3.0, 5.0, 8.0];
+
+impl Calibration {
+    fn add(&mut self, j: &Judgement, bad: bool) {
+        let p = 1.0 / (1.0 + f64::from(-j.score).exp());
+        let band = &mut self.bands[EDGES.partition_point(|e| *e <= j.score)];
+        *band = (band.0 + 1, band.1 + u64::from(bad), band.2 + p);
+        self.squares += (p - f64::from(u8::from(bad))).powi(2);
+        for r in &j.reasons {
+            let of = self.reasons.entry(r.code).or_default();
+            *of = (
+                of.0 + u64::from(bad),
+                of.1 + u64::from(!bad),
+                of.2 + f64::from(r.weight),
+            );
+        }
+    }
+    fn sessions(&self) -> (u64, u64) {
+        let add = |a: (u64, u64), b: &(u64, u64, f64)| (a.0 + b.0, a.1 + b.1);
+        self.bands.iter().fold((0, 0), add)
+    }
 }
 
 /// Everything one variant of one family showed over its seeds.
@@ -184,7 +220,7 @@ fn share(k: u64, n: u64) -> String {
     format!("{p:.4} [{a:.4}, {b:.4}]")
 }
 
-/// `attribution [FAMILY…] [--seeds A-B] [--scale X] [--variants a,b|all] [--keep DIR] [--lines N] [--live]`
+/// `attribution [FAMILY…] [--seeds A-B] [--scale X] [--variants a,b|all] [--keep DIR] [--lines N] [--live] [--minutes N]`
 ///
 /// # Errors
 /// In words: an argument nobody knows, a case that cannot be played, or a law that did not hold.
@@ -192,10 +228,19 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let plan = plan(args)?;
     let mut rows: BTreeMap<(usize, Family), Row> = BTreeMap::new();
     let mut rivals: BTreeMap<Baseline, Tally> = BTreeMap::new();
-    let mut scores: Vec<(f32, bool)> = vec![];
-    for (n, variant) in plan.variants.iter().enumerate() {
-        for family in &plan.families {
-            for seed in &plan.seeds {
+    let mut scores = Calibration::default();
+    let started = std::time::Instant::now();
+    // Seeds outermost: an evaluation cut short has seen every variant alike.
+    'all: for seed in &plan.seeds {
+        for (n, variant) in plan.variants.iter().enumerate() {
+            for family in &plan.families {
+                if plan
+                    .minutes
+                    .is_some_and(|m| started.elapsed().as_secs() >= m * 60)
+                {
+                    println!("stopped at seed {seed}, {}: time is up", variant.name);
+                    break 'all;
+                }
                 let dir = plan
                     .keep
                     .clone()
@@ -237,7 +282,7 @@ fn one(
     seed: u64,
     dir: &Path,
     rivals: &mut BTreeMap<Baseline, Tally>,
-    scores: &mut Vec<(f32, bool)>,
+    scores: &mut Calibration,
 ) -> Result<Option<Row>, String> {
     let words = |e: &dyn std::fmt::Display| e.to_string();
     let mut recipe = Recipe::new(family, seed, plan.scale * variant.scale.unwrap_or(1.0));
@@ -355,9 +400,9 @@ fn one(
             Whose::Innocent => {
                 row.innocent += 1;
                 row.suspicious += u64::from(trial::suspicious(&r, i));
-                scores.push((r.judged.judgements[i].score, false));
+                scores.add(&r.judged.judgements[i], false);
             }
-            Whose::Intruder => scores.push((r.judged.judgements[i].score, true)),
+            Whose::Intruder => scores.add(&r.judged.judgements[i], true),
             _ => {}
         }
     }
@@ -368,17 +413,18 @@ fn one(
         ("not cut", &rep.cut_missed),
         ("missed", &rep.missed),
     ];
-    let doubt = rep.tally.doubtful_innocent;
+    let doubt = rep.tally.doubtful;
     let wrong_internal = row.internal.1 + row.internal.2;
     if faults.iter().any(|f| !f.1.is_empty()) || rep.mixed > 0 || doubt > 0 || wrong_internal > 0 {
         println!(
-            "{} {} seed {seed}: found {}/{} named {}, accused {}, innocents doubtful {doubt}, not cut {:?}, overcut {:?}, mixed {}, internal {:?}",
+            "{} {} seed {seed}: found {}/{} named {}, accused {}, in doubt {doubt} ({} innocent), not cut {:?}, overcut {:?}, mixed {}, internal {:?}",
             family.name(),
             variant.name,
             rep.tally.found,
             rep.tally.visible,
             rep.tally.named,
             rep.tally.accused,
+            rep.tally.doubtful_innocent,
             rep.cut_missed,
             rep.overcut,
             rep.mixed,
@@ -391,11 +437,15 @@ fn one(
         }
         let wrong = |i: &usize| {
             let v = r.judged.judgements[*i].verdict;
-            (v == SessionVerdict::Doubtful && key.whose[*i] == Whose::Innocent)
+            (v == SessionVerdict::Doubtful && key.whose[*i] != Whose::Nobody)
                 || (v == SessionVerdict::Legitimate && key.whose[*i] == Whose::Intruder)
         };
         for i in (0..key.whose.len()).filter(wrong).take(plan.lines) {
             println!("    {}", trial::describe(&r, i));
+            let mut reasons = r.judged.judgements[i].reasons.iter();
+            if let Some(told) = reasons.find(|x| x.code == "would_tell") {
+                println!("      {}", told.en);
+            }
         }
     }
     Ok(Some(row))
@@ -405,10 +455,10 @@ fn print(
     plan: &Plan,
     rows: &BTreeMap<(usize, Family), Row>,
     rivals: &BTreeMap<Baseline, Tally>,
-    scores: &[(f32, bool)],
+    scores: &Calibration,
 ) -> Result<(), String> {
     println!(
-        "\n| variant | family | runs | named+doubtful / visible | named | said right/said | innocents accused | doubtful | bad accounts not cut | cut without need | lost |"
+        "\n| variant | family | runs | named+doubtful / visible | named | said right/said | innocents accused | in doubt: innocent/all | bad accounts not cut | cut without need | lost |"
     );
     println!("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     let mut all = Row::default();
@@ -426,7 +476,7 @@ fn print(
             t.said,
             t.accused,
             r.accused_accounts,
-            t.doubtful_innocent,
+            format!("{}/{}", t.doubtful_innocent, t.doubtful),
             r.bad_accounts_missed,
             r.overcut,
             r.lost
@@ -501,42 +551,39 @@ fn print(
     Ok(())
 }
 
-/// How often a score is right: the score read as log odds.
-fn reliability(scores: &[(f32, bool)]) {
-    const EDGES: [f32; 9] = [-6.0, -4.0, -2.0, 0.0, 0.5, 1.5, 3.0, 5.0, 8.0];
+/// How often a score is right: the score read as log odds. Then how often each reason is met, against its weight.
+fn reliability(scores: &Calibration) {
     println!("\n| score | sessions | the intruder's | mean of 1/(1+e^-score) |\n|---|--:|--:|--:|");
-    let p = |s: f32| 1.0 / (1.0 + f64::from(-s).exp());
-    for k in 0..=EDGES.len() {
-        let low = if k == 0 { f32::MIN } else { EDGES[k - 1] };
-        let high = EDGES.get(k).copied().unwrap_or(f32::MAX);
-        let inside: Vec<_> = scores.iter().filter(|s| s.0 >= low && s.0 < high).collect();
-        if inside.is_empty() {
-            continue;
-        }
-        let bad = inside.iter().filter(|s| s.1).count() as u64;
-        let mean = inside.iter().map(|s| p(s.0)).sum::<f64>() / inside.len() as f64;
+    for (k, (n, bad, p)) in scores.bands.iter().enumerate().filter(|b| b.1.0 > 0) {
         let text = match (k, EDGES.get(k)) {
             (0, Some(h)) => format!("below {h}"),
-            (_, Some(h)) => format!("{low} to {h}"),
-            (_, None) => format!("from {low}"),
+            (_, Some(h)) => format!("{} to {h}", EDGES[k - 1]),
+            (_, None) => format!("from {}", EDGES[k - 1]),
         };
         println!(
-            "| {text} | {} | {} | {mean:.4} |",
-            inside.len(),
-            share(bad, inside.len() as u64)
+            "| {text} | {n} | {} | {:.4} |",
+            share(*bad, *n),
+            p / *n as f64
         );
     }
-    let brier = scores
-        .iter()
-        .map(|(s, bad)| (p(*s) - f64::from(u8::from(*bad))).powi(2))
-        .sum::<f64>()
-        / scores.len().max(1) as f64;
-    let base = scores.iter().filter(|s| s.1).count() as f64 / scores.len().max(1) as f64;
+    let (n, bad) = scores.sessions();
+    let base = bad as f64 / n.max(1) as f64;
     println!(
-        "Brier score {brier:.5} over {} sessions ({:.5} for always saying the base rate {base:.4})",
-        scores.len(),
+        "Brier score {:.5} over {n} sessions ({:.5} for always saying the base rate {base:.4})",
+        scores.squares / n.max(1) as f64,
         base * (1.0 - base)
     );
+    println!(
+        "\n| reason | the intruder's sessions with it | innocent sessions with it | measured log likelihood ratio | mean weight |\n|---|--:|--:|--:|--:|"
+    );
+    for (code, (of_bad, of_good, weight)) in &scores.reasons {
+        let rate = |k: u64, n: u64| (k as f64 + 0.5) / (n as f64 + 1.0);
+        println!(
+            "| {code} | {of_bad} | {of_good} | {:+.1} | {:+.1} |",
+            (rate(*of_bad, bad) / rate(*of_good, n - bad)).ln(),
+            weight / (of_bad + of_good) as f64
+        );
+    }
 }
 
 fn plan(args: &[String]) -> Result<Plan, String> {
@@ -548,6 +595,7 @@ fn plan(args: &[String]) -> Result<Plan, String> {
         keep: None,
         lines: 4,
         live: false,
+        minutes: None,
     };
     let known = variants();
     let mut it = args.iter();
@@ -564,6 +612,9 @@ fn plan(args: &[String]) -> Result<Plan, String> {
             "--keep" => p.keep = Some(PathBuf::from(value()?)),
             "--lines" => p.lines = value()?.parse().map_err(|_| "--lines: a number")?,
             "--live" => p.live = true,
+            "--minutes" => {
+                p.minutes = Some(value()?.parse().map_err(|_| "--minutes: a number")?);
+            }
             "--variants" => {
                 for name in value()?.split(',') {
                     match name {
