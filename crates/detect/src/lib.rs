@@ -144,6 +144,23 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
         pivot::run(&model, &said)
     };
     let labels = pivot::label(&model, &outcome.verdicts);
+    // Said where it is not certain, and where nobody known is at a place nobody knows.
+    let unseen: Vec<Option<(Arc<str>, Arc<str>)>> = (0..units.list.len())
+        .map(|u| {
+            let open = match outcome.verdicts[u] {
+                SessionVerdict::Doubtful => true,
+                SessionVerdict::Legitimate => {
+                    model.trust[u] == score::Trust::None
+                        && outcome.sums.of(u).total() > score::PRIOR
+                        && units.list[u].parents.is_empty()
+                }
+                SessionVerdict::Intruder => false,
+            };
+            (open && !word.alone && !model.mute(u))
+                .then(|| model.unseen(u))
+                .flatten()
+        })
+        .collect();
     let pivot::Outcome {
         verdicts,
         sums,
@@ -191,6 +208,14 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
                 code: "two_possible_paths",
                 fr: "deux sessions ont pu l'ouvrir, rien ne les départage".into(),
                 en: "two sessions could have opened it and nothing tells them apart".into(),
+                weight: 0.0,
+            });
+        }
+        if let (Some((fr, en)), None) = (&unseen[u], said) {
+            more.push(Reason {
+                code: "would_tell",
+                fr: fr.clone(),
+                en: en.clone(),
                 weight: 0.0,
             });
         }

@@ -1,9 +1,11 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
-    score::{DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, automated, common_browser},
+    score::{
+        DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, automated, common_browser, machine_name,
+    },
     units::{Manner, Units},
 };
-use ampleur_event::{SessionVerdict, session::Reason};
+use ampleur_event::{SessionVerdict, session::Reason, time::Nanos};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -226,6 +228,18 @@ fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<
             break;
         }
     }
+    // One lent address, one tunnel: where only flows name its account, they are of what came out of it.
+    for i in (0..n).filter(|i| !units[*i].flow_only && !units[*i].machine) {
+        if v[i] == SessionVerdict::Legitimate || !units[i].parents.is_empty() {
+            continue;
+        }
+        for j in m.flows_beside(i) {
+            if said[j].is_none() && v[j] < v[i] {
+                v[j] = v[i];
+                through[j] = Some(i);
+            }
+        }
+    }
     (v, through)
 }
 
@@ -278,9 +292,10 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
     let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
-    let mut taken: BTreeSet<(&str, IpAddr)> = BTreeSet::new();
+    let mut taken: BTreeMap<(&str, IpAddr), Vec<(Nanos, Nanos, bool)>> = BTreeMap::new();
     let mut manners: BTreeSet<Manner> = BTreeSet::new();
     let mut clean_devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut owned: BTreeSet<&str> = BTreeSet::new();
     for (i, u) in units.iter().enumerate() {
         let bad = verdicts[i] == SessionVerdict::Intruder;
         if bad && root(i) {
@@ -296,8 +311,14 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             tokens.extend(&u.tokens);
             manners.extend(rare_manner(m, i));
         }
-        if bad && root(i) && u.service && m.trust[i] != Trust::Declared {
-            taken.extend(u.address.map(|a| (u.who, a)));
+        if bad
+            && u.service
+            && !u.flow_only
+            && m.trust[i] != Trust::Declared
+            && let Some(a) = u.address
+        {
+            let when = taken.entry((u.who, a)).or_default();
+            when.push((u.from, u.to, root(i)));
         }
         if bad {
             for d in u.devices.iter().filter(|d| specific(m, d)) {
@@ -306,6 +327,9 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
         } else if verdicts[i] == SessionVerdict::Legitimate && !u.who.is_empty() {
             for d in &u.devices {
                 clean_devices.entry(d).or_default().insert(u.who);
+                if m.trust[i] >= Trust::Habit {
+                    owned.insert(d);
+                }
             }
         }
     }
@@ -346,33 +370,47 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 );
             }
         }
-        // A technical account used by hand from the machine where the intruder used it.
+        // A technical account used from the machine where the intruder used it, at a time that is none of its daily ones: that may
+        // be an administrator's errand; while the intruder is using it there it is nobody else.
         if u.service
             && m.trust[i] != Trust::Declared
             && verdicts[i] != SessionVerdict::Intruder
-            && u.address.is_some_and(|a| taken.contains(&(u.who, a)))
+            && let Some(when) = u.address.and_then(|a| taken.get(&(u.who, a)))
             && !m.daily(i)
         {
-            sum.add(
-                "same_way",
-                5.0,
-                "même compte technique, même machine que l'intrus".into(),
-                "same technical account, same machine as the intruder".into(),
-            );
+            let beside = when.iter().any(|(a, b, _)| u.from <= *b && u.to >= *a);
+            if beside || when.iter().any(|w| w.2) {
+                sum.add(
+                    "same_way",
+                    if beside { 7.0 } else { 5.0 },
+                    "même compte technique, même machine que l'intrus".into(),
+                    "same technical account, same machine as the intruder".into(),
+                );
+            }
         }
-        for d in &u.devices {
-            let bad = devices.get(*d).is_some_and(|w| {
+        // What is behind a tunnel shows its machine only in what the tunnel made possible.
+        let mine: BTreeSet<&str> = m
+            .units
+            .reach(i)
+            .into_iter()
+            .flat_map(|r| units[r].devices.iter().copied())
+            .collect();
+        for d in mine {
+            let bad = devices.get(d).is_some_and(|w| {
                 w.len() > 1 || !w.contains(u.who) || verdicts[i] != SessionVerdict::Intruder
             });
             let clean = clean_devices
-                .get(*d)
-                .is_some_and(|w| w.len() > 1 || !w.contains(u.who));
+                .get(d)
+                .is_some_and(|w| w.len() > 1 || !w.contains(u.who))
+                || owned.contains(d);
             if bad && !clean && m.trust[i] < Trust::Peers {
                 // A tool that several usurped accounts share and no lawful one uses is a sign of its own.
-                let several = devices.get(*d).is_some_and(|w| w.len() >= 2);
+                let several = devices.get(d).is_some_and(|w| w.len() >= 2);
                 let w = match (automated(d), several) {
                     (true, false) => 1.5,
                     (true, true) => 2.5,
+                    // The very machine.
+                    _ if machine_name(d) => 4.5,
                     _ => 3.0,
                 };
                 sum.add(
@@ -426,12 +464,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
 
 /// A device that tells somebody apart: a machine's own name or a tool; never a common browser, never one of the hospital's machines.
 fn specific(m: &Model<'_>, d: &str) -> bool {
-    !d.is_empty()
-        && !common_browser(d)
-        && !m
-            .s
-            .machines
-            .contains_key(&d.split('.').next().unwrap_or(d).to_lowercase())
+    !d.is_empty() && (!common_browser(d) || automated(d)) && !m.housed(d)
 }
 
 /// One label per stranger: units joined by address, own machine, token, chain, or one tool with one manner.

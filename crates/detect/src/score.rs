@@ -6,7 +6,7 @@ use crate::{
 use ampleur_event::{
     Account, System,
     session::Reason,
-    time::{DAY, MINUTE},
+    time::{DAY, MINUTE, Nanos},
 };
 use ampleur_session::{
     List, Sessions,
@@ -27,6 +27,9 @@ pub(crate) const PRIOR: f32 = -4.0;
 pub(crate) const INTRUDER: f32 = 3.0;
 /// From here on it stays in doubt.
 pub(crate) const DOUBTFUL: f32 = 0.5;
+
+/// Nobody goes from one desk to another and works there within this time, again and again.
+const TURN: Nanos = 5 * MINUTE;
 
 /// How an origin is known, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,6 +162,29 @@ pub(crate) struct Past {
     pub away: Vec<(i64, i64)>,
 }
 
+impl Past {
+    /// Ways a database or technical account is used day after day.
+    fn daily_ways(&self) -> Vec<&(Option<IpAddr>, String)> {
+        self.ways
+            .iter()
+            .filter(|(_, d)| d.len() >= 3 && d.len() * 5 >= self.days.len() * 2)
+            .map(|(w, _)| w)
+            .collect()
+    }
+    /// True for a use of a technical account that is not one of its daily ways: what it did is no habit, wherever it came from.
+    fn stray(&self, u: &Unit) -> bool {
+        let technical = u.service || u.account.as_ref().is_some_and(|a| a.system == System::Db);
+        let daily = self.daily_ways();
+        let programs = ways_of(&u.programs);
+        technical
+            && u.job.is_none()
+            && !daily.is_empty()
+            && !daily
+                .iter()
+                .any(|(a, g)| *a == u.address && programs.contains(g))
+    }
+}
+
 pub(crate) struct Model<'a> {
     pub case: &'a Case,
     pub s: &'a Sessions,
@@ -193,11 +219,17 @@ pub(crate) struct Model<'a> {
     /// Device → accounts or persons that have it on trusted ground.
     holders: BTreeMap<String, usize>,
     people_with_devices: usize,
+    /// Machines never seen on known ground → accounts of strangers to each other.
+    lodgers: BTreeMap<String, Vec<String>>,
+    /// Address a tunnel lends → units of flows that name the tunnel's account there.
+    told: BTreeMap<IpAddr, Vec<usize>>,
 }
 
 /// What the account shows where it is certainly at work: a new habit is measured against it.
 #[derive(Default)]
 struct Anchor {
+    /// Kinds of log that show the account there.
+    formats: BTreeSet<&'static str>,
     devices: BTreeSet<String>,
     shapes: BTreeSet<String>,
     hours: Clock,
@@ -210,6 +242,9 @@ struct Use<'u> {
     country: Option<&'u str>,
     asn: Option<u32>,
     bot: bool,
+    /// Kinds of log that show it, and those that name a machine.
+    formats: BTreeSet<&'static str>,
+    naming: BTreeSet<&'static str>,
     devices: Vec<&'u str>,
     hours: u32,
     /// Days of a remembered row; 1 for a unit.
@@ -353,6 +388,35 @@ fn platform(device: &str) -> bool {
     )
 }
 
+/// True for a name one machine has: no browser, no program, no name a maker gives to all of a kind.
+pub(crate) fn machine_name(device: &str) -> bool {
+    const KINDS: [&str; 12] = [
+        "iphone",
+        "ipad",
+        "android",
+        "localhost",
+        "macbook",
+        "imac",
+        "workstation",
+        "desktop",
+        "laptop",
+        "computer",
+        "unknown",
+        "ordinateur",
+    ];
+    let d = device.to_lowercase();
+    let d = d.split('.').next().unwrap_or("");
+    let kind = |k: &&str| {
+        d.strip_prefix(*k)
+            .is_some_and(|rest| matches!(rest, "" | "-pro" | "-air" | "-mini"))
+    };
+    d.len() >= 6
+        && !d.contains(['/', ' ', ';', '('])
+        && !platform(d)
+        && !KINDS.iter().any(kind)
+        && !automated(d)
+}
+
 /// True when the operator of a network rents servers.
 pub(crate) fn hosting(operator: &str) -> bool {
     operator
@@ -425,6 +489,38 @@ fn lent(s: &Sessions) -> BTreeSet<IpAddr> {
     out
 }
 
+/// A share as it is compared, `\\server\share` or `\\*\share`; those every Windows logon opens are none, and neither are other places.
+fn share_of(place: &str) -> Option<String> {
+    let p = place.to_lowercase().replace('/', "\\");
+    let name = p.rsplit('\\').next().unwrap_or("");
+    (p.starts_with('\\') && !matches!(name, "" | "ipc$" | "sysvol" | "netlogon" | "print$"))
+        .then_some(p)
+}
+
+/// `adm.jmartin` belongs to `jmartin`.
+fn related(u: &Unit, v: &Unit) -> bool {
+    let bare = |u: &Unit| -> String {
+        let name = u.account.map(Account::bare).unwrap_or_default();
+        name.chars().filter(|c| c.is_alphanumeric()).collect()
+    };
+    let (mine, its) = (bare(u), bare(v));
+    u.who == v.who
+        || mine.len() >= 4 && its.contains(&mine)
+        || its.len() >= 4 && mine.contains(&its)
+}
+
+/// Names of different systems tell nobody apart unless the context knows whose they are.
+fn comparable(u: &Unit, v: &Unit) -> bool {
+    let estate = |u: &Unit| {
+        let system = u.account.as_ref().map(|a| a.system);
+        match system {
+            Some(System::Smb | System::Host) => Some(System::Ad),
+            s => s,
+        }
+    };
+    u.who.starts_with('#') && v.who.starts_with('#') || estate(u) == estate(v)
+}
+
 /// Programs as the keys of `Past::ways`; one empty text when the source names none.
 fn ways_of(programs: &[&str]) -> Vec<String> {
     if programs.is_empty() {
@@ -472,6 +568,8 @@ impl<'a> Model<'a> {
             numbers: 0.0,
             holders: BTreeMap::new(),
             people_with_devices: 0,
+            lodgers: BTreeMap::new(),
+            told: BTreeMap::new(),
             hosts: s
                 .list
                 .iter()
@@ -514,6 +612,20 @@ impl<'a> Model<'a> {
         }
         m.declare();
         m.remember(past);
+        m.find_lodgers();
+        for (i, u) in units.list.iter().enumerate() {
+            let names = |x: &u32| {
+                let a = s.list[*x as usize].account.as_ref();
+                s.is_flow(*x as usize) && a.is_some_and(|a| a.system == System::Vpn)
+            };
+            if let Some(a) = u
+                .address
+                .filter(|a| m.lent_place(*a) && net::is_private(*a))
+                && u.members.iter().any(names)
+            {
+                m.told.entry(a).or_default().push(i);
+            }
+        }
         m
     }
 
@@ -582,13 +694,55 @@ impl<'a> Model<'a> {
                     && c.files + c.writes + c.reads + c.requests + c.searches + c.queries + c.logins
                         > 0
             })
-            .map(|m| &self.s.list[*m as usize])
-            .filter(|x| x.inner.is_none())
-            .filter_map(|x| {
-                let host = x.host.split('.').next().filter(|h| !h.is_empty())?;
-                Some(format!("{} {}", x.format, host.to_lowercase()))
+            .filter(|m| self.s.list[**m as usize].inner.is_none())
+            .flat_map(|m| {
+                let x = &self.s.list[*m as usize];
+                let host = x.host.split('.').next().filter(|h| !h.is_empty());
+                let host = host.map(|h| format!("{} {}", x.format, h.to_lowercase()));
+                let shares = self
+                    .s
+                    .texts_of(*m as usize, List::Places)
+                    .filter_map(share_of);
+                host.into_iter()
+                    .chain(shares.map(|p| format!("{} {p}", x.format)))
             })
             .collect()
+    }
+    /// Of the servers and shares in `used` those that `known` has none of, where a log of the same kind shows others there.
+    fn unusual(used: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
+        let kind = |h: &str| {
+            h.find(' ')
+                .map(|at| (h[..at].to_string(), h[at + 1..].starts_with('\\')))
+        };
+        let told: BTreeSet<(String, bool)> = known.iter().filter_map(|h| kind(h)).collect();
+        used.iter()
+            .filter(|h| !known.contains(*h))
+            .filter(|h| kind(h).is_some_and(|k| told.contains(&k)))
+            .filter_map(|h| Some(h[h.find(' ')? + 1..].to_string()))
+            .collect()
+    }
+    /// Formats of the sessions of a unit and what it made possible, flows apart.
+    fn formats(
+        &self,
+        i: usize,
+        of: &dyn Fn(&ampleur_event::Session) -> bool,
+    ) -> BTreeSet<&'static str> {
+        self.units
+            .reach(i)
+            .iter()
+            .flat_map(|r| &self.units.list[*r].members)
+            .filter(|m| !self.s.is_flow(**m as usize))
+            .map(|m| &self.s.list[*m as usize])
+            .filter(|x| of(x))
+            .map(|x| x.format)
+            .collect()
+    }
+    /// True for a machine of the house: its name has a fixed address here.
+    pub fn housed(&self, device: &str) -> bool {
+        self.s
+            .machines
+            .get(&device.split('.').next().unwrap_or(device).to_lowercase())
+            .is_some_and(|l| l.iter().any(|a| self.on_site(*a) && !self.lent_place(*a)))
     }
     /// True for addresses a tunnel lends: the origin is the tunnel's, known or not.
     pub fn lent_place(&self, a: IpAddr) -> bool {
@@ -695,7 +849,10 @@ impl<'a> Model<'a> {
         let uses: Vec<Use<'_>> = units
             .list
             .iter()
-            .map(|u| Use {
+            .enumerate()
+            .map(|(i, u)| Use {
+                formats: self.formats(i, &|_| true),
+                naming: self.formats(i, &|x| x.origin.device.as_deref().is_some_and(machine_name)),
                 who: u.who,
                 address: u.address,
                 country: u.country,
@@ -709,6 +866,8 @@ impl<'a> Model<'a> {
         let remembered: Vec<Use<'_>> = rows
             .iter()
             .map(|(who, at, bot, h)| Use {
+                formats: BTreeSet::new(),
+                naming: BTreeSet::new(),
                 who,
                 address: *at,
                 country: h.country.as_deref(),
@@ -724,6 +883,7 @@ impl<'a> Model<'a> {
             if !x.who.is_empty() && self.ground(x) >= Trust::Peers {
                 let a = anchors.entry(x.who).or_default();
                 a.hours.add(x.hours, x.times);
+                a.formats.extend(&x.formats);
                 for d in x.devices.iter().filter(|d| !automated(d)) {
                     a.devices.insert((*d).to_string());
                     a.shapes.insert(shape(d));
@@ -767,9 +927,11 @@ impl<'a> Model<'a> {
                 p.shapes.insert(shape(d));
             }
             p.hours_seen.add(hours, 1);
-            p.most.with(&u.does);
-            p.exports |= u.does.exports > 0;
-            p.servers.extend(reached[i].iter().cloned());
+            if !p.stray(u) {
+                p.most.highest(&u.does);
+                p.exports |= u.does.exports > 0;
+                p.servers.extend(reached[i].iter().cloned());
+            }
             if u.does.interactive {
                 p.interactive_days.extend(&u.days);
             }
@@ -790,7 +952,7 @@ impl<'a> Model<'a> {
                 p.shapes.insert(shape(d));
             }
             p.hours_seen.add(h.hours, h.days.len() as u32);
-            p.most.with(&h.behaviour());
+            p.most.highest(&h.behaviour());
             p.exports |= h.exports;
             p.servers.extend(h.servers.iter().cloned());
             p.interactive_days.extend(&h.interactive);
@@ -965,6 +1127,8 @@ impl<'a> Model<'a> {
                 .devices
                 .iter()
                 .any(|d| k.devices.contains(*d) || k.shapes.contains(&shape(d))),
+            // A machine is named here by logs that show the account at its usual places, on machines they do not name.
+            Some(k) if k.devices.is_empty() && !x.naming.is_disjoint(&k.formats) => false,
             Some(k) => {
                 let usual = (x.hours & around(k.hours.usual())).count_ones();
                 usual * 2 >= x.hours.count_ones()
@@ -1157,7 +1321,25 @@ impl<'a> Model<'a> {
                 .filter(|(d, _)| !automated(d) && !platform(d) && !self.serves(d))
                 .filter(|(d, _)| !seen.contains(d.as_str()))
                 .any(|(_, n)| n.len() >= 3 && n.len() >= 2 * mine);
-            if p.devices.is_empty() && !other {
+            // A machine that came later, while the one known before stays in use, is somebody else's.
+            let first = seen
+                .iter()
+                .filter_map(|d| p.any_device.get(*d)?.first())
+                .min();
+            let other = other
+                || first.is_some_and(|first| {
+                    p.any_device
+                        .iter()
+                        .filter(|(d, _)| {
+                            machine_name(d) && !self.serves(d) && !seen.contains(d.as_str())
+                        })
+                        .any(|(_, n)| {
+                            n.range(..first).count() >= 3 && n.range(first..).next().is_some()
+                        })
+                });
+            // Logons of a machine of the house name none; one that does comes from elsewhere.
+            let foreign = self.named_elsewhere(u, p);
+            if p.devices.is_empty() && !other && !foreign {
                 return;
             }
             sum.add(
@@ -1167,6 +1349,25 @@ impl<'a> Model<'a> {
                 format!("device never seen for this account: {d}"),
             );
         }
+    }
+
+    /// A log that names the machine of this use shows the account on known ground too, and names none there.
+    fn named_elsewhere(&self, u: &Unit, p: &Past) -> bool {
+        let below = u.children.iter().filter(|(_, w)| *w >= 0.5);
+        let members = below
+            .flat_map(|(c, _)| self.units.list[*c].members.iter())
+            .chain(&u.members);
+        p.devices.is_empty()
+            && p.trusted_units >= 3
+            && members
+                .filter(|m| !self.s.is_flow(**m as usize))
+                .map(|m| &self.s.list[*m as usize])
+                .filter(|x| x.origin.device.as_deref().is_some_and(machine_name))
+                .any(|x| {
+                    let known =
+                        |h: &String| h.strip_prefix(x.format).is_some_and(|h| h.starts_with(' '));
+                    p.servers.iter().any(known)
+                })
     }
 
     /// The device is seen on declared ground in a unit that a trusted one of the same account made possible.
@@ -1255,17 +1456,57 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Instants of what a unit and what it made possible looked at.
+    fn looks(&self, i: usize) -> Vec<Nanos> {
+        let mut out: Vec<Nanos> = self
+            .units
+            .reach(i)
+            .iter()
+            .flat_map(|r| &self.units.list[*r].members)
+            .filter_map(|m| self.s.features[*m as usize].asks.as_ref())
+            .flat_map(|a| a.at.iter().copied())
+            .collect();
+        out.sort_unstable();
+        out
+    }
+
+    /// How often somebody at two places would have had to go from one to the other within [`TURN`].
+    fn turns(a: &[Nanos], b: &[Nanos]) -> usize {
+        let mut all: Vec<(Nanos, bool)> = a.iter().map(|t| (*t, false)).collect();
+        all.extend(b.iter().map(|t| (*t, true)));
+        all.sort_unstable();
+        all.windows(2)
+            .filter(|w| w[0].1 != w[1].1 && w[1].0 - w[0].0 <= TURN)
+            .count()
+    }
+
     /// The owner works on known ground while this unit comes from elsewhere.
     fn elsewhere(&self, i: usize, u: &Unit, sum: &mut Sum) {
         if sum.weight("own_device") < 0.0 {
             return;
         }
+        let mut mine: Option<Vec<Nanos>> = None;
         for j in self.by_who.get(u.who).into_iter().flatten().copied() {
             let v = &self.units.list[j];
             if j == i || self.trust[j] < Trust::Habit || !v.parents.is_empty() || v.flow_only {
                 continue;
             }
-            if v.from <= u.to && v.to >= u.from && v.does.asks + u.does.asks > 0 {
+            if v.from <= u.to && v.to >= u.from {
+                let its = self.looks(j);
+                let mine = mine.get_or_insert_with(|| self.looks(i));
+                if mine.len() + its.len() == 0 {
+                    continue;
+                }
+                // A screen left open elsewhere shows nothing; somebody at work here and there by turns is two.
+                let turns = Self::turns(mine, &its);
+                if turns >= 2 {
+                    sum.add(
+                        "two_desks",
+                        2.0,
+                        format!("le titulaire consulte ailleurs dans les mêmes minutes ({turns} allers-retours)"),
+                        format!("the owner is reading elsewhere within the same minutes ({turns} turns)"),
+                    );
+                }
                 let apart = v.country.is_some() && u.country.is_some() && v.country != u.country;
                 sum.add(
                     "two_places",
@@ -1353,23 +1594,14 @@ impl<'a> Model<'a> {
         }
         if !trusted && u.parents.is_empty() && p.trusted_units >= 3 && !p.servers.is_empty() {
             // Only a log that shows this account at its usual places can show it at an unusual one.
-            let told = |format: &str| p.servers.iter().any(|h| h.starts_with(format));
-            let new: Vec<String> = self
-                .servers(i)
-                .into_iter()
-                .filter(|h| !p.servers.contains(h))
-                .filter_map(|h| {
-                    let at = h.find(' ')? + 1;
-                    told(&h[..at]).then(|| h[at..].to_string())
-                })
-                .collect();
+            let new = Self::unusual(&self.servers(i), &p.servers);
             if !new.is_empty() {
                 let list = new.join(", ");
                 sum.add(
                     "new_servers",
                     1.0,
-                    format!("serveurs que ce compte n'emploie jamais : {list}"),
-                    format!("servers this account never uses: {list}"),
+                    format!("serveurs ou partages que ce compte n'emploie jamais : {list}"),
+                    format!("servers or shares this account never uses: {list}"),
                 );
             }
         }
@@ -1382,7 +1614,8 @@ impl<'a> Model<'a> {
             );
         }
         let out = b.bytes_out;
-        if out > 50_000_000 && out > 5 * p.most.bytes_out.max(2_000_000) {
+        // Where no log counted the account's bytes on known ground there is nothing to compare with.
+        if out > 50_000_000 && p.most.bytes_out > 0 && out > 5 * p.most.bytes_out.max(2_000_000) {
             sum.add(
                 "volume",
                 1.2,
@@ -1398,6 +1631,17 @@ impl<'a> Model<'a> {
                 ),
             );
         }
+        if b.writes >= 100 && !trusted && b.writes > 5 * p.most.writes.max(10) {
+            sum.add(
+                "mass_writing",
+                1.5,
+                format!(
+                    "{} écritures, {} au plus d'ordinaire",
+                    b.writes, p.most.writes
+                ),
+                format!("{} writes, at most {} usually", b.writes, p.most.writes),
+            );
+        }
         if b.tampering > 0 && !trusted {
             sum.add(
                 "tampering",
@@ -1406,9 +1650,76 @@ impl<'a> Model<'a> {
                 "a log was cleared or auditing switched off".into(),
             );
         }
+        self.lodger(u, &reach, sum);
         self.reached(u, p, &reach, sum);
         self.another(i, u, sum);
+        self.in_anothers(i, u, sum);
         self.ways(i, u, p, sum);
+    }
+
+    /// A machine nobody has on known ground, under accounts that have nothing to do with each other.
+    fn lodger(&self, u: &Unit, reach: &[usize], sum: &mut Sum) {
+        if u.who.is_empty() {
+            return;
+        }
+        let lodgers = reach
+            .iter()
+            .flat_map(|r| &self.units.list[*r].devices)
+            .find_map(|d| Some((d, self.lodgers.get(*d)?)));
+        if let Some((d, accounts)) = lodgers {
+            let list = accounts.join(", ");
+            sum.add(
+                "device_of_several",
+                2.0,
+                format!("{d}, machine inconnue, sert sous plusieurs comptes : {list}"),
+                format!("{d}, a machine nobody knows, is used under several accounts: {list}"),
+            );
+        }
+    }
+
+    /// Machines never seen on known ground → the accounts under which they were, when these are two to five and strangers to
+    /// each other; a name more people have is a kind of machine.
+    fn find_lodgers(&mut self) {
+        let mut known: BTreeSet<&str> = BTreeSet::new();
+        let mut seen: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+        let units = &self.units.list;
+        for (i, u) in units.iter().enumerate() {
+            if u.machine || u.parents.iter().any(|(_, c)| *c >= 0.5) {
+                continue;
+            }
+            for r in self.units.reach(i) {
+                let v = &units[r];
+                for d in v
+                    .devices
+                    .iter()
+                    .filter(|d| machine_name(d) && !self.housed(d))
+                {
+                    if self.trust[i] >= Trust::Habit {
+                        known.insert(d);
+                    } else if !v.who.is_empty() && !v.machine && !v.service {
+                        seen.entry(d).or_default().insert(&v.who, r);
+                    }
+                }
+            }
+        }
+        let strangers = |x: usize, y: usize| {
+            let (x, y) = (&units[x], &units[y]);
+            let opens =
+                |a: &Unit, b: &Unit| self.opens.get(a.who).is_some_and(|o| o.contains(b.who));
+            comparable(x, y) && !related(x, y) && !opens(x, y) && !opens(y, x)
+        };
+        let mut out = BTreeMap::new();
+        for (d, whos) in seen
+            .into_iter()
+            .filter(|(d, w)| !known.contains(d) && (2..=5).contains(&w.len()))
+        {
+            let list: Vec<usize> = whos.into_values().collect();
+            if (1..list.len()).any(|k| list[..k].iter().any(|x| strangers(*x, list[k]))) {
+                let names = list.iter().filter_map(|u| units[*u].account.as_ref());
+                out.insert(d.to_string(), names.map(ToString::to_string).collect());
+            }
+        }
+        self.lodgers = out;
     }
 
     fn reached(&self, u: &Unit, p: &Past, reach: &[usize], sum: &mut Sum) {
@@ -1426,7 +1737,6 @@ impl<'a> Model<'a> {
                 {
                     if !p.may_reach.is_empty()
                         && self.on_site(d)
-                        && *r != 0
                         && !p.may_reach.iter().any(|n| n.contains(d))
                         && x.origin.address.is_some_and(|a| {
                             u.members
@@ -1465,6 +1775,18 @@ impl<'a> Model<'a> {
                     "emploie un compte technique à la main".into(),
                     "uses a technical account by hand".into(),
                 );
+                if let Some(known) = self.pasts.get(v.who).map(|p| &p.servers) {
+                    let new = Self::unusual(&self.servers(*r), known);
+                    if !new.is_empty() {
+                        let list = new.join(", ");
+                        sum.add(
+                            "service_elsewhere",
+                            3.0,
+                            format!("compte technique là où il ne travaille jamais : {list}"),
+                            format!("a technical account where it never works: {list}"),
+                        );
+                    }
+                }
             }
         }
     }
@@ -1475,16 +1797,7 @@ impl<'a> Model<'a> {
             return;
         }
         let usual = self.opens.get(u.who);
-        let bare = |u: &Unit| -> String {
-            let name = u.account.map(Account::bare).unwrap_or_default();
-            name.chars().filter(|c| c.is_alphanumeric()).collect()
-        };
-        let mine = bare(u);
         for v in self.opened(i) {
-            let its = bare(v);
-            // `adm.jmartin` belongs to `jmartin`.
-            let related =
-                mine.len() >= 4 && its.contains(&mine) || its.len() >= 4 && mine.contains(&its);
             // Names of different systems tell nothing apart unless the context knows whose they are.
             let comparable = u.who.starts_with('#') && v.who.starts_with('#')
                 || v.account
@@ -1492,7 +1805,7 @@ impl<'a> Model<'a> {
                     .is_some_and(|a| matches!(a.system, System::Ad | System::Smb | System::Host));
             if v.who == u.who
                 || v.service
-                || related
+                || related(u, v)
                 || !comparable
                 || usual.is_some_and(|o| o.contains(v.who))
             {
@@ -1502,17 +1815,65 @@ impl<'a> Model<'a> {
                 .account
                 .as_ref()
                 .map_or_else(String::new, |a| a.to_string());
-            let p = self.pasts.get(v.who);
-            let admin = p.is_some_and(|p| p.kind == "admin")
-                || ["adm", "root", "da"].iter().any(|a| {
-                    let name = v.account.map(Account::bare).unwrap_or_default();
-                    name.split(['.', '-', '_']).any(|w| w == *a || w == "admin")
-                });
+            let admin = self.admin(v);
             sum.add(
                 "another_account",
                 if admin { 3.0 } else { 1.8 },
                 format!("ouvre une session sous un autre compte : {a}"),
                 format!("opens a session under another account: {a}"),
+            );
+        }
+    }
+
+    /// Administrators by what the context says or by their name.
+    fn admin(&self, v: &Unit) -> bool {
+        self.pasts.get(v.who).is_some_and(|p| p.kind == "admin")
+            || v.account.as_ref().is_some_and(|a| {
+                a.bare()
+                    .split(['.', '-', '_'])
+                    .any(|w| matches!(w, "adm" | "root" | "da" | "admin"))
+            })
+    }
+
+    /// Units whose flows name the account of the tunnel that unit `i` comes out of.
+    fn beside(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
+        const SLACK: Nanos = 2 * MINUTE;
+        let u = &self.units.list[i];
+        let told = u.address.and_then(|a| self.told.get(&a));
+        told.into_iter().flatten().copied().filter(move |j| {
+            let v = &self.units.list[*j];
+            *j != i && v.from <= u.to + SLACK && v.to >= u.from - SLACK
+        })
+    }
+    /// Those of [`Model::beside`] that are nothing but flows and that no tunnel's own log explains.
+    pub fn flows_beside(&self, i: usize) -> impl Iterator<Item = usize> + '_ {
+        self.beside(i).filter(|j| {
+            let v = &self.units.list[*j];
+            v.flow_only && v.parents.is_empty()
+        })
+    }
+
+    /// The gateway's log is missing, another one says to whose tunnel the address was lent: an account that has its own place
+    /// here comes out of somebody else's tunnel.
+    fn in_anothers(&self, i: usize, u: &Unit, sum: &mut Sum) {
+        if u.who.is_empty()
+            || u.service
+            || !u.parents.is_empty()
+            || self.trust[i] != Trust::None
+            || self.pasts.get(u.who).is_none_or(|p| p.trusted_units == 0)
+        {
+            return;
+        }
+        let other = self.beside(i).map(|j| &self.units.list[j]).find(|v| {
+            let opens = self.opens.get(v.who);
+            !related(u, v) && !opens.is_some_and(|o| o.contains(u.who))
+        });
+        if let Some(a) = other.and_then(|v| v.account.as_ref()) {
+            sum.add(
+                "another_account",
+                if self.admin(u) { 3.0 } else { 1.8 },
+                format!("sort du tunnel d'un autre compte : {a}"),
+                format!("comes out of the tunnel of another account: {a}"),
             );
         }
     }
@@ -1530,19 +1891,14 @@ impl<'a> Model<'a> {
         } else {
             u.programs.iter().map(|g| g.to_lowercase()).collect()
         };
-        let strong: Vec<(&(Option<IpAddr>, String), usize)> = p
-            .ways
-            .iter()
-            .map(|(w, d)| (w, d.len()))
-            .filter(|(_, d)| *d >= 3 && *d * 5 >= p.days.len() * 2)
-            .collect();
+        let strong = p.daily_ways();
         let job = self.rules.jobs.iter().any(|j| j.account == id);
         if a.system == System::Db && (!strong.is_empty() || job) {
             let own = strong
                 .iter()
-                .any(|((x, g), _)| *x == u.address && programs.contains(g));
-            let program = strong.iter().any(|((_, g), _)| programs.contains(g));
-            let host = strong.iter().any(|((x, _), _)| *x == u.address);
+                .any(|(x, g)| *x == u.address && programs.contains(g));
+            let program = strong.iter().any(|(_, g)| programs.contains(g));
+            let host = strong.iter().any(|(x, _)| *x == u.address);
             if own {
                 sum.add(
                     "usual_way",
@@ -1596,6 +1952,78 @@ impl<'a> Model<'a> {
                 );
             }
         }
+    }
+
+    /// What the logs at hand do not show of a use that cannot be told for certain: the evidence that would have told. `None` when
+    /// everything was there.
+    pub fn unseen(&self, i: usize) -> Option<(Arc<str>, Arc<str>)> {
+        let u = &self.units.list[i];
+        let reach = self.units.reach(i);
+        let members = || {
+            reach
+                .iter()
+                .flat_map(|r| &self.units.list[*r].members)
+                .filter(|m| !self.s.is_flow(**m as usize))
+        };
+        let root = !u.parents.iter().any(|(_, c)| *c >= 0.5);
+        let mut missing: Vec<(&str, &str)> = vec![];
+        match u.address {
+            Some(a) if self.lent_place(a) && root => missing.push((
+                "le journal de la passerelle qui prête cette adresse",
+                "the log of the gateway that lends this address",
+            )),
+            Some(a) if !self.on_site(a) && u.country.is_none() => missing.push((
+                "le pays et l'opérateur de l'adresse (fichiers GeoIP)",
+                "the country and operator of the address (GeoIP files)",
+            )),
+            None if root => missing.push((
+                "un journal qui donne l'adresse d'origine",
+                "a log that gives the address of origin",
+            )),
+            _ => {}
+        }
+        let devices: BTreeSet<&&str> = reach
+            .iter()
+            .flat_map(|r| &self.units.list[*r].devices)
+            .collect();
+        if devices.is_empty() {
+            missing.push((
+                "un journal qui nomme le poste ou le navigateur",
+                "a log that names the machine or browser",
+            ));
+        } else if devices.iter().all(|d| common_browser(d)) {
+            // A browser thousands have tells nobody apart.
+            missing.push((
+                "un journal du second facteur ou du certificat de l'appareil",
+                "a log of the second factor or of the device's certificate",
+            ));
+        }
+        if self.pasts.get(u.who).is_none_or(|p| p.trusted_units < 3) {
+            missing.push((
+                "des journaux plus anciens de ce compte en lieu connu",
+                "earlier logs of this account on known ground",
+            ));
+        }
+        let opened = members().any(|m| {
+            let c = &self.s.list[*m as usize].counts;
+            c.files + c.reads + c.searches + c.queries + c.requests > 0
+        });
+        if !opened {
+            missing.push((
+                "un journal de ce que la session a ouvert",
+                "a log of what the session opened",
+            ));
+        }
+        if missing.is_empty() {
+            return None;
+        }
+        let list = |of: &dyn Fn(&(&str, &str)) -> String| -> String {
+            missing.iter().map(of).collect::<Vec<_>>().join(", ")
+        };
+        Some((
+            format!("aurait permis de trancher : {}", list(&|m| m.0.into())).into(),
+            format!("would have told: {}", list(&|m| m.1.into())).into(),
+        ))
     }
 
     /// Units nobody judges by themselves: machines, flows, a source's own probes.

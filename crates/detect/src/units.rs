@@ -1,12 +1,21 @@
 //! Units: the sessions of one use of one account from one origin, over all systems that saw it, and who opened the door to whom.
-use ampleur_event::{Account, LinkKind, System, time::Nanos};
+use ampleur_event::{
+    Account, LinkKind, SessionKey, System,
+    time::{Nanos, SECOND},
+};
 use ampleur_session::{
     Features, List, Sessions,
-    profile::{Rules, is_service, job_of},
+    profile::{Rules, account_id, is_service, job_of},
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// Windows logon types of somebody at a desktop, near or far, bit per type.
+const INTERACTIVE: u32 = 1 << 2 | 1 << 7 | 1 << 10 | 1 << 11;
 
 /// A small set, laid out flat: a case has a million units with some of these each, most of one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +173,12 @@ impl<'s> Units<'s> {
                 root[high] = low;
             }
         }
+        for (a, b) in desks(s) {
+            if jobs[a].is_some() == jobs[b].is_some() {
+                let (p, q) = (find(&mut root, a), find(&mut root, b));
+                root[p.max(q)] = p.min(q);
+            }
+        }
         let mut list: Vec<Unit> = vec![];
         let mut of = vec![usize::MAX; n];
         for i in 0..n {
@@ -228,6 +243,34 @@ impl<'s> Units<'s> {
         }
         out
     }
+}
+
+/// A remote desktop is let in over the network first: a network logon, then within seconds the interactive one of the same account
+/// on the same machine from the same address. Two logons, one use; (network, interactive).
+fn desks(s: &Sessions) -> Vec<(usize, usize)> {
+    const APART: Nanos = 10 * SECOND;
+    let mut logons: BTreeMap<(String, &str, IpAddr), Vec<usize>> = BTreeMap::new();
+    for (i, x) in s.list.iter().enumerate() {
+        if x.key_kind == SessionKey::LogonId
+            && let (Some(a), Some(at)) = (&x.account, x.origin.address)
+        {
+            let place = (account_id(a), &*x.host, at);
+            logons.entry(place).or_default().push(i);
+        }
+    }
+    let mut out = vec![];
+    // Each list is in order of its beginnings, as the sessions are.
+    for list in logons.values() {
+        for w in list.windows(2) {
+            let (a, b) = (w[0], w[1]);
+            let opens = s.features[a].logon_types & INTERACTIVE == 0
+                && s.features[b].logon_types & INTERACTIVE != 0;
+            if opens && s.list[b].from - s.list[a].from <= APART {
+                out.push((a, b));
+            }
+        }
+    }
+    out
 }
 
 fn fill<'s>(
@@ -342,7 +385,7 @@ impl Behaviour {
         self.logins += c.logins;
         self.break_glass += u64::from(f.break_glass);
         self.tampering += u64::from(f.tampering);
-        self.interactive |= f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0;
+        self.interactive |= f.logon_types & INTERACTIVE != 0;
         let Some(asks) = &f.asks else {
             return;
         };
@@ -371,6 +414,20 @@ impl Behaviour {
                 self.steady = n >= 30 && m <= 3.0 && asks.mean <= 3.0 * m.max(0.05);
             }
         }
+    }
+    /// The most of each that was seen in one unit.
+    pub fn highest(&mut self, o: &Behaviour) {
+        let (exports, writes, bytes, queries, tampering, glass) = (
+            self.exports.max(o.exports),
+            self.writes.max(o.writes),
+            self.bytes_out.max(o.bytes_out),
+            self.queries.max(o.queries),
+            self.tampering.max(o.tampering),
+            self.break_glass.max(o.break_glass),
+        );
+        self.with(o);
+        (self.exports, self.writes, self.bytes_out) = (exports, writes, bytes);
+        (self.queries, self.tampering, self.break_glass) = (queries, tampering, glass);
     }
     /// Joins what a session reached through this one did.
     pub fn with(&mut self, o: &Behaviour) {

@@ -58,9 +58,8 @@ fn holds(family: Family) {
         );
         assert!(r.cut_missed.is_empty(), "{} {seed}: not cut", family.name());
         assert!(
-            // A logon of the intruder that only its manner betrays may stay in doubt; somebody innocent hardly ever.
-            t.doubtful_innocent * 50 <= t.said.max(50),
-            "{} {seed}: too many innocents left in doubt",
+            t.doubtful * 50 <= t.said.max(50),
+            "{} {seed}: too many left in doubt",
             family.name()
         );
     }

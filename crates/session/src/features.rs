@@ -102,6 +102,8 @@ pub enum List {
     Destinations = 7,
     /// Token ids and authorisation codes.
     Tokens = 8,
+    /// Shares and databases touched.
+    Places = 9,
 }
 
 impl List {
@@ -180,7 +182,7 @@ impl Noted {
     }
 }
 
-const LISTS: [List; 9] = [
+const LISTS: [List; 10] = [
     List::UserIds,
     List::Addresses,
     List::Inner,
@@ -190,6 +192,7 @@ const LISTS: [List; 9] = [
     List::Programs,
     List::Destinations,
     List::Tokens,
+    List::Places,
 ];
 
 /// One question of a session: what was asked for, in a form that shows walks through an index.
@@ -395,7 +398,7 @@ impl Traits {
 }
 
 /// The questions of a session, counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asks {
     /// Questions of the sample: the earliest 256.
     pub count: u32,
@@ -412,9 +415,13 @@ pub struct Asks {
     pub low: f64,
     pub high: f64,
     pub mean: f64,
+    /// When: the earliest 64, ascending.
+    pub at: Box<[Nanos]>,
 }
 
 impl Asks {
+    const AT: usize = 64;
+
     fn of(asks: &[Asked]) -> Asks {
         let count = |p: &dyn Fn(&Asked) -> bool| asks.iter().filter(|a| p(a)).count() as u32;
         let numbers: Vec<u64> = asks.iter().filter_map(Asked::number).collect();
@@ -445,6 +452,7 @@ impl Asks {
             } else {
                 gaps.iter().sum::<f64>() / n as f64
             },
+            at: asks.iter().take(Self::AT).map(|a| a.at).collect(),
         }
     }
 }
@@ -452,10 +460,10 @@ impl Asks {
 /// What is kept of a whole session.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Features {
-    /// Devices, programs, destinations and tokens, one list behind the other, each ascending by text.
+    /// Devices, programs, destinations, places and tokens, one list behind the other, each ascending by text.
     texts: Box<[TextId]>,
     /// Where the lists end.
-    ends: [u8; 4],
+    ends: [u8; 5],
     /// Ports of flows, bit 0 = 3389, 1 = 445, 2 = 22, 3 = 443/80, 4 = database, 5 = other.
     pub ports: u8,
     /// Windows logon types seen, bit per type.
@@ -471,10 +479,11 @@ pub struct Features {
     pub asks: Option<Box<Asks>>,
 }
 
-const KEPT: [List; 4] = [
+const KEPT: [List; 5] = [
     List::Devices,
     List::Programs,
     List::Destinations,
+    List::Places,
     List::Tokens,
 ];
 
@@ -483,7 +492,7 @@ impl Features {
         let mut kept = vec![];
         let ends = KEPT.map(|list| {
             kept.append(&mut t.noted.sorted(texts, list));
-            // At most 3 × 8 + 64.
+            // At most 4 × 8 + 64.
             kept.len() as u8
         });
         let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);

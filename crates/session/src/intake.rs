@@ -543,6 +543,7 @@ impl Fragment {
             note(List::Programs, clip(&e.process, 128));
         }
         note(List::Destinations, clip(&e.dst_ip, 64));
+        note(List::Places, clip(&e.share, 256));
         note(List::Tokens, clip(&e.token, 256));
         if !e.request_id.is_empty() {
             f.requests.add(text_hash(&e.request_id), TOKENS);

@@ -144,7 +144,7 @@ impl Calibration {
         let band = &mut self.bands[EDGES.partition_point(|e| *e <= j.score)];
         *band = (band.0 + 1, band.1 + u64::from(bad), band.2 + p);
         self.squares += (p - f64::from(u8::from(bad))).powi(2);
-        for r in &j.reasons {
+        for r in j.reasons.iter() {
             let of = self.reasons.entry(r.code).or_default();
             *of = (
                 of.0 + u64::from(bad),
