@@ -5,7 +5,7 @@ use crate::{
     },
     units::{Manner, Units},
 };
-use ampleur_event::{SessionVerdict, session::Reason, time::Nanos};
+use ampleur_event::{SessionVerdict, session::Reason};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -292,7 +292,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
     let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
-    let mut taken: BTreeMap<(&str, IpAddr), Vec<(Nanos, Nanos, bool)>> = BTreeMap::new();
+    let mut taken: BTreeMap<(&str, IpAddr), Vec<_>> = BTreeMap::new();
     let mut manners: BTreeSet<Manner> = BTreeSet::new();
     let mut clean_devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut owned: BTreeSet<&str> = BTreeSet::new();
