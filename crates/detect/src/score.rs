@@ -1697,7 +1697,7 @@ impl<'a> Model<'a> {
                     if self.trust[i] >= Trust::Habit {
                         known.insert(d);
                     } else if !v.who.is_empty() && !v.machine && !v.service {
-                        seen.entry(d).or_default().insert(&v.who, r);
+                        seen.entry(d).or_default().insert(v.who, r);
                     }
                 }
             }

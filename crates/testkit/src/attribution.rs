@@ -465,7 +465,7 @@ fn print(
     for ((n, family), r) in rows {
         let t = r.tally;
         println!(
-            "| {} | {} | {} | {}/{} | {} | {}/{} | {} + {} accounts | {} | {} | {} | {} |",
+            "| {} | {} | {} | {}/{} | {} | {}/{} | {} + {} accounts | {}/{} | {} | {} | {} |",
             plan.variants[*n].name,
             family.name(),
             r.runs,
@@ -476,7 +476,8 @@ fn print(
             t.said,
             t.accused,
             r.accused_accounts,
-            format!("{}/{}", t.doubtful_innocent, t.doubtful),
+            t.doubtful_innocent,
+            t.doubtful,
             r.bad_accounts_missed,
             r.overcut,
             r.lost
