@@ -5,6 +5,7 @@
 //! refused returns nobody. The snapshot is read back from the server, as an export would be, so that both hold the same
 //! versions. `AMPLEUR_HFS` names the server, else it is looked for on PATH; a machine without it is told so and compares
 //! nothing. Requests go through curl: it keeps one connection for thousands of addresses and adds nothing to what we build.
+use crate::servers::{CITIES, GIVENS};
 use ampleur_extent::{
     identity::IdentityBase,
     replay::{Hit, fhir, search},
@@ -289,21 +290,6 @@ const FAMILIES: [&str; 26] = [
     "A,B",
     "ZOLA",
 ];
-const GIVENS: [&str; 12] = [
-    "ANNE",
-    "Anne",
-    "ANNE-MARIE",
-    "ÉLODIE",
-    "ELODIE",
-    "JEAN",
-    "JEAN-LUC",
-    "ZOÉ",
-    "Zoe",
-    "LÉA",
-    "LEA",
-    "ÎLE",
-];
-const CITIES: [&str; 6] = ["Lille", "LILLE", "Évry", "Saint-Omer", "St Omer", "L'Isle"];
 const BIRTHS: [&str; 4] = ["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d"];
 
 fn day(rng: &mut Rng, form: &str) -> String {

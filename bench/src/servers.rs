@@ -68,7 +68,7 @@ const FAMILIES: [&str; 24] = [
     "UNDER_SCORE",
     "ZOLA",
 ];
-const GIVENS: [&str; 12] = [
+pub const GIVENS: [&str; 12] = [
     "ANNE",
     "Anne",
     "ANNE-MARIE",
@@ -82,7 +82,7 @@ const GIVENS: [&str; 12] = [
     "LEA",
     "ÎLE",
 ];
-const CITIES: [&str; 6] = ["Lille", "LILLE", "Évry", "Saint-Omer", "St Omer", "L'Isle"];
+pub const CITIES: [&str; 6] = ["Lille", "LILLE", "Évry", "Saint-Omer", "St Omer", "L'Isle"];
 
 fn people(rng: &mut Rng) -> Vec<Person> {
     let maybe = |rng: &mut Rng, p: f64, text: String| (!rng.chance(p)).then_some(text);

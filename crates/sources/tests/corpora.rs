@@ -2,10 +2,12 @@
 //! of the project; without it these tests say so and pass.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod common;
 use ampleur_sources::{
     Limits, Setting, canonical,
     reader::{Collect, read_bytes},
 };
+use common::{GENERIC, testdata};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
@@ -22,30 +24,12 @@ fn corpora() -> Option<PathBuf> {
     None
 }
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources")
-}
-
 /// What `testdata/sources/<source>/corpora.txt` says, one line a folder: `folder` is the source's own; `~folder reason` is another
 /// product's where the claim is right.
 struct Folders {
     own: Vec<(String, Vec<String>)>,
     also: Vec<(String, String)>,
 }
-
-/// Sources that may claim what no product claims.
-const GENERIC: &[&str] = &[
-    "cef",
-    "csv",
-    "ecs",
-    "gelf",
-    "leef",
-    "ocsf",
-    "syslog",
-    "syslog-json",
-    "syslog-kv",
-    "w3c",
-];
 
 fn folders_by_source() -> Folders {
     let mut all = Folders {

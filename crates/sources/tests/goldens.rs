@@ -2,11 +2,13 @@
 //! `AMPLEUR_BLESS=1 cargo test -p ampleur-sources --test goldens` rewrites the two result files; a plain run never does.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod common;
 use ampleur_event::{Event, System};
 use ampleur_sources::{
     Confidence, Head, Limits, Reject, SOURCES, Setting, Source, canonical,
     reader::{self, Collect, decode_cut, read_bytes, read_path},
 };
+use common::{GENERIC, testdata};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -65,24 +67,6 @@ struct Case {
 static MAPPINGS: std::sync::LazyLock<Vec<&str>> =
     std::sync::LazyLock::new(|| ampleur_sources::mapped::built_in().map(|m| m.0).collect());
 
-/// Sources that read a shape, not a product.
-const GENERIC: &[&str] = &[
-    "cef",
-    "csv",
-    "ecs",
-    "gelf",
-    "leef",
-    "ocsf",
-    "syslog",
-    "syslog-json",
-    "syslog-kv",
-    "w3c",
-];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources")
-}
-
 fn folders(of: &Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = fs::read_dir(of)
         .map(|d| d.filter_map(|e| Some(e.ok()?.path())).collect())
@@ -94,7 +78,7 @@ fn folders(of: &Path) -> Vec<PathBuf> {
 
 fn cases() -> Vec<Case> {
     let mut all = vec![];
-    for folder in folders(&root()) {
+    for folder in folders(&testdata()) {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let source = ampleur_sources::by_name(&name)
             .unwrap_or_else(|| panic!("testdata/sources/{name} belongs to no source"));
@@ -401,7 +385,7 @@ fn the_registry_is_complete() {
             "{n} says nothing of itself"
         );
         assert!(!s.capability().rows.is_empty(), "{n} declares nothing");
-        let found = folders(&root().join(n)).len();
+        let found = folders(&testdata().join(n)).len();
         // A mapping's damaged and cut cases are made from its well-formed ones, below.
         let needed = if MAPPINGS.contains(&n) { 1 } else { 3 };
         assert!(

@@ -174,7 +174,7 @@ impl Index {
         let b = self.dates.partition_point(|d| d.0 <= high);
         a as u32..b.max(a) as u32
     }
-    /// Values whose text is an e-mail address equal to `value` but for case, sorted.
+    /// Contact values equal to `value` but for case, each once.
     pub(crate) fn telecom_like(&self, b: &IdentityBase, value: &str) -> Vec<Sym> {
         like(&self.telecom, b, value)
     }

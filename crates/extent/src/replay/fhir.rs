@@ -5,6 +5,7 @@ use crate::{
     fold,
     identity::{Gender, IdentityBase, PartDate, TelecomKind, oid},
     letters,
+    strings::Sym,
 };
 use ampleur_event::{Nanos, time::SECOND};
 
@@ -447,23 +448,8 @@ pub fn identifier(b: &IdentityBase, system: Option<&str>, value: &str) -> Expr {
     let e = if value.is_empty() {
         test(None)
     } else {
-        let same = b.strings.find(value);
-        let mut any: Vec<Expr> = same.map(|x| test(Some(x))).into_iter().collect();
-        // R4 §3.1.1.4.10: servers should set case aside, and some do not.
-        if value.bytes().any(|c| c.is_ascii_alphabetic()) {
-            any.extend(
-                b.index
-                    .id_like(b, value)
-                    .into_iter()
-                    .filter(|x| Some(*x) != same)
-                    .map(|x| perhaps(test(Some(x)))),
-            );
-        }
-        match any.len() {
-            0 => Expr::Known(false),
-            1 => any.remove(0),
-            _ => Expr::Any(any),
-        }
+        let like = || b.index.id_like(b, value);
+        in_any_case(b, value, like, |x| test(Some(x)))
     };
     match system {
         // A number is an OID without the form of an address; servers compare the text (R4 §3.1.1.4.10).
@@ -476,18 +462,30 @@ fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
     if value.is_empty() {
         return Expr::Unknown;
     }
-    match b.strings.find(value) {
-        Some(x) => Expr::Test(Test::Telecom { kind, value: x }),
-        None => {
-            // Addresses may be the same in another case; numbers have none.
-            let other = value
-                .contains('@')
-                .then(|| b.index.telecom_like(b, value).first().copied());
-            match other.flatten() {
-                Some(x) => perhaps(Expr::Test(Test::Telecom { kind, value: x })),
-                None => Expr::Known(false),
-            }
-        }
+    let like = || b.index.telecom_like(b, value);
+    in_any_case(b, value, like, |value| {
+        Expr::Test(Test::Telecom { kind, value })
+    })
+}
+
+/// A token as written, and perhaps what differs from it in case: servers should set it aside, and some do not
+/// (R4 §3.1.1.4.10). `like` gives the values that differ in case at most; numbers have none.
+fn in_any_case(
+    b: &IdentityBase,
+    value: &str,
+    like: impl Fn() -> Vec<Sym>,
+    test: impl Fn(Sym) -> Expr,
+) -> Expr {
+    let same = b.strings.find(value);
+    let mut any: Vec<Expr> = same.map(&test).into_iter().collect();
+    if value.bytes().any(|c| c.is_ascii_alphabetic()) {
+        let others = like().into_iter().filter(|x| Some(*x) != same);
+        any.extend(others.map(|x| perhaps(test(x))));
+    }
+    match any.len() {
+        0 => Expr::Known(false),
+        1 => any.remove(0),
+        _ => Expr::Any(any),
     }
 }
 

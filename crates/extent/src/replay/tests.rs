@@ -183,7 +183,7 @@ fn what_servers_may_read_differently_is_possible() {
             "e",
             "UNDERSSCORE",
             &format!(
-                ",\"identifier\":[{}]",
+                ",\"telecom\":[{{\"system\":\"email\",\"value\":\"d@mail.example\"}}],\"identifier\":[{}]",
                 ident("PI", "urn:oid:1.2", "2A7", "usual")
             ),
         ),
@@ -203,7 +203,8 @@ fn what_servers_may_read_differently_is_possible() {
     assert_eq!(ask("family=under_"), "d|e");
     assert_eq!(ask("family=%25"), "|a b c d e");
     // Case of a token (§3.1.1.4.10), an OID without its form.
-    assert_eq!(ask("email=d@mail.example"), "|d");
+    assert_eq!(ask("email=d@mail.example"), "e|d");
+    assert_eq!(ask("email=D@MAIL.example"), "|d e");
     assert_eq!(ask("identifier=2a7"), "|e");
     assert_eq!(ask("identifier=1.2|2A7"), "|e");
     assert_eq!(ask("identifier=urn:oid:1.2|2A7"), "e|");

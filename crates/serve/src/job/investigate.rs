@@ -187,23 +187,9 @@ pub fn investigate(
         .map_err(|e| known(&e))?;
         let leaks = leak::load_case(&case).map_err(|e| known(&e))?;
         lap("identities");
-        Ok(Found {
-            sessions,
-            door,
-            past,
-            judged,
-            identity,
-            leaks,
-        })
+        Ok((sessions, door, past, judged, identity, leaks))
     });
-    let Found {
-        sessions,
-        door,
-        past,
-        judged,
-        identity,
-        leaks,
-    } = found?;
+    let (sessions, door, past, judged, identity, leaks) = found?;
 
     progress.stage("extent", 0);
     let evidence = Evidence {
@@ -294,16 +280,6 @@ pub fn investigate(
         notes,
         lake: lake_path,
     })
-}
-
-/// What is found before anything is counted.
-struct Found {
-    sessions: Sessions,
-    door: LocalDoor,
-    past: ampleur_detect::habit::Habits,
-    judged: Judged,
-    identity: IdentityBase,
-    leaks: Vec<leak::LeakLine>,
 }
 
 /// Does both, side by side when there is more than one thread.
