@@ -300,12 +300,12 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
                 let mut why = words::gap_kind(&g.kind).get(l).to_string();
                 if let Some(b) = &g.because {
                     why = format!(
-                        "{why}. {}",
+                        "{why}: {}",
                         clip(if l == Lang::Fr { &b.fr } else { &b.en }, 160)
                     );
                 }
                 if let Some(by) = &g.closed_by {
-                    why = format!("{why} {} {}", t("Comblé par", "Closed by"), clip(by, 50));
+                    why = format!("{why}; {} {}", t("comblé par", "closed by"), clip(by, 50));
                 }
                 vec![
                     Cell::new(clip(&g.source, 60)),
@@ -371,7 +371,7 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
                     )),
                     Cell::new(origin),
                     Cell::new(words::moment_text(&x.from, &v.options.zone, l)),
-                    Cell::new(reasons.join(" ")).small(),
+                    Cell::new(reasons.join("; ")).small(),
                 ]
             })
             .collect();
