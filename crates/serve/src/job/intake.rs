@@ -594,7 +594,12 @@ impl Rows {
         input: &Receiver<ToRows>,
     ) -> Result<Vec<SealedSegment>, JobError> {
         while let Ok(next) = input.recv() {
-            work.permits.with(|| self.take(work, next))?;
+            // The end of a segment mostly waits for the disk: the others go on meanwhile.
+            if matches!(next, ToRows::Seal(..)) {
+                self.take(work, next)?;
+            } else {
+                work.permits.with(|| self.take(work, next))?;
+            }
         }
         Ok(self.sealed)
     }

@@ -54,9 +54,12 @@ impl Mapped {
             .copied()
     }
 
-    /// What is wrong with the file, if anything.
-    pub fn error(&self) -> Option<&MappingError> {
-        self.plan().err()
+    /// What is wrong with the file, if anything. Compiles every expression in it.
+    pub fn error(&self) -> Option<MappingError> {
+        match self.plan() {
+            Ok(plan) => plan.check().err(),
+            Err(e) => Some(e.clone()),
+        }
     }
 
     /// The file itself.
@@ -92,7 +95,9 @@ pub fn load(name: &str, text: &str) -> Result<&'static Mapped, MappingError> {
     {
         return Ok(m);
     }
-    let plan: &'static Plan = Box::leak(Box::new(Plan::parse(text)?));
+    let plan = Plan::parse(text)?;
+    plan.check()?;
+    let plan: &'static Plan = Box::leak(Box::new(plan));
     let cell = OnceLock::new();
     let _ = cell.set(Ok(plan));
     let made: &'static Mapped = Box::leak(Box::new(Mapped {
@@ -110,7 +115,7 @@ pub fn load(name: &str, text: &str) -> Result<&'static Mapped, MappingError> {
 }
 
 /// Name of every built-in mapping, and what is wrong with its file, if anything.
-pub fn built_in() -> impl Iterator<Item = (&'static str, Option<&'static MappingError>)> {
+pub fn built_in() -> impl Iterator<Item = (&'static str, Option<MappingError>)> {
     crate::MAPPED.iter().map(|m| (m.name, m.error()))
 }
 

@@ -8,7 +8,7 @@ use crate::{Confidence, Standard};
 use ampleur_event::{Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb};
 use regex::Regex;
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 use toml::{Table, Value};
 
 /// What is wrong with a mapping file, and where.
@@ -184,7 +184,7 @@ pub(super) struct Says {
 }
 
 pub(super) struct Pattern {
-    pub regex: Regex,
+    pub regex: Expression,
     /// Group number and the slot it fills.
     pub groups: Vec<(usize, u16)>,
     pub on: Option<u16>,
@@ -211,7 +211,7 @@ pub(super) struct Sniff {
     pub all: Vec<String>,
     pub any: Vec<String>,
     pub not: Vec<String>,
-    pub regex: Option<Regex>,
+    pub regex: Option<Expression>,
 }
 
 pub(super) struct KvShape {
@@ -247,7 +247,7 @@ pub(super) struct Plan {
     pub known: usize,
     pub whole_head: bool,
     /// A record may span lines; this one begins it.
-    pub begin: Option<Regex>,
+    pub begin: Option<Expression>,
     pub sniff: Vec<Sniff>,
     pub names: Names,
     pub trie: Trie,
@@ -435,11 +435,73 @@ fn system(v: &str, at: &str) -> Made<System> {
     word(v, at, &all)
 }
 
-fn regex(text: &str, at: &str) -> Made<Regex> {
-    regex::RegexBuilder::new(text)
-        .size_limit(4 << 20)
-        .build()
-        .or_else(|e| wrong(at, format!("not a regular expression: {e}")))
+/// An expression that is compiled when it is first needed: of the many built-in mappings a case needs few, and a compiled expression
+/// takes milliseconds and up to megabytes. Mappings from outside are compiled at once ([`Plan::checked`]), so that a fault is told
+/// when they are loaded; the built-in ones are compiled by a test.
+pub(super) struct Expression {
+    text: String,
+    at: String,
+    made: OnceLock<Option<Regex>>,
+}
+
+impl Expression {
+    fn new(text: &str, at: String) -> Expression {
+        Expression {
+            text: text.to_string(),
+            at,
+            made: OnceLock::new(),
+        }
+    }
+    fn compile(&self) -> Result<Regex, regex::Error> {
+        regex::RegexBuilder::new(&self.text)
+            .size_limit(4 << 20)
+            .build()
+    }
+    fn check(&self) -> Made<()> {
+        match self.compile() {
+            Ok(r) => {
+                self.made.get_or_init(|| Some(r));
+                Ok(())
+            }
+            Err(e) => wrong(&self.at, format!("not a regular expression: {e}")),
+        }
+    }
+    fn get(&self) -> Option<&Regex> {
+        self.made.get_or_init(|| self.compile().ok()).as_ref()
+    }
+    pub fn is_match(&self, text: &str) -> bool {
+        self.get().is_some_and(|r| r.is_match(text))
+    }
+    pub fn captures<'h>(&self, text: &'h str) -> Option<regex::Captures<'h>> {
+        self.get()?.captures(text)
+    }
+}
+
+/// Numbers and names of the named groups of an expression.
+fn named_groups(text: &str, at: &str) -> Made<Vec<(usize, String)>> {
+    use regex_syntax::ast::{Ast, GroupKind, parse::Parser, visit};
+    struct Names(Vec<(usize, String)>);
+    impl regex_syntax::ast::Visitor for Names {
+        type Output = Vec<(usize, String)>;
+        type Err = std::convert::Infallible;
+        fn finish(self) -> Result<Self::Output, Self::Err> {
+            Ok(self.0)
+        }
+        fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
+            if let Ast::Group(g) = ast
+                && let GroupKind::CaptureName { name, .. } = &g.kind
+            {
+                self.0.push((name.index as usize, name.name.clone()));
+            }
+            Ok(())
+        }
+    }
+    let ast = match Parser::new().parse(text) {
+        Ok(ast) => ast,
+        Err(e) => return wrong(at, format!("not a regular expression: {e}")),
+    };
+    let Ok(names) = visit(&ast, Names(vec![]));
+    Ok(names)
 }
 
 const PROOFS: &[(&str, Proof)] = &[
@@ -600,6 +662,15 @@ impl Maker {
 }
 
 impl Plan {
+    /// Compiles every expression. Errors: the first that is no regular expression or too large.
+    pub fn check(&self) -> Made<()> {
+        let patterns = self.patterns.iter().map(|p| &p.regex);
+        let sniffs = self.sniff.iter().filter_map(|s| s.regex.as_ref());
+        for e in patterns.chain(sniffs).chain(&self.begin) {
+            e.check()?;
+        }
+        Ok(())
+    }
     /// Reads a mapping. Errors name the key; a mistyped one gets its nearest allowed neighbour.
     pub(super) fn parse(source: &str) -> Made<Plan> {
         let t: Table = match source.parse() {
@@ -739,18 +810,17 @@ impl Plan {
             let Some(r) = text(p, &at, "regex")? else {
                 return wrong(&join(&at, "regex"), "is needed");
             };
-            let compiled = regex(r, &join(&at, "regex"))?;
-            let groups = compiled
-                .capture_names()
-                .enumerate()
-                .filter_map(|(i, n)| Some((i, m.names.slot(n?))))
+            let at_regex = join(&at, "regex");
+            let groups = named_groups(r, &at_regex)?
+                .into_iter()
+                .map(|(i, n)| (i, m.names.slot(&n)))
                 .collect();
             literals.push(match text(p, &at, "has")? {
                 Some(h) => Some(h.to_string()),
                 None => literal(r),
             });
             patterns.push(Pattern {
-                regex: compiled,
+                regex: Expression::new(r, at_regex),
                 groups,
                 on: text(p, &at, "on")?.map(|f| m.names.slot(f)),
                 goes_on: flag(p, &at, "goes_on", false)?,
@@ -813,7 +883,7 @@ impl Plan {
                 not: list(s.get("not"), &join(&at, "not"))?,
                 regex: match text(s, &at, "regex")? {
                     None => None,
-                    Some(r) => Some(regex(r, &join(&at, "regex"))?),
+                    Some(r) => Some(Expression::new(r, join(&at, "regex"))),
                 },
             };
             if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
@@ -854,7 +924,7 @@ impl Plan {
             },
             whole_head: flag(&t, "", "sniff_whole", headed)?,
             begin: match text(&t, "", "begin")? {
-                Some(b) => Some(regex(b, "begin")?),
+                Some(b) => Some(Expression::new(b, "begin".to_string())),
                 None => None,
             },
             sniff,
