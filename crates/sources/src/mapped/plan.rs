@@ -881,10 +881,7 @@ impl Plan {
                 all: list(s.get("all"), &join(&at, "all"))?,
                 any: list(s.get("any"), &join(&at, "any"))?,
                 not: list(s.get("not"), &join(&at, "not"))?,
-                regex: match text(s, &at, "regex")? {
-                    None => None,
-                    Some(r) => Some(Expression::new(r, join(&at, "regex"))),
-                },
+                regex: text(s, &at, "regex")?.map(|r| Expression::new(r, join(&at, "regex"))),
             };
             if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
                 return wrong(&at, "one of `all`, `any`, `regex` is needed");
@@ -923,10 +920,7 @@ impl Plan {
                 Some(_) => return wrong("known", "a small number is expected"),
             },
             whole_head: flag(&t, "", "sniff_whole", headed)?,
-            begin: match text(&t, "", "begin")? {
-                Some(b) => Some(Expression::new(b, "begin".to_string())),
-                None => None,
-            },
+            begin: text(&t, "", "begin")?.map(|b| Expression::new(b, "begin".to_string())),
             sniff,
             trie,
             columns,
