@@ -4,6 +4,8 @@
 //! Standards: NIR, INSEE "numéro d'inscription au répertoire" (13 digits, key 97 − n mod 97, Corsica 2A = 19, 2B = 18);
 //! IBAN, ISO 13616 (mod 97 = 1); RPPS, ADELI, FINESS, ISO/IEC 7812 check digit (Luhn); telephones, ITU-T E.164 for +33.
 
+use crate::runs::run;
+
 /// Something found in a text. Offsets are bytes of the folded text, `to` not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hit {
@@ -62,7 +64,36 @@ fn alnum(b: u8) -> bool {
 
 /// Calls `each` for every hit that starts in `from..to`, in order of `from`; text outside may complete a hit.
 pub fn scan(text: &[u8], from: usize, to: usize, each: &mut impl FnMut(Hit)) {
+    walk(text, from, to, each, &mut |_, _, _| {});
+}
+
+/// As [`scan`], and calls `word` for every whole run of letters and digits that starts in `from..to`, in order: where it starts
+/// and ends, and whether a digit is in it.
+#[inline]
+pub fn walk(
+    text: &[u8],
+    from: usize,
+    to: usize,
+    each: &mut impl FnMut(Hit),
+    word: &mut impl FnMut(usize, usize, bool),
+) {
     let to = to.min(text.len());
+    let whole = |at: usize| at == 0 || !alnum(text[at - 1]);
+    // Runs inside a longer hit.
+    let inside = |from: usize, to: usize, word: &mut dyn FnMut(usize, usize, bool)| {
+        let mut i = from;
+        while i < to.min(text.len()) {
+            let (end, digit) = run(text, i);
+            if end == i {
+                i += 1;
+                continue;
+            }
+            if whole(i) {
+                word(i, end, digit);
+            }
+            i = end;
+        }
+    };
     let mut i = from;
     while i < to {
         let c = class(text[i]);
@@ -70,29 +101,27 @@ pub fn scan(text: &[u8], from: usize, to: usize, each: &mut impl FnMut(Hit)) {
             i += 1;
             continue;
         }
-        if c == AT {
-            if let Some(h) = email(text, i) {
-                each(h);
-                i = h.to.max(i + 1);
-            } else {
-                i += 1;
-            }
-            continue;
-        }
         let start = i;
-        let mut seen = 0;
-        while i < text.len() {
-            let k = class(text[i]);
-            if k & (LETTER | DIGIT) == 0 {
-                break;
-            }
-            seen |= k;
+        if c == AT {
             i += 1;
-        }
-        if seen & DIGIT == 0 {
+            if let Some(h) = email(text, start) {
+                each(h);
+                i = h.to.max(i);
+                inside(start + 1, i.min(to), word);
+            }
             continue;
         }
-        i = number(text, start, i, each);
+        let (end, digit) = run(text, start);
+        if whole(start) {
+            word(start, end, digit);
+        }
+        i = end;
+        if digit {
+            i = number(text, start, end, each);
+            if i > end {
+                inside(end, i.min(to), word);
+            }
+        }
     }
 }
 

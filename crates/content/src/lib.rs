@@ -8,6 +8,7 @@ pub mod detect;
 pub mod extract;
 pub mod inventory;
 pub mod roster;
+mod runs;
 pub mod whose;
 pub mod words;
 

@@ -2,6 +2,7 @@
 //!
 //! A person has a subject (`authority|id`), names, birth dates, numbers, telephones and addresses. Look-ups compare 64-bit
 //! hashes; two different values of ten million agree with a chance below 10⁻⁵. About 150 bytes a person.
+use crate::runs::{load, lowest};
 use rustc_hash::FxHashSet;
 
 /// Number of a person in the roster, in order of adding.
@@ -27,95 +28,132 @@ pub struct Known<'a> {
     pub emails: Vec<&'a str>,
 }
 
-/// Sorted keys with the persons they belong to; a table over the top bits finds a key in two memory reads.
+/// Keys with the persons they belong to. Keys lie in order, each as near as can be behind the place that its size tells, with
+/// one place in four empty: a look ends at the first larger key or empty place, in the same line of memory as a rule.
 #[derive(Debug, Default)]
 struct Index {
-    keys: Vec<u64>,
-    persons: Vec<u32>,
-    starts: Vec<u32>,
-    shift: u32,
-    /// Two bits per key: most keys asked for are not there.
+    slots: Vec<Slot>,
+    places: u64,
+    /// Persons of keys that have several: how many, then these.
+    many: Vec<u32>,
+    /// Two bits per key, in one place: most keys asked for are not there.
     bloom: Vec<u64>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// Higher and lower half of the key.
+    key: [u32; 2],
+    person: u32,
+}
+
+/// A slot nobody is in.
+const EMPTY: u32 = u32::MAX;
+/// With this bit a slot tells the place in `many`.
+const SEVERAL: u32 = 1 << 31;
 
 impl Index {
     fn build(mut rows: Vec<(u64, u32)>) -> Index {
         rows.sort_unstable();
         rows.dedup();
-        let bits = (usize::BITS - rows.len().leading_zeros()).clamp(1, 28);
-        let shift = 64 - bits;
-        let mut starts = vec![0u32; (1 << bits) + 1];
-        for (k, _) in &rows {
-            starts[(k >> shift) as usize + 1] += 1;
+        let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
+        if keys == 0 {
+            return Index::default();
         }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        let words = (rows.len() * 12 / 64 + 1).next_power_of_two();
-        let mut bloom = vec![0u64; words];
-        for (k, _) in &rows {
-            for (w, b) in Index::bits(*k, words) {
-                bloom[w] |= b;
+        let mut index = Index {
+            slots: Vec::with_capacity(keys + keys / 3 + 16),
+            places: (keys + keys / 3 + 1) as u64,
+            many: vec![],
+            bloom: vec![0; (keys * 12 / 64 + 1).next_power_of_two()],
+        };
+        let empty = Slot {
+            key: [0; 2],
+            person: EMPTY,
+        };
+        for same in rows.chunk_by(|a, b| a.0 == b.0) {
+            let key = same[0].0;
+            let (w, b) = Index::bits(key, index.bloom.len());
+            index.bloom[w] |= b;
+            let person = match same {
+                [(_, p)] => *p,
+                _ => {
+                    let at = index.many.len() as u32;
+                    index.many.push(same.len() as u32);
+                    index.many.extend(same.iter().map(|r| r.1));
+                    at | SEVERAL
+                }
+            };
+            let place = index.place(key);
+            while index.slots.len() < place {
+                index.slots.push(empty);
             }
+            index.slots.push(Slot {
+                key: [(key >> 32) as u32, key as u32],
+                person,
+            });
         }
-        Index {
-            keys: rows.iter().map(|r| r.0).collect(),
-            persons: rows.iter().map(|r| r.1).collect(),
-            starts,
-            shift,
-            bloom,
-        }
+        index.slots.push(empty);
+        index
     }
     #[inline]
-    fn bits(key: u64, words: usize) -> [(usize, u64); 2] {
+    fn place(&self, key: u64) -> usize {
+        ((u128::from(key) * u128::from(self.places)) >> 64) as usize
+    }
+    #[inline]
+    fn bits(key: u64, words: usize) -> (usize, u64) {
         let w = (key >> 12) as usize & (words - 1);
-        let v = (key >> 38) as usize & (words - 1);
-        [(w, 1 << (key & 63)), (v, 1 << (key >> 6 & 63))]
+        (w, 1 << (key & 63) | 1 << (key >> 6 & 63))
     }
     /// Persons with this key, ascending.
     #[inline]
     fn get(&self, key: u64) -> &[u32] {
-        if self.keys.is_empty() {
+        if self.bloom.is_empty() {
             return &[];
         }
-        for (w, b) in Index::bits(key, self.bloom.len()) {
-            if self.bloom[w] & b == 0 {
+        let (w, b) = Index::bits(key, self.bloom.len());
+        if self.bloom[w] & b != b {
+            return &[];
+        }
+        self.found(key)
+    }
+    fn found(&self, key: u64) -> &[u32] {
+        let wanted = [(key >> 32) as u32, key as u32];
+        for s in &self.slots[self.place(key).min(self.slots.len())..] {
+            if s.person == EMPTY || s.key > wanted {
                 return &[];
             }
+            if s.key == wanted {
+                if s.person & SEVERAL == 0 {
+                    return std::slice::from_ref(&s.person);
+                }
+                let at = (s.person & !SEVERAL) as usize;
+                let n = self.many[at] as usize;
+                return &self.many[at + 1..at + 1 + n];
+            }
         }
-        let bucket = (key >> self.shift) as usize;
-        let (a, z) = (
-            self.starts[bucket] as usize,
-            self.starts[bucket + 1] as usize,
-        );
-        let Some(from) = self.keys[a..z].iter().position(|k| *k == key) else {
-            return &[];
-        };
-        let n = self.keys[a + from..z]
-            .iter()
-            .take_while(|k| **k == key)
-            .count();
-        &self.persons[a + from..a + from + n]
+        &[]
     }
     fn memory(&self) -> usize {
-        self.keys.len() * 12 + self.starts.len() * 4 + self.bloom.len() * 8
+        self.slots.len() * 12 + self.many.len() * 4 + self.bloom.len() * 8
     }
 }
 
 /// Mixing hash of a short text under a kind.
 #[inline]
 pub fn key(kind: u8, text: &[u8]) -> u64 {
-    let mut h = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ text.len() as u64;
-    let mut chunks = text.chunks_exact(8);
-    for c in &mut chunks {
-        let v = u64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]);
-        h = mix(h ^ v);
+    key_at(kind, text, 0, text.len())
+}
+
+/// As [`key`], of `text[from..to]`.
+#[inline]
+pub fn key_at(kind: u8, text: &[u8], from: usize, to: usize) -> u64 {
+    let mut h = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ (to - from) as u64;
+    let mut i = from;
+    while to - i >= 8 {
+        h = mix(h ^ load(text, i));
+        i += 8;
     }
-    let mut v = 0u64;
-    for (i, b) in chunks.remainder().iter().enumerate() {
-        v |= u64::from(*b) << (i * 8);
-    }
-    mix(h ^ v)
+    mix(h ^ lowest(load(text, i), to - i))
 }
 
 #[inline]
@@ -126,6 +164,9 @@ fn mix(mut x: u64) -> u64 {
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x ^ (x >> 32)
 }
+
+/// Words of the table of [`head`]s.
+const HEADS: usize = 3200 / 64;
 
 const ID: u8 = 1;
 const NIR: u8 = 2;
@@ -155,6 +196,12 @@ pub struct Roster {
     births: Vec<u32>,
     births_at: Vec<u32>,
     givens: FxHashSet<u64>,
+    /// One bit per word a family name is looked up by, and by chance some more.
+    mains: Vec<u64>,
+    /// One bit per [`shape`] of somebody's number without zeros in front.
+    shapes: u64,
+    /// One bit per length and first two digits of such a number, of those without letters.
+    heads: Vec<u64>,
     /// Share of all numbers of a length (and alphabet) that are somebody's: how telling a bare number is.
     density: Vec<f64>,
     fingerprint: [u8; 32],
@@ -171,6 +218,7 @@ pub struct Builder {
     born: Vec<(u64, u32)>,
     named: Vec<(u64, u32)>,
     lengths: Vec<u64>,
+    mains: FxHashSet<u64>,
     hash: Option<blake3::Hasher>,
 }
 
@@ -195,14 +243,30 @@ fn main_word(folded: &[u8]) -> Option<&[u8]> {
 fn born_key(birth: u32, word: u64) -> u64 {
     mix(word ^ (u64::from(BORN) << 56) ^ u64::from(birth) << 8)
 }
+/// Sixteen bits and more per word.
+#[inline]
+fn main_bit(word: u64, len: usize) -> (usize, u64) {
+    ((word >> 6) as usize & (len - 1), 1 << (word & 63))
+}
 fn named_key(family: u64, given: u64) -> u64 {
     mix(family ^ given.rotate_left(23) ^ (u64::from(NAMED) << 56))
 }
 
 /// A number as it is compared: folded letters and digits only, zeros in front dropped.
-fn id_key(folded: &[u8]) -> u64 {
+#[inline]
+fn significant(folded: &[u8]) -> &[u8] {
     let zeros = folded.iter().take_while(|b| **b == b'0').count();
-    key(ID, &folded[zeros.min(folded.len().saturating_sub(1))..])
+    &folded[zeros.min(folded.len().saturating_sub(1))..]
+}
+
+/// Place of the length and the first two digits of a number without letters.
+#[inline]
+fn head(digits: &[u8]) -> usize {
+    let two = digits
+        .iter()
+        .take(2)
+        .fold(0, |n, b| n * 10 + usize::from(b.wrapping_sub(b'0') % 10));
+    digits.len().min(31) * 100 + two
 }
 
 /// Place of a token's shape in the density table: length, and whether it has letters.
@@ -231,7 +295,13 @@ impl Builder {
                 .collect();
             // One or two signs name nobody.
             if f.len() >= 3 {
-                self.ids.push((id_key(&f), p));
+                let n = significant(&f);
+                self.ids.push((key(ID, n), p));
+                r.shapes |= 1 << shape(n);
+                if shape(n).is_multiple_of(2) {
+                    r.heads.resize(HEADS, 0);
+                    r.heads[head(n) / 64] |= 1 << (head(n) % 64);
+                }
                 self.lengths[shape(&f)] += 1;
                 h.update(&f);
                 h.update(&[1]);
@@ -260,6 +330,7 @@ impl Builder {
             let f = crate::text::folded(family.as_bytes());
             let Some(main) = main_word(&f) else { continue };
             let main_hash = key(WORD, main);
+            self.mains.insert(main_hash);
             h.update(&f);
             for b in &k.births {
                 self.born.push((born_key(*b, main_hash), p));
@@ -300,6 +371,13 @@ impl Builder {
         r.emails = Index::build(self.emails);
         r.born = Index::build(self.born);
         r.named = Index::build(self.named);
+        r.mains = vec![0; (self.mains.len() / 4 + 1).next_power_of_two()];
+        let mut mains: Vec<u64> = self.mains.into_iter().collect();
+        mains.sort_unstable();
+        for m in mains {
+            let (w, b) = main_bit(m, r.mains.len());
+            r.mains[w] |= b;
+        }
         r.density = (0..64)
             .map(|s| {
                 let n = self.lengths.get(s).copied().unwrap_or(0) as f64;
@@ -351,7 +429,7 @@ impl Roster {
         .iter()
         .map(|i| i.memory())
         .sum::<usize>()
-            + self.words.len() * 8
+            + (self.words.len() + self.mains.len()) * 8
             + (self.words_at.len() + self.births.len() + self.births_at.len()) * 4
             + self.subjects.iter().map(|s| s.len() + 16).sum::<usize>()
     }
@@ -366,7 +444,22 @@ impl Roster {
     }
     /// Persons with this number; `folded` letters and digits only.
     pub fn by_id(&self, folded: &[u8]) -> &[Person] {
-        self.ids.get(id_key(folded))
+        let n = significant(folded);
+        let shape = shape(n);
+        // Most numbers of a text are of a length, or begin with digits, that nobody's number has.
+        if self.shapes >> shape & 1 == 0 {
+            return &[];
+        }
+        if shape.is_multiple_of(2) && self.heads[head(n) / 64] >> (head(n) % 64) & 1 == 0 {
+            return &[];
+        }
+        self.ids.get(key(ID, n))
+    }
+    /// False when no family name is looked up by this word; true may be by chance.
+    #[inline]
+    pub fn is_main(&self, word: u64) -> bool {
+        let (w, b) = main_bit(word, self.mains.len().max(1));
+        self.mains.get(w).is_some_and(|x| x & b != 0)
     }
     /// Chance that a number of this shape taken at random is somebody's.
     pub fn density(&self, folded: &[u8]) -> f64 {
@@ -442,16 +535,62 @@ mod tests {
         assert_eq!(family, [w("tour"), w("ete")]);
         assert_eq!(given, [w("anne"), w("marie"), w("zoe")]);
         assert!(r.names(1).next().is_none());
+        assert!(r.is_main(w("tour")));
+    }
+    /// The hash byte by byte.
+    fn slow_key(kind: u8, text: &[u8]) -> u64 {
+        let mut h = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ text.len() as u64;
+        let mut chunks = text.chunks_exact(8);
+        for c in &mut chunks {
+            h = mix(h ^ u64::from_le_bytes(c.try_into().unwrap()));
+        }
+        let rest = chunks.remainder().iter().rev();
+        mix(h ^ rest.fold(0, |v, b| v << 8 | u64::from(*b)))
     }
     proptest! {
         #[test]
-        fn the_index_answers_as_a_map_does(rows in proptest::collection::vec((0u64..50, 0u32..20), 0..200), ask in 0u64..60) {
-            let rows: Vec<(u64, u32)> = rows.into_iter().map(|(k, p)| (mix(k), p)).collect();
-            let mut want: Vec<u32> = rows.iter().filter(|r| r.0 == mix(ask)).map(|r| r.1).collect();
-            want.sort_unstable();
-            want.dedup();
-            let index = Index::build(rows);
-            prop_assert_eq!(index.get(mix(ask)), want);
+        fn the_index_answers_as_a_map_does(rows in proptest::collection::vec((0u64..50, 0u32..20), 0..200), close in any::<bool>(), high in any::<bool>()) {
+            // Hashes as they are spread; and keys side by side at either end, which none are.
+            let hash = |k: u64| match (close, high) {
+                (false, _) => mix(k),
+                (_, false) => k,
+                _ => u64::MAX - k,
+            };
+            let rows: Vec<(u64, u32)> = rows.into_iter().map(|(k, p)| (hash(k), p)).collect();
+            let index = Index::build(rows.clone());
+            for ask in 0..60 {
+                let mut want: Vec<u32> = rows.iter().filter(|r| r.0 == hash(ask)).map(|r| r.1).collect();
+                want.sort_unstable();
+                want.dedup();
+                prop_assert_eq!(index.get(hash(ask)), want);
+            }
+        }
+        #[test]
+        fn a_part_has_the_hash_of_its_bytes(text in proptest::collection::vec(any::<u8>(), 0..40), a in 0usize..40, z in 0usize..40) {
+            let z = z.min(text.len());
+            let a = a.min(z);
+            prop_assert_eq!(key_at(WORD, &text, a, z), slow_key(WORD, &text[a..z]));
+        }
+        /// Tables of shapes, first digits and main words never hide anybody.
+        #[test]
+        fn nobody_is_hidden(people in proptest::collection::vec(("[0-9a-c]{3,12}", "[a-z]{1,12}( [a-z]{1,12})?"), 1..30)) {
+            let mut b = Roster::builder();
+            for (id, family) in &people {
+                b.add(&Known {
+                    names: vec![(family, vec!["x"])],
+                    births: vec![19_800_102],
+                    ids: vec![id],
+                    ..Known::default()
+                });
+            }
+            let r = b.finish();
+            for (p, (id, family)) in people.iter().enumerate() {
+                prop_assert!(r.by_id(id.as_bytes()).contains(&(p as u32)));
+                let zeros = format!("00{id}");
+                prop_assert!(r.by_id(zeros.as_bytes()).contains(&(p as u32)));
+                let main = w(std::str::from_utf8(main_word(family.as_bytes()).unwrap()).unwrap());
+                prop_assert!(r.is_main(main) && r.born(19_800_102, main).contains(&(p as u32)));
+            }
         }
     }
 }

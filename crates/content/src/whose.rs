@@ -8,9 +8,9 @@
 //! everything found belongs to each of them; in a longer list, to the persons of the line, else of the line before.
 //! Memory: one entry per person found, one piece of text.
 use crate::{
-    detect::{Hit, What, scan},
-    roster::{Person, Roster, WORD, key, words as name_words},
-    text,
+    detect::{Hit, What, scan, walk},
+    roster::{Person, Roster, WORD, key, key_at, words as name_words},
+    runs, text,
     words::{self, Column, Place, Role, Words},
 };
 use ampleur_event::{
@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Folded text is looked at in pieces of this size, cut at a line end.
-const PIECE: usize = 1 << 18;
+const PIECE: usize = 1 << 16;
 /// How far before and after a date a name may stand, in bytes, and over how many line ends.
 const BEFORE: usize = 200;
 const AFTER: usize = 120;
@@ -94,7 +94,15 @@ pub struct Found {
     pub nobody: CategorySet,
 }
 
-impl Found {
+/// What was found so far, for many small additions.
+#[derive(Default)]
+struct Held {
+    persons: FxHashMap<Person, Mark>,
+    foreign: BTreeMap<String, CategorySet>,
+    nobody: CategorySet,
+}
+
+impl Held {
     fn give(&mut self, p: Person, c: CategorySet, sure: bool) {
         let m = self.persons.entry(p).or_default();
         m.categories = m.categories.union(c);
@@ -132,17 +140,81 @@ fn add(list: &mut Vec<Person>, p: Person) {
     }
 }
 
-/// A word of a name near a hit.
+/// A word of letters in the text at hand.
 #[derive(Clone, Copy)]
 struct Near {
     word: u64,
+    at: u32,
     len: u8,
+    /// Somebody's family name may be looked up by it.
+    main: bool,
+}
+
+/// The words of the text at hand, in order.
+#[derive(Default)]
+struct Around {
+    words: Vec<Near>,
+    /// One of them may be a family name.
+    main: bool,
+    /// The first word not before the last hit asked about.
+    cursor: usize,
+}
+
+impl Around {
+    fn clear(&mut self) {
+        self.words.clear();
+        self.main = false;
+        self.cursor = 0;
+    }
+    #[inline]
+    fn push(&mut self, roster: &Roster, word: u64, at: usize, len: usize) {
+        let main = len >= 2 && roster.is_main(word);
+        self.main |= main;
+        self.words.push(Near {
+            word,
+            at: at as u32,
+            len: len.min(255) as u8,
+            main,
+        });
+    }
+    /// The words of letters in `text[from..to]`.
+    fn letters(&mut self, roster: &Roster, text: &[u8], from: usize, to: usize) {
+        let mut i = from;
+        while i < to {
+            if !text[i].is_ascii_lowercase() {
+                i += 1;
+                continue;
+            }
+            let end = runs::word(text, i);
+            self.push(roster, key_at(WORD, text, i, end), i, end - i);
+            i = end;
+        }
+    }
+    /// The words that start in `a..from` and in `to..z`, the nearest where there are many.
+    fn beside(&mut self, a: usize, from: usize, to: usize, z: usize) -> [&[Near]; 2] {
+        let w = &self.words[..];
+        let mut c = self.cursor.min(w.len());
+        while c < w.len() && (w[c].at as usize) < from {
+            c += 1;
+        }
+        while c > 0 && w[c - 1].at as usize >= from {
+            c -= 1;
+        }
+        self.cursor = c;
+        let before = w[..c].iter().rev().take(WINDOW_WORDS);
+        let before = before.take_while(|n| n.at as usize >= a).count();
+        let inside = w[c..].iter().take_while(|n| (n.at as usize) < to).count();
+        let rest = &w[c + inside..];
+        let after = rest.iter().take(WINDOW_WORDS);
+        let after = after.take_while(|n| (n.at as usize) < z).count();
+        [&w[c - before..c], &rest[..after]]
+    }
 }
 
 /// A text document while it is read.
 #[derive(Default)]
 struct Document {
-    found: Found,
+    found: Held,
     contact: FxHashMap<Person, CategorySet>,
     /// Everything found, for the case of few persons.
     all: CategorySet,
@@ -165,7 +237,7 @@ struct Table {
 pub struct Reader<'k> {
     know: &'k Knowledge,
     place: Place,
-    found: Found,
+    found: Held,
     document: Document,
     /// Folded text not yet looked at, behind `kept` bytes that were.
     buf: Vec<u8>,
@@ -176,6 +248,7 @@ pub struct Reader<'k> {
     hits: Vec<Hit>,
     seen: Vec<(usize, Category)>,
     near: Vec<Near>,
+    around: Around,
     row: Vec<u8>,
     bounds: Vec<usize>,
     line: Line,
@@ -193,7 +266,7 @@ impl<'k> Reader<'k> {
         let mut r = Reader {
             know,
             place: words::place(&folded),
-            found: Found::default(),
+            found: Held::default(),
             document: Document::default(),
             buf: vec![],
             kept: 0,
@@ -202,6 +275,7 @@ impl<'k> Reader<'k> {
             hits: vec![],
             seen: vec![],
             near: vec![],
+            around: Around::default(),
             row: vec![],
             bounds: vec![],
             line: Line::default(),
@@ -269,7 +343,9 @@ impl<'k> Reader<'k> {
         if d.found.persons.is_empty() && d.found.foreign.is_empty() {
             self.found.nobody = self.found.nobody.union(d.all);
         }
-        for (p, m) in d.found.persons {
+        let mut persons: Vec<(Person, Mark)> = d.found.persons.into_iter().collect();
+        persons.sort_unstable_by_key(|p| p.0);
+        for (p, m) in persons {
             self.found.give(p, m.categories.union(extra), m.sure);
         }
         for (n, c) in d.found.foreign {
@@ -309,10 +385,31 @@ impl<'k> Reader<'k> {
         let mut seen = std::mem::take(&mut self.seen);
         hits.clear();
         seen.clear();
-        scan(&self.buf, from, to, &mut |h| hits.push(h));
-        self.know
-            .words
-            .scan(&self.buf, from, to, &mut |at, c| seen.push((at, c)));
+        self.around.clear();
+        self.around.letters(&self.know.roster, &self.buf, 0, from);
+        let mut done = from;
+        Self::tokens(
+            self.know,
+            &self.buf,
+            (from, to),
+            &mut self.around,
+            &mut hits,
+            &mut |at, end, c| {
+                if at >= done {
+                    seen.push((at, c));
+                    done = end;
+                }
+            },
+        );
+        // A hit may end behind `to`, a run of letters too.
+        let behind = match to {
+            0 => 0,
+            _ if self.buf[to - 1].is_ascii_alphanumeric() => runs::run(&self.buf, to).0,
+            _ => to,
+        };
+        let after = (to + AFTER + 64).min(len);
+        self.around
+            .letters(&self.know.roster, &self.buf, behind, after);
         if !self.document.prose && (from == 0 || last) {
             self.document.prose = prose(&self.buf[from..to.min(from + (1 << 16))]);
         }
@@ -403,10 +500,14 @@ impl<'k> Reader<'k> {
                     } else {
                         Reach::Near
                     };
-                    self.window(buf, h.from, h.to, reach);
-                    self.born(day, line);
-                    if reach == Reach::Line && line.sure.len() + line.possible.len() == before {
-                        self.window(buf, h.from, h.to, Reach::Near);
+                    // Where no word may be a family name nobody is named.
+                    if self.window(buf, h.from, h.to, reach, true) {
+                        self.born(day, line);
+                    }
+                    if reach == Reach::Line
+                        && line.sure.len() + line.possible.len() == before
+                        && self.window(buf, h.from, h.to, Reach::Near, true)
+                    {
                         self.born(day, line);
                     }
                 }
@@ -510,13 +611,19 @@ impl<'k> Reader<'k> {
         if found.len() > POSSIBLE_MAX {
             return;
         }
+        // The heading says what it is, and one person has it: what stands beside it changes nothing.
+        if let ([p], Some(Role::Id)) = (found, cell) {
+            add(&mut line.sure, *p);
+            line.categories.insert(IdLocal);
+            return;
+        }
         // Its owner's name or birth date beside it leaves no doubt.
         let reach = if cell.is_some() && buf.len() <= 2048 {
             Reach::Whole
         } else {
             Reach::Near
         };
-        self.window(buf, h.from, h.to, reach);
+        self.window(buf, h.from, h.to, reach, false);
         let mut beside = false;
         for p in found {
             let named = know.roster.names(*p).any(|(family, _)| {
@@ -545,49 +652,54 @@ impl<'k> Reader<'k> {
         line.categories.insert(IdLocal);
     }
 
-    /// Fills `near` with the words around `from..to`.
-    fn window(&mut self, buf: &[u8], from: usize, to: usize, reach: Reach) {
+    /// One pass over `text[from..to]`: hits, words of letters, and words of the list with where they end.
+    fn tokens(
+        know: &Knowledge,
+        text: &[u8],
+        (from, to): (usize, usize),
+        around: &mut Around,
+        hits: &mut Vec<Hit>,
+        listed: &mut impl FnMut(usize, usize, Category),
+    ) {
+        walk(text, from, to, &mut |h| hits.push(h), &mut |a, z, digit| {
+            // No word of the list begins with a digit.
+            if digit && text[a].is_ascii_digit() {
+                return around.letters(&know.roster, &text[..z], a, z);
+            }
+            let run = key_at(WORD, text, a, z);
+            if let Some((end, c)) = know.words.at(text, a, run) {
+                listed(a, end, c);
+            }
+            if digit {
+                around.letters(&know.roster, &text[..z], a, z);
+            } else {
+                around.push(&know.roster, run, a, z - a);
+            }
+        });
+    }
+
+    /// Fills `near` with the words around `from..to`. `names`: only when one of them may be a family name, else `false`.
+    fn window(&mut self, buf: &[u8], from: usize, to: usize, reach: Reach, names: bool) -> bool {
+        if names && !self.around.main {
+            return false;
+        }
+        let (a, z) = bounds_of(buf, from, to, reach);
+        let sides = self.around.beside(a, from, to, z);
+        if names && !sides.iter().any(|s| s.iter().any(|n| n.main)) {
+            return false;
+        }
         self.near.clear();
-        let (a, z) = if reach == Reach::Whole {
-            (0, buf.len())
-        } else {
-            let lines = if reach == Reach::Line { 1 } else { LINES };
-            let mut a = from.saturating_sub(BEFORE);
-            if let Some(p) = memchr::memrchr_iter(b'\n', &buf[a..from]).nth(lines - 1) {
-                a += p + 1;
-            }
-            let to = to.min(buf.len());
-            let mut z = (to + AFTER).min(buf.len());
-            if let Some(p) = memchr::memchr_iter(b'\n', &buf[to..z]).nth(lines - 1) {
-                z = to + p;
-            }
-            (a, z)
-        };
-        // The words nearest to the hit are kept when there are many.
-        let mut before = 0;
-        for w in name_words(&buf[a..from.max(a)]) {
-            self.near.push(Near {
-                word: key(WORD, w),
-                len: w.len().min(255) as u8,
-            });
-            before += 1;
+        for s in sides {
+            self.near.extend_from_slice(s);
         }
-        if before > WINDOW_WORDS {
-            self.near.drain(..before - WINDOW_WORDS);
-        }
-        for w in name_words(&buf[to.min(z)..z]).take(WINDOW_WORDS) {
-            self.near.push(Near {
-                word: key(WORD, w),
-                len: w.len().min(255) as u8,
-            });
-        }
+        true
     }
 
     /// Persons born that day whose names are in `near`.
     fn born(&mut self, day: u32, line: &mut Line) {
         let roster = &self.know.roster;
         for i in 0..self.near.len() {
-            if self.near[i].len < 2 {
+            if !self.near[i].main {
                 continue;
             }
             let found = roster.born(day, self.near[i].word);
@@ -750,15 +862,17 @@ impl<'k> Reader<'k> {
     }
 
     fn cells(&mut self, columns: &[Column], cells: &[&[u8]]) {
-        let mut fields: Vec<(Column, &[u8])> = Vec::with_capacity(cells.len());
-        for (i, c) in cells.iter().enumerate() {
-            fields.push((columns.get(i).copied().unwrap_or_default(), c));
-        }
-        self.record(&fields);
+        let of = |i: usize| columns.get(i).copied().unwrap_or_default();
+        self.values(cells.len(), |i| (of(i), cells[i]));
     }
 
     /// One record: values with what their column or field is. Everything in it belongs to everybody it names.
     pub fn record(&mut self, fields: &[(Column, &[u8])]) {
+        self.values(fields.len(), |i| fields[i]);
+    }
+
+    /// A record of `count` values.
+    fn values<'v>(&mut self, count: usize, field: impl Fn(usize) -> (Column, &'v [u8])) {
         let mut row = std::mem::take(&mut self.row);
         let mut bounds = std::mem::take(&mut self.bounds);
         let mut line = std::mem::take(&mut self.line);
@@ -768,7 +882,7 @@ impl<'k> Reader<'k> {
         line.clear();
         hits.clear();
         let (mut family, mut given, mut full) = (None, None, None);
-        for (c, value) in fields {
+        for (c, value) in (0..count).map(&field) {
             let from = row.len();
             text::fold(value, true, &mut row);
             if row[from..].iter().any(|b| !b.is_ascii_whitespace()) {
@@ -784,10 +898,21 @@ impl<'k> Reader<'k> {
             row.push(b'\t');
             bounds.push(row.len());
         }
-        scan(&row, 0, row.len(), &mut |h| hits.push(h));
-        self.know
-            .words
-            .scan(&row, 0, row.len(), &mut |_, c| line.categories.insert(c));
+        self.around.clear();
+        let mut done = 0;
+        Self::tokens(
+            self.know,
+            &row,
+            (0, row.len()),
+            &mut self.around,
+            &mut hits,
+            &mut |at, end, c| {
+                if at >= done {
+                    line.categories.insert(c);
+                    done = end;
+                }
+            },
+        );
         let mut dated = false;
         let mut cell = 0;
         // Dates first: a person named by name and birth makes the numbers beside them certain.
@@ -800,7 +925,11 @@ impl<'k> Reader<'k> {
                 if pass == 1 || cell >= bounds.len() || bounds[cell] <= h.from {
                     cell = bounds.partition_point(|b| *b <= h.from);
                 }
-                let column = fields.get(cell).map(|f| f.0).unwrap_or_default();
+                let column = if cell < count {
+                    field(cell).0
+                } else {
+                    Column::default()
+                };
                 dated |= date && column.role == Role::Birth;
                 // An e-mail reaches back before its place; its cell is that of its sign.
                 self.hit(&row, *h, Some(column.role), &mut line);
@@ -813,7 +942,8 @@ impl<'k> Reader<'k> {
             cell = 0;
         }
         // A number written in groups is one number in a column of numbers.
-        for (k, (c, _)) in fields.iter().enumerate() {
+        for k in 0..count {
+            let c = field(k).0;
             let from = if k == 0 { 0 } else { bounds[k - 1] };
             let to = bounds[k] - 1;
             if c.role == Role::Id
@@ -901,7 +1031,13 @@ impl<'k> Reader<'k> {
         self.end_table();
         self.end_document();
         let place = self.place;
-        let mut out = self.found;
+        let mut persons: Vec<(Person, Mark)> = self.found.persons.into_iter().collect();
+        persons.sort_unstable_by_key(|p| p.0);
+        let mut out = Found {
+            persons: persons.into_iter().collect(),
+            foreign: self.found.foreign,
+            nobody: self.found.nobody,
+        };
         for (p, m) in &mut out.persons {
             m.categories = m.categories.union(place.categories);
             if place.staff || self.know.roster.is_staff(*p) {
@@ -917,6 +1053,25 @@ impl<'k> Reader<'k> {
         out.nobody = out.nobody.union(place.categories);
         out
     }
+}
+
+/// Where the words around `from..to` lie.
+fn bounds_of(buf: &[u8], from: usize, to: usize, reach: Reach) -> (usize, usize) {
+    let lines = match reach {
+        Reach::Whole => return (0, buf.len()),
+        Reach::Line => 1,
+        Reach::Near => LINES,
+    };
+    let mut a = from.saturating_sub(BEFORE);
+    if let Some(p) = memchr::memrchr_iter(b'\n', &buf[a..from]).nth(lines - 1) {
+        a += p + 1;
+    }
+    let to = to.min(buf.len());
+    let mut z = (to + AFTER).min(buf.len());
+    if let Some(p) = memchr::memchr_iter(b'\n', &buf[to..z]).nth(lines - 1) {
+        z = to + p;
+    }
+    (a, z)
 }
 
 /// How far around a hit words are looked for.

@@ -2,7 +2,10 @@
 //!
 //! Heuristics of the category list (data-categories §3.4): a header or a folder tells what the values are; a word in free text
 //! only raises to "possible", which is why the lists name things, not people: nobody is found by a word.
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use crate::{
+    roster::{WORD, key},
+    runs::run,
+};
 use ampleur_event::{
     Category::{self, *},
     category::CategorySet,
@@ -1187,53 +1190,77 @@ const TEXT: &[(Category, &[&str])] = &[
     ),
 ];
 
-/// Words of free text as one automaton.
+/// Places of the table of first words; a power of two.
+const PLACES: usize = 1 << 12;
+
+/// Words of free text, looked up by their first run of letters and digits.
 pub struct Words {
-    machine: AhoCorasick,
-    of: Vec<Category>,
+    /// Per place of a first run: 0, or one more than the first of its entries.
+    places: Vec<u16>,
+    /// Entries of one place, the longest first; the next one as in `places`.
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    /// Hash of the first run.
+    first: u64,
+    text: &'static [u8],
+    of: Category,
+    next: u16,
 }
 
 impl Default for Words {
     fn default() -> Self {
-        let mut patterns = vec![];
-        let mut of = vec![];
-        for (c, list) in TEXT {
-            for w in *list {
-                patterns.push(*w);
-                of.push(*c);
+        let mut list: Vec<(&'static [u8], Category)> = TEXT
+            .iter()
+            .flat_map(|(c, words)| words.iter().map(|w| (w.as_bytes(), *c)))
+            .collect();
+        // What is put in last comes first; of equal words the one listed first counts.
+        list.reverse();
+        list.sort_by_key(|w| w.0.len());
+        let mut words = Words {
+            places: vec![0; PLACES],
+            entries: vec![],
+        };
+        for (text, of) in list {
+            let (end, _) = run(text, 0);
+            words.put(key(WORD, &text[..end]), text, of);
+            if end == text.len() {
+                words.put(key(WORD, &[text, b"s"].concat()), text, of);
             }
         }
-        // A few kilobytes of states: the table form reads one byte a step.
-        let machine = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&patterns)
-            .expect("a fixed list of short words");
-        Words { machine, of }
+        words
     }
 }
 
 impl Words {
-    /// Calls `each(place, category)` for every word in `text[from..to]`, in order; words are whole.
-    pub fn scan(
-        &self,
-        text: &[u8],
-        from: usize,
-        to: usize,
-        each: &mut impl FnMut(usize, Category),
-    ) {
-        let to = to.min(text.len());
-        for m in self.machine.find_iter(&text[from.min(to)..to]) {
-            let (a, z) = (m.start() + from, m.end() + from);
-            let letter = |i: usize| text.get(i).is_some_and(u8::is_ascii_alphanumeric);
-            if a > 0 && letter(a - 1) {
-                continue;
+    fn put(&mut self, first: u64, text: &'static [u8], of: Category) {
+        let place = &mut self.places[first as usize % PLACES];
+        self.entries.push(Entry {
+            first,
+            text,
+            of,
+            next: *place,
+        });
+        *place = self.entries.len() as u16;
+    }
+
+    /// The longest word of the list that starts at `from` with the whole run whose hash this is: where it ends, and its category.
+    #[inline]
+    pub fn at(&self, text: &[u8], from: usize, run: u64) -> Option<(usize, Category)> {
+        let mut next = self.places[run as usize % PLACES];
+        while next != 0 {
+            let e = &self.entries[usize::from(next) - 1];
+            if e.first == run && text[from..].starts_with(e.text) {
+                let letter = |i: usize| text.get(i).is_some_and(u8::is_ascii_alphanumeric);
+                let z = from + e.text.len();
+                if !letter(z) || (text[z] == b's' && !letter(z + 1)) {
+                    return Some((z, e.of));
+                }
             }
-            if letter(z) && (text[z] != b's' || letter(z + 1)) {
-                continue;
-            }
-            each(a, self.of[m.pattern().as_usize()]);
+            next = e.next;
         }
+        None
     }
 }
 
@@ -1356,13 +1383,82 @@ mod tests {
         let w = Words::default();
         let found = |t: &str| {
             let mut v = vec![];
-            w.scan(t.as_bytes(), 0, t.len(), &mut |_, c| v.push(c.code()));
+            v.extend(quickly(&w, t.as_bytes()).iter().map(|x| x.1.code()));
             v
         };
         assert_eq!(found("suivi pour un diabete."), ["HEALTH.STATE"]);
         assert_eq!(found("allergies: penicilline"), ["HEALTH.ALLERGY"]);
         assert!(found("statistiques avcenter visthmus").is_empty());
         assert_eq!(found("tentative de suicide"), ["HEALTH.VULN"]);
+        // A longer word that is not whole hides neither a shorter one nor the one that follows.
+        assert_eq!(found("cmu-cx"), ["COVER.STATUS"]);
+        assert_eq!(found("depose depression"), ["HEALTH.VULN"]);
+        assert_eq!(
+            found("a@mutuelle.fr, le 02/01/2020t00 avc"),
+            ["COVER.RIGHTS", "HEALTH.STATE"]
+        );
+    }
+    /// The list read from first to last at every place: the longest word that stands whole.
+    fn slowly(text: &[u8]) -> Vec<(usize, Category)> {
+        let letter = |i: usize| text.get(i).is_some_and(u8::is_ascii_alphanumeric);
+        let (mut out, mut done) = (vec![], 0);
+        for at in 0..text.len() {
+            if at < done || (at > 0 && letter(at - 1)) {
+                continue;
+            }
+            let mut best: Option<(usize, Category)> = None;
+            for (c, list) in TEXT {
+                for w in *list {
+                    let z = at + w.len();
+                    let whole = !letter(z) || (text[z] == b's' && !letter(z + 1));
+                    if text[at..].starts_with(w.as_bytes()) && whole && best.is_none_or(|b| z > b.0)
+                    {
+                        best = Some((z, *c));
+                    }
+                }
+            }
+            if let Some((z, c)) = best {
+                out.push((at, c));
+                done = z;
+            }
+        }
+        out
+    }
+    fn quickly(w: &Words, text: &[u8]) -> Vec<(usize, Category)> {
+        let (mut out, mut done) = (vec![], 0);
+        crate::detect::walk(text, 0, text.len(), &mut |_| {}, &mut |a, z, _| {
+            let found = w.at(text, a, key(WORD, &text[a..z]));
+            if let Some((to, c)) = found.filter(|_| a >= done) {
+                out.push((a, c));
+                done = to;
+            }
+        });
+        out
+    }
+    #[test]
+    fn every_word_of_the_list_is_found_alone_and_with_an_s() {
+        let words = Words::default();
+        for w in TEXT.iter().flat_map(|t| t.1) {
+            assert!(w.starts_with(|c: char| c.is_ascii_lowercase()), "{w}");
+            for t in [w.to_string(), format!("{w}s"), format!("x {w}, x")] {
+                assert_eq!(quickly(&words, t.as_bytes()), slowly(t.as_bytes()), "{t}");
+                assert!(!quickly(&words, t.as_bytes()).is_empty(), "{t}");
+            }
+            assert!(
+                quickly(&words, format!("x{w}").as_bytes())
+                    .iter()
+                    .all(|h| h.0 > 0),
+                "{w}"
+            );
+        }
+    }
+    proptest::proptest! {
+        #[test]
+        fn the_table_finds_what_the_list_says(parts in proptest::collection::vec((0usize..1000, "[ a-z0-9s@./'-]{0,4}"), 0..12)) {
+            let all: Vec<&str> = TEXT.iter().flat_map(|t| t.1).copied().collect();
+            let text: String = parts.iter().map(|(n, glue)| format!("{}{glue}", all[n % all.len()])).collect();
+            proptest::prop_assert_eq!(quickly(&Words::default(), text.as_bytes()), slowly(text.as_bytes()));
+        }
     }
     #[test]
     fn diagnosis_codes_by_range() {

@@ -12,14 +12,30 @@ const OTHER: u8 = 0x1f;
 pub fn fold(bytes: &[u8], end: bool, out: &mut Vec<u8>) -> usize {
     let mut i = 0;
     while i < bytes.len() {
-        let rest = &bytes[i..];
-        let plain = ascii_run(rest);
+        let plain = ascii(&bytes[i..], out);
         if plain > 0 {
-            let at = out.len();
-            out.extend_from_slice(&rest[..plain]);
-            out[at..].make_ascii_lowercase();
             i += plain;
             continue;
+        }
+        let rest = &bytes[i..];
+        // The letters of French and the signs of its typography, by table; a doubly encoded one is read below.
+        match rest {
+            [a @ 0xc3..=0xc5, b @ 0x80..=0xbf, _, _, _, _, _, _, ..]
+                if (*a, *b) != (0xc3, 0x83) && (*a, *b) != (0xc3, 0x82) =>
+            {
+                short(
+                    letters()[usize::from(*a - 0xc3) << 6 | usize::from(*b & 0x3f)],
+                    out,
+                );
+                i += 2;
+                continue;
+            }
+            [0xe2, 0x80, b @ 0x80..=0xbf, _, _, _, _, _, ..] => {
+                short(letters()[3 << 6 | usize::from(*b & 0x3f)], out);
+                i += 3;
+                continue;
+            }
+            _ => {}
         }
         // Three more bytes may belong to this character, two more to the second half of a doubly encoded one.
         if !end && rest.len() < 8 {
@@ -53,20 +69,70 @@ pub fn folded(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Length of the ASCII at the start.
-fn ascii_run(bytes: &[u8]) -> usize {
+/// Appends the ASCII at the start in lower case; returns its length.
+fn ascii(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    // Long ones first, by the widest steps there are.
     let mut n = 0;
-    for block in bytes.chunks_exact(32) {
+    for block in bytes.chunks_exact(64) {
         if !block.is_ascii() {
             break;
         }
-        n += 32;
+        let at = out.len();
+        out.extend_from_slice(block);
+        out[at..].make_ascii_lowercase();
+        n += 64;
     }
-    n + bytes[n..]
-        .iter()
-        .take_while(|b| b.is_ascii())
-        .count()
-        .min(bytes.len() - n)
+    while let Some(b) = bytes[n..].first_chunk::<8>() {
+        let v = u64::from_le_bytes(*b);
+        let x = v & !HIGH;
+        // Bytes from A to Z.
+        let upper = (x + ONES * 63) & !(x + ONES * 37) & HIGH & !v;
+        let lower = (v | upper >> 2).to_le_bytes();
+        let high = v & HIGH;
+        if high != 0 {
+            let len = high.trailing_zeros() as usize / 8;
+            out.extend_from_slice(&lower[..len]);
+            return n + len;
+        }
+        out.extend_from_slice(&lower);
+        n += 8;
+    }
+    for b in &bytes[n..] {
+        if !b.is_ascii() {
+            break;
+        }
+        out.push(b.to_ascii_lowercase());
+        n += 1;
+    }
+    n
+}
+
+/// What [`put`] writes for U+00C0 to U+017F, then U+2000 to U+203F: up to two bytes, then how many.
+type Letters = [[u8; 3]; 256];
+
+fn letters() -> &'static Letters {
+    static TABLE: std::sync::OnceLock<Letters> = std::sync::OnceLock::new();
+    TABLE.get_or_init(|| {
+        std::array::from_fn(|k| {
+            let k = k as u32;
+            let c = if k < 192 { 0xc0 + k } else { 0x2000 + k - 192 };
+            let mut one = vec![];
+            put(char::from_u32(c).unwrap_or(' '), &mut one);
+            let at = |i: usize| one.get(i).copied().unwrap_or(0);
+            [at(0), at(1), one.len() as u8]
+        })
+    })
+}
+
+#[inline]
+fn short(entry: [u8; 3], out: &mut Vec<u8>) {
+    match entry[2] {
+        0 => {}
+        1 => out.push(entry[0]),
+        _ => out.extend_from_slice(&entry[..2]),
+    }
 }
 
 /// The first character, and its length in bytes: UTF-8, else Windows-1252.
@@ -200,7 +266,46 @@ mod tests {
             "06 39 98 - no 5"
         );
     }
+    /// Byte by byte and character by character, without tables.
+    fn slowly(bytes: &[u8]) -> Vec<u8> {
+        let (mut out, mut i) = (vec![], 0);
+        while i < bytes.len() {
+            let (c, len) = character(&bytes[i..]);
+            i += len;
+            if matches!(c, 'Ã' | 'Â') && i < bytes.len() {
+                let (next, more) = character(&bytes[i..]);
+                if let Some(b) = to_cp1252(next).filter(|b| (0x80..0xc0).contains(b)) {
+                    let lead: u32 = if c == 'Ã' { 0xc3 } else { 0xc2 };
+                    let code = (lead & 0x1f) << 6 | u32::from(b & 0x3f);
+                    put(char::from_u32(code).unwrap(), &mut out);
+                    i += more;
+                    continue;
+                }
+            }
+            put(c, &mut out);
+        }
+        out
+    }
+    #[test]
+    fn entries_of_the_table_are_whole() {
+        for (k, e) in letters().iter().enumerate() {
+            assert!(e[2] <= 2, "{k}");
+        }
+    }
     proptest! {
+        #[test]
+        fn tables_say_what_the_characters_say(parts in proptest::collection::vec(prop_oneof![
+            any::<char>().prop_map(|c| c.to_string().into_bytes()),
+            (0xc0u32..0x180).prop_map(|c| char::from_u32(c).unwrap().to_string().into_bytes()),
+            (0x2000u32..0x2040).prop_map(|c| char::from_u32(c).unwrap().to_string().into_bytes()),
+            "[A-Za-z0-9 ]{0,90}".prop_map(String::into_bytes),
+            proptest::collection::vec(any::<u8>(), 0..9),
+        ], 0..20)) {
+            let bytes = parts.concat();
+            let mut fast = vec![];
+            prop_assert_eq!(fold(&bytes, true, &mut fast), bytes.len());
+            prop_assert_eq!(fast, slowly(&bytes));
+        }
         #[test]
         fn pieces_make_no_difference(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
             let mut whole = vec![];

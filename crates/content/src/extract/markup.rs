@@ -431,10 +431,43 @@ fn one(record: &[Pair], reader: &mut Reader<'_>) {
     reader.record(&fields);
 }
 
+/// Values of a message: what each is, and its bytes one behind the other.
+#[derive(Default)]
+struct Message {
+    fields: Vec<(Column, std::ops::Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+impl Message {
+    fn push(&mut self, column: Column, value: impl IntoIterator<Item = u8>) {
+        let from = self.bytes.len();
+        self.bytes.extend(value);
+        self.fields.push((column, from..self.bytes.len()));
+    }
+    fn put(&mut self, column: Column, value: &[u8]) {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.fields.push((column, from..self.bytes.len()));
+    }
+    fn end(&mut self, reader: &mut Reader<'_>) {
+        if self.fields.is_empty() {
+            return;
+        }
+        let fields: Vec<(Column, &[u8])> = self
+            .fields
+            .iter()
+            .map(|(c, r)| (*c, &self.bytes[r.clone()]))
+            .collect();
+        reader.record(&fields);
+        self.fields.clear();
+        self.bytes.clear();
+    }
+}
+
 /// HL7 v2: each message is a record; the fields of its segments by data-categories §3.2.
 pub fn hl7(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
     let mut line = vec![];
-    let mut message: Vec<(Column, Vec<u8>)> = vec![];
+    let mut message = Message::default();
     let mut delimiters = *b"|^~\\&";
     loop {
         line.clear();
@@ -443,12 +476,7 @@ pub fn hl7(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
         let segment = line.trim_ascii_start();
         let segment = segment.strip_prefix(b"\x0b").unwrap_or(segment);
         if n == 0 || segment.starts_with(b"MSH") {
-            if !message.is_empty() {
-                let fields: Vec<(Column, &[u8])> =
-                    message.iter().map(|(c, v)| (*c, v.as_slice())).collect();
-                reader.record(&fields);
-                message.clear();
-            }
+            message.end(reader);
             if n == 0 {
                 return Ok(());
             }
@@ -457,8 +485,8 @@ pub fn hl7(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
             }
             continue;
         }
-        if message.len() < 20_000 {
-            fields_of(segment, &delimiters, &mut message);
+        if message.fields.len() < 20_000 {
+            fields_of(segment, delimiters, &mut message);
         }
     }
 }
@@ -494,103 +522,100 @@ fn read_segment(input: &mut dyn BufRead, out: &mut Vec<u8>) -> io::Result<usize>
     }
 }
 
-fn fields_of(segment: &[u8], d: &[u8; 5], out: &mut Vec<(Column, Vec<u8>)>) {
+fn fields_of(segment: &[u8], d: [u8; 5], out: &mut Message) {
     let mut parts = segment.split(|b| *b == d[0]);
-    let Some(name) = parts.next().filter(|n| n.len() == 3) else {
+    let Some(name) = parts.next().and_then(|n| <&[u8; 3]>::try_from(n).ok()) else {
         return;
     };
+    let repeats = memchr::memchr(d[2], segment).is_some();
     for (i, value) in parts.enumerate() {
         if value.is_empty() || value == b"\"\"" {
             continue;
         }
         let number = i as u32 + 1;
+        if !repeats {
+            field_of(name, number, value, d, out);
+            continue;
+        }
         for repeat in value.split(|b| *b == d[2]) {
             field_of(name, number, repeat, d, out);
         }
     }
 }
 
-fn field_of(name: &[u8], number: u32, value: &[u8], d: &[u8; 5], out: &mut Vec<(Column, Vec<u8>)>) {
-    let part = |k: usize| value.split(|b| *b == d[1]).nth(k).unwrap_or(b"").to_vec();
-    let blank = || -> Vec<u8> {
-        value
-            .iter()
-            .map(|b| if *b == d[1] || *b == d[4] { b' ' } else { *b })
-            .collect()
-    };
-    let plain = |c: &[Category]| (field(Role::Other, c), blank());
+fn field_of(name: &[u8; 3], number: u32, value: &[u8], d: [u8; 5], out: &mut Message) {
+    let part = |k: usize| value.split(|b| *b == d[1]).nth(k).unwrap_or(b"");
+    let blank = value
+        .iter()
+        .map(|b| if *b == d[1] || *b == d[4] { b' ' } else { *b });
+    let mut plain = |c: &[Category]| out.push(field(Role::Other, c), blank.clone());
     match (name, number) {
         (b"PID", 2..=4) | (b"MRG", 1 | 4) => {
             let authority = part(3);
-            let nir = memchr::memmem::find(&authority, b"1.2.250.1.213.1.4.").is_some()
-                || matches!(&part(4)[..], b"INS" | b"NH" | b"INS-NIR" | b"INS-C");
-            out.push((
-                if nir {
-                    field(Role::Nir, &[IdNir])
-                } else {
-                    field(Role::Id, &[IdLocal])
-                },
-                part(0),
-            ));
+            let nir = memchr::memmem::find(authority, b"1.2.250.1.213.1.4.").is_some()
+                || matches!(part(4), b"INS" | b"NH" | b"INS-NIR" | b"INS-C");
+            let column = if nir {
+                field(Role::Nir, &[IdNir])
+            } else {
+                field(Role::Id, &[IdLocal])
+            };
+            out.put(column, part(0));
         }
         (b"PID", 5 | 9) => {
-            let family = part(0);
-            let family = family.split(|b| *b == d[4]).next().unwrap_or(b"").to_vec();
-            out.push((field(Role::Family, &[IdName]), family));
-            let mut given = part(1);
-            given.push(b' ');
-            given.extend(part(2));
-            out.push((field(Role::Given, &[IdName]), given));
+            let family = part(0).split(|b| *b == d[4]).next().unwrap_or(b"");
+            out.put(field(Role::Family, &[IdName]), family);
+            let given = part(1).iter().chain(b" ").chain(part(2)).copied();
+            out.push(field(Role::Given, &[IdName]), given);
         }
-        (b"PID", 7) => out.push((field(Role::Birth, &[IdDob]), part(0))),
-        (b"PID", 8) => out.push(plain(&[IdSex])),
-        (b"PID", 6 | 15 | 16 | 24 | 25 | 26 | 28) => out.push(plain(&[IdCivil])),
-        (b"PID", 10 | 22) => out.push(plain(&[SensOrigin])),
-        (b"PID", 17) => out.push(plain(&[SensReligion])),
-        (b"PID", 11 | 12) => out.push(plain(&[ContactPostal])),
-        (b"PID", 13 | 14 | 40) => out.push(plain(&[])),
-        (b"PID", 18) => out.push((field(Role::Other, &[IdLocal]), part(0))),
-        (b"PID", 19) => out.push((field(Role::Nir, &[IdNir]), part(0))),
-        (b"PID", 20) => out.push(plain(&[IdDoc])),
-        (b"PID", 23) => out.push(plain(&[IdBirthplace])),
-        (b"PID", 29) => out.push(plain(&[IdDeath])),
-        (b"PD1", 3 | 4) => out.push(plain(&[CarePro])),
-        (b"NK1", 2) => out.push(plain(&[KinName])),
+        (b"PID", 7) => out.put(field(Role::Birth, &[IdDob]), part(0)),
+        (b"PID", 8) => plain(&[IdSex]),
+        (b"PID", 6 | 15 | 16 | 24 | 25 | 26 | 28) => plain(&[IdCivil]),
+        (b"PID", 10 | 22) => plain(&[SensOrigin]),
+        (b"PID", 17) => plain(&[SensReligion]),
+        (b"PID", 11 | 12) => plain(&[ContactPostal]),
+        (b"PID", 13 | 14 | 40) => plain(&[]),
+        (b"PID", 18) => out.put(field(Role::Other, &[IdLocal]), part(0)),
+        (b"PID", 19) => out.put(field(Role::Nir, &[IdNir]), part(0)),
+        (b"PID", 20) => plain(&[IdDoc]),
+        (b"PID", 23) => plain(&[IdBirthplace]),
+        (b"PID", 29) => plain(&[IdDeath]),
+        (b"PD1", 3 | 4) => plain(&[CarePro]),
+        (b"NK1", 2) => plain(&[KinName]),
         // The relative's own number must not be taken for the patient's.
-        (b"NK1", 4..=7 | 16) => out.push((field(Role::Other, &[KinContact]), b"x".to_vec())),
-        (b"PV1", 3 | 6 | 37 | 42) => out.push(plain(&[CarePlace])),
-        (b"PV1", 2 | 4 | 14 | 18) => out.push(plain(&[CareReason])),
-        (b"PV1", 7 | 8 | 9 | 17) => out.push(plain(&[CarePro])),
-        (b"PV1", 10) => out.push(plain(&[CareUnit])),
-        (b"PV1", 19) => out.push((field(Role::Other, &[IdLocal]), part(0))),
-        (b"PV1", 20) => out.push(plain(&[FinBill])),
-        (b"PV1", 36) => out.push(plain(&[HealthState])),
-        (b"PV1", 44 | 45) => out.push(plain(&[CareDate])),
-        (b"PV2", 3 | 12) => out.push(plain(&[CareReason])),
-        (b"PV2", 8 | 9) => out.push(plain(&[CareDate])),
-        (b"DG1" | b"DRG", 3 | 4) => out.push((field(Role::Other, &[HealthState]), part(0))),
-        (b"AL1" | b"IAM", 3) => out.push(plain(&[HealthAllergy])),
-        (b"OBR" | b"ORC", 4) => out.push(plain(&[HealthResult])),
-        (b"OBR", 7 | 22) => out.push(plain(&[CareDate])),
-        (b"OBR", 13 | 31) => out.push(plain(&[CareReason])),
-        (b"OBR" | b"ORC", 10 | 12 | 16) => out.push(plain(&[CarePro])),
-        (b"OBX", 2) if matches!(value, b"ED" | b"RP") => out.push(plain(&[FreeFile])),
-        (b"OBX", 2) if matches!(value, b"TX" | b"FT") => out.push(plain(&[FreeText])),
-        (b"OBX", 3 | 5) => out.push(plain(&[HealthResult])),
-        (b"OBX", 14) => out.push(plain(&[CareDate])),
-        (b"NTE", 3) => out.push(plain(&[FreeText])),
-        (b"RXO" | b"RXE" | b"RXD" | b"RXG", 1 | 2) => out.push(plain(&[HealthDrug])),
-        (b"RXA", 5) | (b"PR1", 3 | 4) => out.push(plain(&[HealthAct])),
-        (b"FT1", _) => out.push(plain(&[FinBill])),
-        (b"IN1", 3..=5) | (b"IN1", 36) => out.push(plain(&[CoverRights])),
-        (b"TXA", 2) => out.push(plain(&[HealthDoc])),
+        (b"NK1", 4..=7 | 16) => out.put(field(Role::Other, &[KinContact]), b"x"),
+        (b"PV1", 3 | 6 | 37 | 42) => plain(&[CarePlace]),
+        (b"PV1", 2 | 4 | 14 | 18) => plain(&[CareReason]),
+        (b"PV1", 7 | 8 | 9 | 17) => plain(&[CarePro]),
+        (b"PV1", 10) => plain(&[CareUnit]),
+        (b"PV1", 19) => out.put(field(Role::Other, &[IdLocal]), part(0)),
+        (b"PV1", 20) => plain(&[FinBill]),
+        (b"PV1", 36) => plain(&[HealthState]),
+        (b"PV1", 44 | 45) => plain(&[CareDate]),
+        (b"PV2", 3 | 12) => plain(&[CareReason]),
+        (b"PV2", 8 | 9) => plain(&[CareDate]),
+        (b"DG1" | b"DRG", 3 | 4) => out.put(field(Role::Other, &[HealthState]), part(0)),
+        (b"AL1" | b"IAM", 3) => plain(&[HealthAllergy]),
+        (b"OBR" | b"ORC", 4) => plain(&[HealthResult]),
+        (b"OBR", 7 | 22) => plain(&[CareDate]),
+        (b"OBR", 13 | 31) => plain(&[CareReason]),
+        (b"OBR" | b"ORC", 10 | 12 | 16) => plain(&[CarePro]),
+        (b"OBX", 2) if matches!(value, b"ED" | b"RP") => plain(&[FreeFile]),
+        (b"OBX", 2) if matches!(value, b"TX" | b"FT") => plain(&[FreeText]),
+        (b"OBX", 3 | 5) => plain(&[HealthResult]),
+        (b"OBX", 14) => plain(&[CareDate]),
+        (b"NTE", 3) => plain(&[FreeText]),
+        (b"RXO" | b"RXE" | b"RXD" | b"RXG", 1 | 2) => plain(&[HealthDrug]),
+        (b"RXA", 5) | (b"PR1", 3 | 4) => plain(&[HealthAct]),
+        (b"FT1", _) => plain(&[FinBill]),
+        (b"IN1", 3..=5) | (b"IN1", 36) => plain(&[CoverRights]),
+        (b"TXA", 2) => plain(&[HealthDoc]),
         (b"SCH" | b"AIS" | b"AIG" | b"AIL" | b"AIP", 3 | 11) => {
-            out.push(plain(&[CareDate, CareUnit]))
+            plain(&[CareDate, CareUnit]);
         }
-        (b"ZBE", 2 | 7) => out.push(plain(&[CarePlace])),
-        (b"ZFP", _) => out.push(plain(&[SocLife])),
-        (b"ZFD", _) => out.push(plain(&[IdCivil])),
-        (b"ZFS", _) => out.push(plain(&[HealthVuln])),
+        (b"ZBE", 2 | 7) => plain(&[CarePlace]),
+        (b"ZFP", _) => plain(&[SocLife]),
+        (b"ZFD", _) => plain(&[IdCivil]),
+        (b"ZFS", _) => plain(&[HealthVuln]),
         _ => {}
     }
 }

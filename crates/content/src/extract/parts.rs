@@ -67,11 +67,15 @@ pub fn rows(
     loop {
         while let Some(stop) = record_end(&buf[from..], d, end) {
             let record = &buf[from..from + stop.0];
-            split(record, d, &mut spare, &mut bounds);
-            let cells: Vec<&[u8]> = bounds
-                .iter()
-                .map(|(a, z)| &spare[*a as usize..*z as usize])
-                .collect();
+            let cells: Vec<&[u8]> = if memchr::memchr(b'"', record).is_some() {
+                split(record, d, &mut spare, &mut bounds);
+                bounds
+                    .iter()
+                    .map(|(a, z)| &spare[*a as usize..*z as usize])
+                    .collect()
+            } else {
+                record.split(|b| *b == d).collect()
+            };
             if cells.iter().any(|c| !c.is_empty()) {
                 each(&cells);
             }

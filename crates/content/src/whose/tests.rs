@@ -203,7 +203,49 @@ fn a_path_names_persons_and_folders_name_categories() {
     assert_eq!(show(&k, &r.finish()), ["a: STAFF.ID STAFF.BANK STAFF.PAY"]);
 }
 
+#[test]
+fn a_name_at_the_edge_of_what_is_near_counts_whole_or_not_at_all() {
+    let dots = |n: usize| ".".repeat(n);
+    assert_eq!(
+        text_of(&format!("02/01/1980{}leger", dots(118))),
+        ["a: ID.NAME ID.DOB"]
+    );
+    assert!(text_of(&format!("02/01/1980{}leger", dots(120))).is_empty());
+    assert!(text_of(&format!("maleger{}02/01/1980", dots(195))).is_empty());
+    assert_eq!(
+        text_of(&format!("ma leger{}02/01/1980", dots(195))),
+        ["a: ID.NAME ID.DOB"]
+    );
+}
+
 proptest! {
+    /// The words of one pass, and the ones around a place, are those of a plain reading.
+    #[test]
+    fn words_around_are_those_read_byte_by_byte(text in "[a-z0-9 .,@/\n-]{0,400}", places in proptest::collection::vec((0usize..400, 0usize..40, 0usize..200, 0usize..120), 1..6)) {
+        let (k, b) = (know(), text.as_bytes());
+        let mut plain: Vec<(usize, u64)> = vec![];
+        let mut i = 0;
+        for w in b.split(|x| !x.is_ascii_lowercase()) {
+            if !w.is_empty() {
+                plain.push((i, key(WORD, w)));
+            }
+            i += w.len() + 1;
+        }
+        let mut around = Around::default();
+        Reader::tokens(&k, b, (0, b.len()), &mut around, &mut vec![], &mut |_, _, _| {});
+        let got: Vec<(usize, u64)> = around.words.iter().map(|n| (n.at as usize, n.word)).collect();
+        prop_assert_eq!(&got, &plain);
+        for (from, len, before, after) in places {
+            let (a, to) = (from.saturating_sub(before), from + len);
+            let within = |x: usize, y: usize| plain.iter().filter(move |p| (x..y).contains(&p.0)).map(|p| p.1);
+            let near: Vec<u64> = within(a, from).collect();
+            let near = &near[near.len().saturating_sub(WINDOW_WORDS)..];
+            let far: Vec<u64> = within(to, to + after).take(WINDOW_WORDS).collect();
+            let [x, y] = around.beside(a, from, to, to + after).map(|s| s.iter().map(|n| n.word).collect::<Vec<_>>());
+            prop_assert_eq!(&x[..], near);
+            prop_assert_eq!(y, far);
+        }
+    }
     /// Text cut in any pieces says the same.
     #[test]
     fn pieces_make_no_difference(cuts in proptest::collection::vec(1usize..400, 1..12), filler in "[a-zé ]{0,30}", lines in 1usize..60) {
