@@ -3,6 +3,7 @@
 //! The way through: [`extract`] tells a file's kind by its bytes and walks it, archives inside archives too; [`text`] folds any
 //! encoding to plain letters; [`detect`] finds numbers, dates and addresses, [`words`] what headings and words say; [`whose`]
 //! puts them together with the [`roster`] of known persons; [`inventory`] writes one row a file.
+//! A text is walked once: [`detect::walk`] tells numbers and every run of letters, whose hash serves the list of words and names.
 //! Fenced here: the libraries that read PDF, spreadsheets, compound files, messages and archives.
 pub mod detect;
 pub mod extract;

@@ -6,7 +6,7 @@
 //! of two authorities) is *possible*, never proven.
 //! Which: the headings and fields, the values themselves, words of free text. In a document about one to three persons
 //! everything found belongs to each of them; in a longer list, to the persons of the line, else of the line before.
-//! Memory: one entry per person found, one piece of text.
+//! Memory: one entry per person found, one piece of text, the hashes of its words.
 use crate::{
     detect::{Hit, What, scan, walk},
     roster::{Person, Roster, WORD, key, key_at, words as name_words},
