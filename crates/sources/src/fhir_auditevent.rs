@@ -4,6 +4,7 @@
 //! Not here: what an answer contained. A search row is a question; the patients it names may be criteria or results.
 use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
+    quick::{self, Pull, Quick, pulled},
     scan::{self, Elements, Extra, Seen, Tag, Values, Word, Xml, XmlStop},
 };
 use ampleur_event::{Event, GapSign, Outcome, Proof, Silence, System, Verb, batch::NONE};
@@ -86,6 +87,7 @@ pub(crate) const HEALTH: Capability = Capability {
 };
 
 /// One or many: arrays, single objects and null all read.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 struct Many<T>(Vec<T>);
 impl<T> Default for Many<T> {
     fn default() -> Self {
@@ -127,6 +129,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
 }
 
 /// A code, however the version wrote it: text, Coding, CodeableConcept, or an array of them (the first counts).
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default)]
 struct Coded<'a> {
     system: Cow<'a, str>,
@@ -208,6 +211,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Coded<'a> {
 }
 
 /// An identifier: an object with system and value, a bare text, or an array of them (the first with a value counts).
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Clone)]
 struct Ident<'a> {
     system: Cow<'a, str>,
@@ -275,6 +279,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ident<'a> {
     }
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Reference<'a> {
@@ -286,6 +291,7 @@ struct Reference<'a> {
     display: Word<'a>,
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Network<'a> {
@@ -295,6 +301,7 @@ struct Network<'a> {
     kind: Coded<'a>,
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Agent<'a> {
@@ -361,6 +368,7 @@ impl<'a> Agent<'a> {
     }
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Detail<'a> {
@@ -372,6 +380,7 @@ struct Detail<'a> {
     binary: Word<'a>,
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Entity<'a> {
@@ -391,6 +400,7 @@ struct Entity<'a> {
     detail: Many<Detail<'a>>,
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Observer<'a> {
@@ -402,6 +412,7 @@ struct Observer<'a> {
     identifier: Ident<'a>,
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Period<'a> {
@@ -410,6 +421,7 @@ struct Period<'a> {
 }
 
 /// The `event` part of DSTU messages.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct OldEvent<'a> {
@@ -427,6 +439,7 @@ struct OldEvent<'a> {
     purpose_of_event: Many<Coded<'a>>,
 }
 
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Audit<'a> {
@@ -464,6 +477,181 @@ struct Audit<'a> {
     source: Observer<'a>,
     #[serde(borrow, alias = "object")]
     entity: Many<Entity<'a>>,
+}
+
+// The short way, for records as servers write them; see `quick`. It mirrors the long way above, key by key.
+
+pulled!(Reference { 0 "reference" => reference, 1 "identifier" => identifier, 2 "display" => display });
+pulled!(Network { 0 "address" | "identifier" => address, 1 "type" => kind });
+pulled!(Agent {
+    0 "type" => kind,
+    1 "who" => who = reference,
+    2 "userId" => user_id,
+    3 "reference" => reference,
+    4 "name" => name,
+    5 "altId" => alt_id,
+    6 "requestor" => requestor,
+    7 "network" => network,
+    8 "networkString" => network_string,
+    9 "networkUri" => network_uri,
+    10 "policy" => policy,
+    11 "purposeOfUse" => purpose_of_use,
+    12 "authorization" => authorization,
+    13 "role" => role,
+});
+pulled!(Detail {
+    0 "type" => kind,
+    1 "valueString" | "valueInteger" => text,
+    2 "valueBase64Binary" | "value" => binary,
+});
+pulled!(Entity {
+    0 "what" | "reference" => what = reference,
+    1 "identifier" => identifier,
+    2 "type" => kind,
+    3 "role" => role,
+    4 "description" => description,
+    5 "query" => query,
+    6 "detail" => detail,
+});
+pulled!(Observer {
+    0 "site" => site = reference,
+    1 "observer" => observer = reference,
+    2 "identifier" => identifier,
+});
+pulled!(Period { 0 "start" => start });
+pulled!(OldEvent {
+    0 "type" => kind,
+    1 "subtype" => subtype,
+    2 "action" => action,
+    3 "dateTime" => date_time,
+    4 "outcome" => outcome,
+    5 "purposeOfEvent" => purpose_of_event,
+});
+pulled!(Audit {
+    0 "resourceType" => resource_type,
+    1 "event" => event,
+    2 "type" => kind,
+    3 "category" => category,
+    4 "code" => code,
+    5 "subtype" => subtype,
+    6 "action" => action,
+    7 "period" => period,
+    8 "occurredPeriod" => occurred_period,
+    9 "occurredDateTime" => occurred_date_time,
+    10 "recorded" => recorded,
+    11 "outcome" => outcome,
+    12 "purposeOfEvent" | "authorization" => purpose_of_event,
+    13 "patient" => patient = reference,
+    14 "agent" | "participant" => agent,
+    15 "source" => source,
+    16 "entity" | "object" => entity,
+});
+
+/// As [`Tolerant::reference`].
+fn reference<'a>(q: &mut Quick<'a>) -> Option<Reference<'a>> {
+    Some(match q.next()? {
+        b'"' => Reference {
+            display: Word::pull(q)?,
+            ..Reference::default()
+        },
+        b'{' => Reference::pull(q)?,
+        _ => match q.literal()? {
+            None => Reference::default(),
+            Some(_) => return None,
+        },
+    })
+}
+
+impl<'a, T: Pull<'a>> Pull<'a> for Many<T> {
+    fn pull(q: &mut Quick<'a>) -> Option<Self> {
+        let mut all = Vec::new();
+        match q.next()? {
+            b'"' => all.push(T::of_text(q.string()?)?),
+            b'{' => all.push(T::pull(q)?),
+            b'[' => q.array(|q| {
+                all.push(T::pull(q)?);
+                Some(())
+            })?,
+            _ => match q.literal()? {
+                None => {}
+                Some(_) => return None,
+            },
+        }
+        Some(Many(all))
+    }
+}
+
+impl<'a> Pull<'a> for Coded<'a> {
+    fn pull(q: &mut Quick<'a>) -> Option<Self> {
+        let mut c = Coded::default();
+        match q.next()? {
+            b'"' | b'0'..=b'9' => c.code = Word::pull(q)?.0,
+            b'[' => q.array(|q| {
+                let next = Coded::pull(q)?;
+                if c.code.is_empty() {
+                    c = next;
+                }
+                Some(())
+            })?,
+            b'{' => {
+                let mut text = Word::default();
+                q.object(|q, key| {
+                    match key {
+                        "system" => c.system = Word::pull(q)?.0,
+                        "code" | "coding" => {
+                            let inner = Coded::pull(q)?;
+                            if c.system.is_empty() {
+                                c.system = inner.system;
+                            }
+                            if !inner.code.is_empty() {
+                                c.code = inner.code;
+                            }
+                        }
+                        "text" => text = Word::pull(q)?,
+                        _ => q.skip()?,
+                    }
+                    Some(())
+                })?;
+                if c.code.is_empty() {
+                    c.code = text.0;
+                }
+            }
+            _ => drop(q.literal()?),
+        }
+        Some(c)
+    }
+    fn of_text(text: &'a str) -> Option<Self> {
+        Some(Coded {
+            code: Cow::Borrowed(text),
+            ..Coded::default()
+        })
+    }
+}
+
+impl<'a> Pull<'a> for Ident<'a> {
+    fn pull(q: &mut Quick<'a>) -> Option<Self> {
+        let mut i = Ident::default();
+        match q.next()? {
+            b'"' | b'0'..=b'9' => i.value = Word::pull(q)?.0,
+            b'[' => q.array(|q| {
+                let next = Ident::pull(q)?;
+                if i.value.is_empty() {
+                    i = next;
+                }
+                Some(())
+            })?,
+            b'{' => q.object(|q, key| {
+                match key {
+                    "system" => i.system = Word::pull(q)?.0,
+                    "value" => i.value = Word::pull(q)?.0,
+                    _ => q.skip()?,
+                }
+                Some(())
+            })?,
+            _ => drop(q.literal()?),
+        }
+        Some(i)
+    }
 }
 
 #[derive(Deserialize)]
@@ -1034,7 +1222,8 @@ impl Decode for InJson {
                 let parsed = if entry {
                     serde_json::from_str::<Entry<'_>>(&text).map(|e| e.resource)
                 } else {
-                    serde_json::from_str::<Audit<'_>>(&text)
+                    quick::whole::<Audit<'_>>(&text)
+                        .map_or_else(|| serde_json::from_str::<Audit<'_>>(&text), Ok)
                 };
                 match parsed {
                     Ok(a) if !entry && &*a.resource_type == "Bundle" => return Seen::Container,
@@ -1210,6 +1399,103 @@ impl Decode for InXml {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// JSON of the keys an AuditEvent has, in places where they belong and where they do not.
+    fn json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            6 => "[a-zA-Z0-9:/. é|^&=?-]{0,12}".prop_map(|t| format!("\"{t}\"")),
+            1 => Just("\"2025-10-31T00:00:13.270+01:00\"".to_string()),
+            1 => Just("\"R0VUIC9yNC9QYXRpZW50P2ZhbWlseT1C\"".to_string()),
+            1 => prop_oneof![
+                Just("true"), Just("false"), Just("null"), Just("0"), Just("12"), Just("007"), Just("-3"), Just("1.5"), Just("1e3"),
+                Just("\"a\\u0041\\n\""), Just("[]"), Just("{}"), Just("tru"), Just("123456789012345678901"),
+            ]
+            .prop_map(str::to_string),
+        ];
+        let key = prop::sample::select(vec![
+            "resourceType",
+            "event",
+            "type",
+            "category",
+            "code",
+            "subtype",
+            "action",
+            "period",
+            "occurredPeriod",
+            "occurredDateTime",
+            "recorded",
+            "outcome",
+            "purposeOfEvent",
+            "authorization",
+            "patient",
+            "agent",
+            "participant",
+            "source",
+            "entity",
+            "object",
+            "who",
+            "userId",
+            "reference",
+            "name",
+            "altId",
+            "requestor",
+            "network",
+            "networkString",
+            "networkUri",
+            "policy",
+            "purposeOfUse",
+            "role",
+            "address",
+            "identifier",
+            "display",
+            "system",
+            "value",
+            "coding",
+            "text",
+            "what",
+            "description",
+            "query",
+            "detail",
+            "valueString",
+            "valueInteger",
+            "valueBase64Binary",
+            "site",
+            "observer",
+            "start",
+            "dateTime",
+            "meta",
+        ]);
+        leaf.prop_recursive(5, 60, 6, move |inner| {
+            let space = prop::sample::select(vec!["", "", "", " "]);
+            prop_oneof![
+                3 => prop::collection::vec((key.clone(), inner.clone(), space), 0..6).prop_map(|all| {
+                    let all: Vec<String> = all.iter().map(|(k, v, s)| format!("{s}\"{k}\"{s}:{s}{v}{s}")).collect();
+                    format!("{{{}}}", all.join(","))
+                }),
+                1 => prop::collection::vec(inner, 0..3).prop_map(|all| format!("[{}]", all.join(","))),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn the_short_way_reads_what_the_long_way_reads(text in json(), cut in 0usize..400) {
+            let text: String = if cut < 40 { text.chars().take(cut).collect() } else { text };
+            if let Some(a) = quick::whole::<Audit<'_>>(&text) {
+                prop_assert_eq!(a, serde_json::from_str::<Audit<'_>>(&text).expect("the long way reads it"));
+            }
+        }
+    }
+
+    #[test]
+    fn plain_records_go_the_short_way() {
+        let text = r#"{"resourceType":"AuditEvent","recorded":"2025-10-31T00:00:13.270+01:00","outcome":"0","agent":[{"who":{"identifier":{"value":"a"}},"requestor":false},{"type":{"coding":[{"system":"s","code":"IRCP"}]},"who":{"display":"B"},"requestor":true,"policy":["p"]}],"source":{"site":"X","observer":{"display":"o"}},"entity":[{"role":{"code":"24"},"query":"R0VU","detail":[{"type":"total","valueInteger":3}]}]}"#;
+        let quick = quick::whole::<Audit<'_>>(text);
+        assert_eq!(quick, serde_json::from_str(text).ok());
+        assert_eq!(quick.map_or(0, |a| a.agent.0.len()), 2);
+    }
     #[test]
     fn requests_are_taken_apart() {
         let a = asked(

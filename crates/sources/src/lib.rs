@@ -18,6 +18,7 @@ pub mod mapped;
 pub mod net;
 mod openvpn;
 mod postgresql;
+mod quick;
 pub mod reader;
 mod samba_audit;
 mod scan;

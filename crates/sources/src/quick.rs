@@ -1,0 +1,253 @@
+//! The short way through plain JSON: text without a backslash and without control characters, as machines write it, a record a
+//! line. Whatever else comes is `None`, and the caller takes the long way (serde). What is returned is what the long way returns:
+//! a property test holds one against the other.
+use crate::scan::Word;
+use std::borrow::Cow;
+
+/// Values deeper than this take the long way, which goes deeper before it refuses.
+const DEEP: u32 = 64;
+/// Whole numbers up to this many digits stay as written.
+const DIGITS: usize = 18;
+
+/// A place in a JSON text.
+pub(crate) struct Quick<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u32,
+}
+
+/// What can be read at a place.
+pub(crate) trait Pull<'a>: Sized {
+    fn pull(q: &mut Quick<'a>) -> Option<Self>;
+    /// From a text that stands where one or many may stand.
+    fn of_text(_: &'a str) -> Option<Self> {
+        None
+    }
+}
+
+/// Reads the whole text as one value.
+pub(crate) fn whole<'a, T: Pull<'a>>(text: &'a str) -> Option<T> {
+    let odd = |odd: bool, b: &u8| odd | (*b == b'\\') | (*b < b' ');
+    if text.as_bytes().iter().fold(false, odd) {
+        return None;
+    }
+    let mut q = Quick {
+        text,
+        at: 0,
+        depth: 0,
+    };
+    let value = T::pull(&mut q)?;
+    q.next();
+    (q.at == text.len()).then_some(value)
+}
+
+impl<'a> Quick<'a> {
+    /// The next byte that is no space.
+    pub fn next(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while bytes.get(self.at) == Some(&b' ') {
+            self.at += 1;
+        }
+        bytes.get(self.at).copied()
+    }
+    fn eat(&mut self, b: u8) -> bool {
+        let is = self.next() == Some(b);
+        self.at += usize::from(is);
+        is
+    }
+    /// A text, between its quotes.
+    pub fn string(&mut self) -> Option<&'a str> {
+        if !self.eat(b'"') {
+            return None;
+        }
+        let from = self.at;
+        let end = quote(self.text.as_bytes(), from)?;
+        self.at = end + 1;
+        self.text.get(from..end)
+    }
+    /// Every key of an object; `f` reads its value.
+    pub fn object(&mut self, mut f: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        if !self.eat(b'{') || self.depth == DEEP {
+            return None;
+        }
+        if self.eat(b'}') {
+            return Some(());
+        }
+        self.depth += 1;
+        loop {
+            let key = self.string()?;
+            if !self.eat(b':') {
+                return None;
+            }
+            f(self, key)?;
+            if !self.eat(b',') {
+                break;
+            }
+        }
+        self.depth -= 1;
+        self.eat(b'}').then_some(())
+    }
+    /// Every element of an array; `f` reads it.
+    pub fn array(&mut self, mut f: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        if !self.eat(b'[') || self.depth == DEEP {
+            return None;
+        }
+        if self.eat(b']') {
+            return Some(());
+        }
+        self.depth += 1;
+        loop {
+            f(self)?;
+            if !self.eat(b',') {
+                break;
+            }
+        }
+        self.depth -= 1;
+        self.eat(b']').then_some(())
+    }
+    /// A value of any kind, left out.
+    pub fn skip(&mut self) -> Option<()> {
+        match self.next()? {
+            b'"' => self.string().map(drop),
+            b'{' => self.object(|q, _| q.skip()),
+            b'[' => self.array(Quick::skip),
+            b'0'..=b'9' => self.number().map(drop),
+            _ => self.literal().map(drop),
+        }
+    }
+    /// A whole number as written; signs, fractions and powers take the long way.
+    pub fn number(&mut self) -> Option<&'a str> {
+        self.next();
+        let rest = &self.text.as_bytes()[self.at..];
+        let n = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        let plain = (1..=DIGITS).contains(&n) && (rest[0] != b'0' || n == 1);
+        if !plain || matches!(rest.get(n), Some(b'.' | b'e' | b'E')) {
+            return None;
+        }
+        self.at += n;
+        self.text.get(self.at - n..self.at)
+    }
+    /// `true`, `false`, or nothing for `null`.
+    pub fn literal(&mut self) -> Option<Option<bool>> {
+        self.next();
+        let rest = &self.text.as_bytes()[self.at..];
+        let (n, value) = if rest.starts_with(b"true") {
+            (4, Some(true))
+        } else if rest.starts_with(b"false") {
+            (5, Some(false))
+        } else if rest.starts_with(b"null") {
+            (4, None)
+        } else {
+            return None;
+        };
+        self.at += n;
+        Some(value)
+    }
+}
+
+/// Where the next quote is, eight bytes at a time.
+fn quote(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const QUOTES: u64 = b'"' as u64 * ONES;
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..at + 8) {
+        let x = u64::from_le_bytes(eight.try_into().ok()?) ^ QUOTES;
+        // The lowest byte of `x` that is zero has the lowest high bit set here.
+        let zero = x.wrapping_sub(ONES) & !x & (ONES << 7);
+        if zero != 0 {
+            return Some(at + zero.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|b| *b == b'"').map(|i| at + i)
+}
+
+impl<'a> Pull<'a> for Word<'a> {
+    fn pull(q: &mut Quick<'a>) -> Option<Self> {
+        Some(Word(Cow::Borrowed(match q.next()? {
+            b'"' => q.string()?,
+            b'0'..=b'9' => q.number()?,
+            b'{' | b'[' => {
+                q.skip()?;
+                ""
+            }
+            _ => match q.literal()? {
+                Some(true) => "true",
+                Some(false) => "false",
+                None => "",
+            },
+        })))
+    }
+    fn of_text(text: &'a str) -> Option<Self> {
+        Some(Word(Cow::Borrowed(text)))
+    }
+}
+
+/// A key that comes twice takes the long way.
+pub(crate) fn once(seen: &mut u32, bit: u32) -> Option<()> {
+    let before = *seen;
+    *seen |= 1 << bit;
+    (before != *seen).then_some(())
+}
+
+/// How a struct is read: a number for each field, its keys, its name; `= f` when `f` reads it.
+macro_rules! pulled {
+    ($type:ident { $($bit:literal $($key:literal)|+ => $field:ident $(= $by:path)?),+ $(,)? }) => {
+        impl<'a> Pull<'a> for $type<'a> {
+            fn pull(q: &mut Quick<'a>) -> Option<Self> {
+                let mut all = $type::default();
+                let mut seen = 0u32;
+                q.object(|q, key| {
+                    match key {
+                        $($($key)|+ => {
+                            crate::quick::once(&mut seen, $bit)?;
+                            all.$field = pulled!(@by q $($by)?);
+                        })+
+                        _ => q.skip()?,
+                    }
+                    Some(())
+                })?;
+                Some(all)
+            }
+        }
+    };
+    (@by $q:ident) => { Pull::pull($q)? };
+    (@by $q:ident $by:path) => { $by($q)? };
+}
+pub(crate) use pulled;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn quotes_are_found(text in "[ab\"é]{0,40}", from in 0usize..40) {
+            let slow = text.as_bytes().iter().skip(from).position(|b| *b == b'"').map(|i| i + from);
+            prop_assert_eq!(quote(text.as_bytes(), from), slow);
+        }
+
+        #[test]
+        fn what_is_read_is_json(text in r#"[\[\]{}":, 0-9a.etrufalsn-]{0,24}"#) {
+            struct Any;
+            impl<'a> Pull<'a> for Any {
+                fn pull(q: &mut Quick<'a>) -> Option<Self> {
+                    q.skip().map(|()| Any)
+                }
+            }
+            if whole::<Any>(&text).is_some() {
+                prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
+            }
+        }
+
+        #[test]
+        fn words_are_those_of_the_long_way(text in r#"("[a-z ]{0,3}"|[0-9]{1,3}|true|false|null|\[1,"a"\]|\{"a":\[\]\}|-1|1.5|"\\n")"#) {
+            if let Some(w) = whole::<Word<'_>>(&text) {
+                let long: Word<'_> = serde_json::from_str(&text).expect("JSON");
+                prop_assert_eq!(&*w, &*long);
+            }
+        }
+    }
+}
