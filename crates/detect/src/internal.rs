@@ -2,7 +2,11 @@
 use crate::InternalAccess;
 use ampleur_event::{Account, SessionVerdict, Verb, session::Judgement, time::DAY};
 use ampleur_query::{Door, DoorError, Select};
-use ampleur_session::{Finder, Sessions, TextId, Texts};
+use ampleur_session::{
+    Finder, Sessions, TextId, Texts,
+    profile::{Rules, is_service},
+};
+use ampleur_sources::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record this many employees opened without any act is looked at.
@@ -45,6 +49,7 @@ struct Record<'v> {
 }
 
 pub(crate) fn curious(
+    case: &Case,
     s: &Sessions,
     door: &dyn Door,
     judgements: &[Judgement],
@@ -65,6 +70,9 @@ pub(crate) fn curious(
     let mut columns = ampleur_session::KEY_COLUMNS.to_vec();
     columns.push("subjects");
     let mut finder = Finder::new(s);
+    let rules = Rules::new(&case.context);
+    // A program that reads every record is nobody's curiosity.
+    let mut programs: BTreeMap<Account, bool> = BTreeMap::new();
     door.scan_columns(
         &Select {
             verbs,
@@ -83,6 +91,17 @@ pub(crate) fn curious(
                 if named.account.is_machine()
                     || judgements[i as usize].verdict != SessionVerdict::Legitimate
                 {
+                    continue;
+                }
+                let program = match programs.get(&named.account) {
+                    Some(known) => *known,
+                    None => {
+                        let known = is_service(case, &rules, &named.account);
+                        programs.insert(named.account.clone(), known);
+                        known
+                    }
+                };
+                if program {
                     continue;
                 }
                 let who = match s.list[i as usize].person {

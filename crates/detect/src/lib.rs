@@ -111,7 +111,7 @@ pub fn judge(
 ) -> Result<Judged, DoorError> {
     let mut judged = attribute(case, sessions, past, word);
     if !word.alone {
-        judged.internal = internal::curious(sessions, door, &judged.judgements)?;
+        judged.internal = internal::curious(case, sessions, door, &judged.judgements)?;
     }
     Ok(judged)
 }

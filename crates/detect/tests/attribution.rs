@@ -4,7 +4,7 @@
 fn evaluate(families: &[&str], variants: &str) {
     let args: Vec<String> = families
         .iter()
-        .chain(&["--seeds", "1", "--scale", "0.001", "--variants", variants])
+        .chain(&["--seeds", "2", "--scale", "0.001", "--variants", variants])
         .map(ToString::to_string)
         .collect();
     if let Err(e) = ampleur_testkit::attribution::run(&args) {

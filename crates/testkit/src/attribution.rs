@@ -549,6 +549,9 @@ fn print(
     if t.accused + all.accused_accounts + all.overcut + all.mixed > 0 {
         return Err("innocents were accused or cut, or two thieves mixed".into());
     }
+    if all.internal.1 > 0 {
+        return Err("somebody was called curious who was not".into());
+    }
     Ok(())
 }
 
