@@ -4,6 +4,7 @@
 
 mod cases;
 mod contain;
+mod detect;
 mod evaluate;
 mod fhir_server;
 mod intake;
@@ -32,6 +33,7 @@ fn main() -> Result<()> {
         Some("evaluate") => evaluate::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
+        Some("detect") => detect::run(full),
         Some("inventory") => inventory::run(full),
         Some("pipeline") => pipeline::run(&args[1..], full),
         Some("replay-child") => replay::child(&args[1..]),
@@ -41,11 +43,12 @@ fn main() -> Result<()> {
             pipeline::run(&[], full)?;
             intake::run(&[], full)?;
             replay::run(full)?;
-            inventory::run(full)
+            inventory::run(full)?;
+            detect::run(full)
         }
         Some(other) => {
             bail!(
-                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, attribution, evaluate, contain"
+                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, detect, attribution, evaluate, contain"
             )
         }
     }

@@ -60,6 +60,8 @@ enum Command {
     Sessions(cmd::answer::SessionsArgs),
     /// The analyst's word on a session, account, address or link; sealed in the lake.
     Overrule(cmd::overrule::Args),
+    /// Follow logs while they grow; an alarm when somebody else is at work under an account.
+    Watch(Box<cmd::watch::Args>),
     /// What the logs of an answer cover.
     Coverage(cmd::answer::CoverageArgs),
     /// From a person or a session back to the original records.
@@ -128,6 +130,7 @@ fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
         Command::Leak(a) => cmd::leak::run(a, shell),
         Command::Sessions(a) => cmd::answer::sessions(a, shell),
         Command::Overrule(a) => cmd::overrule::run(a, shell),
+        Command::Watch(a) => cmd::watch::run(a, shell),
         Command::Coverage(a) => cmd::answer::coverage(a, shell),
         Command::Explain(a) => cmd::answer::explain(a, shell),
         Command::Decode(a) => cmd::decode::run(a, shell),

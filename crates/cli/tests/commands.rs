@@ -58,6 +58,7 @@ fn what_the_design_promises_exists() {
         "ingest",
         "extent",
         "sessions",
+        "watch",
         "inventory",
         "leak",
         "explain",
@@ -694,4 +695,41 @@ fn an_inventory_finds_whose_data_is_in_a_share() {
             .map_or(0, Vec::len) as u64,
         persons
     );
+}
+
+#[test]
+fn a_watch_tells_once_without_a_name() {
+    let dir = tempfile::tempdir().expect("make folder");
+    let p = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let (case, answer) = (p("case"), p("answer"));
+    assert_eq!(code(&ampleur(&["watch", &case, &answer])), 2);
+    small_case(dir.path());
+    ampleur(&["investigate", &case, "--out", &answer]);
+    let quiet = ampleur(&["watch", &case, &answer, "--once", "--json"]);
+    assert_eq!((code(&quiet), text(&quiet.stdout).as_str()), (0, ""));
+    let watch = [
+        "watch",
+        &case,
+        &answer,
+        "--once",
+        "--json",
+        "--origin",
+        "203.0.113.9",
+    ];
+    let out = ampleur(&watch);
+    assert_eq!(code(&out), 1, "{}", text(&out.stderr));
+    for line in text(&out.stdout).lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(line["format"], "ampleur.alarm/1");
+        assert!(line["who"].as_str().is_some_and(|w| w.starts_with("tok_")));
+    }
+    let book = std::fs::read_to_string(dir.path().join("answer/alarms.jsonl")).expect("alarms");
+    assert_eq!(book, text(&out.stdout));
+    assert!(!book.is_empty());
+    for clear in ["jmartin", "mcurie", "203.0.113.9", "192.0.2"] {
+        assert!(!book.contains(clear), "{clear} in clear");
+    }
+    // Told today: not again, whatever the language.
+    let again = ampleur(&[&watch[..4], &watch[5..], &["--lang", "fr"]].concat());
+    assert_eq!((code(&again), text(&again.stdout).as_str()), (0, ""));
 }

@@ -7,7 +7,7 @@ use crate::units::{Behaviour, Unit};
 use ampleur_session::profile::account_id;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::IpAddr,
 };
 
@@ -164,10 +164,9 @@ impl Habits {
     }
     /// Takes a unit in that nobody else's made possible; `servers` are those it and what it made possible used, `hours` its hours of the day.
     pub(crate) fn take(&mut self, u: &Unit, bot: bool, servers: &BTreeSet<String>, hours: u32) {
-        let Some(account) = &u.account else { return };
-        if u.machine || u.flow_only || !u.parents.is_empty() {
+        let Some(account) = u.account.filter(|_| Habits::takes(u)) else {
             return;
-        }
+        };
         // A night is one visit: the day it began.
         let days: &Days = &u.days.first().copied().into_iter().collect();
         let texts = |l: &[&str]| -> BTreeMap<String, Days> {
@@ -213,6 +212,21 @@ impl Habits {
             .entry((account_id(account), u.address, bot))
             .or_default()
             .join(&h);
+    }
+    /// True for a unit that leaves a row behind.
+    pub(crate) fn takes(u: &Unit) -> bool {
+        u.account.is_some() && !u.machine && !u.flow_only && u.parents.is_empty()
+    }
+    /// [`Habits::join`] before anything is forgotten.
+    pub(crate) fn unite(&mut self, o: Habits) {
+        for (k, h) in o.rows {
+            match self.rows.entry(k) {
+                Entry::Vacant(e) => {
+                    e.insert(h);
+                }
+                Entry::Occupied(mut e) => e.get_mut().join(&h),
+            }
+        }
     }
     /// Unites two sets of rows.
     pub fn join(&mut self, o: &Habits) {

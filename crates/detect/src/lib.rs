@@ -9,6 +9,7 @@ mod internal;
 pub mod live;
 mod pivot;
 mod score;
+pub mod signs;
 mod units;
 
 use crate::habit::Habits;
@@ -109,7 +110,22 @@ pub fn judge(
     door: &dyn Door,
     word: &Word,
 ) -> Result<Judged, DoorError> {
-    let mut judged = attribute(case, sessions, past, word);
+    judge_on(1, case, sessions, past, door, word)
+}
+
+/// [`judge`] on this many threads: the same bytes on any number of them.
+///
+/// # Errors
+/// The door cannot read.
+pub fn judge_on(
+    threads: usize,
+    case: &Case,
+    sessions: &Sessions,
+    past: &Habits,
+    door: &dyn Door,
+    word: &Word,
+) -> Result<Judged, DoorError> {
+    let mut judged = attribute_on(threads, case, sessions, past, word);
     if !word.alone {
         judged.internal = internal::curious(case, sessions, door, &judged.judgements)?;
     }
@@ -118,9 +134,21 @@ pub fn judge(
 
 /// [`judge`] from sessions alone: everything but `internal`.
 pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -> Judged {
+    attribute_on(1, case, sessions, past, word)
+}
+
+/// [`attribute`] on this many threads: the same bytes on any number of them.
+pub fn attribute_on(
+    threads: usize,
+    case: &Case,
+    sessions: &Sessions,
+    past: &Habits,
+    word: &Word,
+) -> Judged {
+    let threads = threads.clamp(1, 64);
     let rules = Rules::new(&case.context);
     let units = units::Units::new(case, sessions, &rules, &word.apart);
-    let model = score::Model::new(case, sessions, &rules, &units, past);
+    let model = score::Model::new(threads, case, sessions, &rules, &units, past);
     let spoken = spoken(sessions, word);
     let said: pivot::Said = units
         .list
@@ -141,7 +169,7 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
     let outcome = if word.alone {
         pivot::follow(&model, &said)
     } else {
-        pivot::run(&model, &said)
+        pivot::run(threads, &model, &said)
     };
     let labels = pivot::label(&model, &outcome.verdicts);
     // Said where it is not certain, and where nobody known is at a place nobody knows.
@@ -156,7 +184,8 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
                 }
                 SessionVerdict::Intruder => false,
             };
-            (open && !word.alone && !model.mute(u))
+            let judged = !model.mute(u) || outcome.verdicts[u] == SessionVerdict::Doubtful;
+            (open && !word.alone && judged)
                 .then(|| model.unseen(u))
                 .flatten()
         })
@@ -240,7 +269,7 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
     let accounts = accounts(case, sessions, &judgements);
     let containment = contain::contain(case, sessions, &rules, &judgements, &accounts);
     // What may be the intruder's is never anybody's habit.
-    let habits = model.habits(&|u| verdicts[u] == SessionVerdict::Legitimate);
+    let habits = model.habits(threads, &|u| verdicts[u] == SessionVerdict::Legitimate);
     Judged {
         judgements,
         accounts,
@@ -248,6 +277,33 @@ pub fn attribute(case: &Case, sessions: &Sessions, past: &Habits, word: &Word) -
         internal: vec![],
         habits,
     }
+}
+
+/// `work` over `0..n` cut into one piece per thread, in order.
+pub(crate) fn in_pieces<T: Send>(
+    threads: usize,
+    n: usize,
+    work: &(dyn Fn(std::ops::Range<usize>) -> Vec<T> + Sync),
+) -> Vec<T> {
+    // Below this, starting threads costs more than they bring.
+    if threads < 2 || n < 512 {
+        return work(0..n);
+    }
+    let size = n.div_ceil(threads);
+    std::thread::scope(|s| {
+        let running: Vec<_> = (0..threads)
+            .map(|t| (t * size).min(n)..((t + 1) * size).min(n))
+            .map(|piece| s.spawn(move || work(piece)))
+            .collect();
+        let mut out = Vec::with_capacity(n);
+        for r in running {
+            match r.join() {
+                Ok(piece) => out.extend(piece),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        out
+    })
 }
 
 fn heaviest_first(mut reasons: Vec<Reason>) -> Vec<Reason> {

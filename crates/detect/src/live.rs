@@ -2,7 +2,7 @@
 //!
 //! Nothing is scored otherwise than in a finished case: a tick judges exactly what was pushed so far, so that the last tick of a
 //! stream and the judgement of its files agree. What ended more than the horizon ago is forgotten; habits stand for it.
-use crate::{Word, attribute, habit::Habits};
+use crate::{Word, attribute_on, habit::Habits};
 use ampleur_event::{
     EventBatch, SessionVerdict,
     session::Reason,
@@ -24,6 +24,10 @@ pub const QUIET: Nanos = DAY;
 pub struct Alarm {
     /// The tick that raised it, UTC nanoseconds.
     pub at: Nanos,
+    /// Canonical account, or address, that is told of once in [`QUIET`].
+    pub who: String,
+    /// First event of the session, UTC nanoseconds.
+    pub from: Nanos,
     /// Id of the session, as `ampleur sessions` prints it.
     pub session: String,
     /// `system:name`; `None` for a session nobody is known behind.
@@ -34,61 +38,82 @@ pub struct Alarm {
     pub reasons: Vec<Reason>,
 }
 
+/// How often what ended is looked for, to be forgotten.
+const SWEEP: Nanos = DAY / 24;
+
 /// A stream being watched. Memory: sessions of the horizon.
-pub struct Live<'a> {
-    case: &'a Case,
-    past: &'a Habits,
+pub struct Live {
+    past: Habits,
+    /// How lawful accounts were used at the last tick: what is forgotten stays in it.
+    habits: Habits,
     word: Word,
     files: BTreeMap<FileId, FileIntake>,
     told: BTreeMap<String, Nanos>,
     horizon: Nanos,
+    swept: Nanos,
+    threads: usize,
     /// Nothing came in since the last tick.
     idle: bool,
 }
 
-impl<'a> Live<'a> {
-    pub fn new(case: &'a Case, past: &'a Habits, word: Word) -> Live<'a> {
+impl Live {
+    pub fn new(past: Habits, word: Word) -> Live {
         Live {
-            case,
             past,
+            habits: Habits::default(),
             word,
             files: BTreeMap::new(),
             told: BTreeMap::new(),
             horizon: HORIZON,
+            swept: Nanos::MIN,
+            threads: 1,
             idle: true,
         }
     }
     /// Remembers sessions that ended up to `horizon` ago instead of [`HORIZON`].
-    pub fn remembering(mut self, horizon: Nanos) -> Live<'a> {
+    pub fn remembering(mut self, horizon: Nanos) -> Live {
         self.horizon = horizon;
         self
     }
+    /// Judges on this many threads; what is told is the same on any number.
+    pub fn on(mut self, threads: usize) -> Live {
+        self.threads = threads;
+        self
+    }
     /// Takes events of one file or stream of the case in, in the order they arrive.
-    pub fn push(&mut self, file: FileId, format: &'static str, batch: &EventBatch) {
+    pub fn push(&mut self, case: &Case, file: FileId, format: &'static str, batch: &EventBatch) {
         self.idle &= batch.is_empty();
         self.files
             .entry(file)
-            .or_insert_with(|| FileIntake::new(self.case, file, format))
+            .or_insert_with(|| FileIntake::new(case, file, format))
             .push(batch);
     }
+    /// Forgets what came from one file: it will be read again from its beginning.
+    pub fn restart(&mut self, file: FileId) {
+        self.idle &= self.files.remove(&file).is_none();
+    }
     /// The sessions so far.
-    pub fn sessions(&self) -> Sessions {
-        Sessions::build(
-            self.case,
-            self.files.values().map(FileIntake::so_far).collect(),
-        )
+    pub fn sessions(&self, case: &Case) -> Sessions {
+        let partials = self.files.values().map(FileIntake::so_far).collect();
+        Sessions::build_on(self.threads, case, partials)
     }
     /// What became the intruder's since the last tick, in order of account. `now` is the time of the stream.
-    pub fn tick(&mut self, now: Nanos) -> Vec<Alarm> {
+    pub fn tick(&mut self, case: &Case, now: Nanos) -> Vec<Alarm> {
         if std::mem::replace(&mut self.idle, true) {
             return vec![];
         }
-        for f in self.files.values_mut() {
-            f.forget(now.saturating_sub(self.horizon));
+        if now.saturating_sub(self.swept) >= SWEEP {
+            self.swept = now;
+            // What is lawful and ends here lives on as a habit. Joining is idempotent.
+            let kept = std::mem::take(&mut self.habits);
+            self.past.join(&kept);
+            for f in self.files.values_mut() {
+                f.forget(now.saturating_sub(self.horizon));
+            }
         }
-        self.told.retain(|_, t| now - *t < QUIET);
-        let sessions = self.sessions();
-        let judged = attribute(self.case, &sessions, self.past, &self.word);
+        self.told.retain(|_, t| now.saturating_sub(*t) < QUIET);
+        let sessions = self.sessions(case);
+        let judged = attribute_on(self.threads, case, &sessions, &self.past, &self.word);
         let mut best: BTreeMap<String, usize> = BTreeMap::new();
         for (i, j) in judged.judgements.iter().enumerate() {
             if j.verdict != SessionVerdict::Intruder {
@@ -110,10 +135,12 @@ impl<'a> Live<'a> {
             if self.told.contains_key(&who) {
                 continue;
             }
-            self.told.insert(who, now);
+            self.told.insert(who.clone(), now);
             let (x, j) = (&sessions.list[i], &judged.judgements[i]);
             out.push(Alarm {
                 at: now,
+                who,
+                from: x.from,
                 session: x.id.to_string(),
                 account: x.account.as_ref().map(ToString::to_string),
                 address: x.origin.address,
@@ -121,6 +148,7 @@ impl<'a> Live<'a> {
                 reasons: j.reasons.to_vec(),
             });
         }
+        self.habits = judged.habits;
         out
     }
 }

@@ -1,11 +1,16 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
+    in_pieces,
     score::{
         DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, automated, common_browser, machine_name,
     },
     units::{Manner, Units},
 };
-use ampleur_event::{SessionVerdict, session::Reason};
+use ampleur_event::{
+    SessionVerdict,
+    session::Reason,
+    time::{MINUTE, Nanos},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -67,23 +72,11 @@ pub(crate) fn follow(m: &Model<'_>, said: &Said) -> Outcome {
     }
 }
 
-pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
-    let n = m.units.list.len();
-    let mut sentences = Sentences::default();
-    let mut base: Vec<Sum> = Vec::with_capacity(n);
-    for i in 0..n {
-        let mut sum = Sum::default();
-        if !m.mute(i) {
-            let u = &m.units.list[i];
-            if !u.parents.iter().any(|(_, c)| *c >= 0.5) {
-                m.origin(i, &mut sum);
-            }
-            m.behaviour(i, &mut sum);
-        }
-        sum.settle(&mut sentences);
-        base.push(sum);
-    }
-    drop(sentences);
+pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
+    let mut base = in_pieces(threads, m.units.list.len(), &|piece| {
+        let mut sentences = Sentences::default();
+        piece.map(|i| scored(m, i, &mut sentences)).collect()
+    });
     // What a unit made possible speaks about it too: each sign once, at its heaviest.
     let mut with: Vec<(usize, Sum)> = vec![];
     for (i, own) in base.iter().enumerate() {
@@ -132,6 +125,20 @@ pub(crate) fn run(m: &Model<'_>, said: &Said) -> Outcome {
     }
 }
 
+/// What a unit's own looks say.
+fn scored(m: &Model<'_>, i: usize, sentences: &mut Sentences) -> Sum {
+    let mut sum = Sum::default();
+    if !m.mute(i) {
+        let u = &m.units.list[i];
+        if !u.parents.iter().any(|(_, c)| *c >= 0.5) {
+            m.origin(i, &mut sum);
+        }
+        m.behaviour(i, &mut sum);
+    }
+    sum.settle(sentences);
+    sum
+}
+
 /// The manner in which a root unit from an unknown place goes through an index, when hardly anybody does that from known ground.
 fn rare_manner(m: &Model<'_>, i: usize) -> Option<Manner> {
     let u = &m.units.list[i];
@@ -177,7 +184,9 @@ fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<
         v[i] = match said[i] {
             Some(true) => SessionVerdict::Intruder,
             Some(false) => SessionVerdict::Legitimate,
-            None if m.mute(i) => SessionVerdict::Legitimate,
+            None if m.mute(i) && sums.of(i).weight("beside_intruder") <= 0.0 => {
+                SessionVerdict::Legitimate
+            }
             None if u.parents.iter().any(|(_, c)| *c >= 0.75) => SessionVerdict::Legitimate,
             // Nobody is known behind it: its own looks alone never make it more than doubtful.
             None if u.who.is_empty() && sums.of(i).weight("shared_origin") <= 0.0 => {
@@ -240,7 +249,60 @@ fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<
             }
         }
     }
+    into_desktops(m, said, &mut v, &mut through);
     (v, through)
+}
+
+/// What is in doubt comes from a machine whose own log is missing: when somebody's remote desktop into it, always from one and the
+/// same place and nobody else's, holds these uses, it is in doubt with them.
+fn into_desktops(
+    m: &Model<'_>,
+    said: &Said,
+    v: &mut [SessionVerdict],
+    through: &mut [Option<usize>],
+) {
+    const SLACK: Nanos = 5 * MINUTE;
+    let units = &m.units.list;
+    for d in m.desktops.values() {
+        let bad: Vec<usize> = d
+            .uses
+            .iter()
+            .copied()
+            .filter(|i| v[*i] != SessionVerdict::Legitimate && units[*i].parents.is_empty())
+            .collect();
+        if bad.len() < 3 {
+            continue;
+        }
+        // Place → uses its desktops hold; (desktop, use).
+        let mut held: BTreeMap<IpAddr, BTreeSet<usize>> = BTreeMap::new();
+        let mut pairs = vec![];
+        for f in d.flows.iter().copied() {
+            let x = &m.s.list[f];
+            for i in bad.iter().copied() {
+                let u = &units[i];
+                if let Some(a) = x.origin.address
+                    && x.from - SLACK <= u.from
+                    && u.to <= x.to + SLACK
+                {
+                    held.entry(a).or_default().insert(i);
+                    pairs.push((f, a, i));
+                }
+            }
+        }
+        let mut all = held.iter().filter(|(_, h)| h.len() * 10 >= bad.len() * 9);
+        let (Some((place, _)), None) = (all.next(), all.next()) else {
+            continue;
+        };
+        for (f, a, i) in pairs {
+            let j = m.units.of[f];
+            let u = &units[j];
+            let open = u.flow_only && u.who.is_empty() && !u.machine && said[j].is_none();
+            if a == *place && open && v[j] == SessionVerdict::Legitimate {
+                v[j] = SessionVerdict::Doubtful;
+                through[j] = Some(i);
+            }
+        }
+    }
 }
 
 /// Who is always there when units like `i` (account, programs, origin) happen: `Some(true)` only bad visitors, `Some(false)`
@@ -333,6 +395,16 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             }
         }
     }
+    // Machines the intruder works on from elsewhere, and when.
+    let mut seized: BTreeMap<IpAddr, Vec<(Nanos, Nanos)>> = BTreeMap::new();
+    for (host, d) in &m.desktops {
+        for f in &d.flows {
+            if verdicts[m.units.of[*f]] == SessionVerdict::Intruder {
+                let x = &m.s.list[*f];
+                seized.entry(*host).or_default().push((x.from, x.to));
+            }
+        }
+    }
     let mut out = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         if u.machine
@@ -387,6 +459,22 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                     "same technical account, same machine as the intruder".into(),
                 );
             }
+        }
+        // The same without a log of that machine: the intruder has its screen when the account begins there. The place clears
+        // nobody then, but a batch without a plan may begin at any time: this alone never makes it more than doubtful.
+        if u.service
+            && verdicts[i] != SessionVerdict::Intruder
+            && let Some(when) = u.address.and_then(|a| seized.get(&a))
+            && when.iter().any(|(a, b)| *a <= u.from && u.from <= *b)
+            && !m.daily(i)
+        {
+            let ground = own.weight("declared_network") + own.weight("usual_way");
+            sum.add(
+                "beside_intruder",
+                5.0 - ground,
+                "compte technique employé depuis une machine où l'intrus est à l'écran".into(),
+                "technical account used from a machine whose screen the intruder has".into(),
+            );
         }
         // What is behind a tunnel shows its machine only in what the tunnel made possible.
         let mine: BTreeSet<&str> = m

@@ -1,6 +1,7 @@
 //! The transparent sum: what speaks for and against a stranger, unit by unit, in natural log units.
 use crate::{
     habit::{Habit, Habits},
+    in_pieces,
     units::{Behaviour, Manner, Unit, Units, WALK, day_of},
 };
 use ampleur_event::{
@@ -223,6 +224,18 @@ pub(crate) struct Model<'a> {
     lodgers: BTreeMap<String, Vec<String>>,
     /// Address a tunnel lends → units of flows that name the tunnel's account there.
     told: BTreeMap<IpAddr, Vec<usize>>,
+    /// Machine of the house → flows of remote desktops into it that no log of logons explains, and uses of accounts that come
+    /// from it.
+    pub desktops: BTreeMap<IpAddr, Desktop>,
+}
+
+/// A machine somebody works on from another one, as a firewall sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Desktop {
+    /// Sessions of remote desktops into it.
+    pub flows: Vec<usize>,
+    /// Units of a known account that come from it, flows and machines apart.
+    pub uses: Vec<usize>,
 }
 
 /// What the account shows where it is certainly at work: a new habit is measured against it.
@@ -529,9 +542,18 @@ fn ways_of(programs: &[&str]) -> Vec<String> {
     programs.iter().map(|g| g.to_lowercase()).collect()
 }
 
+/// The days kept under a text; made when there are none.
+fn days_of<'d>(by: &'d mut BTreeMap<String, BTreeSet<i64>>, text: &str) -> &'d mut BTreeSet<i64> {
+    if !by.contains_key(text) {
+        by.insert(text.to_string(), BTreeSet::new());
+    }
+    by.get_mut(text).expect("just put there")
+}
+
 impl<'a> Model<'a> {
     /// `past` is what earlier runs remember of each account.
     pub fn new(
+        threads: usize,
         case: &'a Case,
         s: &'a Sessions,
         rules: &'a Rules,
@@ -570,6 +592,7 @@ impl<'a> Model<'a> {
             people_with_devices: 0,
             lodgers: BTreeMap::new(),
             told: BTreeMap::new(),
+            desktops: BTreeMap::new(),
             hosts: s
                 .list
                 .iter()
@@ -611,7 +634,7 @@ impl<'a> Model<'a> {
             m.home.extend(commonest_country(units));
         }
         m.declare();
-        m.remember(past);
+        m.remember(threads, past);
         m.find_lodgers();
         for (i, u) in units.list.iter().enumerate() {
             let names = |x: &u32| {
@@ -626,7 +649,42 @@ impl<'a> Model<'a> {
                 m.told.entry(a).or_default().push(i);
             }
         }
+        m.find_desktops();
         m
+    }
+
+    fn find_desktops(&mut self) {
+        const SLACK: Nanos = 2 * MINUTE;
+        let mut seated: BTreeMap<IpAddr, Vec<(Nanos, Nanos)>> = BTreeMap::new();
+        for u in self.units.list.iter().filter(|u| u.does.interactive) {
+            if let Some(a) = u.address {
+                seated
+                    .entry(a)
+                    .or_default()
+                    .push((u.from - SLACK, u.to + SLACK));
+            }
+        }
+        for i in (0..self.s.list.len()).filter(|i| self.s.remote_desktop(*i)) {
+            let x = &self.s.list[i];
+            let logon = x.origin.address.and_then(|a| seated.get(&a));
+            if logon.is_some_and(|l| l.iter().any(|(a, b)| *a <= x.to && x.from <= *b)) {
+                continue;
+            }
+            let into = self.s.texts_of(i, List::Destinations);
+            for a in into.filter_map(net::parse_address) {
+                if self.on_site(a) && !self.lent_place(a) {
+                    self.desktops.entry(a).or_default().flows.push(i);
+                }
+            }
+        }
+        for (i, u) in self.units.list.iter().enumerate() {
+            if u.flow_only || u.machine || u.who.is_empty() || u.job.is_some() {
+                continue;
+            }
+            if let Some(d) = u.address.and_then(|a| self.desktops.get_mut(&a)) {
+                d.uses.push(i);
+            }
+        }
     }
 
     fn who_of(&self, account: &str) -> Vec<String> {
@@ -762,7 +820,7 @@ impl<'a> Model<'a> {
     }
 
     /// What each account's past looks like; two passes, because devices are trusted through origins.
-    fn remember(&mut self, past: &Habits) {
+    fn remember(&mut self, threads: usize, past: &Habits) {
         let units = self.units;
         let people = ampleur_session::profile::People::new(&self.case.context);
         let rows: Vec<(String, Option<IpAddr>, bool, &Habit)> = past
@@ -779,7 +837,12 @@ impl<'a> Model<'a> {
             .iter()
             .filter(|u| !u.who.is_empty() && !u.machine)
         {
-            let p = self.pasts.entry(u.who.to_string()).or_default();
+            if !self.pasts.contains_key(u.who) {
+                self.pasts.insert(u.who.to_string(), Past::default());
+            }
+            let Some(p) = self.pasts.get_mut(u.who) else {
+                continue;
+            };
             p.days.extend(&u.days);
             if let Some(a) = u.address.filter(|_| u.parents.is_empty()) {
                 // A night is one visit: the day it began.
@@ -789,16 +852,10 @@ impl<'a> Model<'a> {
                 p.systems.entry(n).or_default().extend(&u.days);
             }
             if let Some(c) = u.country {
-                p.countries
-                    .entry(c.to_string())
-                    .or_default()
-                    .extend(&u.days);
+                days_of(&mut p.countries, c).extend(&u.days);
             }
             for d in &u.devices {
-                p.any_device
-                    .entry(d.to_string())
-                    .or_default()
-                    .extend(&u.days);
+                days_of(&mut p.any_device, d).extend(&u.days);
             }
             for g in ways_of(&u.programs) {
                 p.ways.entry((u.address, g)).or_default().extend(&u.days);
@@ -846,23 +903,10 @@ impl<'a> Model<'a> {
             .filter(|(_, n)| *n >= 2)
             .map(|(a, _)| a)
             .collect();
-        let uses: Vec<Use<'_>> = units
-            .list
-            .iter()
-            .enumerate()
-            .map(|(i, u)| Use {
-                formats: self.formats(i, &|_| true),
-                naming: self.formats(i, &|x| x.origin.device.as_deref().is_some_and(machine_name)),
-                who: u.who,
-                address: u.address,
-                country: u.country,
-                asn: u.asn,
-                bot: !u.devices.is_empty() && u.devices.iter().all(|d| automated(d)),
-                devices: u.devices.to_vec(),
-                hours: self.hours_of(u),
-                times: 1,
-            })
-            .collect();
+        let this = &*self;
+        let uses: Vec<Use<'_>> = in_pieces(threads, units.list.len(), &|piece| {
+            piece.map(|i| this.use_of(i)).collect()
+        });
         let remembered: Vec<Use<'_>> = rows
             .iter()
             .map(|(who, at, bot, h)| Use {
@@ -890,14 +934,28 @@ impl<'a> Model<'a> {
                 }
             }
         }
-        let trust: Vec<Trust> = uses.iter().map(|x| self.trust_of(x, &anchors)).collect();
+        let this = &*self;
+        let trust: Vec<Trust> = in_pieces(threads, uses.len(), &|piece| {
+            piece.map(|i| this.trust_of(&uses[i], &anchors)).collect()
+        });
         self.trust = trust;
         let row_trust: Vec<Trust> = remembered
             .iter()
             .map(|x| self.trust_of(x, &anchors))
             .collect();
-        let reached: Vec<BTreeSet<String>> =
-            (0..units.list.len()).map(|i| self.servers(i)).collect();
+        let this = &*self;
+        let reached: Vec<BTreeSet<String>> = in_pieces(threads, units.list.len(), &|piece| {
+            // Nothing is learned from what is not known ground, nor from what was opened from elsewhere.
+            piece
+                .map(|i| {
+                    let u = &units.list[i];
+                    if this.trust[i] == Trust::None || u.who.is_empty() || !u.parents.is_empty() {
+                        return BTreeSet::new();
+                    }
+                    this.servers(i)
+                })
+                .collect()
+        });
         let mut trusted_days: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
         for (i, u) in units.list.iter().enumerate() {
             if self.trust[i] == Trust::None
@@ -913,18 +971,21 @@ impl<'a> Model<'a> {
                 .filter(|v| v.who != u.who)
                 .map(|v| v.who.to_string())
                 .collect();
-            self.opens
-                .entry(u.who.to_string())
-                .or_default()
-                .extend(opened);
+            if !opened.is_empty() {
+                let known = self.opens.entry(u.who.to_string()).or_default();
+                known.extend(opened);
+            }
             let Some(p) = self.pasts.get_mut(u.who) else {
                 continue;
             };
             p.trusted_units += 1;
             trusted_days.entry(u.who).or_default().extend(&u.days);
             for d in u.devices.iter().filter(|d| !automated(d)) {
-                p.devices.entry(d.to_string()).or_default().extend(&u.days);
-                p.shapes.insert(shape(d));
+                let days = days_of(&mut p.devices, d);
+                if days.is_empty() {
+                    p.shapes.insert(shape(d));
+                }
+                days.extend(&u.days);
             }
             p.hours_seen.add(hours, 1);
             if !p.stray(u) {
@@ -997,6 +1058,22 @@ impl<'a> Model<'a> {
         }
     }
 
+    fn use_of(&self, i: usize) -> Use<'a> {
+        let u = &self.units.list[i];
+        Use {
+            formats: self.formats(i, &|_| true),
+            naming: self.formats(i, &|x| x.origin.device.as_deref().is_some_and(machine_name)),
+            who: u.who,
+            address: u.address,
+            country: u.country,
+            asn: u.asn,
+            bot: !u.devices.is_empty() && u.devices.iter().all(|d| automated(d)),
+            devices: u.devices.to_vec(),
+            hours: self.hours_of(u),
+            times: 1,
+        }
+    }
+
     /// Units of somebody's account that unit `i` made possible, itself apart.
     fn opened(&self, i: usize) -> impl Iterator<Item = &Unit<'a>> {
         self.units.list[i]
@@ -1041,23 +1118,28 @@ impl<'a> Model<'a> {
 
     /// Hours of the day with activity, bit 0 = 00:00–01:00 local.
     fn hours_of(&self, u: &Unit) -> u32 {
-        let mut out = 0;
-        for m in &u.members {
-            let f = &self.s.features[*m as usize];
-            for h in (0..168).filter(|h| f.has_hour(*h)) {
-                out |= 1 << (h % 24);
-            }
-        }
-        out
+        u.members.iter().fold(0, |all, m| {
+            all | self.s.features[*m as usize].hours_of_day()
+        })
     }
 
     /// The rows the units in `keep` leave behind for later runs.
-    pub fn habits(&self, keep: &dyn Fn(usize) -> bool) -> Habits {
-        let mut out = Habits::default();
-        for (i, u) in self.units.list.iter().enumerate().filter(|(i, _)| keep(*i)) {
-            let bot = !u.devices.is_empty() && u.devices.iter().all(|d| automated(d));
-            out.take(u, bot, &self.servers(i), self.hours_of(u));
-        }
+    pub fn habits(&self, threads: usize, keep: &(dyn Fn(usize) -> bool + Sync)) -> Habits {
+        // Joining is order-free: a set per piece, then one of all.
+        let sets = in_pieces(threads, self.units.list.len(), &|piece| {
+            let mut out = Habits::default();
+            for i in piece.filter(|i| keep(*i)) {
+                let u = &self.units.list[i];
+                if Habits::takes(u) {
+                    let bot = !u.devices.is_empty() && u.devices.iter().all(|d| automated(d));
+                    out.take(u, bot, &self.servers(i), self.hours_of(u));
+                }
+            }
+            vec![out]
+        });
+        let mut sets = sets.into_iter();
+        let mut out = sets.next().unwrap_or_default();
+        sets.for_each(|s| out.unite(s));
         out.settle();
         out
     }
@@ -1967,6 +2049,26 @@ impl<'a> Model<'a> {
         };
         let root = !u.parents.iter().any(|(_, c)| *c >= 0.5);
         let mut missing: Vec<(&str, &str)> = vec![];
+        if u.who.is_empty() {
+            missing.push((
+                "un journal qui nomme le compte",
+                "a log that names the account",
+            ));
+        }
+        // Somebody works on this machine from another one, and it is silent about who.
+        if u.address.is_some_and(|a| self.desktops.contains_key(&a))
+            || u.flow_only
+                && u.members
+                    .iter()
+                    .flat_map(|m| self.s.texts_of(*m as usize, List::Destinations))
+                    .filter_map(net::parse_address)
+                    .any(|a| self.desktops.contains_key(&a))
+        {
+            missing.push((
+                "le journal des ouvertures de session du serveur d'où elle part",
+                "the logon journal of the server it comes from",
+            ));
+        }
         match u.address {
             Some(a) if self.lent_place(a) && root => missing.push((
                 "le journal de la passerelle qui prête cette adresse",

@@ -230,6 +230,9 @@ impl<'s> Units<'s> {
 
     /// The unit and everything it made possible (links of certainty 0.5 or more), each once, in order of discovery.
     pub fn reach(&self, u: usize) -> Vec<usize> {
+        if self.list[u].children.is_empty() {
+            return vec![u];
+        }
         let mut seen = BTreeSet::from([u]);
         let mut out = vec![u];
         let mut at = 0;

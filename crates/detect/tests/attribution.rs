@@ -21,3 +21,9 @@ fn nobody_innocent_is_accused_when_the_context_is_whole() {
 fn nobody_innocent_is_accused_from_logs_alone() {
     evaluate(&["S4"], "logs-only");
 }
+
+/// What cannot be told without the identity server says which evidence would have told: an evaluation fails where it does not.
+#[test]
+fn what_is_missed_says_what_would_have_told() {
+    evaluate(&["S2"], "without-3");
+}

@@ -1,7 +1,7 @@
 //! Simulated incidents of every family: innocents are never accused, intruders are found.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 use ampleur_detect::Word;
-use ampleur_testkit::{Family, Knob, Recipe, Truth, simulate, trial};
+use ampleur_testkit::{Family, Knob, Pathology, Recipe, Truth, simulate, trial};
 
 fn play(recipe: &Recipe) -> trial::Report {
     let dir = tempfile::tempdir().unwrap();
@@ -107,5 +107,26 @@ fn no_country_and_no_context_accuse_nobody() {
         let mut recipe = Recipe::new(family, 3, 0.003);
         recipe.knobs = knobs;
         innocent(&recipe);
+    }
+}
+
+/// Without the log of the server the intruder worked on, what its technical account did is in doubt, never legitimate.
+#[test]
+fn the_silence_of_a_server_clears_nobody() {
+    for (family, source, least) in [(Family::S1, "app-labo", 1.0), (Family::S5, "ts-clin", 0.8)] {
+        let mut recipe = Recipe::new(family, 1, 0.001);
+        recipe.pathologies.push(Pathology::DropSource {
+            source: source.into(),
+        });
+        let r = innocent(&recipe);
+        let t = r.tally;
+        assert!(
+            t.visible > 0 && t.found as f64 >= least * t.visible as f64,
+            "{}: {} of {} told",
+            family.name(),
+            t.found,
+            t.visible
+        );
+        assert_eq!(t.doubtful_innocent, 0, "{}", family.name());
     }
 }

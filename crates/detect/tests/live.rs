@@ -15,7 +15,7 @@ fn a_stream_is_judged_as_its_files_and_in_time() {
     let r = trial::run(&dir.path().join("case"), &Word::default()).unwrap();
     let order = trial::stream(&r);
     let past = Habits::default();
-    let mut live = Live::new(&r.case, &past, Word::default()).remembering(i64::MAX / 4);
+    let mut live = Live::new(past.clone(), Word::default()).remembering(i64::MAX / 4);
     let first = truth
         .sessions
         .iter()
@@ -24,20 +24,20 @@ fn a_stream_is_judged_as_its_files_and_in_time() {
         .min()
         .unwrap();
     let mut at = 0;
-    let mut push_until = |live: &mut Live<'_>, t: i64| {
+    let mut push_until = |live: &mut Live, t: i64| {
         while at < order.len() && order[at].0 < t {
             let (_, file, one) = &order[at];
-            live.push(*file, r.formats[file], one);
+            live.push(&r.case, *file, r.formats[file], one);
             at += 1;
         }
     };
     push_until(&mut live, first);
-    assert!(live.tick(first).is_empty(), "nobody has come yet");
+    assert!(live.tick(&r.case, first).is_empty(), "nobody has come yet");
     let mut now = first;
     let alarm = loop {
         now += TICK;
         push_until(&mut live, now);
-        if let Some(a) = live.tick(now).into_iter().next() {
+        if let Some(a) = live.tick(&r.case, now).into_iter().next() {
             break a;
         }
         assert!(now < first + 3600 * 1_000_000_000, "no alarm in an hour");
@@ -55,9 +55,12 @@ fn a_stream_is_judged_as_its_files_and_in_time() {
             .any(|t| t.verdict == "usurped" && trial::norm(&t.account) == trial::norm(a))
     };
     assert!(alarm.account.as_deref().is_some_and(usurped));
-    assert!(live.tick(now).is_empty(), "one account is told of once");
+    assert!(
+        live.tick(&r.case, now).is_empty(),
+        "one account is told of once"
+    );
     push_until(&mut live, i64::MAX);
-    let sessions = live.sessions();
+    let sessions = live.sessions(&r.case);
     assert_eq!(sessions.list, r.sessions.list);
     let whole = attribute(&r.case, &sessions, &past, &Word::default());
     assert_eq!(whole.judgements, r.judged.judgements);

@@ -81,6 +81,12 @@ pub fn rfc3339(t: Nanos) -> String {
     }
 }
 
+/// What [`rfc3339`] and [`rfc3339_full`] write, with any offset; `None` for other texts and instants beyond 1678–2262.
+pub fn from_rfc3339(text: &str) -> Option<Nanos> {
+    let t: jiff::Timestamp = text.parse().ok()?;
+    Nanos::try_from(t.as_nanosecond()).ok()
+}
+
 /// RFC 3339 in UTC with as many digits as the instant has (used by `ampleur decode`).
 pub fn rfc3339_full(t: Nanos) -> String {
     if t == NO_TIME {

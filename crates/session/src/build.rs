@@ -558,6 +558,11 @@ impl Sessions {
         self.features[i].ports != 0
     }
 
+    /// True for a flow that carries a remote desktop.
+    pub fn remote_desktop(&self, i: usize) -> bool {
+        self.features[i].ports & 1 != 0
+    }
+
     /// Clocks: sessions of a person from a lent address lie inside that person's tunnel. Where they mostly do not, and one shift
     /// of the tunnels' clock puts nearly all of them inside, the clocks disagree by that much.
     fn learn_skews(&mut self) {

@@ -521,4 +521,37 @@ impl Features {
             .get(hour_of_week / 64)
             .is_some_and(|w| w >> (hour_of_week % 64) & 1 == 1)
     }
+    /// Hours of the day with activity on any day of the week, bit 0 = 00:00–01:00.
+    pub fn hours_of_day(&self) -> u32 {
+        let [a, b, c] = self.hours;
+        // Seven days of 24 bits; two of them lie across words.
+        let days = [
+            a,
+            a >> 24,
+            a >> 48 | b << 16,
+            b >> 8,
+            b >> 32,
+            b >> 56 | c << 8,
+            c >> 16,
+        ];
+        (days.iter().fold(0, |all, d| all | d) & 0xff_ffff) as u32
+    }
+}
+
+#[cfg(test)]
+mod hours {
+    use super::Features;
+    #[test]
+    fn hours_of_the_day_are_those_of_the_week() {
+        for hour in 0..168 {
+            let mut hours = [0; 3];
+            hours[hour / 64] = 1u64 << (hour % 64);
+            let f = Features {
+                hours,
+                ..Features::default()
+            };
+            assert!(f.has_hour(hour));
+            assert_eq!(f.hours_of_day(), 1 << (hour % 24), "{hour}");
+        }
+    }
 }

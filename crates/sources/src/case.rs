@@ -206,6 +206,40 @@ impl Case {
         })
     }
 
+    /// Lists the folder again and takes in what is new under it, behind the files known so far, whose numbers stay. For a case
+    /// that is being watched; elsewhere files are in order.
+    ///
+    /// Errors: the folder cannot be listed.
+    pub fn grow(&mut self) -> Result<Vec<FileId>, CaseError> {
+        let now = Case::with_context(&self.root, self.context.clone())?;
+        let known: std::collections::BTreeSet<String> =
+            self.files.iter().map(|f| f.rel.clone()).collect();
+        let mut new = vec![];
+        for f in now.files.iter().filter(|f| !known.contains(&f.rel)) {
+            let Some(def) = now.sources.get(f.source as usize) else {
+                continue;
+            };
+            let same = |d: &SourceDef| d.entry == def.entry && d.name == def.name;
+            let source = self.sources.iter().position(same).unwrap_or_else(|| {
+                self.sources.push(SourceDef {
+                    files: vec![],
+                    ..def.clone()
+                });
+                self.sources.len() - 1
+            });
+            let Ok(id) = FileId::try_from(self.files.len()) else {
+                return Err(CaseError::TooMany(self.root.clone()));
+            };
+            self.sources[source].files.push(id);
+            self.files.push(CaseFile {
+                source: source as u32,
+                ..f.clone()
+            });
+            new.push(id);
+        }
+        Ok(new)
+    }
+
     /// The context entry of a source, if declared.
     pub fn entry(&self, source: u32) -> Option<&SourceEntry> {
         self.sources

@@ -9,6 +9,7 @@ mod canonical;
 pub mod case;
 mod dicom_audit;
 mod fhir_auditevent;
+pub mod follow;
 mod fortinet_fortigate;
 mod http_access;
 mod keycloak;

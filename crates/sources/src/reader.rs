@@ -842,6 +842,12 @@ fn unpack(mut file: File, limits: &Limits) -> io::Result<Unpacked> {
     Ok((Box::new(capped), Some(count)))
 }
 
+/// True for the beginning of a file that is packed, of two bytes a character, or binary: it cannot be read from its middle.
+pub(crate) fn packed(head: &[u8]) -> bool {
+    let mark = head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]);
+    mark || Packing::of(head).is_some() || head.iter().take(HEAD_BYTES).any(|b| *b == 0)
+}
+
 #[derive(Clone, Copy)]
 enum Packing {
     Gzip,

@@ -177,6 +177,8 @@ struct Row {
     /// (account, local day) pairs told where nobody broke in, and days watched there.
     false_alarms: u64,
     calm_days: u64,
+    /// Sessions missed without a word about the evidence that would have told.
+    silent: u64,
     /// Seconds from the intruder's first session to the first alarm; `None`: no alarm.
     delays: Vec<Option<i64>>,
 }
@@ -198,6 +200,7 @@ impl Row {
         self.intrusion_said += o.intrusion_said;
         self.false_alarms += o.false_alarms;
         self.calm_days += o.calm_days;
+        self.silent += o.silent;
         self.delays.extend(&o.delays);
     }
 }
@@ -406,12 +409,30 @@ fn one(
             _ => {}
         }
     }
+    let why: Vec<Result<String, Vec<usize>>> = rep
+        .missed_ids
+        .iter()
+        .map(|id| trial::why_missed(&r, &truth, &key, *id))
+        .collect();
+    row.silent = why.iter().filter(|w| w.is_err()).count() as u64;
+    let missed: Vec<String> = rep
+        .missed
+        .iter()
+        .zip(&why)
+        .map(|(m, w)| match w {
+            Ok(told) => format!("{m}: {told}"),
+            Err(shown) => {
+                let ids: Vec<&str> = shown.iter().map(|i| &*r.sessions.list[*i].id).collect();
+                format!("{m}: NOT EXPLAINED, shown by {}", ids.join(", "))
+            }
+        })
+        .collect();
     let faults = [
         ("accused", &rep.accused),
         ("accounts accused", &rep.accounts_accused),
         ("cut without need", &rep.overcut),
         ("not cut", &rep.cut_missed),
-        ("missed", &rep.missed),
+        ("missed", &missed),
     ];
     let doubt = rep.tally.doubtful;
     let wrong_internal = row.internal.1 + row.internal.2;
@@ -492,6 +513,11 @@ fn print(
         t.visible,
         share(t.found, t.visible)
     );
+    println!(
+        "missed: {}, each with the evidence that would have told but {}",
+        t.visible - t.found,
+        all.silent
+    );
     println!("precision of `intruder`: {}", share(t.right, t.said));
     println!(
         "innocent sessions accused: {} of {} ({} of them suspicious-looking): {}",
@@ -551,6 +577,9 @@ fn print(
     }
     if all.internal.1 > 0 {
         return Err("somebody was called curious who was not".into());
+    }
+    if all.silent > 0 {
+        return Err("sessions were missed without a word about what would have told".into());
     }
     Ok(())
 }

@@ -123,19 +123,23 @@ pub fn stream(r: &Ran) -> Vec<(i64, FileId, EventBatch)> {
 /// Ticks are [`TICK`] apart for the first hundred with news, then wider: the answer is late by at most one step.
 pub fn first_alarm(r: &Ran, start: i64) -> Option<i64> {
     let events = stream(r);
-    let past = Habits::default();
-    let mut live = Live::new(&r.case, &past, Word::default()).remembering(i64::MAX / 4);
+    let mut live = Live::new(Habits::default(), Word::default()).remembering(i64::MAX / 4);
     let (mut at, mut now, mut ticks) = (0, start, 0u32);
     let mut alarmed = None;
     while at < events.len() || ticks == 0 {
         let before = at;
         while at < events.len() && events[at].0 < now {
             let (_, file, one) = &events[at];
-            live.push(*file, r.formats.get(file).copied().unwrap_or(""), one);
+            live.push(
+                &r.case,
+                *file,
+                r.formats.get(file).copied().unwrap_or(""),
+                one,
+            );
             at += 1;
         }
         if at > before || ticks == 0 {
-            let told = live.tick(now);
+            let told = live.tick(&r.case, now);
             if ticks > 0 && !told.is_empty() {
                 alarmed = Some(now);
                 break;
@@ -236,8 +240,41 @@ impl Key {
                 i,
             ));
         }
-        for x in &r.sessions.list {
-            let (whose, shows) = k.of(x, truth, &by);
+        // Logs that name another account than the one at work (a firewall knows the tunnel's) or none show a session too.
+        let mut at: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (n, s) in truth.sessions.iter().enumerate() {
+            if s.actor == "intruder" {
+                for a in [&s.address, &s.inner].into_iter().flatten() {
+                    at.entry(a.clone()).or_default().push(n);
+                }
+            }
+        }
+        let keys: Vec<&str> = r
+            .case
+            .sources
+            .iter()
+            .map(|d| {
+                let key = truth.sources.iter().find(|s| s.files == d.name);
+                key.map_or("", |s| s.key.as_str())
+            })
+            .collect();
+        for (i, x) in r.sessions.list.iter().enumerate() {
+            let (whose, mut shows) = k.of(x, truth, &by);
+            let unnamed = x.account.is_none() || r.sessions.is_flow(i);
+            if let Some(a) = x.origin.address
+                && unnamed
+                && whose != Whose::Innocent
+            {
+                let near = at.get(&a.to_string()).into_iter().flatten();
+                shows.extend(
+                    near.map(|n| &truth.sessions[*n])
+                        .filter(|s| s.sources.iter().any(|y| y == keys[x.source as usize]))
+                        .filter(|s| {
+                            instant(&s.from) - slack <= x.from && x.to <= instant(&s.to) + slack
+                        })
+                        .map(|s| s.id),
+                );
+            }
             k.whose.push(whose);
             k.shows.push(shows);
         }
@@ -373,6 +410,8 @@ pub struct Report {
     pub accused: Vec<String>,
     pub accounts_accused: Vec<String>,
     pub missed: Vec<String>,
+    /// Numbers of these in the truth, in the same order.
+    pub missed_ids: Vec<u32>,
     pub cut_missed: Vec<String>,
     pub overcut: Vec<String>,
     /// Labels that mix two thieves.
@@ -424,6 +463,7 @@ pub fn compare(r: &Ran, truth: &Truth) -> Report {
     rep.mixed = labels.values().filter(|v| v.len() > 1).count();
     for s in &truth.sessions {
         if k.visible.contains(&s.id) && !found.contains(&s.id) {
+            rep.missed_ids.push(s.id);
             rep.missed.push(format!(
                 "{} {:?} {} {} {} {:?}",
                 s.account, s.address, s.system, s.from, s.to, s.sources
@@ -448,6 +488,32 @@ pub fn compare(r: &Ran, truth: &Truth) -> Report {
             .collect(),
     );
     rep
+}
+
+/// Why the session `id` of the truth, which was missed, could not be told: the evidence that would have told.
+///
+/// # Errors
+/// Sessions of the answer that show it under an account and say nothing: a fault.
+pub fn why_missed(r: &Ran, truth: &Truth, k: &Key, id: u32) -> Result<String, Vec<usize>> {
+    let shown: Vec<usize> = (0..k.shows.len())
+        .filter(|i| k.shows[*i].contains(&id))
+        .collect();
+    let told = shown.iter().find_map(|i| {
+        let mut reasons = r.judged.judgements[*i].reasons.iter();
+        Some(reasons.find(|x| x.code == "would_tell")?.en.to_string())
+    });
+    if let Some(told) = told {
+        return Ok(told);
+    }
+    let named = |i: &usize| r.sessions.list[*i].account.is_some() && !r.sessions.is_flow(*i);
+    if !shown.iter().any(named) {
+        let s = truth.sessions.iter().find(|s| s.id == id);
+        let logs = s.map_or_else(String::new, |s| s.sources.join(", "));
+        return Ok(format!(
+            "would have told: a log that names the account; those at hand ({logs}) name none there"
+        ));
+    }
+    Err(shown)
 }
 
 fn containment(r: &Ran, truth: &Truth, k: &Key, rep: &mut Report) {

@@ -15,3 +15,4 @@ pub mod sources;
 #[cfg(feature = "cluster")]
 pub mod sql;
 pub mod verify;
+pub mod watch;

@@ -1,6 +1,6 @@
 //! The main job: a case folder → a proven extent.
 use super::{Intake, JobError, Outside, Progress, intake, merge, output, overrule, profiles};
-use ampleur_detect::{Judged, Word, judge};
+use ampleur_detect::{Judged, Word, judge_on};
 use ampleur_event::{SessionVerdict, Window, invariant, time::rfc3339};
 use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
 use ampleur_extent::{
@@ -163,7 +163,7 @@ pub fn investigate(
         } else {
             overrule::with_overrules(&options.word, lake.uses())
         };
-        let judged = judge(&case, &sessions, &past, &door, &word)?;
+        let judged = judge_on(options.threads, &case, &sessions, &past, &door, &word)?;
         if options.word.alone
             && !judged
                 .judgements

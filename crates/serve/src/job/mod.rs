@@ -8,6 +8,7 @@ mod merge;
 mod output;
 mod overrule;
 mod profiles;
+mod watch;
 
 use ampleur_event::Nanos;
 pub use apart::{Apart, serve_documents};
@@ -20,6 +21,7 @@ pub use leak::{LeakReport, LineVerdict, SAMPLES, leak_report, listings, samples}
 pub use output::write_all;
 pub use overrule::{Overrule, Says, overrule, overrules};
 use std::path::PathBuf;
+pub use watch::{ALARM, ALARMS, AlarmLine, Book, BookFile, Step, Watch, WatchOptions, book};
 
 /// Told how far a job is. Called from several threads; must be cheap.
 pub trait Progress: Sync {
