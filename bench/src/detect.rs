@@ -49,10 +49,10 @@ impl House {
                 who % 250
             ));
         }
-        if h / 7 % 10 == 0 {
+        if (h / 7).is_multiple_of(10) {
             out.push(format!("198.51.{}.{}", who / 250 % 250, who % 250));
         }
-        if h / 70 % 400 == 0 {
+        if (h / 70).is_multiple_of(400) {
             out.push(format!("203.0.113.{}", h % 250));
         }
         out
