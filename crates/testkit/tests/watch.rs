@@ -18,13 +18,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A file under the case, its bytes, and how many of them are there at which time: (time, bytes), both rising.
+type Grows = (String, Vec<u8>, Vec<(Nanos, usize)>);
+
 /// A finished case, and the same one growing in another folder.
 struct Growing {
     _dir: tempfile::TempDir,
     truth: Truth,
     options: WatchOptions,
-    /// File under the case → its bytes, and how many of them are there at which time: (time, bytes), both rising.
-    files: Vec<(String, Vec<u8>, Vec<(Nanos, usize)>)>,
+    files: Vec<Grows>,
     from: Nanos,
     to: Nanos,
 }
