@@ -26,9 +26,10 @@ columns = { ipp = "identifier:urn:oid:1.2", nom = "name.family:official", prenom
 pub fn run() -> Result<()> {
     let dir = std::env::temp_dir().join(format!("ampleur-servers-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
-    let result = compared(&dir).and_then(|()| crate::fhir_server::compared(&dir));
+    // One server's differences do not hide the other's.
+    let both = [compared(&dir), crate::fhir_server::compared(&dir)];
     drop(std::fs::remove_dir_all(&dir));
-    result
+    both.into_iter().collect()
 }
 
 struct Person {

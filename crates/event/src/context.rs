@@ -85,6 +85,39 @@ pub struct SourceEntry {
     /// Custom nginx `log_format` or Apache `LogFormat`, or a PostgreSQL `log_line_prefix`.
     #[serde(default)]
     pub layout: Option<String>,
+    /// How the server behind it compares texts.
+    #[serde(default)]
+    pub compare: Option<Comparison>,
+}
+
+/// How a server compares texts: it decides who was on a list. What is left out stays open.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// Name of a collation that tells case and accents (`French_CI_AI`, `utf8mb4_0900_as_cs`, `C`).
+    #[serde(default)]
+    pub collation: Option<String>,
+    #[serde(default)]
+    pub case: Option<Kept>,
+    #[serde(default)]
+    pub accents: Option<Kept>,
+    #[serde(default)]
+    pub phonetic: Option<Phonetic>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    Kept,
+    Ignored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phonetic {
+    None,
+    Soundex,
+    Other,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -798,6 +798,14 @@ impl<'a> Work<'a, '_, '_> {
             }
         }
     }
+    /// What the operator says of the server behind a source. A directory is one of patients when it tells of more than staff.
+    fn server_of(&self, source: u32) -> fhir::Server<'_> {
+        let entry = self.input.case.entry(source);
+        fhir::Server {
+            compare: entry.and_then(|e| e.compare.as_ref()),
+            patients: entry.is_some_and(|e| e.tells.iter().any(|t| !t.starts_with("STAFF"))),
+        }
+    }
     /// Answers of the searches on Patient among `units`, found on all threads; a unit that is no such search has none.
     fn searched_ahead(&self, units: &[(Option<&Row>, Vec<&Row>)]) -> Vec<Option<replay::Answer>> {
         let base = self.input.identity;
@@ -810,7 +818,8 @@ impl<'a> Work<'a, '_, '_> {
             .enumerate()
             .filter_map(|(i, (line, group))| {
                 let head = group.first().copied().or(*line)?;
-                match fhir::ask(base, url_of(*line, group), criteria_of(group)).what {
+                let server = self.server_of(self.input.case.source_of(head.file));
+                match fhir::ask_as(base, url_of(*line, group), criteria_of(group), &server).what {
                     What::Patients(e) => Some((i, e, head.e.time)),
                     _ => None,
                 }
@@ -895,7 +904,7 @@ impl<'a> Work<'a, '_, '_> {
         } else {
             Verdict::Consulted
         };
-        let asked = fhir::ask(base, url, criteria);
+        let asked = fhir::ask_as(base, url, criteria, &self.server_of(source));
         let told = group.iter().map(|r| r.e.count).filter(|c| *c != NONE).max();
         let declared = endpoint.as_ref().map(|e| e.categories);
         let by_endpoint = |kind: &str, shape: &Shape, c: &Catalog<'_>| match declared {

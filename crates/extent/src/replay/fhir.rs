@@ -1,12 +1,16 @@
 //! FHIR R4 requests as questions: search on Patient (R4 §3.1.1, patient.html#search), reads, `$everything`, `$export`,
 //! `$ihe-pix` (ITI-83), `$match` (ITI-119), searches of other types by patient. Only the request is looked at.
-use super::{AddressPart, Asked as Text, DateOp, Expr, FieldName, NamePart, Test, TextOp};
+use super::{
+    AddressPart, Asked as Text, DateOp, Expr, FieldName, NamePart, Test, TextOp, hl7, ldap,
+    texts::{Sounds, Texts},
+};
 use crate::{
     fold,
     identity::{Gender, IdentityBase, PartDate, TelecomKind, oid},
     letters,
     strings::Sym,
 };
+use ampleur_event::context::Comparison;
 use ampleur_event::{Nanos, time::SECOND};
 
 /// A request taken apart.
@@ -164,7 +168,7 @@ fn alternatives(value: &str) -> Vec<Value> {
 }
 
 /// Perhaps: what satisfies `e` may be in the answer and need not.
-fn perhaps(e: Expr) -> Expr {
+pub(super) fn perhaps(e: Expr) -> Expr {
     Expr::All(vec![e, Expr::Unknown])
 }
 
@@ -192,11 +196,31 @@ fn date_op(value: &str) -> (DateOp, &str) {
     (op, &value[2..])
 }
 
+/// The least step of a time as written: its last digit (R4 §3.1.1.4.6).
+fn precision(text: &str) -> Nanos {
+    let digits = text
+        .split_once('.')
+        .map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count());
+    SECOND / 10_i64.pow(digits.min(9) as u32)
+}
+
+/// A comparison of the last change. A fraction of a second is the precision asked for, and some servers drop it.
+fn updated(op: DateOp, (from, to): (Nanos, Nanos)) -> Expr {
+    let test = |from, to| Expr::Test(Test::Updated { op, from, to });
+    if to.saturating_sub(from) >= SECOND {
+        return test(from, to);
+    }
+    let second = from - from.rem_euclid(SECOND);
+    let (written, dropped) = (test(from, to), test(second, second.saturating_add(SECOND)));
+    let both = Expr::All(vec![written.clone(), dropped.clone()]);
+    Expr::Any(vec![both, perhaps(Expr::Any(vec![written, dropped]))])
+}
+
 /// A FHIR date or date-time as the half-open range of instants it covers; without offset it is UTC.
 fn instant_range(text: &str) -> Option<(Nanos, Nanos)> {
     if let Ok(t) = text.parse::<jiff::Timestamp>() {
         let t = i64::try_from(t.as_nanosecond()).ok()?;
-        return Some((t, t.checked_add(SECOND)?));
+        return Some((t, t.checked_add(precision(text))?));
     }
     let d = PartDate::parse(text)?;
     let (y, m, day) = (d.0 / 10_000, d.0 / 100 % 100, d.0 % 100);
@@ -225,7 +249,13 @@ fn instant_range(text: &str) -> Option<(Nanos, Nanos)> {
 }
 
 /// A search criterion on Patient; `None` when it limits nothing (result parameters).
-fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) -> Option<Expr> {
+fn criterion(
+    b: &IdentityBase,
+    key: &str,
+    value: &str,
+    texts: Texts,
+    notes: &mut Vec<String>,
+) -> Option<Expr> {
     let (name, modifier) = key.split_once(':').unwrap_or((key, ""));
     if modifier == "missing" {
         let field = match name {
@@ -264,9 +294,14 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
         let v = v.replace('\u{1}', "|");
         let e = Expr::Test(make(match modifier {
             "exact" => TextOp::Exact(v.clone()),
-            "contains" => TextOp::Contains(Text::new(&v)),
-            _ => TextOp::Starts(Text::new(&v)),
+            "contains" => TextOp::Contains(Text::of(&v, texts)),
+            _ => TextOp::Starts(Text::of(&v, texts)),
         }));
+        let e = if texts.sounds == Sounds::Unknown && modifier != "exact" {
+            Expr::Any(vec![e, Expr::Unknown])
+        } else {
+            e
+        };
         // R4 knows no wildcards, but a server may hand the text to LIKE as it is.
         if modifier != "exact" && v.contains(['%', '_']) {
             let before = if modifier == "contains" { "%" } else { "" };
@@ -381,7 +416,7 @@ fn criterion(b: &IdentityBase, key: &str, value: &str, notes: &mut Vec<String>) 
         "_lastUpdated" if modifier.is_empty() => each(&mut |v| {
             let (op, d) = date_op(v);
             match instant_range(d) {
-                Some((from, to)) => Expr::Test(Test::Updated { op, from, to }),
+                Some(range) => updated(op, range),
                 None => Expr::Unknown,
             }
         }),
@@ -458,7 +493,7 @@ pub fn identifier(b: &IdentityBase, system: Option<&str>, value: &str) -> Expr {
     }
 }
 
-fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
+pub(super) fn telecom(b: &IdentityBase, kind: Option<TelecomKind>, value: &str) -> Expr {
     if value.is_empty() {
         return Expr::Unknown;
     }
@@ -491,10 +526,15 @@ fn in_any_case(
 
 /// The criteria of a search on Patient, as one condition (repeated parameters are AND).
 pub fn patient_search(b: &IdentityBase, query: &str) -> (Expr, Vec<String>) {
+    patient_search_as(b, query, Texts::FHIR)
+}
+
+/// The same, on a server that compares texts in its own way.
+pub fn patient_search_as(b: &IdentityBase, query: &str, texts: Texts) -> (Expr, Vec<String>) {
     let mut notes = vec![];
     let mut all: Vec<Expr> = pairs(query)
         .iter()
-        .filter_map(|(k, v)| criterion(b, k, v, &mut notes))
+        .filter_map(|(k, v)| criterion(b, k, v, texts, &mut notes))
         .collect();
     let e = if all.len() == 1 {
         all.remove(0)
@@ -584,6 +624,35 @@ pub fn is_type(word: &str) -> bool {
 
 /// Takes a request apart. `criteria` are search parameters from elsewhere (a form body the audit kept); they join the URL's.
 pub fn ask(b: &IdentityBase, url: &str, criteria: &str) -> Asked {
+    ask_as(b, url, criteria, &Server::default())
+}
+
+/// The server asked, as far as the operator tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Server<'a> {
+    pub compare: Option<&'a Comparison>,
+    /// It is a directory of patients, when it is a directory.
+    pub patients: bool,
+}
+
+/// [`ask`] of a server that compares texts in its own way. The criteria may be an HL7 v2 query or an LDAP filter.
+pub fn ask_as(b: &IdentityBase, url: &str, criteria: &str, server: &Server<'_>) -> Asked {
+    if hl7::is_query(criteria)
+        && let Some(a) = hl7::ask(b, criteria, Texts::HL7.declared(server.compare))
+    {
+        return a;
+    }
+    if server.patients {
+        let filter = if criteria.trim().is_empty() {
+            url
+        } else {
+            criteria
+        };
+        if let Some(a) = ldap::ask(b, filter, Texts::LDAP.declared(server.compare)) {
+            return a;
+        }
+    }
+    let texts = Texts::FHIR.declared(server.compare);
     let (path, query) = split_url(url);
     let query = match (query.is_empty(), criteria.is_empty()) {
         (true, _) => criteria.to_string(),
@@ -659,7 +728,7 @@ pub fn ask(b: &IdentityBase, url: &str, criteria: &str) -> Asked {
                         .collect(),
                 },
                 ("Patient", "" | "_search") => {
-                    let (e, n) = patient_search(b, &query);
+                    let (e, n) = patient_search_as(b, &query, texts);
                     notes = n;
                     What::Patients(e)
                 }

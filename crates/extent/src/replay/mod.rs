@@ -5,9 +5,12 @@
 //! certain, in one only possible. What cannot be decided ([`Expr::Unknown`]) makes a record possible, never certain and never
 //! absent. [`search_slowly`] is the reference: every record, no index.
 pub mod fhir;
+pub mod hl7;
+pub mod ldap;
 pub mod sql;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
 use crate::{
     identity::{
@@ -19,6 +22,7 @@ use crate::{
 };
 use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
 use std::sync::atomic::{AtomicUsize, Ordering};
+pub use texts::{Asked, Pieces, Texts};
 
 /// Three-valued truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,25 +85,6 @@ pub enum DateOp {
     Ap,
 }
 
-/// A text of a question, folded as widely and as little as servers do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
-    wide: String,
-    plain: String,
-}
-
-impl Asked {
-    pub fn new(text: &str) -> Asked {
-        Asked {
-            wide: letters::name(text),
-            plain: letters::plain(text),
-        }
-    }
-    pub fn is_empty(&self) -> bool {
-        self.wide.is_empty()
-    }
-}
-
 /// How a text is compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TextOp {
@@ -107,6 +92,8 @@ pub enum TextOp {
     Starts(Asked),
     /// Folded, anywhere.
     Contains(Asked),
+    /// Pieces in order with anything between them; one piece: the whole text.
+    Pieces(Pieces),
     /// `%` and `_` of this folded text may stand for any letters: never certain.
     Wild(String),
     /// As stored.
@@ -117,8 +104,9 @@ impl TextOp {
     /// Whether a text may hold, folded as widely as a server may.
     fn wide(&self, text: &str) -> bool {
         match self {
-            TextOp::Starts(a) => letters::name(text).starts_with(&a.wide),
-            TextOp::Contains(a) => letters::name(text).contains(&a.wide),
+            TextOp::Starts(a) => a.may(text, |t, a| t.starts_with(a)),
+            TextOp::Contains(a) => a.may(text, |t, a| t.contains(a)),
+            TextOp::Pieces(p) => p.may(text),
             TextOp::Wild(p) => letters::like(&letters::plain(text), p),
             TextOp::Exact(p) => text == p,
         }
@@ -126,8 +114,9 @@ impl TextOp {
     /// Whether a text must hold, when it may.
     fn sure(&self, text: &str) -> bool {
         match self {
-            TextOp::Starts(a) => letters::plain(text).starts_with(&a.plain),
-            TextOp::Contains(a) => letters::plain(text).contains(&a.plain),
+            TextOp::Starts(a) => a.sure(text, |t, a| t.starts_with(a)),
+            TextOp::Contains(a) => a.sure(text, |t, a| t.contains(a)),
+            TextOp::Pieces(p) => p.sure(text),
             TextOp::Wild(_) => false,
             TextOp::Exact(_) => true,
         }
@@ -187,6 +176,8 @@ pub enum Test {
         part: NamePart,
         text: String,
     },
+    /// One name of the kind is all the record has; of several, a system may hold any one.
+    OneName(NamePart),
     Birth {
         op: DateOp,
         date: PartDate,
@@ -271,8 +262,30 @@ impl Answer {
     }
 }
 
+/// The names that may satisfy `op`, as ranges.
+fn one_by_one(base: &IdentityBase, all: std::ops::Range<Name>, op: &TextOp) -> NameRanges {
+    let mut out: NameRanges = vec![];
+    for n in all {
+        // Number 0 is no name.
+        if n == 0 || !op.wide(base.names.text(n)) {
+            continue;
+        }
+        match out.last_mut() {
+            Some(l) if l.1 == n => l.1 = n + 1,
+            _ => out.push((n, n + 1)),
+        }
+    }
+    out
+}
+
 impl Test {
     pub fn name(base: &IdentityBase, part: NamePart, op: TextOp) -> Test {
+        // Whether the widest folded forms say who may be found; else each name is looked at.
+        let by_wide = match &op {
+            TextOp::Starts(a) | TextOp::Contains(a) => a.by_wide(),
+            TextOp::Pieces(p) => p.by_wide(),
+            TextOp::Wild(_) | TextOp::Exact(_) => true,
+        };
         let names = match &op {
             TextOp::Exact(text) => {
                 return Test::NameExact {
@@ -280,17 +293,27 @@ impl Test {
                     text: text.clone(),
                 };
             }
-            TextOp::Starts(a) => vec![base.names.starting(&a.wide)],
-            TextOp::Contains(a) => base.names.matching(&|f| f.contains(&a.wide)),
+            TextOp::Starts(a) if by_wide => vec![base.names.starting(a.wide())],
+            TextOp::Contains(a) if by_wide => base.names.matching(&|f| f.contains(a.wide())),
             TextOp::Wild(p) => {
                 // Folded forms stand in for the texts: an odd name is looked at itself.
                 let p = letters::name(p);
                 base.names.matching(&|f| letters::like(f, &p))
             }
+            TextOp::Pieces(p) if by_wide => {
+                let first = p.first().map_or("", Asked::wide);
+                let (from, to) = base.names.starting(first);
+                one_by_one(base, from..to, &op)
+            }
+            _ => {
+                let (from, to) = base.names.starting("");
+                one_by_one(base, from..to, &op)
+            }
         };
         // A name that is case and accents apart answers as the question does; only the others are looked at one by one.
         let (asked, every) = match &op {
-            TextOp::Starts(a) | TextOp::Contains(a) => (a.wide.clone(), a.wide != a.plain),
+            TextOp::Starts(a) | TextOp::Contains(a) => (a.wide().to_string(), !a.simple()),
+            TextOp::Pieces(p) => (p.first().map_or("", Asked::wide).to_string(), true),
             TextOp::Wild(p) | TextOp::Exact(p) => (p.clone(), true),
         };
         let mut unsure = vec![];
@@ -465,6 +488,14 @@ impl Test {
                             && b.givens_of(n).iter().any(|g| b.names.text(g.given) == text))
                 })
                 .into(),
+            Test::OneName(part) => {
+                let names = b.name_rows(v);
+                let one = match part {
+                    NamePart::Given => b.given_rows(v).count() <= 1,
+                    _ => names.len() <= 1,
+                };
+                if one { Tri::Yes } else { Tri::Maybe }
+            }
             Test::Birth { op, date } => date_holds(*op, *date, row.birth),
             Test::Identifier {
                 system,
@@ -552,6 +583,14 @@ impl Test {
             }
             Test::Missing(f) => {
                 let has = match f {
+                    // A name without a part is there and has no text to search: servers differ.
+                    FieldName::Name
+                        if !b.name_rows(v).is_empty()
+                            && b.name_rows(v).iter().all(|n| n.family == 0)
+                            && b.given_rows(v).next().is_none() =>
+                    {
+                        return Tri::Maybe;
+                    }
                     FieldName::Name => !b.name_rows(v).is_empty(),
                     FieldName::Family => b.name_rows(v).iter().any(|n| n.family != 0),
                     FieldName::Given => b.given_rows(v).next().is_some(),

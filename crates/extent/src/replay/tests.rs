@@ -7,7 +7,7 @@ use crate::identity::{
     NIR_SYSTEM, fhir_instant,
     tests::{ident, patient},
 };
-use ampleur_event::context::Table;
+use ampleur_event::{Context, context::Table};
 use proptest::prelude::*;
 
 const T0: &str = "2025-09-05T00:00:00Z";
@@ -665,5 +665,244 @@ proptest! {
         let b = base();
         fhir::ask(&b, &s, &s);
         fhir::ask(&b, &format!("/fhir/Patient?{s}"), &s);
+    }
+}
+
+// ------------------------------------------------------------------ HL7 v2, LDAP, declared texts
+
+fn compared(text: &str) -> ampleur_event::context::Comparison {
+    Context::parse(&format!(
+        "version = 1\n[[source]]\nfiles = \"logs/*\"\ncompare = {{ {text} }}\n"
+    ))
+    .expect("context")
+    .sources
+    .remove(0)
+    .compare
+    .expect("compare")
+}
+
+/// Certain and possible, by the index and the slow way.
+fn of_server(b: &IdentityBase, url: &str, criteria: &str, compare: &str) -> (String, String) {
+    let c = compared(compare);
+    let server = fhir::Server {
+        compare: (!compare.is_empty()).then_some(&c),
+        patients: true,
+    };
+    let What::Patients(e) = fhir::ask_as(b, url, criteria, &server).what else {
+        return ("no search".into(), String::new());
+    };
+    let at = t("2025-09-06T18:00:00Z");
+    let a = search(b, &e, at, &|_| true);
+    assert_eq!(a, search_slowly(b, &e, at, &|_| true), "{criteria}");
+    let ids = |h: &[Hit]| -> String {
+        h.iter()
+            .map(|h| b.logical_id(h.record).to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    // Whether the state itself is known is not asked here.
+    (ids(&a.certain), ids(&a.possible))
+}
+
+fn qbp(kind: &str, qpd3: &str, rest: &str) -> String {
+    format!(
+        "MSH|^~\\&|A|B|C|D|20250906||QBP^{kind}^QBP_Q21|1|P|2.5\rQPD|IHE Query|7|{qpd3}{rest}\rRCP|I|10^RD\r"
+    )
+}
+
+#[test]
+fn hl7_queries_are_replayed() {
+    let b = base();
+    let pdq = |f: &str, how: &str| of_server(&b, "", &qbp("Q22", f, ""), how);
+    let strict = "case = 'ignored', accents = 'ignored', phonetic = 'none'";
+    let s = |a: &str, b: &str| (a.to_string(), b.to_string());
+    assert_eq!(pdq("@PID.5.1^martin", strict), s("a d", ""));
+    assert_eq!(
+        pdq("@PID.5.1^martin~@PID.7^19570302", ""),
+        s("", "a d"),
+        "nobody says how case is compared"
+    );
+    assert_eq!(pdq("@PID.5.1^MARTIN~@PID.7^19570302", ""), s("a d", ""));
+    assert_eq!(
+        pdq("@PID.5.1^MARTHIN~@PID.7^19571130", ""),
+        s("", "b"),
+        "who was born that day may sound alike"
+    );
+    assert_eq!(pdq("@PID.5.1^MARTHIN~@PID.7^19571130", strict), s("", ""));
+    assert_eq!(pdq("@PID.5.1^MART*", strict), s("", "a b d"));
+    assert_eq!(pdq("@PID.5.1^MART*EZ~@PID.5.2^Jean", strict), s("", "b"));
+    assert_eq!(
+        pdq("@PID.5.1^MARTEN", "phonetic = 'soundex'"),
+        s("", "a b d")
+    );
+    assert_eq!(
+        pdq("@PID.3.1^100~@PID.3.4.2^1.2~@PID.3.4.3^ISO", ""),
+        s("a", "")
+    );
+    assert_eq!(pdq("@PID.3.1^100~@PID.3.4.1^HOSP", ""), s("", "a"));
+    assert_eq!(pdq("@PID.3.1^100~@PID.3.4.2^9.9", ""), s("", ""));
+    assert_eq!(pdq("@PID.8^M~@PID.7^195711", ""), s("", "b"));
+    assert_eq!(
+        pdq(
+            "@PID.11.3^Évry",
+            "case = 'ignored', accents = 'kept', phonetic = 'none'"
+        ),
+        s("a", "")
+    );
+    assert_eq!(
+        pdq(
+            "@PID.11.3^Evry",
+            "case = 'ignored', accents = 'kept', phonetic = 'none'"
+        ),
+        s("", "")
+    );
+    // Only patients with a number of the domain.
+    assert_eq!(
+        of_server(
+            &b,
+            "",
+            &qbp("ZV1", "@PID.5.1^MARTIN", "|||||^^^X&1.2&ISO"),
+            strict
+        ),
+        s("a", "d")
+    );
+    // What is not understood rules nobody out.
+    assert_eq!(pdq("@PV1.3.1^WARD", "").1.split(' ').count(), 4);
+    let pix = fhir::ask(&b, "", &qbp("Q23", "100^^^X&1.2&ISO", "|^^^&1.3&ISO~^^^N"));
+    assert_eq!(
+        pix.what,
+        What::Pix {
+            source: "urn:oid:1.2|100".into(),
+            targets: vec!["1.3".into(), "N".into()]
+        }
+    );
+    assert_eq!(
+        of_server(&b, "", &qbp("Q21", "200^^^X&1.2&ISO", ""), ""),
+        s("b", "")
+    );
+    let asked = fhir::ask(&b, "", &qbp("Q22", "@PID.8^F", ""));
+    assert_eq!(asked.paging.count, Some(10));
+    let next = format!("{}DSC|page-2|I\r", qbp("Q22", "@PID.8^F", ""));
+    assert_eq!(
+        fhir::ask(&b, "", &next).what,
+        What::Page {
+            token: "page-2".into()
+        }
+    );
+}
+
+#[test]
+fn filters_of_a_directory_of_patients_are_replayed() {
+    let b = base();
+    let ldap = |f: &str| of_server(&b, "", f, "accents = 'ignored'");
+    let s = |a: &str, b: &str| (a.to_string(), b.to_string());
+    assert_eq!(ldap("(sn=martin)"), s("a d", ""));
+    assert_eq!(ldap("(&(sn=mar*)(givenName=anne))"), s("c", ""));
+    assert_eq!(ldap("(|(sn=m*ez)(givenName=lea))"), s("b d", ""));
+    assert_eq!(ldap("(!(sn=mart*))"), s("c", ""));
+    assert_eq!(ldap("(&(objectClass=*)(mail=*))"), s("a", ""));
+    assert_eq!(ldap("(mail=e.m@MAIL.example)").1, "a");
+    assert_eq!(ldap("(sn~=marten)"), s("", "a b c d"));
+    assert_eq!(ldap("(birthDate>=19570601)"), s("", "b c"));
+    assert_eq!(ldap("(cn=Jean Martinez)"), s("", "a b c d"));
+    assert_eq!(ldap("(!(cn=Jean Martinez))"), s("", "a b c d"));
+    assert_eq!(
+        of_server(&b, "", "(givenName=elodie)", ""),
+        s("", "a"),
+        "directories differ on accents"
+    );
+    assert_eq!(
+        of_server(&b, "", "(givenName=elodie)", "accents = 'kept'"),
+        s("", "")
+    );
+    // Nobody said that the directory holds patients.
+    assert!(!matches!(
+        fhir::ask(&b, "", "(sn=martin)").what,
+        What::Patients(_)
+    ));
+}
+
+#[test]
+fn a_server_is_asked_as_it_compares() {
+    let b = base();
+    let fhir = |q: &str, how: &str| of_server(&b, "/fhir/Patient", q, how);
+    let s = |a: &str, b: &str| (a.to_string(), b.to_string());
+    assert_eq!(fhir("given=elod", ""), s("a", ""));
+    assert_eq!(fhir("given=elod", "accents = 'kept'"), s("", ""));
+    assert_eq!(fhir("given=élod", "accents = 'kept'"), s("a", ""));
+    assert_eq!(fhir("family=mart", "collation = 'C'"), s("", ""));
+    assert_eq!(
+        fhir("family=mart", "collation = 'French_CI_AI'"),
+        s("a b d", "")
+    );
+    assert_eq!(
+        fhir("family=marten", "phonetic = 'soundex'"),
+        s("", "a b d")
+    );
+    assert_eq!(fhir("family=mart", "phonetic = 'other'"), s("a b d", "c"));
+    assert!(
+        Context::parse("version = 1\n[[source]]\nfiles = 'x'\ncompare = { case = 'no' }").is_err()
+    );
+}
+
+fn how() -> impl Strategy<Value = String> {
+    let one = |k: &'static str, v: Vec<&'static str>| {
+        prop::option::of(prop::sample::select(v))
+            .prop_map(move |v| v.map(|v| format!("{k} = '{v}'")).unwrap_or_default())
+    };
+    (
+        one("case", vec!["kept", "ignored"]),
+        one("accents", vec!["kept", "ignored"]),
+        one("phonetic", vec!["none", "soundex", "other"]),
+    )
+        .prop_map(|(a, b, c)| {
+            [a, b, c]
+                .into_iter()
+                .filter(|x| !x.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ")
+        })
+}
+
+fn leaf() -> impl Strategy<Value = String> {
+    prop_oneof![
+        word().prop_map(|w| format!("(sn={w})")),
+        word().prop_map(|w| format!("(givenName={w}*)")),
+        word().prop_map(|w| format!("(sn=*{w}*)")),
+        word().prop_map(|w| format!("(sn~={w})")),
+        Just("(birthDate<=19600101)".to_string()),
+        Just("(sn=*)".to_string()),
+        Just("(uid=x)".to_string()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #[test]
+    fn other_questions_by_index_and_slowly(
+        one in prop::collection::vec(version(), 1..12),
+        fields in prop::collection::vec((prop::sample::select(vec!["5.1", "5.2", "7", "8", "11.3", "3.1"]), word()), 1..4),
+        leaves in prop::collection::vec((leaf(), prop::sample::select(vec!["&", "|", "!"])), 1..4),
+        how in how(),
+    ) {
+        let b = IdentityBase::from_lines(&[(t(T0), &lines(&one, 1, "2024-01-01T00:00:00Z"))]);
+        let fields: Vec<String> = fields.iter().map(|(k, v)| format!("@PID.{k}^{v}")).collect();
+        of_server(&b, "", &qbp("Q22", &fields.join("~"), ""), &how);
+        let filter = leaves.iter().fold("(objectClass=*)".to_string(), |all, (l, op)| match *op {
+            "!" => format!("(!(&{all}{l}))"),
+            op => format!("({op}{all}{l})"),
+        });
+        of_server(&b, "", &filter, &how);
+        of_server(&b, "/fhir/Patient", &format!("family={}", fields[0].rsplit('^').next().unwrap_or("")), &how);
+    }
+    #[test]
+    fn other_questions_never_panic(s in ".{0,120}", f in "[(&|!)a-z=*~<>\\\\0-9:]{0,80}") {
+        let b = base();
+        let server = fhir::Server { compare: None, patients: true };
+        fhir::ask_as(&b, "", &f, &server);
+        fhir::ask_as(&b, &format!("ldap://h/?{s}"), &f, &server);
+        for text in [qbp("Q22", &s, ""), qbp("Q23", &s, &s), format!("MSH{s}\rQPD|{s}"), qbp("Q22", &format!("@PID.5.1^{s}"), &f)] {
+            fhir::ask_as(&b, "", &text, &server);
+        }
     }
 }
