@@ -271,9 +271,11 @@ impl Coverage {
 
     /// `second` can speak where `first` is silent: the two were seen to record the same accesses, and `second` records every action
     /// that `first` does. That both declare the same data is not enough, for they may stand before different doors; and evidence
-    /// taken away must never let one close the other's gaps.
+    /// taken away must never let one close the other's gaps. Nor can a source whose clock is off: its accesses are not sure to be laid
+    /// to the session they belong to.
     pub fn stands_in(&self, second: u32, first: u32) -> bool {
-        pairs::stands_in(&self.recaptures, &self.unaudited, second, first)
+        self.clock_of(second).is_none()
+            && pairs::stands_in(&self.recaptures, &self.unaudited, second, first)
     }
 
     /// Sources that were declared, tell no data, and of which nothing was handed over: who was there is unknown all along.

@@ -415,6 +415,8 @@ pub(super) struct Compared {
     pub lacks: Vec<Lack>,
     /// Sources of which nearly every access another source saw was found: `(source, seen_by, matched)`.
     pub verified: Vec<(u32, u32, u64)>,
+    /// Source, and another that repeats every access it shows.
+    pub repeated: Vec<(u32, u32)>,
     pub unaudited: Vec<Unaudited>,
     pub recaptures: Vec<Recapture>,
 }
@@ -503,6 +505,12 @@ pub(super) fn compare(
         let ((na, ka), (nb, kb)) = (shared(&m.a), shared(&m.b));
         out.recaptures
             .push(Recapture::of(*a, *b, na, nb, ka.min(kb)));
+        // A log that shows more than its twin is not repeated by it: what was taken out of it may have stood there alone.
+        for (of, by, rows) in [(*a, *b, &m.a), (*b, *a, &m.b)] {
+            if rows.iter().all(|r| r.hit || !r.touch.served) {
+                out.repeated.push((of, by));
+            }
+        }
         for (of, by, rows, o) in [(*b, *a, &m.a, oa), (*a, *b, &m.b, ob)] {
             one_way(&mut out, per, of, by, rows, &o.classes, known_gaps);
         }

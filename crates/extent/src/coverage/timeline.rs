@@ -1,6 +1,6 @@
 //! From observations to stretches.
 use super::{
-    Coverage, Kind, Observation, SourceCoverage, State, Stretch, Unaudited, Why,
+    Clock, Coverage, Kind, Observation, SourceCoverage, State, Stretch, Unaudited, Why,
     observe::{Bin, RejectMark},
     pairs,
     rhythm::{self, Rate},
@@ -266,7 +266,7 @@ pub(super) fn build(
         m.source.stretches = all;
     }
     let mut sources: Vec<SourceCoverage> = made.into_iter().map(|m| m.source).collect();
-    close(&mut sources, &unaudited, &recaptures);
+    close(&mut sources, &unaudited, &recaptures, &clocks);
     Coverage {
         window,
         window_why,
@@ -704,7 +704,7 @@ fn cross_check(
         }
     }
     for (of, by, _) in &c.verified {
-        if c.verified.iter().any(|(x, y, _)| x == by && y == of)
+        if c.repeated.contains(&(*of, *by))
             && let Some(m) = made.iter_mut().find(|m| m.source.index == *of)
         {
             m.source.guarded = true;
@@ -890,8 +890,14 @@ fn complement(gaps: &[Stretch], window: Window, state: State, why: &Why) -> Vec<
     out
 }
 
-/// A gap is closed by a source that was complete all through it, tells all the same categories and records the same accesses.
-fn close(sources: &mut [SourceCoverage], unaudited: &[Unaudited], recaptures: &[pairs::Recapture]) {
+/// A gap is closed by a source that was complete all through it, tells all the same categories and records the same accesses, by
+/// a clock that agrees with the others ([`Coverage::stands_in`]).
+fn close(
+    sources: &mut [SourceCoverage],
+    unaudited: &[Unaudited],
+    recaptures: &[pairs::Recapture],
+    clocks: &[Clock],
+) {
     let all: Vec<SourceCoverage> = sources.to_vec();
     for (s, own) in sources.iter_mut().zip(&all) {
         if own.tells.is_empty() {
@@ -905,6 +911,7 @@ fn close(sources: &mut [SourceCoverage], unaudited: &[Unaudited], recaptures: &[
                 .iter()
                 .find(|o| {
                     o.index != own.index
+                        && !clocks.iter().any(|c| c.source == o.index)
                         && own.tells.without(o.tells).is_empty()
                         && o.covers_establishment_of(own)
                         && o.complete_in(st.window)
