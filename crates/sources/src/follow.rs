@@ -70,6 +70,8 @@ pub struct Follower {
     pending: Vec<u8>,
     out: Decoded,
     whole: bool,
+    /// Begun anew, and not said yet: a look may fail on its way.
+    anew: bool,
     /// No format claims its beginning.
     unknown: bool,
     /// Size at the last look, and when it was last read whole.
@@ -104,14 +106,13 @@ impl Follower {
     ) -> io::Result<Look> {
         let size = disk.len(path)?;
         let before = std::mem::replace(&mut self.size, size);
-        let mut anew = false;
         if size < self.base + self.pending.len() as u64 || self.another(disk, path)? {
             *self = Follower {
                 size,
                 rejects: self.rejects,
+                anew: true,
                 ..Follower::default()
             };
-            anew = true;
         }
         if self.whole {
             return Ok(if size == before && size != self.taken {
@@ -153,7 +154,7 @@ impl Follower {
                 break;
             }
         }
-        Ok(match (anew, bytes) {
+        Ok(match (std::mem::take(&mut self.anew), bytes) {
             (true, _) => Look::Anew(bytes),
             (false, 0) => Look::Nothing,
             (false, _) => Look::Grown(bytes),
