@@ -138,11 +138,12 @@ fn line(a: &AlarmLine, shell: &Shell) -> String {
         .take(4)
         .collect();
     let (alarm, account) = (shell.say("ALARME", "ALARM"), shell.say("compte", "account"));
+    // A sign a line, so that it can be read at 80 columns.
     format!(
-        "{alarm} {} session {} {account} {} : {}",
+        "{alarm} {} session {}\n  {account} {}\n  {}",
         a.since,
         a.session,
         a.who,
-        why.join(", ")
+        why.join("\n  ")
     )
 }

@@ -105,14 +105,20 @@ pub struct BookFile(pub PathBuf);
 
 impl Book for BookFile {
     fn read(&mut self) -> io::Result<Vec<u8>> {
-        /// Alarms are few: a longer file is none of ours.
+        /// Bytes. Alarms are few: a longer file is none of ours, and is not written to.
         const MOST: u64 = 1 << 28;
         let mut out = vec![];
         match std::fs::File::open(&self.0) {
-            Ok(f) => f.take(MOST).read_to_end(&mut out)?,
+            Ok(f) => f.take(MOST + 1).read_to_end(&mut out)?,
             Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
             Err(e) => return Err(e),
         };
+        if out.len() as u64 > MOST {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "longer than 256 MiB: move it away, alarms go on in a new one",
+            ));
+        }
         Ok(out)
     }
     fn write(&mut self, at: u64, line: &[u8]) -> io::Result<()> {
@@ -223,43 +229,35 @@ impl Watch {
     }
 
     fn look(&mut self, id: FileId, disk: &dyn Disk, step: &mut Step) {
-        let (case, live, newest) = (&self.case, &mut self.live, &mut self.newest);
+        let case = &self.case;
         let path = case.files[id as usize].path.clone();
-        let mut take = |format: &'static str, batch: &EventBatch| {
-            let times = batch.times().iter().copied().filter(|t| *t != NO_TIME);
-            *newest = times.fold(*newest, Nanos::max);
-            step.events += batch.len() as u64;
-            live.push(case, id, format, batch);
+        let mut taker = Taker {
+            case,
+            file: id,
+            format: "unknown",
+            live: &mut self.live,
+            newest: &mut self.newest,
+            events: &mut step.events,
         };
         let follower = self.files.entry(id).or_default();
         let mut setting = case.setting(id);
         // The file is not closed yet: stamps without a year may be later than its last writing.
         let written = case.files[id as usize].written;
         setting.not_after = written.map(|t| t.saturating_add(40 * DAY));
-        match follower.look(disk, &path, case.format_of(id), &setting, &mut take) {
+        let mut take = |format: &'static str, batch: &EventBatch| taker.take(format, batch);
+        let failed = match follower.look(disk, &path, case.format_of(id), &setting, &mut take) {
             Ok(Look::Whole) => {
-                let mut whole = Whole {
-                    format: "unknown",
-                    batches: vec![],
-                };
-                let read = read_file(case, id, &Limits::default(), &mut whole);
-                let Whole { format, batches } = whole;
-                live.restart(id);
-                let mut take = |batch: &EventBatch| {
-                    let times = batch.times().iter().copied().filter(|t| *t != NO_TIME);
-                    *newest = times.fold(*newest, Nanos::max);
-                    step.events += batch.len() as u64;
-                    live.push(case, id, format, batch);
-                };
-                batches.iter().for_each(&mut take);
-                if let Err(e) = read {
+                taker.live.restart(id);
+                let read = read_file(case, id, &Limits::default(), &mut taker);
+                read.err().map(|e| {
                     follower.again();
-                    step.trouble.push((path, e.to_string()));
-                }
+                    e.to_string()
+                })
             }
-            Ok(_) => {}
-            Err(e) => step.trouble.push((path, e.to_string())),
-        }
+            Ok(_) => None,
+            Err(e) => Some(e.to_string()),
+        };
+        step.trouble.extend(failed.map(|why| (path, why)));
     }
 
     fn tell(&mut self, now: Nanos, book: &mut dyn Book, step: &mut Step) {
@@ -293,19 +291,33 @@ impl Watch {
     }
 }
 
-/// A file that is read from its beginning to its end.
-struct Whole {
+/// Takes the events of one file in: as it grows, or a piece at a time from its beginning to its end.
+struct Taker<'a> {
+    case: &'a Case,
+    file: FileId,
     format: &'static str,
-    batches: Vec<EventBatch>,
+    live: &'a mut Live,
+    newest: &'a mut Nanos,
+    events: &'a mut u64,
 }
 
-impl FileSink for Whole {
+impl Taker<'_> {
+    fn take(&mut self, format: &'static str, batch: &EventBatch) {
+        let times = batch.times().iter().copied().filter(|t| *t != NO_TIME);
+        *self.newest = times.fold(*self.newest, Nanos::max);
+        *self.events += batch.len() as u64;
+        self.live.push(self.case, self.file, format, batch);
+    }
+}
+
+impl FileSink for Taker<'_> {
     fn begin(&mut self, _: FileId, source: Option<&'static dyn Source>) -> Result<(), SinkError> {
         self.format = source.map_or("unknown", Source::name);
         Ok(())
     }
     fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError> {
-        self.batches.push(std::mem::take(piece.events));
+        self.take(self.format, piece.events);
+        piece.events.clear();
         Ok(())
     }
 }
