@@ -118,9 +118,9 @@ pub(crate) fn link(case: &Case, out: &mut Sessions, side: &Side, estates: &Estat
         links: vec![],
     };
     let mut ambiguous = BTreeSet::new();
-    tunnels(&mut w, &mut ambiguous);
+    let through = tunnels(&mut w, &mut ambiguous);
     shared_ids(&mut w);
-    same_account(case, &rules, &mut w);
+    same_account(case, &rules, &through, &mut w);
     hops(case, &rules, estates, &mut w, &mut ambiguous);
     let links = w.links();
     out.chains = components(out, &links);
@@ -128,8 +128,9 @@ pub(crate) fn link(case: &Case, out: &mut Sessions, side: &Side, estates: &Estat
     out.ambiguous = ambiguous.into_iter().collect();
 }
 
-/// Sessions that come from the address a tunnel lent, while it was up.
-fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
+/// Sessions that come from the address a tunnel lent, while it was up. Returns the tunnel of each that can have only one.
+fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32> {
+    let mut through = FxHashMap::default();
     let mut claims: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     let mut lent: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
     for (i, s) in w.s.list.iter().enumerate() {
@@ -170,6 +171,9 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
                 (owners.clone(), 0.45)
             }
         };
+        if let [one] = chosen[..] {
+            through.insert(*j, one);
+        }
         for o in chosen {
             w.add(o, *j, LinkKind::TunnelAddress, certainty);
         }
@@ -193,10 +197,12 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) {
                 })
                 .collect();
             if let [one] = near[..] {
+                through.insert(j, one);
                 w.add(one, j, LinkKind::TunnelAddress, 0.6);
             }
         }
     }
+    through
 }
 
 /// The same token, identity-provider session, logon or request in two logs. From one address it is one use; from two it may be
@@ -283,8 +289,11 @@ fn shared_id(w: &mut Web<'_>, kind: LinkKind, list: &[u32]) {
 }
 
 /// One account, or one person's accounts, from one address in the same time.
-fn same_account(case: &Case, rules: &Rules, w: &mut Web<'_>) {
+fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &mut Web<'_>) {
     let s = w.s;
+    // A lent address is lent again: what came through tunnels from two places is two uses, though by clocks that err they meet.
+    let outer = |i: u32| through.get(&i).map(|t| s.list[*t as usize].origin.address);
+    let apart = |i: u32, j: u32| matches!((outer(i), outer(j)), (Some(a), Some(b)) if a != b);
     // (who, where, begin, session)
     let mut uses: Vec<(u32, IpAddr, Nanos, u32)> = vec![];
     // A server works for many at once: its address and account say nothing about who is behind.
@@ -330,7 +339,7 @@ fn same_account(case: &Case, rules: &Rules, w: &mut Web<'_>) {
                 } else {
                     LinkKind::SamePerson
                 };
-                let c = if unlike || token {
+                let c = if unlike || token || apart(*o, j) {
                     0.3
                 } else if crowd > 1 {
                     0.7
