@@ -29,6 +29,8 @@ pub struct Presence {
     pub outermost: bool,
     /// An end was seen.
     pub closed: bool,
+    /// He got in: a login of this session succeeded.
+    pub entered: bool,
 }
 
 /// A place that holds data and that no source watches: a share of a server whose log was never collected, a database without audit.
@@ -108,6 +110,9 @@ pub struct Bounds {
     pub patients: u64,
     /// Records that could not be decoded and may be accesses of the intruder (contract §B); each is one more person at most.
     pub possible_accesses: u64,
+    /// Gaps the intruder was there in, and which only logs close whose records nobody counts, sorted: no figure is wider for them,
+    /// but no list is complete by their word alone.
+    pub on_trust: Vec<Hole>,
 }
 
 /// The categories with those that come with them: each with what it follows from (empty when it is one of the set) and how many
@@ -330,7 +335,59 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
             ));
         }
     }
+    out.extend(
+        on_trust(facts, coverage)
+            .into_iter()
+            .filter(|t| t.unheard)
+            .map(|t| (t.hole, false)),
+    );
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
+    out
+}
+
+/// A gap while the intruder was there, closed by logs whose records nobody counts.
+struct OnTrust {
+    hole: Hole,
+    /// He came in through a door, and none of the logs that close the gap heard him: his records may have been taken out.
+    unheard: bool,
+}
+
+fn on_trust(facts: &Facts, coverage: &Coverage) -> Vec<OnTrust> {
+    // What follows a login comes within this time.
+    const FOLLOWS: Nanos = 30 * MINUTE;
+    let mut out: Vec<OnTrust> = Vec::new();
+    for s in coverage
+        .sources
+        .iter()
+        .filter(|s| opens(s, &facts.presences))
+    {
+        for (st, closers) in coverage.closed(s) {
+            if closers.iter().any(|c| c.guarded) {
+                continue;
+            }
+            for p in &facts.presences {
+                let there = Window::new(p.from, p.to.max(p.from).saturating_add(SECOND));
+                let Some(w) = there.intersect(&st.window) else {
+                    continue;
+                };
+                let heard = || {
+                    facts.presences.iter().any(|q| {
+                        closers.iter().any(|c| c.index == q.source)
+                            && q.from <= p.to.saturating_add(FOLLOWS)
+                            && q.to >= p.from.saturating_sub(MINUTE)
+                    })
+                };
+                let at_a_door = coverage.source(p.source).is_some_and(|d| d.door);
+                let hole = Hole {
+                    window: w,
+                    ..coverage.hole_in(s, st)
+                };
+                let unheard = at_a_door && p.entered && !heard();
+                out.push(OnTrust { hole, unheard });
+            }
+        }
+    }
+    out.sort_by_key(|t| (t.hole.source, t.hole.window, t.hole.kind, t.unheard));
     out
 }
 
@@ -480,6 +537,11 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         }
     }
     b.possible_accesses = lone;
+    b.on_trust = on_trust(facts, coverage)
+        .into_iter()
+        .map(|t| t.hole)
+        .collect();
+    b.on_trust.dedup();
     // Without the log of a door nobody can say which sessions were an outsider's: any of them may have been.
     let mut lost: Vec<Hole> = Vec::new();
     let held = held_anywhere(coverage, context);
@@ -861,6 +923,7 @@ mod tests {
                 certain: true,
                 outermost: true,
                 closed: true,
+                entered: true,
             }],
             establishments: vec!["finess:1".into(), "finess:2".into()],
             population: [("finess:1".into(), 100), ("finess:2".into(), 50)].into(),
@@ -957,6 +1020,47 @@ mod tests {
                 .widenings
                 .is_empty()
         );
+    }
+    #[test]
+    fn a_login_that_the_only_log_left_did_not_hear_opens_the_gap_it_closes() {
+        let second = |guarded| SourceCoverage {
+            guarded,
+            ..source(2, false, &["ID.*"], &[System::Web], whole())
+        };
+        let closed = |guarded| {
+            let mut c = seen_together(coverage(vec![
+                door(whole()),
+                teller(with_gap(8, 20)),
+                second(guarded),
+            ]));
+            c.sources[1].stretches[1].closed_by = Some(2);
+            c
+        };
+        let mut f = facts();
+        f.presences[0].source = 0;
+        let heard = Presence {
+            source: 2,
+            from: 10 * HOUR + MINUTE,
+            outermost: false,
+            entered: false,
+            ..f.presences[0].clone()
+        };
+        let everybody = |b: &Bounds| b.patients == 140;
+        let ask = |f: &Facts, guarded| bounds(f, &closed(guarded), &Context::default());
+        // He came in and the log that alone covers those hours heard nothing.
+        let b = ask(&f, false);
+        assert!(everybody(&b) && b.on_trust.len() == 1);
+        // Its records are counted: none was taken out.
+        let b = ask(&f, true);
+        assert!(b.widenings.is_empty() && b.on_trust.is_empty());
+        // He was turned away.
+        f.presences[0].entered = false;
+        assert!(ask(&f, false).widenings.is_empty());
+        // He was heard: no figure widens, and the list still rests on that log alone.
+        f.presences[0].entered = true;
+        f.presences.push(heard);
+        let b = ask(&f, false);
+        assert!(b.widenings.is_empty() && b.on_trust.len() == 2);
     }
     #[test]
     fn another_kind_of_account_does_not_open_a_source() {

@@ -1745,9 +1745,11 @@ impl<'a> Work<'a, '_, '_> {
     ) {
         let r = rows[0];
         let tables = &self.input.case.context.tables;
-        let st = sql::parse(&r.e.query, tables);
         let base = self.input.identity;
         let source = self.input.case.source_of(r.file);
+        let texts = sql::texts_of(self.input.sessions.list[r.session as usize].format)
+            .declared(self.server_of(source).compare);
+        let st = sql::parse(&r.e.query, tables).compared(texts);
         let doubtful = self.verdict(r.session) != SessionVerdict::Intruder;
         match st.kind {
             sql::Kind::Nothing | sql::Kind::Aggregate => return,

@@ -192,32 +192,43 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
                 .flat_map(|p| p.candidates.iter().copied())
                 .filter(|w| keep(w) && !canaries.contains(w)),
         );
-        let known = all.len() as u64;
-        let loose = d
-            .loose
-            .iter()
-            .filter(|l| !only_patients || l.categories.iter().any(|c| !c.is_staff()))
-            .map(|l| populations.cap(&l.places, l.up_to))
-            .fold(0u64, u64::saturating_add);
-        let bound = if only_patients {
-            bounds.patients
-        } else {
-            bounds.persons
+        // Patients and staff fill up apart: nobody of the staff is reached where only patients can be.
+        let loose = |staff: bool| {
+            d.loose
+                .iter()
+                .filter(|l| l.categories.iter().any(|c| c.is_staff() == staff))
+                .map(|l| populations.cap(&l.places, l.up_to))
+                .fold(0u64, u64::saturating_add)
         };
-        let more = loose.saturating_add(bound);
-        let everybody = if only_patients {
-            populations.patients
-        } else {
-            populations
-                .patients
-                .map(|p| p + populations.staff_count.max(populations.staff.len() as u64))
-        };
-        let most = match (more, everybody) {
+        let fill = |known: u64, more: u64, everybody: Option<u64>| match (more, everybody) {
             (0, _) => known,
             // The whole population is an upper bound, unless more than it is already named.
             (m, Some(n)) => known.saturating_add(m).min(n.max(known)),
             (m, None) => known.saturating_add(m).min(UNBOUNDED),
         };
+        let patients = all.iter().filter(|w| is_patient(**w)).count() as u64;
+        // Whoever is named and is not in the base comes on top of it.
+        let strangers = all
+            .iter()
+            .filter(|w| is_patient(**w) && !people.is_known(**w))
+            .count() as u64;
+        let mut most = fill(
+            patients,
+            loose(false).saturating_add(bounds.patients),
+            populations.patients.map(|n| n + strangers),
+        );
+        if !only_patients {
+            let staff = all.len() as u64 - patients;
+            let more = bounds.persons.saturating_sub(bounds.patients);
+            let everybody = populations.staff_count.max(populations.staff.len() as u64);
+            most = most
+                .saturating_add(fill(
+                    staff,
+                    loose(true).saturating_add(more),
+                    populations.patients.map(|_| everybody),
+                ))
+                .min(UNBOUNDED);
+        }
         interval(least, most)
     };
     let subjects = total(false);
@@ -961,6 +972,7 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
             certain: v == SessionVerdict::Intruder,
             outermost: !inner.contains(&(i as u32)),
             closed: s.closed,
+            entered: s.counts.logins > 0 || s.inner.is_some(),
         });
     }
     let mut establishments: Vec<String> = input

@@ -247,6 +247,7 @@ impl Judge<'_> {
                     ));
                 }
                 why.extend(first_holes(&self.bounds.usable));
+                why.extend(self.on_trust());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -280,6 +281,7 @@ impl Judge<'_> {
                     ));
                 }
                 why.extend(first_holes(&self.bounds.usable));
+                why.extend(self.on_trust());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -294,6 +296,22 @@ impl Judge<'_> {
             "logs_intact" => self.logs_intact(),
             _ => self.categories(code, None),
         }
+    }
+
+    /// Gaps that only a log closes whose records nobody counts.
+    fn on_trust(&self) -> Vec<String> {
+        let list = &self.bounds.on_trust;
+        let text = |h: &Hole| {
+            format!(
+                "{}, closed only by a log without running numbers",
+                hole_text(h)
+            )
+        };
+        let mut v: Vec<String> = list.iter().take(5).map(text).collect();
+        if list.len() > 5 {
+            v.push(format!("+{}", list.len() - 5));
+        }
+        v
     }
 
     fn possible_accesses(&self) -> u64 {
@@ -1513,6 +1531,30 @@ mod tests {
         c.sources[1].guarded = false;
         let v = said(&facts(vec![]), &c, &Bounds::default());
         assert!(!holds(&v, "logs_intact") && holds(&v, "no_health_data"));
+    }
+    #[test]
+    fn a_list_is_not_complete_on_the_word_of_a_log_nobody_counts() {
+        let hole = Hole {
+            source: 1,
+            name: "logs/audit/*".into(),
+            establishment: None,
+            window: WHOLE,
+            state: State::Gap,
+            kind: Kind::Rotation,
+            missing: None,
+            categories: CategorySet::EMPTY,
+            why: Why::default(),
+        };
+        let b = Bounds {
+            on_trust: vec![hole],
+            ..Bounds::default()
+        };
+        let v = said(&facts(vec![]), &sound(), &b);
+        assert!(
+            !holds(&v, "list_complete")
+                && !holds(&v, "unaffected_can_be_told")
+                && holds(&v, "no_health_data")
+        );
     }
     #[test]
     fn a_list_is_not_complete_while_a_record_may_be_an_access() {

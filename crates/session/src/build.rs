@@ -40,8 +40,8 @@ pub struct Sessions {
     pub machines: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Addresses that stand for many clients: gateways, reverse proxies, public egress. Value: distinct accounts seen there.
     pub shared: BTreeMap<IpAddr, usize>,
-    /// Source of tunnels → nanoseconds to add to its times so that its tunnels agree with what came out of them; only where they
-    /// clearly disagree. Session times are left as the source gave them.
+    /// Source of tunnels or logins → nanoseconds to add to its times so that they agree with what followed elsewhere; only where
+    /// they clearly disagree. Session times are left as the source gave them.
     pub skews: BTreeMap<u32, Nanos>,
     /// Autonomous system → name of its operator, as the case's files say.
     pub operators: BTreeMap<u32, String>,
@@ -416,6 +416,7 @@ impl Sessions {
         out.order(&mut side, places, keys, table);
         out.texts = texts;
         out.learn_skews();
+        out.learn_login_skews();
         out.learn_machines(case, &side, machines);
         out.adopt(&mut side);
         out.who = (0..out.list.len())
@@ -563,6 +564,11 @@ impl Sessions {
         self.features[i].ports & 1 != 0
     }
 
+    /// Nanoseconds to add to the times of a source; see `skews`.
+    pub(crate) fn skew(&self, source: u32) -> Nanos {
+        self.skews.get(&source).copied().unwrap_or(0)
+    }
+
     /// Clocks: sessions of a person from a lent address lie inside that person's tunnel. Where they mostly do not, and one shift
     /// of the tunnels' clock puts nearly all of them inside, the clocks disagree by that much.
     fn learn_skews(&mut self) {
@@ -624,6 +630,121 @@ impl Sessions {
             if let Some((_, m)) = scan.iter().rev().find(|x| x.0 * 100 >= best * 98) {
                 self.skews.insert(source, m * MINUTE);
             }
+        }
+    }
+
+    /// Clocks: who logs in is heard elsewhere within a minute or two, from the same address. Where most are heard at one other sharp
+    /// distance instead, the clock of the logins is off by that much.
+    fn learn_login_skews(&mut self) {
+        const REACH: Nanos = 3 * HOUR;
+        const CROWD: usize = 64;
+        const ENOUGH: usize = 20;
+        let is_login = |s: &Session| {
+            s.counts.logins > 0 && s.key_kind != SessionKey::Tunnel && s.account.is_some()
+        };
+        let doors: BTreeSet<u32> = self
+            .list
+            .iter()
+            .filter(|s| is_login(s) && !self.skews.contains_key(&s.source))
+            .map(|s| s.source)
+            .collect();
+        if doors.is_empty() {
+            return;
+        }
+        // In order of begin, for so is the list.
+        let mut at: FxHashMap<IpAddr, Vec<u32>> = FxHashMap::default();
+        for (i, s) in self.list.iter().enumerate() {
+            if let Some(a) = s.origin.address {
+                at.entry(a).or_default().push(i as u32);
+            }
+        }
+        for source in doors {
+            // A job that runs at its hour meets what runs at another: only who comes at no fixed minute tells a clock.
+            let mut minutes: FxHashMap<String, (usize, BTreeSet<Nanos>)> = FxHashMap::default();
+            let bare = |s: &Session| s.account.as_ref().map(|a| a.bare()).unwrap_or_default();
+            for s in self
+                .list
+                .iter()
+                .filter(|s| s.source == source && is_login(s))
+            {
+                let m = minutes.entry(bare(s)).or_default();
+                m.0 += 1;
+                m.1.insert(s.from.rem_euclid(HOUR) / MINUTE);
+            }
+            minutes.retain(|_, (n, at)| at.len() * 10 >= (*n).min(30) * 6);
+            // (distance to what was heard, login)
+            let mut heard: Vec<(Nanos, u32)> = vec![];
+            for (i, login) in self.list.iter().enumerate() {
+                let here = login.origin.address.and_then(|a| at.get(&a));
+                let Some(here) = here.filter(|_| {
+                    login.source == source && is_login(login) && minutes.contains_key(&bare(login))
+                }) else {
+                    continue;
+                };
+                let first =
+                    here.partition_point(|j| self.list[*j as usize].from < login.from - REACH);
+                let others = here[first..]
+                    .iter()
+                    .map(|j| &self.list[*j as usize])
+                    .take_while(|x| x.from <= login.from + REACH)
+                    .filter(|x| x.source != source)
+                    .filter(|x| match (&x.account, &login.account) {
+                        (Some(p), Some(q)) => {
+                            p.bare() == q.bare() || (x.person.is_some() && x.person == login.person)
+                        }
+                        _ => true,
+                    });
+                let before = heard.len();
+                heard.extend(
+                    others
+                        .take(CROWD + 1)
+                        .map(|x| (x.from - login.from, i as u32)),
+                );
+                // A crowd behind one address says nothing of one of them.
+                if heard.len() - before > CROWD {
+                    heard.truncate(before);
+                }
+                if heard.len() > 1 << 20 {
+                    break;
+                }
+            }
+            heard.sort_unstable();
+            let logins = |h: &[(Nanos, u32)]| -> BTreeSet<u32> { h.iter().map(|x| x.1).collect() };
+            let all = logins(&heard).len();
+            let within = |from: Nanos, to: Nanos| {
+                let a = heard.partition_point(|x| x.0 < from);
+                let b = heard.partition_point(|x| x.0 <= to);
+                &heard[a..b]
+            };
+            let (most, peak) = crowd(heard.iter().map(|x| x.0));
+            // What comes back every few minutes meets itself at every multiple: that is no clock.
+            let others = heard
+                .iter()
+                .map(|x| x.0)
+                .filter(|d| (d - peak).abs() > 2 * SHARP);
+            let second = crowd(others).0;
+            let near = within(peak - SHARP, peak + SHARP);
+            // People are never exact: what always comes after the same time to the millisecond is a program's own delay.
+            let exact = near
+                .get(near.len() * 3 / 4)
+                .is_none_or(|q| q.0 - near[near.len() / 4].0 < MINUTE / 120);
+            let there = logins(near);
+            let usual = logins(within(-MINUTE, 3 * MINUTE));
+            let people: BTreeSet<String> = there
+                .iter()
+                .filter_map(|i| Some(self.list[*i as usize].account.as_ref()?.bare()))
+                .collect();
+            if (-MINUTE..=10 * MINUTE).contains(&peak)
+                || there.len() < ENOUGH
+                || there.len() * 10 < all * 6
+                || there.len() < 2 * usual.len()
+                || most < 2 * second
+                || exact
+                || people.len() < 5
+            {
+                continue;
+            }
+            self.skews.insert(source, peak);
         }
     }
 
@@ -783,7 +904,8 @@ impl Sessions {
         }
         by_request.sort_unstable();
         by_request.dedup();
-        let widest = self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
+        // Both sides of a pair may be shifted.
+        let widest = 2 * self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
         let mut found: Vec<(usize, u32)> = vec![];
         for (i, s) in self.list.iter().enumerate() {
             if s.account.is_some() {
@@ -814,11 +936,7 @@ impl Sessions {
             let start = ends[..stop].partition_point(|x| *x < from - widest);
             let live = |j: &u32| {
                 let o = &self.list[*j as usize];
-                let shift = if o.inner == s.origin.address {
-                    self.skews.get(&o.source).copied().unwrap_or(0)
-                } else {
-                    0
-                };
+                let shift = self.skew(o.source) - self.skew(s.source);
                 o.from + shift <= to && o.to + shift >= from
             };
             let there = &near[start..stop];
@@ -897,6 +1015,24 @@ impl Candidates {
         }
         out
     }
+}
+
+/// Distances within this of each other are one.
+const SHARP: Nanos = MINUTE;
+
+/// The most of ascending distances within [`SHARP`] of each other, and the middle one of them.
+fn crowd(ascending: impl Iterator<Item = Nanos>) -> (usize, Nanos) {
+    let all: Vec<Nanos> = ascending.collect();
+    let (mut most, mut peak, mut lo) = (0, 0, 0);
+    for hi in 0..all.len() {
+        while all[hi] - all[lo] > SHARP {
+            lo += 1;
+        }
+        if hi + 1 - lo > most {
+            (most, peak) = (hi + 1 - lo, all[lo + (hi - lo) / 2]);
+        }
+    }
+    (most, peak)
 }
 
 /// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id.

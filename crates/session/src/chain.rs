@@ -307,7 +307,7 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
         if let (Some(k), Some(at)) = (w.side.known(i), x.origin.address)
             && !services[w.side.account[i] as usize]
         {
-            uses.push((k.who, at, w.start(i as u32), i as u32));
+            uses.push((k.who, at, w.start(i as u32) + s.skew(x.source), i as u32));
         }
     }
     uses.sort_unstable();
@@ -321,7 +321,10 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
         for (_, _, begin, j) in group {
             let (j, begin) = (*j, *begin);
             let b = &s.list[j as usize];
-            open.retain(|o| s.list[*o as usize].to.saturating_add(5 * MINUTE) >= begin);
+            open.retain(|o| {
+                let o = &s.list[*o as usize];
+                (o.to + s.skew(o.source)).saturating_add(5 * MINUTE) >= begin
+            });
             for o in &open {
                 let a = &s.list[*o as usize];
                 let unlike = match (&a.origin.device, &b.origin.device) {

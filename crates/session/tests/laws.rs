@@ -623,3 +623,65 @@ fn the_last_public_address_of_a_forwarding_chain_is_the_origin_behind_a_gateway(
     assert_eq!(at, ["198.51.100.7", "198.51.100.8", "198.51.100.9"]);
     assert!(s.list.iter().all(|x| x.to - x.from < MINUTE));
 }
+
+/// Logins at an identity provider whose clock is off, and what each does at a web server that names nobody.
+#[test]
+fn a_login_whose_clock_is_off_keeps_its_requests() {
+    let (_d, c) = case("", &["idp/a.log", "web/a.log"]);
+    let users = ["u0", "u1", "u2", "u3", "u4", "u5"];
+    let places = [
+        "198.51.100.1",
+        "198.51.100.2",
+        "198.51.100.3",
+        "198.51.100.4",
+        "198.51.100.5",
+        "198.51.100.6",
+    ];
+    let sids: Vec<&'static str> = (0..60)
+        .map(|i| &*Box::leak(format!("s{i}").into()))
+        .collect();
+    let chained = |off: i64| {
+        let (mut logins, mut asked) = (vec![], vec![]);
+        for i in 0..60i64 {
+            let (who, t) = (i as usize % 6, i * 2000);
+            logins.push(Event {
+                time: T0 + (t + off) * SECOND,
+                verb: Verb::Login,
+                system: System::Oidc,
+                user: users[who].into(),
+                src_ip: places[who].into(),
+                session_id: sids[i as usize].into(),
+                outcome: Outcome::Success,
+                ..Event::default()
+            });
+            for k in 0..4 {
+                let (t, url) = (t + 5 + i % 9 + k * 5, format!("/p/{k}"));
+                asked.push(web(t, "", places[who], "Firefox/130", url));
+            }
+        }
+        let s = build(
+            &c,
+            &[
+                ("idp/a.log", "keycloak", logins),
+                ("web/a.log", "http-access", asked),
+            ],
+        );
+        let named = |i: usize| s.list[i].account.is_some();
+        let web = (0..s.list.len()).filter(|i| s.list[*i].counts.requests > 0);
+        let joined = web
+            .clone()
+            .filter(|i| {
+                named(*i) && (0..s.list.len()).any(|j| j != *i && s.chains[j] == s.chains[*i])
+            })
+            .count();
+        (
+            s.skews.values().copied().collect::<Vec<_>>(),
+            web.count(),
+            joined,
+        )
+    };
+    assert_eq!(chained(0), (vec![], 60, 60));
+    let (skews, all, joined) = chained(-47 * 60);
+    assert_eq!((all, joined), (60, 60));
+    assert!((skews[0] - 47 * MINUTE).abs() <= MINUTE, "{skews:?}");
+}

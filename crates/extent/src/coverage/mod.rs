@@ -269,6 +269,31 @@ impl Coverage {
         out
     }
 
+    /// Stretches of a source that it does not cover itself and others close, each with all that close it.
+    pub(crate) fn closed<'a>(
+        &'a self,
+        s: &'a SourceCoverage,
+    ) -> impl Iterator<Item = (&'a Stretch, Vec<&'a SourceCoverage>)> {
+        s.stretches
+            .iter()
+            .filter(|st| st.closed_by.is_some())
+            .map(move |st| {
+                let closers = self.sources.iter().filter(|o| {
+                    o.index != s.index
+                        && s.tells.without(o.tells).is_empty()
+                        && o.covers_establishment_of(s)
+                        && o.complete_in(st.window)
+                        && self.stands_in(o.index, s.index)
+                });
+                (st, closers.collect())
+            })
+    }
+
+    /// A stretch of a source as a hole in all it tells.
+    pub(crate) fn hole_in(&self, s: &SourceCoverage, st: &Stretch) -> Hole {
+        s.hole(st, st.window, s.tells)
+    }
+
     /// `second` can speak where `first` is silent: the two were seen to record the same accesses, and `second` records every action
     /// that `first` does. That both declare the same data is not enough, for they may stand before different doors; and evidence
     /// taken away must never let one close the other's gaps. Nor can a source whose clock is off: its accesses are not sure to be laid

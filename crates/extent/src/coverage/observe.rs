@@ -194,6 +194,8 @@ pub struct Observation {
     pub(super) by_request: Sample<Nanos>,
     /// An address spoke after a pause.
     pub(super) starts: Sample<Nanos>,
+    /// An address logged in.
+    pub(super) logins: Sample<Nanos>,
     /// A tunnel came up, by lent address.
     pub(super) tunnels: Sample<Nanos>,
     /// A tunnel went down, by lent address.
@@ -261,6 +263,7 @@ impl Observation {
         self.by_account.absorb(other.by_account);
         self.by_request.absorb(other.by_request);
         self.starts.absorb(other.starts);
+        self.logins.absorb(other.logins);
         self.tunnels.absorb(other.tunnels);
         self.downs.absorb(other.downs);
         for (k, v) in other.classes {
@@ -285,6 +288,7 @@ impl Gathered {
         thin_together(list, |o| &mut o.by_account);
         thin_together(list, |o| &mut o.by_request);
         thin_together(list, |o| &mut o.starts);
+        thin_together(list, |o| &mut o.logins);
         thin_together(list, |o| &mut o.tunnels);
         thin_together(list, |o| &mut o.downs);
     }
@@ -357,6 +361,7 @@ impl Observer {
                 by_account: Sample::new(TOUCHES_KEPT),
                 by_request: Sample::new(IDS_KEPT),
                 starts: Sample::new(STARTS_KEPT),
+                logins: Sample::new(STARTS_KEPT),
                 tunnels: Sample::new(STARTS_KEPT),
                 downs: Sample::new(STARTS_KEPT),
                 classes: BTreeMap::new(),
@@ -445,6 +450,9 @@ impl Observer {
         };
         if !client.is_empty() {
             let who = hash(client);
+            if e.verb == Verb::Login && e.outcome != Outcome::Failure {
+                self.o.logins.push(who, t);
+            }
             if matches!(
                 e.verb,
                 Verb::Login
@@ -552,6 +560,7 @@ impl Observer {
         for times in [
             &mut self.o.by_request,
             &mut self.o.starts,
+            &mut self.o.logins,
             &mut self.o.tunnels,
             &mut self.o.downs,
         ] {

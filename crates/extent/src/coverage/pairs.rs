@@ -170,18 +170,92 @@ fn difference(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Diff
             ..d
         })
     });
-    // Logins and what follows them prove no difference, people take their time; but they do prove agreement.
+    // Logins and what follows them prove agreement; a difference only where most are heard at one sharp distance.
+    let d = |nanos, pairs| Difference {
+        a: ia,
+        b: ib,
+        nanos,
+        slack: LAG,
+        pairs,
+    };
     t.or_else(|| {
         follows(a, b)
             .or_else(|| follows(b, a))
-            .map(|pairs| Difference {
-                a: ia,
-                b: ib,
-                nanos: 0,
-                slack: LAG,
-                pairs,
-            })
+            .map(|pairs| d(0, pairs))
     })
+    .or_else(|| apart(a, b).map(|(nanos, pairs)| d(nanos, pairs)))
+    .or_else(|| apart(b, a).map(|(nanos, pairs)| d(-nanos, pairs)))
+}
+
+/// How far, and how often, an address that logs in at `a` begins to speak in `b`; `None` unless most do so at one sharp distance, and
+/// at no other: what comes back every few minutes meets itself at every multiple.
+fn apart(a: &Observation, b: &Observation) -> Option<(Nanos, u64)> {
+    const SHARP: Nanos = MINUTE;
+    // A job that runs at its hour meets what runs at another: only who comes at no fixed minute tells a clock.
+    let mut times: BTreeMap<u64, Vec<Nanos>> = BTreeMap::new();
+    for (k, t) in &a.logins.items {
+        times.entry(*k).or_default().push(*t);
+    }
+    times.retain(|_, t| at_no_fixed_minute(t));
+    let mut people = Sample::like(&a.logins);
+    people.items = a
+        .logins
+        .items
+        .iter()
+        .filter(|(k, _)| times.contains_key(k))
+        .copied()
+        .collect();
+    let (mut v, took) = votes(&people, &b.starts);
+    v.sort_unstable();
+    let (peak, best) = mode((v.clone(), took), SHARP)?;
+    if peak.abs() <= LAG + MINUTE {
+        return None;
+    }
+    let (near, others): (Vec<Nanos>, Vec<Nanos>) =
+        v.into_iter().partition(|d| (d - peak).abs() <= 2 * SHARP);
+    // People are never exact: what always comes after the same time to the millisecond is a program's own delay.
+    if near[near.len() * 3 / 4] - near[near.len() / 4] < SECOND / 2 {
+        return None;
+    }
+    if crowd(&others, SHARP) as u64 * 2 > best {
+        return None;
+    }
+    let level = people.level.max(b.starts.level);
+    let (ga, gb) = (grouped(&people, level), grouped(&b.starts, level));
+    let (mut pairs, mut usual, mut addresses) = (0u64, 0u64, 0u64);
+    for (k, ta) in &ga {
+        let Some(tb) = gb.get(k) else { continue };
+        let heard = |t: &Nanos, from: Nanos, to: Nanos| {
+            let i = tb.partition_point(|x| *x < t.saturating_add(from));
+            tb.get(i).is_some_and(|x| *x <= t.saturating_add(to))
+        };
+        let there = |t: &&Nanos| heard(t, peak - SHARP, peak + SHARP);
+        let n = ta.iter().filter(there).count() as u64;
+        pairs += n;
+        addresses += u64::from(n > 0);
+        usual += ta.iter().filter(|t| heard(t, -LAG, LAG)).count() as u64;
+    }
+    (pairs >= 20 && addresses >= 5 && pairs * 10 >= took * 6 && pairs >= 2 * usual)
+        .then_some((peak, pairs))
+}
+
+/// Instants spread over the minutes of the hour, as people's are.
+fn at_no_fixed_minute(times: &[Nanos]) -> bool {
+    let minutes: std::collections::BTreeSet<Nanos> =
+        times.iter().map(|t| t.rem_euclid(HOUR) / MINUTE).collect();
+    minutes.len() * 10 >= times.len().min(30) * 6
+}
+
+/// The most instants within `width` of each other.
+fn crowd(sorted: &[Nanos], width: Nanos) -> usize {
+    let (mut most, mut lo) = (0, 0);
+    for hi in 0..sorted.len() {
+        while sorted[hi] - sorted[lo] > width {
+            lo += 1;
+        }
+        most = most.max(hi + 1 - lo);
+    }
+    most
 }
 
 /// How many addresses that begin to speak in `a` begin in `b` within [`LAG`]; `None` when that is not the rule.

@@ -428,6 +428,56 @@ fn a_clock_that_is_off_is_found() {
     );
 }
 
+/// Logins, and what each client asks for some seconds later.
+fn logins_and_reads(shift: Nanos, lag: impl Fn(i64) -> Nanos) -> Coverage {
+    let toml = format!("{BEAT}[[source]]\nfiles=\"logs/b/*\"\n");
+    let clients = [
+        "198.51.100.1",
+        "198.51.100.2",
+        "198.51.100.3",
+        "198.51.100.4",
+        "198.51.100.5",
+        "198.51.100.6",
+        "198.51.100.7",
+    ];
+    let (mut reads, mut logins) = (vec![], vec![]);
+    for i in 0..400i64 {
+        let t = T0 + i * 37 * MINUTE;
+        let who = clients[i as usize % clients.len()];
+        let row = |t, verb| Row {
+            t,
+            seq: ampleur_event::batch::NONE,
+            who,
+            verb,
+        };
+        logins.push(row(t + shift, Verb::Login));
+        reads.extend((0..5).map(|k| row(t + lag(i) + k * 20 * SECOND, Verb::Request)));
+    }
+    let (door, tell) = (
+        sheet(Silence::NoPresence, GapSign::RateOnly),
+        sheet(Silence::NoAccess, GapSign::RateOnly),
+    );
+    Coverage::build(
+        &case(&toml),
+        vec![watch(0, tell, &reads), watch(1, door, &logins)],
+        None,
+    )
+}
+
+#[test]
+fn a_clock_of_logins_is_found_by_who_is_heard_after_them() {
+    let seconds = |i: i64| (5 + i % 9) * SECOND;
+    assert!(logins_and_reads(0, seconds).clocks.is_empty());
+    let c = logins_and_reads(-47 * MINUTE, seconds);
+    assert_eq!(c.clocks.len(), 1, "{:?}", c.clocks);
+    let k = &c.clocks[0];
+    assert_eq!(k.source, 1);
+    assert!((k.offset_s - 2820.0).abs() <= k.uncertainty_s, "{k:?}");
+    // People who take their time prove no clock.
+    let minutes = |i: i64| (5 + (i * 7919) % 90) * MINUTE;
+    assert!(logins_and_reads(0, minutes).clocks.is_empty());
+}
+
 #[test]
 fn the_window_is_whole_local_days() {
     let rows: Vec<Row> = (0..5 * 288 + 3)

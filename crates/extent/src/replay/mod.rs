@@ -216,6 +216,7 @@ pub enum Test {
     Column {
         path: ColumnPath,
         op: sql::Compare,
+        texts: Texts,
     },
 }
 
@@ -617,7 +618,7 @@ impl Test {
                 };
                 (!has).into()
             }
-            Test::Column { path, op } => sql::column_holds(b, v, path, op),
+            Test::Column { path, op, texts } => sql::column_holds(b, v, path, op, *texts),
         }
     }
     /// How much work it is to list the records that may satisfy the test, about one unit for each, or `None` without an index.
@@ -649,7 +650,9 @@ impl Test {
                     .sum(),
             ),
             Test::Record(_) => Some(1),
-            Test::Column { path, op } => sql::index_hint(b, path, op).and_then(|e| e.estimate(b)),
+            Test::Column { path, op, texts } => {
+                sql::index_hint(b, path, op, *texts).and_then(|e| e.estimate(b))
+            }
             _ => None,
         }
     }
@@ -681,8 +684,8 @@ impl Test {
                 }
             }
             Test::Record(Some(r)) => out.push(*r),
-            Test::Column { path, op } => {
-                if let Some(e) = sql::index_hint(b, path, op) {
+            Test::Column { path, op, texts } => {
+                if let Some(e) = sql::index_hint(b, path, op, *texts) {
                     e.candidates(b, out);
                 }
             }
@@ -737,10 +740,12 @@ fn way<'a>(b: &IdentityBase, es: &'a [Expr]) -> Option<(usize, Way<'a>)> {
         .iter()
         .filter_map(|e| match e {
             Expr::Test(Test::Birth { op, date }) => birth_span(*op, *date),
-            Expr::Test(Test::Column { path, op }) => match sql::index_hint(b, path, op) {
-                Some(Test::Birth { op, date }) => birth_span(op, date),
-                _ => None,
-            },
+            Expr::Test(Test::Column { path, op, texts }) => {
+                match sql::index_hint(b, path, op, *texts) {
+                    Some(Test::Birth { op, date }) => birth_span(op, date),
+                    _ => None,
+                }
+            }
             _ => None,
         })
         .reduce(|x, y| (x.0.max(y.0), x.1.min(y.1)));
@@ -881,6 +886,7 @@ impl Expr {
                 Test::Column {
                     path,
                     op: sql::Compare::Eq(_),
+                    ..
                 } => match path {
                     ColumnPath::Birth => s.insert(Category::IdDob),
                     ColumnPath::Gender => s.insert(Category::IdSex),
@@ -906,7 +912,8 @@ impl Expr {
                     t,
                     Test::Column {
                         path: ColumnPath::Identifier(_) | ColumnPath::LogicalId,
-                        op: sql::Compare::Eq(_)
+                        op: sql::Compare::Eq(_),
+                        ..
                     }
                 )
         });
@@ -916,7 +923,8 @@ impl Expr {
                     t,
                     Test::Column {
                         path: ColumnPath::Family(_),
-                        op: sql::Compare::Eq(_)
+                        op: sql::Compare::Eq(_),
+                        ..
                     }
                 )
         });
@@ -928,6 +936,7 @@ impl Expr {
             Test::Column {
                 path: ColumnPath::Birth,
                 op: sql::Compare::Eq(_),
+                ..
             } => true,
             _ => false,
         });

@@ -1,6 +1,6 @@
 //! SQL statements as questions: which table, which columns come back, which rows. Read leniently, across dialects: what is
 //! not understood becomes [`Expr::Unknown`], which makes rows possible and never certain.
-use super::{AddressPart, Asked, ColumnPath, DateOp, Expr, NamePart, Test, TextOp, Tri};
+use super::{AddressPart, Asked, ColumnPath, DateOp, Expr, NamePart, Test, TextOp, Texts, Tri};
 use crate::{
     fold,
     identity::{IdKind, IdentityBase, NIR_SYSTEM, PartDate, TelecomKind, Use, VersionId},
@@ -47,10 +47,16 @@ fn negated(e: Expr) -> Expr {
         Expr::Test(Test::Column {
             path,
             op: Compare::Not(op),
-        }) => Expr::Test(Test::Column { path, op: *op }),
-        Expr::Test(Test::Column { path, op }) => Expr::Test(Test::Column {
+            texts,
+        }) => Expr::Test(Test::Column {
+            path,
+            op: *op,
+            texts,
+        }),
+        Expr::Test(Test::Column { path, op, texts }) => Expr::Test(Test::Column {
             path,
             op: Compare::Not(Box::new(op)),
+            texts,
         }),
         e => Expr::Not(Box::new(e)),
     }
@@ -90,6 +96,31 @@ pub struct Statement {
     pub set: Vec<(String, String)>,
     /// Grouped, joined or otherwise shaped so that not each matching row need come back.
     pub reshaped: bool,
+}
+
+impl Statement {
+    /// Of a server that compares texts in its own way; [`parse`] compares bytes.
+    pub fn compared(mut self, texts: Texts) -> Statement {
+        fn each(e: &mut Expr, to: Texts) {
+            match e {
+                Expr::All(es) | Expr::Any(es) => es.iter_mut().for_each(|e| each(e, to)),
+                Expr::Not(e) => each(e, to),
+                Expr::Test(Test::Column { texts, .. }) => *texts = to,
+                Expr::Test(_) | Expr::Known(_) | Expr::Unknown => {}
+            }
+        }
+        each(&mut self.rows, texts);
+        self
+    }
+}
+
+/// How a database compares texts unless it is told otherwise, by the format of its log.
+pub fn texts_of(format: &str) -> Texts {
+    if format.starts_with("postgres") || format.starts_with("oracle") {
+        Texts::BYTES
+    } else {
+        Texts::SQL
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -824,7 +855,11 @@ fn make(left: Side, c: Compare) -> Expr {
                     Wrap::Piece(from, n) => Compare::Piece(*from, *n, Box::new(op)),
                 };
             }
-            Expr::Test(Test::Column { path, op })
+            Expr::Test(Test::Column {
+                path,
+                op,
+                texts: Texts::BYTES,
+            })
         }
         _ => Expr::Unknown,
     }
@@ -1883,19 +1918,33 @@ fn equal(a: &str, b: &str) -> Tri {
     }
 }
 
-fn compare(op: &Compare, value: &str, norm: &dyn Fn(&str) -> String) -> Tri {
-    let v = norm(value);
-    let to = |x: &str| order(&v, &norm(x));
+/// How the values of a column are compared.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    /// Spellings of one value made one.
+    norm: &'a dyn Fn(&str) -> String,
+    texts: Texts,
+}
+
+impl How<'_> {
+    fn equal(self, a: &str, b: &str) -> Tri {
+        let (a, b) = ((self.norm)(a), (self.norm)(b));
+        equal(&a, &b).max(self.texts.same(&a, &b))
+    }
+}
+
+fn compare(op: &Compare, value: &str, how: How<'_>) -> Tri {
+    let to = |x: &str| order(&(how.norm)(value), &(how.norm)(x));
     match op {
-        Compare::Eq(x) => equal(&v, &norm(x)),
-        Compare::Ne(x) => opposite(equal(&v, &norm(x))),
+        Compare::Eq(x) => how.equal(value, x),
+        Compare::Ne(x) => opposite(how.equal(value, x)),
         Compare::Lt(x) => within(to(x), std::cmp::Ordering::is_lt),
         Compare::Le(x) => within(to(x), std::cmp::Ordering::is_le),
         Compare::Gt(x) => within(to(x), std::cmp::Ordering::is_gt),
         Compare::Ge(x) => within(to(x), std::cmp::Ordering::is_ge),
         Compare::In(xs) => xs
             .iter()
-            .map(|x| equal(&v, &norm(x)))
+            .map(|x| how.equal(value, x))
             .max()
             .unwrap_or(Tri::No),
         Compare::Between(a, b) => {
@@ -1903,22 +1952,29 @@ fn compare(op: &Compare, value: &str, norm: &dyn Fn(&str) -> String) -> Tri {
         }
         Compare::Like { pattern, fold } => {
             if *fold {
-                like(&pattern.to_lowercase(), &value.to_lowercase()).into()
+                how.texts
+                    .like(&pattern.to_lowercase(), &value.to_lowercase())
             } else {
-                like(pattern, value).into()
+                how.texts.like(pattern, value)
             }
         }
         Compare::IsNull => Tri::No,
-        Compare::Not(inner) => opposite(compare(inner, value, norm)),
-        Compare::Year(inner) => compare(inner, value.get(..4).unwrap_or(value), &|s| s.to_string()),
-        Compare::Lower(inner) => compare(inner, &value.to_lowercase(), norm),
-        Compare::Upper(inner) => compare(inner, &value.to_uppercase(), norm),
-        Compare::Trim(inner) => compare(inner, value.trim_matches(' '), norm),
+        Compare::Not(inner) => opposite(compare(inner, value, how)),
+        Compare::Year(inner) => {
+            let bytes = How {
+                norm: &|s| s.to_string(),
+                texts: Texts::BYTES,
+            };
+            compare(inner, value.get(..4).unwrap_or(value), bytes)
+        }
+        Compare::Lower(inner) => compare(inner, &value.to_lowercase(), how),
+        Compare::Upper(inner) => compare(inner, &value.to_uppercase(), how),
+        Compare::Trim(inner) => compare(inner, value.trim_matches(' '), how),
         Compare::Piece(from, n, inner) => {
             let piece: String = value.chars().skip(from - 1).take(*n).collect();
-            compare(inner, &piece, norm)
+            compare(inner, &piece, how)
         }
-        Compare::Fold(inner) => compare(inner, &unaccent(value), norm),
+        Compare::Fold(inner) => compare(inner, &unaccent(value), how),
     }
 }
 
@@ -1931,7 +1987,7 @@ fn opposite(t: Tri) -> Tri {
 }
 
 /// Accents taken off, case kept.
-fn unaccent(s: &str) -> String {
+pub(super) fn unaccent(s: &str) -> String {
     s.chars()
         .flat_map(|c| {
             let f = fold::name(&c.to_string());
@@ -1945,17 +2001,32 @@ fn unaccent(s: &str) -> String {
 }
 
 /// Whether a version's column satisfies a comparison. A missing value is NULL: it satisfies nothing but `IS NULL`.
-pub fn column_holds(b: &IdentityBase, v: VersionId, path: &ColumnPath, op: &Compare) -> Tri {
+pub fn column_holds(
+    b: &IdentityBase,
+    v: VersionId,
+    path: &ColumnPath,
+    op: &Compare,
+    texts: Texts,
+) -> Tri {
     let values = column_values(b, v, path);
     if values.is_empty() {
         return matches!(op, Compare::IsNull).into();
     }
-    let norm: &dyn Fn(&str) -> String = match path {
-        ColumnPath::Birth | ColumnPath::Death => &|s: &str| iso(s),
-        ColumnPath::Gender => &|s: &str| gender_words(s),
-        _ => &|s: &str| s.to_string(),
+    let how: How<'_> = match path {
+        ColumnPath::Birth | ColumnPath::Death => How {
+            norm: &|s: &str| iso(s),
+            texts: Texts::BYTES,
+        },
+        ColumnPath::Gender => How {
+            norm: &|s: &str| gender_words(s),
+            texts: Texts::BYTES,
+        },
+        _ => How {
+            norm: &|s: &str| s.to_string(),
+            texts,
+        },
     };
-    let held: Vec<Tri> = values.iter().map(|x| compare(op, x, norm)).collect();
+    let held: Vec<Tri> = values.iter().map(|x| compare(op, x, how)).collect();
     let best = held.iter().copied().max().unwrap_or(Tri::No);
     // A record with several values shows one of them in a single column; which one is the database's own choice.
     if best == Tri::Yes && held.contains(&Tri::No) {
@@ -1977,13 +2048,19 @@ fn other_spelling(b: &IdentityBase, x: &str) -> bool {
 }
 
 /// A test with an index that every version satisfying the comparison also satisfies.
-pub fn index_hint(b: &IdentityBase, path: &ColumnPath, op: &Compare) -> Option<Test> {
+pub fn index_hint(b: &IdentityBase, path: &ColumnPath, op: &Compare, texts: Texts) -> Option<Test> {
     match (path, op) {
+        // A number with letters may be another one's other spelling.
+        (ColumnPath::Identifier(_) | ColumnPath::LogicalId, Compare::Eq(x))
+            if texts != Texts::BYTES && !x.bytes().all(|c| c.is_ascii_digit()) =>
+        {
+            None
+        }
         // Names are found by their folded form, which these keep.
         (
             ColumnPath::Family(_) | ColumnPath::Given(_),
             Compare::Lower(inner) | Compare::Upper(inner) | Compare::Fold(inner),
-        ) => index_hint(b, path, inner),
+        ) => index_hint(b, path, inner, texts),
         (ColumnPath::Identifier(_), Compare::Eq(x)) if other_spelling(b, x) => None,
         (ColumnPath::Identifier(_), Compare::Eq(x)) => Some(match b.strings.find(x) {
             Some(s) => Test::Identifier {

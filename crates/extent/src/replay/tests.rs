@@ -335,6 +335,49 @@ fn table() -> Vec<Table> {
 }
 
 #[test]
+fn what_a_database_sets_aside_in_texts_decides_who_was_found() {
+    let b = base();
+    let tables = table();
+    let ask = |s: &str, texts: Texts| {
+        let st = sql::parse(s, &tables).compared(texts);
+        let at = t("2025-09-06T18:00:00Z");
+        let a = search(&b, &st.rows, at, &|_| true);
+        assert_eq!(a, search_slowly(&b, &st.rows, at, &|_| true), "{s}");
+        let ids = |h: &[Hit]| -> Vec<&str> { h.iter().map(|h| b.logical_id(h.record)).collect() };
+        (ids(&a.certain).join(" "), ids(&a.possible).join(" "))
+    };
+    let declared = |name: &str| {
+        let c = ampleur_event::context::Comparison {
+            collation: Some(name.into()),
+            ..Default::default()
+        };
+        Texts::SQL.declared(Some(&c))
+    };
+    let (none, a) = (String::new(), String::from("a"));
+    for s in [
+        "SELECT * FROM patient WHERE prenom = 'Elodie'",
+        "SELECT * FROM patient WHERE prenom IN ('Zoé', 'elodie')",
+        "SELECT * FROM patient WHERE prenom LIKE 'elod%'",
+    ] {
+        assert_eq!(ask(s, Texts::BYTES), (none.clone(), none.clone()), "{s}");
+        assert_eq!(ask(s, Texts::SQL), (none.clone(), a.clone()), "{s}");
+        assert_eq!(
+            ask(s, declared("French_CI_AI")),
+            (a.clone(), none.clone()),
+            "{s}"
+        );
+        assert_eq!(
+            ask(s, declared("French_CI_AS")),
+            (none.clone(), none.clone()),
+            "{s}"
+        );
+    }
+    // Whoever is perhaps equal is perhaps unequal too.
+    let (yes, maybe) = ask("SELECT * FROM patient WHERE prenom <> 'Elodie'", Texts::SQL);
+    assert!(maybe == "a" && !yes.contains('a'), "{yes}|{maybe}");
+}
+
+#[test]
 fn statements_are_replayed() {
     let b = base();
     let tables = table();

@@ -1,4 +1,5 @@
 //! How a server compares texts: case, accents, sound. It decides who was on a list, so what nobody declared stays open.
+use super::{Tri, sql};
 use crate::{fold, letters};
 use ampleur_event::context::{Comparison, Kept, Phonetic};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
@@ -49,6 +50,57 @@ impl Texts {
         accents: Rule::Unknown,
         sounds: Sounds::No,
     };
+
+    /// Byte for byte, as PostgreSQL and Oracle compare where nobody chose otherwise.
+    pub const BYTES: Texts = Texts {
+        case: Rule::Kept,
+        accents: Rule::Kept,
+        sounds: Sounds::No,
+    };
+    /// A database whose collation nobody told: MySQL, MariaDB and SQL Server come with ones that set case aside, some accents too.
+    pub const SQL: Texts = Texts {
+        case: Rule::Unknown,
+        accents: Rule::Unknown,
+        sounds: Sounds::No,
+    };
+
+    /// Two texts are the same to the server: surely, perhaps, not. Blanks at the end count for nothing where the collation is open.
+    pub(super) fn same(self, a: &str, b: &str) -> Tri {
+        if a == b {
+            Tri::Yes
+        } else if self == Texts::BYTES || self.open(a) != self.open(b) {
+            Tri::No
+        } else if self.sure(a) == self.sure(b) {
+            Tri::Yes
+        } else {
+            Tri::Maybe
+        }
+    }
+    /// `LIKE`, in the same way.
+    pub(super) fn like(self, pattern: &str, text: &str) -> Tri {
+        if self == Texts::BYTES {
+            return sql::like(pattern, text).into();
+        }
+        let sure = sql::like(&self.sure(pattern), &self.sure(text));
+        if sure == sql::like(&self.open(pattern), &self.open(text)) {
+            sure.into()
+        } else {
+            Tri::Maybe
+        }
+    }
+    /// Without every difference the server may set aside.
+    fn open(self, text: &str) -> String {
+        let t = by_letter(text, self.case != Rule::Kept, self.accents != Rule::Kept);
+        t.trim_end_matches(' ').to_string()
+    }
+    /// Without the differences it surely sets aside.
+    fn sure(self, text: &str) -> String {
+        by_letter(
+            text,
+            self.case == Rule::Ignored,
+            self.accents == Rule::Ignored,
+        )
+    }
 
     /// With what the operator declared for a server. Single keys are stronger than the name of a collation.
     pub fn declared(mut self, c: Option<&Comparison>) -> Texts {
@@ -116,6 +168,16 @@ impl Texts {
             kept.chars().flat_map(char::to_lowercase).collect()
         }
     }
+}
+
+/// Letter for letter, signs kept: without case, without accents.
+fn by_letter(text: &str, no_case: bool, no_accents: bool) -> String {
+    let bare: String = if no_accents {
+        sql::unaccent(text)
+    } else {
+        text.to_string()
+    };
+    if no_case { bare.to_lowercase() } else { bare }
 }
 
 /// Case and accents of a collation's name: `French_CI_AI`, `utf8mb4_0900_as_cs`, `C`. Names that do not say it tell nothing.
