@@ -84,10 +84,13 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             let (known, all) = watch.files();
             shell.note(&match shell.say("fr", "en") {
                 "fr" => format!(
-                    "{known} fichiers sur {all} suivis, {} événements",
+                    "{all} fichiers, dont {known} suivis au fil de l’eau, {} événements",
                     step.events
                 ),
-                _ => format!("{known} of {all} files followed, {} events", step.events),
+                _ => format!(
+                    "{all} files, {known} of them followed as they grow, {} events",
+                    step.events
+                ),
             });
         }
         if args.once {
