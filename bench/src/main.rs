@@ -14,6 +14,7 @@ mod pipeline;
 mod postgres;
 mod replay;
 mod servers;
+mod sigma;
 
 use anyhow::{Result, bail};
 
@@ -39,16 +40,18 @@ fn main() -> Result<()> {
         Some("replay-child") => replay::child(&args[1..]),
         Some("replay") => replay::run(full),
         Some("servers") => servers::run(),
+        Some("sigma") => sigma::run(full),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;
             intake::run(&[], full)?;
             replay::run(full)?;
             inventory::run(full)?;
-            detect::run(full)
+            detect::run(full)?;
+            sigma::run(full)
         }
         Some(other) => {
             bail!(
-                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, detect, attribution, evaluate, contain"
+                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, detect, sigma, attribution, evaluate, contain"
             )
         }
     }

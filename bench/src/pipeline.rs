@@ -111,6 +111,7 @@ fn finding(
         lang: ampleur_notice::Lang::Fr,
         simulated: true,
         sessions_max: 20_000,
+        rules: None,
     };
     Ok(investigate(
         &options,

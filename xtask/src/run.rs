@@ -28,9 +28,14 @@ pub fn have(program: &str) -> bool {
         .is_ok_and(|s| s.success())
 }
 
-/// A cargo command over the whole workspace with the second back end: one set of features, so that one build serves every step.
+/// A cargo command over the whole workspace with every feature of the program: one set of features, so that one build serves every step.
 fn whole<'a>(verb: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
-    let all = ["--workspace", "--locked", "--features", "ampleur/cluster"];
+    let all = [
+        "--workspace",
+        "--locked",
+        "--features",
+        "ampleur/cluster,ampleur/sigma",
+    ];
     [verb, &all, rest].concat()
 }
 
@@ -197,7 +202,7 @@ pub fn everything() -> Result<bool> {
         ))
     });
     step("default build", &mut || {
-        // Without the feature: what a fresh clone builds.
+        // Without the features: what a fresh clone builds.
         cargo(&["check", "--quiet", "--locked", "--package", "ampleur"])
     });
     step("tests", &mut || {

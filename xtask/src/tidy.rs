@@ -10,10 +10,11 @@ use std::{
 };
 
 /// The floor of every crate: it imports only from floors below. See docs/ARCHITECTURE.md.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("ampleur-event", 1),
     ("ampleur-sources", 2),
     ("ampleur-evidence", 2),
+    ("ampleur-rules", 2),
     ("ampleur-query", 3),
     ("ampleur-content", 3),
     ("ampleur-session", 4),
@@ -28,7 +29,7 @@ const FLOORS: [(&str, u8); 11] = [
 const BESIDE: [&str; 4] = ["ampleur-testkit", "ampleur-bench", "ampleur-fuzz", "xtask"];
 
 /// Heavy or delicate dependencies and the only crates that may name them.
-const FENCED: [(&str, &[&str]); 9] = [
+const FENCED: [(&str, &[&str]); 10] = [
     ("datafusion", &["ampleur-query"]),
     ("ballista", &["ampleur-query"]),
     ("async-nats", &["ampleur-serve"]),
@@ -38,6 +39,7 @@ const FENCED: [(&str, &[&str]); 9] = [
     ("calamine", &["ampleur-content"]),
     ("mail-parser", &["ampleur-content"]),
     ("clap", &["ampleur"]),
+    ("rsigma-eval", &["ampleur-rules"]),
 ];
 
 /// Below `serve` nothing prints, exits, or reads the clock or the environment. Pattern, and the files that may.
@@ -48,8 +50,9 @@ const PURE: [(&str, &[&str]); 4] = [
     ("process::exit", &[]),
 ];
 
-const PURE_CRATES: [&str; 9] = [
-    "event", "sources", "evidence", "query", "content", "session", "detect", "extent", "notice",
+const PURE_CRATES: [&str; 10] = [
+    "event", "sources", "evidence", "rules", "query", "content", "session", "detect", "extent",
+    "notice",
 ];
 
 pub fn run() -> Result<bool> {

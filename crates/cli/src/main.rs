@@ -75,6 +75,13 @@ enum Command {
         after_help = "Examples:\n  ampleur sources list\n  ampleur sources show keycloak\n  ampleur sources list --json\n  ampleur sources learn door.log --save CASE_DIR/mappings/door.toml"
     )]
     Sources(cmd::sources::Command),
+    /// Sigma rules: those asked of every event, and whether a hospital's own can be loaded.
+    #[cfg(feature = "sigma")]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  ampleur rules list\n  ampleur rules check RULES_DIR\n  ampleur investigate CASE_DIR --out answer --rules RULES_DIR"
+    )]
+    Rules(cmd::rules::Command),
     /// Before any incident: what could these sources prove?
     Readiness(cmd::readiness::Args),
     /// Check sealed evidence; name what does not verify.
@@ -90,9 +97,14 @@ enum Command {
         after_help = "Examples:\n  ampleur config show CASE_DIR\n  ampleur config show CASE_DIR --json"
     )]
     Config(cmd::config::Command),
-    /// Print the JSON Schema of extent.json.
-    #[command(after_help = "Examples:\n  ampleur schema > ampleur.extent-1.schema.json")]
-    Schema,
+    /// Print the JSON Schema of extent.json, or of another file of an answer.
+    #[command(
+        after_help = "Examples:\n  ampleur schema > ampleur.extent-1.schema.json\n  ampleur schema findings > ampleur.findings-1.schema.json"
+    )]
+    Schema {
+        #[arg(value_enum, default_value_t = Of::Extent)]
+        of: Of,
+    },
     /// Print a completion script for a shell.
     #[command(
         after_help = "Examples:\n  ampleur completions bash > /etc/bash_completion.d/ampleur\n  ampleur completions fish > ~/.config/fish/completions/ampleur.fish"
@@ -101,6 +113,13 @@ enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// A file of an answer that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Of {
+    Extent,
+    Findings,
 }
 
 fn main() -> ExitCode {
@@ -137,14 +156,18 @@ fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
         Command::Sources(c) => cmd::sources::run(c, shell),
         Command::Readiness(a) => cmd::readiness::run(a, shell),
         Command::Verify(a) => cmd::verify::run(a, shell),
+        #[cfg(feature = "sigma")]
+        Command::Rules(c) => cmd::rules::run(c, shell),
         #[cfg(feature = "cluster")]
         Command::Sql(a) => cmd::sql::run(a, shell),
         Command::Simulate(a) => cmd::simulate::run(a, shell),
         Command::Config(c) => cmd::config::run(c, shell),
-        Command::Schema => {
-            std::io::stdout()
-                .lock()
-                .write_all(ampleur_notice::tables::SCHEMA.as_bytes())?;
+        Command::Schema { of } => {
+            let schema = match of {
+                Of::Extent => ampleur_notice::tables::SCHEMA,
+                Of::Findings => ampleur_notice::tables::FINDINGS_SCHEMA,
+            };
+            std::io::stdout().lock().write_all(schema.as_bytes())?;
             Ok(Exit::Done)
         }
         Command::Completions { shell: which } => {

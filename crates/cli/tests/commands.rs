@@ -76,6 +76,7 @@ fn what_the_design_promises_exists() {
         assert!(have.iter().any(|v| v == verb), "{verb}");
     }
     assert_eq!(have.iter().any(|v| v == "sql"), cfg!(feature = "cluster"));
+    assert_eq!(have.iter().any(|v| v == "rules"), cfg!(feature = "sigma"));
 }
 
 #[test]

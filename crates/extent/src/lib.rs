@@ -11,6 +11,7 @@ pub mod disclose;
 pub mod explain;
 pub mod extent;
 pub mod files;
+pub mod findings;
 pub use ampleur_event::fold;
 pub mod identity;
 pub mod leak;

@@ -7,7 +7,10 @@ use crate::{
     words::{self, Both},
 };
 use ampleur_event::Interval;
-use ampleur_extent::model::{Answer, PersonRow, SessionRow, Statement};
+use ampleur_extent::{
+    findings::Findings,
+    model::{Answer, PersonRow, SessionRow, Statement},
+};
 use std::fmt::Write as _;
 
 /// Rows shown in the page; the files beside it hold all of them.
@@ -662,6 +665,55 @@ impl Page {
         self.push("</section>");
     }
 
+    /// What rules found, and that it judges nobody.
+    fn findings(&mut self, v: &View<'_>, found: &Findings) {
+        if found.findings.is_empty() {
+            return;
+        }
+        self.open(
+            "findings",
+            (
+                "À regarder : constats des règles",
+                "Worth a look: findings of rules",
+            ),
+        );
+        let _ = writeln!(
+            self.out,
+            "<p class=\"sub\">{}</p><ul class=\"plain\">",
+            tr(&found.note.fr, &found.note.en)
+        );
+        let list = &found.findings;
+        for f in list.iter().take(LIST_MAX) {
+            let when = Both::of(|l| {
+                let times = words::count(f.times, l, ("fois", "fois"), ("time", "times"));
+                let at = |t: &str| words::moment_text(t, &v.options.zone, l);
+                match (f.first == f.last, l) {
+                    (true, _) if f.first.is_empty() => times,
+                    (true, _) => format!("{times}, {}", at(&f.first)),
+                    (_, Lang::Fr) => format!("{times}, du {} au {}", at(&f.first), at(&f.last)),
+                    (_, Lang::En) => format!("{times}, {} to {}", at(&f.first), at(&f.last)),
+                }
+            });
+            let by: Vec<String> = f.by.iter().map(|b| raw(&b.value)).collect();
+            let title = Both::new(&*clip(&f.title.fr, TEXT_MAX), &*clip(&f.title.en, TEXT_MAX));
+            let why = Both::new(
+                &*clip(&f.reason.fr, TEXT_MAX),
+                &*clip(&f.reason.en, TEXT_MAX),
+            );
+            let _ = writeln!(
+                self.out,
+                "<li>{} <span class=\"mono\">{}</span> : {} <span class=\"why\">{}</span></li>",
+                both(&title),
+                by.join(" · "),
+                both(&when),
+                both(&why)
+            );
+        }
+        self.push("</ul>");
+        self.more(list.len(), LIST_MAX, "findings.json");
+        self.push("</section>");
+    }
+
     fn more(&mut self, all: usize, shown: usize, file: &str) {
         if all > shown {
             let text = Both::of(|l| match l {
@@ -1110,6 +1162,9 @@ impl Page {
             self.push("</tbody></table></div>");
             self.more(e.writes.len(), SESSIONS_MAX, "extent.json");
             self.push("</section>");
+        }
+        if let Some(found) = &v.options.findings {
+            self.findings(v, found);
         }
         if !e.internal.is_empty() {
             self.open(

@@ -4,7 +4,7 @@
 //! - [`html::report`]: one self-contained page, French and English, for screen and paper.
 //! - [`pdf::report`]: the same in brief, tagged for assistive technology.
 //! - [`terminal::summary`]: at most 80 columns.
-//! - [`tables`]: `persons.csv`, `sessions.csv`, `timeline.csv`, `extent.json`.
+//! - [`tables`]: `persons.csv`, `sessions.csv`, `timeline.csv`, `extent.json`, `findings.json`.
 //!
 //! Every text of the answer is hostile until escaped: user agents, file names and claims come from an intruder.
 
@@ -48,6 +48,8 @@ pub struct Options {
     pub establishments: BTreeMap<String, String>,
     /// True for made-up data: every page says so.
     pub simulated: bool,
+    /// What rules found, when rules were asked.
+    pub findings: Option<ampleur_extent::findings::Findings>,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             zone_name: "UTC".into(),
             establishments: BTreeMap::new(),
             simulated: false,
+            findings: None,
         }
     }
 }

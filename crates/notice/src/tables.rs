@@ -4,7 +4,10 @@
 //! Free text that an intruder may choose (`device`, `text_fr`, `text_en`) gets a leading apostrophe when it begins with a character
 //! a spreadsheet would take for a formula (`=`, `+`, `-`, `@`, tab, carriage return).
 use crate::NoticeError;
-use ampleur_extent::model::{Answer, PersonRow};
+use ampleur_extent::{
+    findings::Findings,
+    model::{Answer, PersonRow},
+};
 use std::io::Write;
 
 pub const PERSONS_HEAD: [&str; 10] = [
@@ -186,6 +189,13 @@ pub fn json<W: Write>(answer: &Answer, mut out: W) -> Result<(), NoticeError> {
     Ok(())
 }
 
+/// `findings.json`, laid out as [`json`].
+pub fn findings<W: Write>(found: &Findings, mut out: W) -> Result<(), NoticeError> {
+    serde_json::to_writer_pretty(&mut out, found)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
 /// Reads back what [`persons`] wrote, for a later version to compare with.
 ///
 /// # Errors
@@ -219,3 +229,7 @@ pub fn read_persons(text: &[u8]) -> Result<Vec<PersonRow>, NoticeError> {
 
 /// The published JSON Schema of `extent.json`.
 pub const SCHEMA: &str = include_str!("../../../docs/schema/ampleur.extent-1.schema.json");
+
+/// The published JSON Schema of `findings.json`.
+pub const FINDINGS_SCHEMA: &str =
+    include_str!("../../../docs/schema/ampleur.findings-1.schema.json");

@@ -103,6 +103,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         lang: shell.lang,
         simulated: true,
         sessions_max: 100_000,
+        rules: None,
     };
     let found = investigate::job(&options, shell)?;
     let view = investigate::notice_options(&played.case, shell, true);

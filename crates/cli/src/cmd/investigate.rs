@@ -52,6 +52,10 @@ pub struct Args {
     /// The answer this one follows; the differences are stated.
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
+    /// The hospital's own Sigma rules, asked beside ours; `ampleur rules check DIR` tells whether they can be loaded.
+    #[cfg(feature = "sigma")]
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
     #[command(flatten)]
     pub place: Place,
 }
@@ -326,6 +330,7 @@ pub fn notice_options(case: &Path, shell: &Shell, simulated: bool) -> notice::Op
             .map(|e| (e.id.clone(), e.name.clone()))
             .collect(),
         simulated,
+        findings: None,
     }
 }
 
@@ -352,6 +357,10 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         lang: shell.lang,
         simulated: false,
         sessions_max: 100_000,
+        #[cfg(feature = "sigma")]
+        rules: args.rules.clone(),
+        #[cfg(not(feature = "sigma"))]
+        rules: None,
     };
     answer(&options, shell)
 }

@@ -10,6 +10,8 @@ pub mod investigate;
 pub mod leak;
 pub mod overrule;
 pub mod readiness;
+#[cfg(feature = "sigma")]
+pub mod rules;
 pub mod simulate;
 pub mod sources;
 #[cfg(feature = "cluster")]

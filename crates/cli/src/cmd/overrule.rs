@@ -104,6 +104,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         lang: shell.lang,
         simulated: false,
         sessions_max: 100_000,
+        rules: None,
     };
     answer(&options, shell)
 }

@@ -4,7 +4,7 @@
 //! coverage. Stages of one file work side by side, so that one big file keeps every core busy, and nothing depends on their
 //! pace: the same bytes come out on any number of threads. Blocks wait between stages in short queues, which bounds memory.
 use super::{JobError, Outside, Progress};
-use ampleur_event::{EventBatch, Nanos};
+use ampleur_event::{Event, EventBatch, Nanos};
 use ampleur_evidence::{
     Checkpoint, Cut, EvidenceError, Lake, RawHalf, RowHalf, SealedSegment, SegmentMeta,
     SegmentWriter, Use,
@@ -43,6 +43,18 @@ struct OneFile {
     segments: Vec<SealedSegment>,
 }
 
+/// Somebody else who looks at the rows of a file as they are read, in clear and in order of the file.
+pub trait Looker: Send {
+    fn row(&mut self, event: &Event<'_>);
+    /// The file is read to its end. A looker dropped without it was at a file that is read again.
+    fn end(self: Box<Self>);
+}
+
+/// Gives a looker for each file; called from several threads.
+pub trait Looking: Sync {
+    fn file<'a>(&'a self, file: FileId, format: &str) -> Option<Box<dyn Looker + 'a>>;
+}
+
 /// Reads every file of `case` into `lake` with `threads` workers. The result does not depend on the number of workers.
 ///
 /// Errors: a file that cannot be opened or a lake that cannot be written. Nothing is acknowledged unless this returns `Ok`.
@@ -52,6 +64,18 @@ pub fn intake(
     threads: usize,
     outside: &mut Outside<'_>,
     progress: &dyn Progress,
+) -> Result<Intake, JobError> {
+    intake_looked_at(case, lake, threads, outside, progress, None)
+}
+
+/// [`intake`], with somebody looking on.
+pub fn intake_looked_at(
+    case: &Case,
+    lake: &mut Lake,
+    threads: usize,
+    outside: &mut Outside<'_>,
+    progress: &dyn Progress,
+    looking: Option<&dyn Looking>,
 ) -> Result<Intake, JobError> {
     progress.stage("intake", case.files.iter().map(|f| f.size).sum());
     let salts: Vec<[u8; 32]> = case
@@ -78,6 +102,7 @@ pub fn intake(
         permits: Permits::new(threads),
         spare: Mutex::new(vec![]),
         progress,
+        looking,
     };
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -236,9 +261,10 @@ struct Work<'a> {
     /// Blocks whose memory is used again.
     spare: Mutex<Vec<Block>>,
     progress: &'a dyn Progress,
+    looking: Option<&'a dyn Looking>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// One file; once more from its beginning when it is not what a stopped run had sealed of it.
     fn file(&self, file: FileId, salt: [u8; 32]) -> Result<(OneFile, Observation), JobError> {
         loop {
@@ -336,8 +362,11 @@ impl Work<'_> {
                 .iter()
                 .any(|n| n.contains("damaged") || n.contains("cut")),
         };
-        let (intake, observer) = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
+        let (intake, observer, other) = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
         let (partial, observation) = (intake.finish(), observer.finish(counts));
+        if let Some(other) = other {
+            other.end();
+        }
         let one = OneFile {
             report,
             partial,
@@ -368,10 +397,11 @@ impl Work<'_> {
             held(&self.spare).push(block);
         }
     }
-    fn lookers(&self, file: FileId, format: &'static str) -> Lookers {
+    fn lookers(&self, file: FileId, format: &'static str) -> Lookers<'a> {
         (
             FileIntake::new(self.case, file, format),
             Observer::new(file, self.case.source_of(file), format),
+            self.looking.and_then(|l| l.file(file, format)),
         )
     }
 }
@@ -622,10 +652,10 @@ impl Rows {
     }
 }
 
-/// Fourth stage: what the rows mean, for sessions and for coverage.
-type Lookers = (FileIntake, Observer);
+/// Fourth stage: what the rows mean, for sessions, for coverage and for whoever else looks.
+type Lookers<'a> = (FileIntake, Observer, Option<Box<dyn Looker + 'a>>);
 
-fn look(work: &Work<'_>, file: FileId, input: &Receiver<ToLook>) -> Option<Lookers> {
+fn look<'a>(work: &Work<'a>, file: FileId, input: &Receiver<ToLook>) -> Option<Lookers<'a>> {
     let mut lookers = None;
     while let Ok(next) = input.recv() {
         work.permits.with(|| match next {
@@ -641,25 +671,28 @@ fn look(work: &Work<'_>, file: FileId, input: &Receiver<ToLook>) -> Option<Looke
     lookers
 }
 
-fn see((intake, observer): &mut Lookers, block: &Block) {
+fn see((intake, observer, other): &mut Lookers<'_>, block: &Block) {
     observer.rejects(&block.rejects);
     for e in block.events.iter() {
         intake.take(&e);
         observer.row(&e);
+        if let Some(other) = other {
+            other.row(&e);
+        }
     }
 }
 
 /// All stages of a small file, one after the other.
-struct Inline<'a> {
-    work: &'a Work<'a>,
+struct Inline<'w, 'a> {
+    work: &'w Work<'a>,
     file: FileId,
-    seal: Seal<'a>,
+    seal: Seal<'w>,
     rows: Rows,
-    lookers: Option<Lookers>,
+    lookers: Option<Lookers<'a>>,
     read_before: u64,
 }
 
-impl FileSink for Inline<'_> {
+impl FileSink for Inline<'_, '_> {
     fn begin(&mut self, _: FileId, source: Option<&'static dyn Source>) -> Result<(), SinkError> {
         self.seal.format = source.map_or(UNKNOWN, |s| s.name());
         self.lookers = Some(self.work.lookers(self.file, self.seal.format));

@@ -1,5 +1,9 @@
 //! The main job: a case folder → a proven extent.
-use super::{Intake, JobError, Outside, Progress, intake, merge, output, overrule, profiles};
+use super::{
+    Intake, JobError, Outside, Progress, findings,
+    intake::{Looking, intake_looked_at},
+    merge, output, overrule, profiles,
+};
 use ampleur_detect::{Judged, Word, judge_on};
 use ampleur_event::{SessionVerdict, Window, invariant, time::rfc3339};
 use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
@@ -57,6 +61,8 @@ pub struct Options {
     pub simulated: bool,
     /// Sessions written to `extent.json`; above it, legitimate ones are left out and counted.
     pub sessions_max: usize,
+    /// A folder of the hospital's own Sigma rules, asked beside ours; only with the feature `sigma`.
+    pub rules: Option<PathBuf>,
 }
 
 /// Wall time of the stages, for benches; never part of the answer.
@@ -111,6 +117,7 @@ pub fn investigate(
         .transpose()?;
     let inventory = super::load_inventory(&case, officer.as_ref())?;
     let previous = options.previous.as_deref().map(read_previous).transpose()?;
+    let asking = findings::Asking::new(options)?;
     let lake_path = options
         .lake
         .clone()
@@ -139,7 +146,14 @@ pub fn investigate(
         partials,
         observations,
         checkpoint,
-    } = intake(&case, &mut lake, options.threads, outside, progress)?;
+    } = intake_looked_at(
+        &case,
+        &mut lake,
+        options.threads,
+        outside,
+        progress,
+        asking.as_ref().map(|a| a as &dyn Looking),
+    )?;
     lap("intake");
 
     // What the files cover and what they tell do not depend on each other.
@@ -235,20 +249,31 @@ pub fn investigate(
     if options.subjects == SubjectsForm::Tokens {
         tokens(&keys, &mut answer, &mut persons);
     }
-    let shown = output::notice_options(options, &case.context);
-    output::write_all(&answer, &persons, &options.out, &shown)?;
-    output::evidence_zip(&lake, &cited, &options.out.join("evidence.zip"))?;
-    output::keep_case(&lake, &answer, &options.out)?;
+    let mut shown = output::notice_options(options, &case.context);
     let used = |action: &str, detail: String| Use {
         at: outside.now,
         actor: outside.actor.clone(),
         action: action.into(),
         detail,
     };
-    let mut uses = vec![used(
+    let mut uses = vec![];
+    if let Some(asking) = asking {
+        let mut found = asking.found(&case)?;
+        found.incident.clone_from(&answer.incident);
+        found.version = answer.version;
+        if options.subjects == SubjectsForm::Tokens {
+            findings::tokens(&keys, &mut found);
+        }
+        uses.push(used("ask rules", findings::summary(&found)));
+        shown.findings = Some(found);
+    }
+    output::write_all(&answer, &persons, &options.out, &shown)?;
+    output::evidence_zip(&lake, &cited, &options.out.join("evidence.zip"))?;
+    output::keep_case(&lake, &answer, &options.out)?;
+    uses.push(used(
         "investigate",
         format!("{} version {}", answer.incident, answer.version),
-    )];
+    ));
     if options.subjects == SubjectsForm::Clear {
         uses.push(used(
             "re-identify",

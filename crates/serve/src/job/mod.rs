@@ -1,5 +1,10 @@
 //! One file per job. A job takes plain options, reports progress through [`Progress`], and returns what happened.
 mod apart;
+#[cfg(feature = "sigma")]
+mod findings;
+#[cfg(not(feature = "sigma"))]
+#[path = "no_findings.rs"]
+mod findings;
 mod intake;
 mod inventory;
 mod investigate;
@@ -12,7 +17,7 @@ mod watch;
 
 use ampleur_event::Nanos;
 pub use apart::{Apart, serve_documents};
-pub use intake::{Intake, intake};
+pub use intake::{Intake, Looker, Looking, intake, intake_looked_at};
 pub use inventory::{
     InventoryOptions, InventorySummary, inventory, load as load_inventory, roster,
 };

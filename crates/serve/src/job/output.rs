@@ -43,6 +43,11 @@ pub fn write_all(
         Ok(())
     };
     put("extent.json", &mut |w| Ok(notice::tables::json(answer, w)?))?;
+    if let Some(found) = &options.findings {
+        put("findings.json", &mut |w| {
+            Ok(notice::tables::findings(found, w)?)
+        })?;
+    }
     put("persons.csv", &mut |w| {
         Ok(notice::tables::persons(persons, w)?)
     })?;
@@ -137,6 +142,7 @@ pub(super) fn notice_options(
             .map(|e| (e.id.clone(), e.name.clone()))
             .collect(),
         simulated: options.simulated,
+        findings: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub fn run_with(case: &Path, out: &Path, change: impl FnOnce(&mut Options)) -> F
         lang: ampleur_notice::Lang::En,
         simulated: true,
         sessions_max: 100_000,
+        rules: None,
     };
     change(&mut options);
     let mut state = 7u64;
