@@ -1246,20 +1246,30 @@ pub(crate) fn unescape(raw: &str) -> Result<Cow<'_, str>, XmlStop> {
 /// Cuts one kind of element (`<Event …>…</Event>`) out of a stream of documents.
 /// Declarations, wrappers and white space around elements are no records; anything else is a reject.
 pub(crate) struct Elements {
-    open: &'static str,
+    open: Box<str>,
     close: memchr::memmem::Finder<'static>,
     close_len: usize,
     skipping: bool,
+    /// Before the first element, where a document may say what it is (`<Version>11.2</Version>`).
+    heading: bool,
 }
 
 impl Elements {
     /// `open` is `<Name`, `close` is `</Name>`.
-    pub(crate) fn new(open: &'static str, close: &'static str) -> Self {
+    pub(crate) fn new(open: &str, close: &str) -> Self {
         Elements {
-            open,
-            close: memchr::memmem::Finder::new(close),
+            open: open.into(),
+            close: memchr::memmem::Finder::new(close).into_owned(),
             close_len: close.len(),
             skipping: false,
+            heading: false,
+        }
+    }
+    /// The same for documents with elements of their own before the first record.
+    pub(crate) fn with_heading(open: &str, close: &str) -> Self {
+        Elements {
+            heading: true,
+            ..Elements::new(open, close)
         }
     }
     /// The next `<Name` that is not the start of a longer name, from `from`. `Err(i)`: undecided from `i` on.
@@ -1302,8 +1312,11 @@ impl Elements {
                 if !whole && !last {
                     // What stands before an undecided start is judged only when the next element or the end is known.
                     if bytes.len() - at <= RECORD_MAX {
-                        let solid = at + noise_front(&bytes[at..start]);
-                        return solid;
+                        // Of a heading nothing is taken before its end is known.
+                        if self.heading {
+                            return at;
+                        }
+                        return at + noise_front(&bytes[at..start], false);
                     }
                     self.noise(bytes, at, at + RECORD_MAX, out, true);
                     self.skipping = true;
@@ -1315,6 +1328,7 @@ impl Elements {
                 return if last { bytes.len() } else { start };
             }
             self.skipping = false;
+            self.heading = false;
             let n = self.open.len();
             match self.close.find(&bytes[start..]) {
                 Some(i) => {
@@ -1354,7 +1368,7 @@ impl Elements {
     }
     fn noise(&self, bytes: &[u8], from: usize, to: usize, out: &mut Decoded, _at_end: bool) {
         let to = to.min(bytes.len());
-        let mut at = from + noise_front(&bytes[from..to]);
+        let mut at = from + noise_front(&bytes[from..to], self.heading);
         if at < to {
             let len = trim_end(&bytes[at..to]);
             if len > 0 {
@@ -1378,14 +1392,16 @@ fn trim_end(b: &[u8]) -> usize {
 }
 
 /// Length of the harmless front: white space, byte order mark, declarations, comments, and tags of wrappers
-/// (an opening or closing tag with no text around it).
-fn noise_front(b: &[u8]) -> usize {
+/// (an opening or closing tag with no text around it); in a heading also elements that hold only text.
+fn noise_front(b: &[u8], heading: bool) -> usize {
     let mut at = 0;
     loop {
         let from = past_space(b, at);
         let rest = &b[from..];
         let end = if rest.starts_with(b"\xEF\xBB\xBF") {
             Some(3)
+        } else if let Some(n) = simple_element(rest).filter(|_| heading) {
+            Some(n)
         } else if rest.starts_with(b"<?") {
             memchr::memmem::find(rest, b"?>").map(|i| i + 2)
         } else if rest.starts_with(b"<!--") {
@@ -1407,9 +1423,39 @@ fn noise_front(b: &[u8]) -> usize {
     }
 }
 
+/// Length of an element that holds only text, at the start.
+fn simple_element(b: &[u8]) -> Option<usize> {
+    let open = memchr::memchr(b'>', b)?;
+    let tag = b.get(1..open).filter(|_| b[0] == b'<')?;
+    let name = tag.split(u8::is_ascii_whitespace).next()?;
+    let text = open + 1 + memchr::memchr(b'<', &b[open + 1..])?;
+    let rest = b[text..].strip_prefix(b"</")?.strip_prefix(name)?;
+    (name.first()?.is_ascii_alphabetic() && rest.first() == Some(&b'>'))
+        .then(|| text + 2 + name.len() + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn what_a_document_says_of_itself_is_no_reject_and_what_stands_between_is() {
+        let text = b"<?xml version='1.0'?><A><V a='1'>11.2</V>\n<R>1</R><V>2</V><R>3</R></A>";
+        let run = |mut e: Elements| {
+            let mut out = Decoded::default();
+            let mut seen = vec![];
+            let taken = e.run(
+                text,
+                true,
+                &mut out,
+                |element, _, _| seen.push(element.to_vec()),
+                |_, _, _, _| {},
+            );
+            assert_eq!((taken, seen.len()), (text.len(), 2));
+            out.reject_count
+        };
+        assert_eq!(run(Elements::with_heading("<R", "</R>")), 1);
+        assert_eq!(run(Elements::new("<R", "</R>")), 2);
+    }
     fn time(text: &str, setting: &Setting) -> String {
         stamp(text, setting).map_or(String::new(), |s| ampleur_event::time::rfc3339_full(s.time))
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Decode, Decoded, Head, Reason, Setting, kv, lines, net,
-    scan::{self, RECORD_MAX, Seen, Values},
+    scan::{self, Elements, RECORD_MAX, Seen, Values, XmlStop},
     syslog,
     time::{Clock, Stamp},
 };
@@ -36,6 +36,8 @@ enum Cut {
     Lines,
     /// Records of several lines, each begun by a line that matches `begin`.
     Begun,
+    /// XML elements of one name, whatever stands around them.
+    Elements(Elements),
     /// Rows whose quoted cells may hold line ends.
     Rows {
         quote: u8,
@@ -51,7 +53,13 @@ impl Opened {
         let container = json.then(|| container(plan, head.bytes)).flatten();
         let values = json
             && (only(Container::Json) || container.is_some() || super::spans_lines(head.bytes));
-        let cut = if plan.begin.is_some() && !json {
+        let cut = if has(Container::Xml) && is_markup(head.bytes) {
+            let name = element(plan, head.bytes);
+            Cut::Elements(Elements::with_heading(
+                &format!("<{name}"),
+                &format!("</{name}>"),
+            ))
+        } else if plan.begin.is_some() && !json {
             Cut::Begun
         } else if values {
             Cut::Values(match container {
@@ -108,6 +116,25 @@ fn container(plan: &Plan, bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
+/// Begins with a tag, a declaration or a comment; a syslog priority (`<13>`) is none.
+fn is_markup(bytes: &[u8]) -> bool {
+    let at = scan::past_space(bytes, scan::mark(bytes, 0));
+    matches!(
+        bytes.get(at..at + 2),
+        Some([b'<', b'A'..=b'Z' | b'a'..=b'z' | b'?' | b'!'])
+    )
+}
+
+/// The record element that comes first in this file.
+fn element(plan: &Plan, bytes: &[u8]) -> &'static str {
+    let first = |name: &&str| {
+        memchr::memmem::find_iter(bytes, name.as_bytes())
+            .find(|i| *i > 0 && bytes[i - 1] == b'<')
+            .unwrap_or(usize::MAX)
+    };
+    plan.records.iter().copied().min_by_key(first).unwrap_or("")
+}
+
 impl Decode for Opened {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         let d = &mut self.decoder;
@@ -123,6 +150,17 @@ impl Decode for Opened {
                     }
                 }
             }),
+            Cut::Elements(elements) => elements.run(
+                bytes,
+                last,
+                out,
+                |element, at, out| {
+                    if let Err(reason) = d.record(&lines::text(element), at, element.len(), out) {
+                        out.reject(bytes, at, element.len(), reason);
+                    }
+                },
+                |bytes, at, len, out| out.reject(bytes, at, len, Reason::Truncated),
+            ),
             Cut::Lines => {
                 let mut start = scan::mark(bytes, out.base);
                 loop {
@@ -479,12 +517,20 @@ impl Decoder {
         slots: &mut Slots<'a>,
     ) -> Result<Option<(Around<'a>, Option<&'static Says>)>, Reason> {
         let plan = self.plan;
-        let mut around = self.around(text);
-        let mut payload = around.payload.trim_start();
         let has = |c: Container| plan.containers.contains(&c);
+        let xml = has(Container::Xml) && is_markup(text.as_bytes());
+        let mut around = if xml {
+            Around {
+                payload: text,
+                ..Around::default()
+            }
+        } else {
+            self.around(text)
+        };
+        let mut payload = around.payload.trim_start();
         let mut understood = false;
-        let mut kind = None;
-        if has(Container::Json) {
+        let mut kind = xml.then_some(Container::Xml);
+        if has(Container::Json) && kind.is_none() {
             let open = if payload.starts_with('{') {
                 Some(0)
             } else if plan.containers.len() == 1 {
@@ -508,11 +554,12 @@ impl Decoder {
         }
         let kind = match kind {
             Some(k) => k,
-            None => match plan
-                .containers
-                .iter()
-                .find(|c| !matches!(c, Container::Json | Container::Cef | Container::Leef))
-            {
+            None => match plan.containers.iter().find(|c| {
+                !matches!(
+                    c,
+                    Container::Json | Container::Cef | Container::Leef | Container::Xml
+                )
+            }) {
                 Some(k) => *k,
                 None => return Err(Reason::Shape),
             },
@@ -553,6 +600,10 @@ impl Decoder {
                     }
                 });
                 understood = true;
+            }
+            Container::Xml => {
+                fields::markup(payload, &plan.names, slots).map_err(XmlStop::reason)?;
+                understood = slots.filled >= plan.known.max(1);
             }
             Container::Kv => {
                 fields::pairs(payload, plan.kv.as_ref(), |k, v, quoted| {
@@ -608,7 +659,10 @@ impl Decoder {
             || around
                 .header
                 .is_some_and(|h| h.time != Stamp::NONE || !h.program.is_empty());
-        if !understood && says.is_none() && !(enveloped && kind != Container::Json) {
+        if !understood
+            && says.is_none()
+            && !(enveloped && !matches!(kind, Container::Json | Container::Xml))
+        {
             return Err(Reason::Shape);
         }
         let _ = whole;

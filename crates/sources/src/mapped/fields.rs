@@ -1,6 +1,9 @@
 //! The named values of one record: which names a mapping asks for, and readers that keep only those.
 use super::plan::{CsvLayout, CsvShape, KvShape};
-use crate::{kv, scan::Word};
+use crate::{
+    kv,
+    scan::{self, Tag, Word, Xml, XmlStop},
+};
 use rustc_hash::FxHashMap;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -658,6 +661,96 @@ pub(super) fn layout_of<'p>(shape: &'p CsvShape, cells: &[Cow<'_, str>]) -> Opti
     })
 }
 
+/// Deepest element that is looked into.
+const ELEMENTS_DEEP: usize = 32;
+
+/// The texts of one XML element by the path of names below it (`Session.User`), its attributes (`@id`, `Session@id`), and the elements
+/// that carry a `Name` by it (`Data[SubjectUserName]`).
+pub(super) fn markup<'a>(
+    text: &'a str,
+    names: &Names,
+    slots: &mut Slots<'a>,
+) -> Result<(), XmlStop> {
+    let mut xml = Xml::new(text);
+    let mut path = String::new();
+    // Of each open element: its name, where the path of its parent ends, the name it carries.
+    let mut open: Vec<(&str, usize, &str)> = vec![];
+    let mut value: Cow<'a, str> = Cow::Borrowed("");
+    while let Some(tag) = xml.next()? {
+        match tag {
+            Tag::Open(name, raw, closed) => {
+                value = Cow::Borrowed("");
+                let parent = path.len();
+                if !open.is_empty() {
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(name);
+                }
+                let own = path.len();
+                let mut carried = "";
+                for (key, text) in scan::attributes(raw) {
+                    if key.eq_ignore_ascii_case("name") {
+                        carried = text;
+                    }
+                    path.push('@');
+                    path.push_str(key);
+                    if let Some(slot) = names.find(&path) {
+                        slots.put(slot, scan::unescape(text)?);
+                    }
+                    path.truncate(own);
+                }
+                if closed {
+                    path.truncate(parent);
+                } else if open.len() >= ELEMENTS_DEEP {
+                    return Err(XmlStop::Shape);
+                } else {
+                    open.push((name, parent, carried));
+                }
+            }
+            Tag::Text(raw) if value.is_empty() => value = scan::unescape(raw)?,
+            Tag::Text(raw) => value.to_mut().push_str(&scan::unescape(raw)?),
+            Tag::Literal(raw) if value.is_empty() => value = Cow::Borrowed(raw),
+            Tag::Literal(raw) => value.to_mut().push_str(raw),
+            Tag::Close(name) => {
+                let Some((_, parent, carried)) = open.pop().filter(|o| o.0 == name) else {
+                    return Err(XmlStop::Shape);
+                };
+                let text = trimmed(std::mem::take(&mut value));
+                if !text.is_empty() && !path.is_empty() {
+                    let own = path.len();
+                    if !carried.is_empty() {
+                        path.push('[');
+                        path.push_str(carried);
+                        path.push(']');
+                        if let Some(slot) = names.find(&path) {
+                            slots.put(slot, text.clone());
+                        }
+                        path.truncate(own);
+                    }
+                    if let Some(slot) = names.find(&path) {
+                        slots.put(slot, text);
+                    }
+                }
+                path.truncate(parent);
+            }
+        }
+    }
+    if open.is_empty() {
+        Ok(())
+    } else {
+        Err(XmlStop::Truncated)
+    }
+}
+
+fn trimmed(v: Cow<'_, str>) -> Cow<'_, str> {
+    match v {
+        Cow::Borrowed(s) => Cow::Borrowed(s.trim()),
+        Cow::Owned(s) if s.trim().len() == s.len() => Cow::Owned(s),
+        Cow::Owned(s) => Cow::Owned(s.trim().to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -736,5 +829,34 @@ mod tests {
             (h, v),
             (["V", "P", "1", "id"], vec![("a", "1"), ("b", "two words")])
         );
+    }
+
+    fn marked<'a>(text: &'a str, asked: &[&str]) -> Result<Vec<Cow<'a, str>>, XmlStop> {
+        let mut names = Names::default();
+        for n in asked {
+            names.slot(n);
+        }
+        let mut slots = Slots::new(vec![], asked.len());
+        markup(text, &names, &mut slots)?;
+        Ok((0..asked.len()).map(|i| slots.cow(i as u16)).collect())
+    }
+
+    #[test]
+    fn an_element_is_read_by_paths_attributes_and_carried_names() {
+        let text = "<x:R id='7'><S at=\"now\"><User> a &amp; b </User><User>second</User></S><D Name='Acc'>c<![CDATA[<d>]]></D><E/></x:R>";
+        let got = marked(text, &["@id", "S@at", "S.User", "D[Acc]", "D", "E", "S"]).unwrap();
+        assert_eq!(got, ["7", "now", "a & b", "c<d>", "c<d>", "", ""]);
+    }
+
+    #[test]
+    fn broken_markup_is_no_record() {
+        assert_eq!(marked("<R><a>1</a>", &["a"]), Err(XmlStop::Truncated));
+        assert_eq!(marked("<R><a>1</b></R>", &["a"]), Err(XmlStop::Shape));
+        assert_eq!(
+            marked("<R><a>&xxe;</a></R>", &["a"]),
+            Err(XmlStop::Forbidden)
+        );
+        let deep = format!("{}{}", "<a>".repeat(40), "</a>".repeat(40));
+        assert_eq!(marked(&deep, &["a"]), Err(XmlStop::Shape));
     }
 }

@@ -38,6 +38,7 @@ pub(super) enum Container {
     W3c,
     Cef,
     Leef,
+    Xml,
     Text,
 }
 
@@ -48,6 +49,7 @@ const CONTAINERS: &[(&str, Container)] = &[
     ("w3c", Container::W3c),
     ("cef", Container::Cef),
     ("leef", Container::Leef),
+    ("xml", Container::Xml),
     ("text", Container::Text),
 ];
 
@@ -706,9 +708,18 @@ impl Plan {
         if containers.is_empty() {
             return wrong("container", "is needed");
         }
-        let line_based = containers
-            .iter()
-            .any(|c| !matches!(c, Container::Json | Container::Csv | Container::W3c));
+        if containers.contains(&Container::Xml) && !t.contains_key("records") {
+            return wrong(
+                "records",
+                "the container `xml` needs the name of the element that is a record",
+            );
+        }
+        let line_based = containers.iter().any(|c| {
+            !matches!(
+                c,
+                Container::Json | Container::Csv | Container::W3c | Container::Xml
+            )
+        });
         let syslog = match text(&t, "", "header")? {
             None => line_based,
             Some(h) => word(h, "header", &[("syslog", true), ("none", false)])?,
@@ -889,7 +900,8 @@ impl Plan {
             sniff.push(one);
         }
         let headed = csv.header && containers.contains(&Container::Csv)
-            || containers.contains(&Container::W3c);
+            || containers.contains(&Container::W3c)
+            || containers.contains(&Container::Xml);
         let records = match t.get("records") {
             None => vec!["records".into(), "Records".into(), "value".into()],
             v => list(v, "records")?,
