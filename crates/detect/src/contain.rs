@@ -6,10 +6,8 @@ use ampleur_session::{
     profile::{Rules, account_id, is_service, job_of},
 };
 use ampleur_sources::case::Case;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use rustc_hash::FxHashMap;
+use std::{collections::BTreeSet, net::IpAddr};
 
 pub(crate) fn contain(
     case: &Case,
@@ -47,7 +45,7 @@ pub(crate) fn contain(
         }
     }
     // An origin is cut only when nobody else ever came from it.
-    let mut origins: BTreeMap<IpAddr, (bool, bool)> = BTreeMap::new();
+    let mut origins: FxHashMap<IpAddr, (bool, bool)> = FxHashMap::default();
     let declared: Vec<net::Net> = case
         .context
         .establishments
@@ -65,11 +63,12 @@ pub(crate) fn contain(
             _ => e.1 |= !(x.account.is_none() && s.is_flow(i)) || x.account.is_some(),
         }
     }
-    for (a, (bad, other)) in origins {
-        if bad && !other && !net::is_private(a) && !declared.iter().any(|n| n.contains(a)) {
-            out.cut.push(a.to_string());
-        }
-    }
+    let alone = origins
+        .into_iter()
+        .filter(|(_, (bad, other))| *bad && !other)
+        .map(|(a, _)| a)
+        .filter(|a| !net::is_private(*a) && !declared.iter().any(|n| n.contains(*a)));
+    out.cut.extend(alone.map(|a| a.to_string()));
     // Everyone the intruder did not touch in the same doors stays: named only where the service rests on them.
     for j in &case.context.jobs {
         let name = Account::parse(&j.account).to_string();

@@ -4,10 +4,9 @@
 //! maxima taken), so that profiles built day by day equal those built at once as long as no cap is reached, and the same
 //! evidence read again changes nothing. Days older than [`KEPT_DAYS`] before the newest one are forgotten, texts are capped: memory is bounded by accounts.
 use crate::units::{Behaviour, Unit};
-use ampleur_session::profile::account_id;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
@@ -54,7 +53,7 @@ pub struct Habit {
 }
 
 /// Account (canonical), address, and whether every client there is a program.
-type Place = (String, Option<IpAddr>, bool);
+pub(crate) type Place = (String, Option<IpAddr>, bool);
 
 /// All rows. Stored as JSON: `{"format", "rows": [[account, address, program, row]…]}`, ordered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,6 +117,86 @@ impl Habit {
             (a, b) => a.min(b),
         };
     }
+    /// Takes in a unit that [`Habits::takes`]: joins the row it leaves behind. Of its clients and programs are told all, of `servers`
+    /// those it and what it made possible used, `hours` are its hours of the day.
+    pub(crate) fn take<'t>(
+        &mut self,
+        u: &Unit,
+        devices: impl Iterator<Item = &'t str>,
+        servers: impl Iterator<Item = &'t str>,
+        hours: u32,
+    ) {
+        if let Some(c) = u.country
+            && self.country.as_deref().is_none_or(|known| c < known)
+        {
+            self.country = Some(c.to_string());
+        }
+        if u.asn.is_some() && (self.asn.is_none() || u.asn < self.asn) {
+            self.asn = u.asn;
+        }
+        // A night is one visit: the day it began.
+        let day = u.days.first();
+        self.days.extend(day);
+        fn note<'t>(
+            known: &mut BTreeMap<String, Days>,
+            told: impl Iterator<Item = &'t str>,
+            day: Option<&i64>,
+        ) {
+            for text in told.take(TEXTS) {
+                match known.get_mut(text) {
+                    Some(days) => days.extend(day),
+                    None => {
+                        known.insert(text.to_string(), day.into_iter().copied().collect());
+                    }
+                }
+            }
+            while known.len() > TEXTS {
+                known.pop_last();
+            }
+        }
+        note(&mut self.devices, devices, day);
+        note(&mut self.programs, u.programs.iter().copied(), day);
+        for server in servers.take(TEXTS) {
+            if !self.servers.contains(server) {
+                self.servers.insert(server.to_string());
+            }
+        }
+        while self.servers.len() > TEXTS {
+            self.servers.pop_last();
+        }
+        self.hours |= hours;
+        let does = &u.does;
+        if does.interactive {
+            self.interactive.extend(day);
+        }
+        self.exports |= does.exports > 0;
+        let most = [
+            does.asks as u64,
+            does.subjects,
+            does.objects,
+            does.files,
+            does.bytes_out,
+        ];
+        for (a, b) in self.most.iter_mut().zip(most) {
+            *a = (*a).max(b);
+        }
+        let thousandths = |x: f64| (x * 1000.0).clamp(0.0, 1000.0) as u16;
+        for (a, b) in self
+            .shape
+            .iter_mut()
+            .zip([does.prefix, does.range, does.walk])
+        {
+            *a = (*a).max(thousandths(b));
+        }
+        if does.asks >= 8 {
+            let gap = (does.gap * 1000.0) as u64;
+            self.gap_ms = match (self.gap_ms, gap) {
+                (0, b) => b,
+                (a, 0) => a,
+                (a, b) => a.min(b),
+            };
+        }
+    }
     fn forget(&mut self, before: i64) {
         let keep = |d: &mut Days| *d = d.split_off(&before);
         keep(&mut self.days);
@@ -162,71 +241,21 @@ impl Habits {
             .iter()
             .map(|((a, at, bot), h)| (a.as_str(), *at, *bot, h))
     }
-    /// Takes a unit in that nobody else's made possible; `servers` are those it and what it made possible used, `hours` its hours of the day.
-    pub(crate) fn take(&mut self, u: &Unit, bot: bool, servers: &BTreeSet<String>, hours: u32) {
-        let Some(account) = u.account.filter(|_| Habits::takes(u)) else {
-            return;
-        };
-        // A night is one visit: the day it began.
-        let days: &Days = &u.days.first().copied().into_iter().collect();
-        let texts = |l: &[&str]| -> BTreeMap<String, Days> {
-            l.iter()
-                .take(TEXTS)
-                .map(|t| (t.to_string(), days.clone()))
-                .collect()
-        };
-        let thousandths = |x: f64| (x * 1000.0).clamp(0.0, 1000.0) as u16;
-        let h = Habit {
-            country: u.country.map(str::to_string),
-            asn: u.asn,
-            days: days.clone(),
-            devices: texts(&u.devices),
-            programs: texts(&u.programs),
-            servers: servers.iter().take(TEXTS).cloned().collect(),
-            hours,
-            interactive: if u.does.interactive {
-                days.clone()
-            } else {
-                Days::new()
-            },
-            exports: u.does.exports > 0,
-            most: [
-                u.does.asks as u64,
-                u.does.subjects,
-                u.does.objects,
-                u.does.files,
-                u.does.bytes_out,
-            ],
-            shape: [
-                thousandths(u.does.prefix),
-                thousandths(u.does.range),
-                thousandths(u.does.walk),
-            ],
-            gap_ms: if u.does.asks >= 8 {
-                (u.does.gap * 1000.0) as u64
-            } else {
-                0
-            },
-        };
-        self.rows
-            .entry((account_id(account), u.address, bot))
-            .or_default()
-            .join(&h);
+    /// Every client that is remembered, some more than once.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &str> {
+        let rows = self.rows.values();
+        rows.flat_map(|h| h.devices.keys().map(String::as_str))
+    }
+    /// Rows of which none is there twice.
+    pub(crate) fn of(mut rows: Vec<(Place, Habit)>) -> Habits {
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        Habits {
+            rows: rows.into_iter().collect(),
+        }
     }
     /// True for a unit that leaves a row behind.
     pub(crate) fn takes(u: &Unit) -> bool {
         u.account.is_some() && !u.machine && !u.flow_only && u.parents.is_empty()
-    }
-    /// [`Habits::join`] before anything is forgotten.
-    pub(crate) fn unite(&mut self, o: Habits) {
-        for (k, h) in o.rows {
-            match self.rows.entry(k) {
-                Entry::Vacant(e) => {
-                    e.insert(h);
-                }
-                Entry::Occupied(mut e) => e.get_mut().join(&h),
-            }
-        }
     }
     /// Unites two sets of rows.
     pub fn join(&mut self, o: &Habits) {

@@ -7,6 +7,7 @@ use ampleur_session::{
     profile::{Rules, is_service},
 };
 use ampleur_sources::case::Case;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record this many employees opened without any act is looked at.
@@ -48,89 +49,112 @@ struct Record<'v> {
     crowd: Vec<TextId>,
 }
 
-pub(crate) fn curious(
-    case: &Case,
-    s: &Sessions,
-    door: &dyn Door,
-    judgements: &[Judgement],
-) -> Result<Vec<InternalAccess>, DoorError> {
-    let mut texts = Texts::default();
-    let mut accounts: Vec<Account> = vec![];
-    let mut number: BTreeMap<Account, u32> = BTreeMap::new();
-    let mut visits: Vec<Visit> = vec![];
-    let verbs = vec![
-        Verb::Read,
-        Verb::Create,
-        Verb::Update,
-        Verb::Delete,
-        Verb::Export,
-        Verb::Print,
-        Verb::BreakGlass,
-    ];
-    let mut columns = ampleur_session::KEY_COLUMNS.to_vec();
-    columns.push("subjects");
-    let mut finder = Finder::new(s);
-    let rules = Rules::new(&case.context);
-    // A program that reads every record is nobody's curiosity.
-    let mut programs: BTreeMap<Account, bool> = BTreeMap::new();
-    door.scan_columns(
-        &Select {
-            verbs,
-            ..Select::default()
-        },
-        &columns,
-        &mut |file, batch| {
-            for e in batch.iter() {
-                let mut subjects = e.subject_list();
-                let (Some(subject), None) = (subjects.next(), subjects.next()) else {
-                    continue;
-                };
-                let Some((i, Some(named))) = finder.of_event(file, &e) else {
-                    continue;
-                };
-                if named.account.is_machine()
-                    || judgements[i as usize].verdict != SessionVerdict::Legitimate
-                {
-                    continue;
+/// Who opened which record of one person.
+pub(crate) struct Visits {
+    texts: Texts,
+    accounts: Vec<Account>,
+    /// Canonical text of each account.
+    canonical: Vec<TextId>,
+    /// `who` is the number of the session here.
+    list: Vec<Visit>,
+}
+
+impl Visits {
+    /// Reads the rows that open records; programs and machines apart.
+    pub(crate) fn read(case: &Case, s: &Sessions, door: &dyn Door) -> Result<Visits, DoorError> {
+        let mut out = Visits {
+            texts: Texts::default(),
+            accounts: vec![],
+            canonical: vec![],
+            list: vec![],
+        };
+        let verbs = vec![
+            Verb::Read,
+            Verb::Create,
+            Verb::Update,
+            Verb::Delete,
+            Verb::Export,
+            Verb::Print,
+            Verb::BreakGlass,
+        ];
+        let mut columns = ampleur_session::KEY_COLUMNS.to_vec();
+        columns.push("subjects");
+        let mut finder = Finder::new(s);
+        let rules = Rules::new(&case.context);
+        // Account → its number; none for programs: one that reads every record is nobody's curiosity.
+        let mut number: FxHashMap<Account, Option<u32>> = FxHashMap::default();
+        door.scan_columns(
+            &Select {
+                verbs,
+                ..Select::default()
+            },
+            &columns,
+            &mut |file, batch| {
+                for e in batch.iter() {
+                    let mut subjects = e.subject_list();
+                    let (Some(subject), None) = (subjects.next(), subjects.next()) else {
+                        continue;
+                    };
+                    let Some((session, Some(named))) = finder.of_event(file, &e) else {
+                        continue;
+                    };
+                    let account = match number.get(&named.account) {
+                        Some(known) => *known,
+                        None => {
+                            let a = &named.account;
+                            let n = (!a.is_machine() && !is_service(case, &rules, a)).then(|| {
+                                out.accounts.push(a.clone());
+                                out.canonical.push(out.texts.put(&named.canonical));
+                                out.accounts.len() as u32 - 1
+                            });
+                            number.insert(a.clone(), n);
+                            n
+                        }
+                    };
+                    let Some(account) = account else {
+                        continue;
+                    };
+                    out.list.push(Visit {
+                        subject: out.texts.put(subject),
+                        who: session,
+                        time: e.time,
+                        did: match e.verb {
+                            v if v.writes() => Did::Wrote,
+                            Verb::BreakGlass => Did::Exempt,
+                            _ => Did::Read,
+                        },
+                        account,
+                    });
                 }
-                let program = match programs.get(&named.account) {
-                    Some(known) => *known,
-                    None => {
-                        let known = is_service(case, &rules, &named.account);
-                        programs.insert(named.account.clone(), known);
-                        known
-                    }
-                };
-                if program {
-                    continue;
-                }
-                let who = match s.list[i as usize].person {
-                    Some(p) => texts.put(&format!("#{p}")),
-                    None => texts.put(&named.canonical),
-                };
-                let account = match number.get(&named.account) {
-                    Some(n) => *n,
-                    None => {
-                        let n = accounts.len() as u32;
-                        number.insert(named.account.clone(), n);
-                        accounts.push(named.account.clone());
-                        n
-                    }
-                };
-                visits.push(Visit {
-                    subject: texts.put(subject),
-                    who,
-                    time: e.time,
-                    did: match e.verb {
-                        v if v.writes() => Did::Wrote,
-                        Verb::BreakGlass => Did::Exempt,
-                        _ => Did::Read,
-                    },
-                    account,
-                });
-            }
-        },
-    )?;
+            },
+        )?;
+        Ok(out)
+    }
+
+    /// Employees whose lawful visits look personal.
+    pub(crate) fn curious(self, s: &Sessions, judgements: &[Judgement]) -> Vec<InternalAccess> {
+        let Visits {
+            mut texts,
+            accounts,
+            canonical,
+            list: mut visits,
+        } = self;
+        let mut persons: FxHashMap<u32, TextId> = FxHashMap::default();
+        visits.retain_mut(|v| {
+            let session = v.who as usize;
+            v.who = match s.list[session].person {
+                Some(p) => *persons
+                    .entry(p)
+                    .or_insert_with(|| texts.put(&format!("#{p}"))),
+                None => canonical[v.account as usize],
+            };
+            judgements[session].verdict == SessionVerdict::Legitimate
+        });
+        crowds(&texts, &accounts, visits)
+    }
+}
+
+fn crowds(texts: &Texts, accounts: &[Account], mut visits: Vec<Visit>) -> Vec<InternalAccess> {
     visits.sort_by_key(|v| (v.subject, v.who));
     // What is ordinary: how many employees open one record within a week. The rumour's record stands far above.
     let mut sizes: Vec<usize> = vec![];
@@ -199,7 +223,7 @@ pub(crate) fn curious(
         })
         .collect();
     out.sort_by(|a, b| a.account.cmp(&b.account));
-    Ok(out)
+    out
 }
 
 /// The readings of one employee that are looked at.

@@ -12,7 +12,7 @@ mod score;
 pub mod signs;
 mod units;
 
-use crate::habit::Habits;
+use crate::{habit::Habits, internal::Visits};
 use ampleur_event::{
     Account, SessionVerdict, Window,
     session::{Judgement, Reason},
@@ -24,9 +24,10 @@ use ampleur_session::{
     profile::{Rules, account_id},
 };
 use ampleur_sources::case::Case;
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`; `ampleur extent`).
@@ -125,10 +126,25 @@ pub fn judge_on(
     door: &dyn Door,
     word: &Word,
 ) -> Result<Judged, DoorError> {
-    let mut judged = attribute_on(threads, case, sessions, past, word);
-    if !word.alone {
-        judged.internal = internal::curious(case, sessions, door, &judged.judgements)?;
+    let attribute = || attribute_on(threads, case, sessions, past, word);
+    if word.alone {
+        return Ok(attribute());
     }
+    let read = || Visits::read(case, sessions, door);
+    // Who opened which record does not depend on who is who.
+    let (mut judged, visits) = if threads < 2 {
+        (attribute(), read()?)
+    } else {
+        std::thread::scope(|s| {
+            let judged = s.spawn(attribute);
+            let visits = read();
+            match judged.join() {
+                Ok(judged) => Ok::<_, DoorError>((judged, visits?)),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?
+    };
+    judged.internal = visits.curious(sessions, &judged.judgements);
     Ok(judged)
 }
 
@@ -147,7 +163,7 @@ pub fn attribute_on(
 ) -> Judged {
     let threads = threads.clamp(1, 64);
     let rules = Rules::new(&case.context);
-    let units = units::Units::new(case, sessions, &rules, &word.apart);
+    let units = units::Units::new(threads, case, sessions, &rules, past, &word.apart);
     let model = score::Model::new(threads, case, sessions, &rules, &units, past);
     let spoken = spoken(sessions, word);
     let said: pivot::Said = units
@@ -279,30 +295,71 @@ pub fn attribute_on(
     }
 }
 
-/// `work` over `0..n` cut into one piece per thread, in order.
+/// Below this, starting threads costs more than they bring.
+const ENOUGH: usize = 512;
+
+/// Pieces of `n`: several for each thread, because some take longer.
+fn piece(threads: usize, n: usize) -> usize {
+    n.div_ceil(threads * 8).max(ENOUGH / 2)
+}
+
+/// `work` over `0..n` in pieces, side by side; what it says, in order.
 pub(crate) fn in_pieces<T: Send>(
     threads: usize,
     n: usize,
     work: &(dyn Fn(std::ops::Range<usize>) -> Vec<T> + Sync),
 ) -> Vec<T> {
-    // Below this, starting threads costs more than they bring.
-    if threads < 2 || n < 512 {
+    if threads < 2 || n < ENOUGH {
         return work(0..n);
     }
-    let size = n.div_ceil(threads);
+    let size = piece(threads, n);
+    let pieces = (0..n)
+        .step_by(size)
+        .map(|at| at..(at + size).min(n))
+        .collect();
+    side_by_side(threads, pieces, work)
+}
+
+/// The same over the members of a list; `work` is also told the place of the first one.
+pub(crate) fn over_pieces<A: Send, T: Send>(
+    threads: usize,
+    list: &mut [A],
+    work: &(dyn Fn(usize, &mut [A]) -> Vec<T> + Sync),
+) -> Vec<T> {
+    if threads < 2 || list.len() < ENOUGH {
+        return work(0, list);
+    }
+    let size = piece(threads, list.len());
+    let pieces = list.chunks_mut(size).enumerate().collect();
+    side_by_side(threads, pieces, &|(i, piece)| work(i * size, piece))
+}
+
+/// `work` on each piece, on so many threads; what it says, in the order of the pieces.
+fn side_by_side<P: Send, T: Send>(
+    threads: usize,
+    pieces: Vec<P>,
+    work: &(dyn Fn(P) -> Vec<T> + Sync),
+) -> Vec<T> {
+    let next = Mutex::new(pieces.into_iter().enumerate());
+    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let run = || {
+        let mut done = vec![];
+        while let Some((i, piece)) = take() {
+            done.push((i, work(piece)));
+        }
+        done
+    };
     std::thread::scope(|s| {
-        let running: Vec<_> = (0..threads)
-            .map(|t| (t * size).min(n)..((t + 1) * size).min(n))
-            .map(|piece| s.spawn(move || work(piece)))
-            .collect();
-        let mut out = Vec::with_capacity(n);
+        let running: Vec<_> = (1..threads).map(|_| s.spawn(run)).collect();
+        let mut done = run();
         for r in running {
             match r.join() {
-                Ok(piece) => out.extend(piece),
+                Ok(some) => done.extend(some),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        out
+        done.sort_by_key(|d| d.0);
+        done.into_iter().flat_map(|d| d.1).collect()
     })
 }
 
@@ -369,6 +426,15 @@ fn spoken(s: &Sessions, word: &Word) -> Vec<Option<Spoken>> {
             because: word.because.get(by).cloned(),
         })
     };
+    if not_accounts.is_empty()
+        && not_nets.is_empty()
+        && not_ids.is_empty()
+        && bad_accounts.is_empty()
+        && bad_nets.is_empty()
+        && bad_ids.is_empty()
+    {
+        return s.list.iter().map(|_| None).collect();
+    }
     s.list
         .iter()
         .map(|x| {
@@ -399,20 +465,30 @@ fn spoken(s: &Sessions, word: &Word) -> Vec<Option<Spoken>> {
 }
 
 fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJudged> {
-    let mut by: BTreeMap<String, AccountJudged> = BTreeMap::new();
+    let mut list: Vec<(String, AccountJudged)> = vec![];
+    let mut spelled: FxHashMap<&Account, usize> = FxHashMap::default();
+    let mut ids: FxHashMap<String, usize> = FxHashMap::default();
     for (x, j) in s.list.iter().zip(judgements) {
         let Some(a) = x.account.as_deref() else {
             continue;
         };
-        let e = by.entry(account_id(a)).or_insert_with(|| AccountJudged {
-            account: a.clone(),
-            kind: String::new(),
-            person: x.person,
-            verdict: SessionVerdict::Legitimate,
-            intruder: 0,
-            doubtful: 0,
-            legitimate: 0,
+        let at = *spelled.entry(a).or_insert_with(|| {
+            let id = account_id(a);
+            *ids.entry(id.clone()).or_insert_with(|| {
+                let e = AccountJudged {
+                    account: a.clone(),
+                    kind: String::new(),
+                    person: x.person,
+                    verdict: SessionVerdict::Legitimate,
+                    intruder: 0,
+                    doubtful: 0,
+                    legitimate: 0,
+                };
+                list.push((id, e));
+                list.len() - 1
+            })
         });
+        let e = &mut list[at].1;
         // The fullest spelling names the account: with its domain rather than bare.
         if (a.name.contains('\\'), std::cmp::Reverse(a))
             > (e.account.name.contains('\\'), std::cmp::Reverse(&e.account))
@@ -433,10 +509,10 @@ fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJ
             SessionVerdict::Legitimate
         };
     }
-    for (id, e) in &mut by {
+    for (id, e) in &mut list {
         e.kind = kind_of(case, id, e);
     }
-    let mut out: Vec<AccountJudged> = by.into_values().collect();
+    let mut out: Vec<AccountJudged> = list.into_iter().map(|(_, e)| e).collect();
     out.sort_by(|a, b| a.account.cmp(&b.account));
     out
 }

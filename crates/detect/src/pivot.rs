@@ -1,9 +1,7 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
     in_pieces,
-    score::{
-        DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, automated, common_browser, machine_name,
-    },
+    score::{DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, common_browser},
     units::{Manner, Units},
 };
 use ampleur_event::{
@@ -311,7 +309,7 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     let units = &m.units.list;
     let u = &units[i];
     let (mut all, mut bad, mut good) = (0u32, 0u32, 0u32);
-    for j in m.units_of(u.who) {
+    for j in m.units_of(u.whose) {
         let x = &units[j];
         let like = x.who == u.who
             && x.address == u.address
@@ -349,15 +347,17 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
 /// The base of units that share something with bad ones, with that added.
 fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<usize, Sum> {
     let units = &m.units.list;
+    // With nobody who is bad nothing is shared.
+    if !verdicts.contains(&SessionVerdict::Intruder) {
+        return BTreeMap::new();
+    }
     let root = |i: usize| !units[i].parents.iter().any(|(_, c)| *c >= 0.5);
     let mut addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut devices: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
     let mut taken: BTreeMap<(&str, IpAddr), Vec<_>> = BTreeMap::new();
     let mut manners: BTreeSet<Manner> = BTreeSet::new();
-    let mut clean_devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut owned: BTreeSet<&str> = BTreeSet::new();
     for (i, u) in units.iter().enumerate() {
         let bad = verdicts[i] == SessionVerdict::Intruder;
         if bad && root(i) {
@@ -383,15 +383,22 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             when.push((u.from, u.to, root(i)));
         }
         if bad {
-            for d in u.devices.iter().filter(|d| specific(m, d)) {
-                devices.entry(d).or_default().insert(u.who);
+            for d in u.devices.iter().filter(|d| specific(m, **d)) {
+                devices.entry(*d).or_default().insert(u.who);
             }
-        } else if verdicts[i] == SessionVerdict::Legitimate && !u.who.is_empty() {
-            for d in &u.devices {
-                clean_devices.entry(d).or_default().insert(u.who);
-                if m.trust[i] >= Trust::Habit {
-                    owned.insert(d);
-                }
+        }
+    }
+    // Who else has the devices of bad units, lawfully; those somebody has on ground that is known.
+    let mut clean_devices: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    let mut owned: BTreeSet<u32> = BTreeSet::new();
+    for (i, u) in units.iter().enumerate() {
+        if verdicts[i] != SessionVerdict::Legitimate || u.who.is_empty() {
+            continue;
+        }
+        for d in u.devices.iter().filter(|d| devices.contains_key(d)) {
+            clean_devices.entry(*d).or_default().insert(u.who);
+            if m.trust[i] >= Trust::Habit {
+                owned.insert(*d);
             }
         }
     }
@@ -477,35 +484,36 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             );
         }
         // What is behind a tunnel shows its machine only in what the tunnel made possible.
-        let mine: BTreeSet<&str> = m
+        let mine: BTreeSet<u32> = m
             .units
             .reach(i)
             .into_iter()
             .flat_map(|r| units[r].devices.iter().copied())
             .collect();
         for d in mine {
-            let bad = devices.get(d).is_some_and(|w| {
+            let bad = devices.get(&d).is_some_and(|w| {
                 w.len() > 1 || !w.contains(u.who) || verdicts[i] != SessionVerdict::Intruder
             });
             let clean = clean_devices
-                .get(d)
+                .get(&d)
                 .is_some_and(|w| w.len() > 1 || !w.contains(u.who))
-                || owned.contains(d);
+                || owned.contains(&d);
             if bad && !clean && m.trust[i] < Trust::Peers {
                 // A tool that several usurped accounts share and no lawful one uses is a sign of its own.
-                let several = devices.get(d).is_some_and(|w| w.len() >= 2);
-                let w = match (automated(d), several) {
+                let several = devices.get(&d).is_some_and(|w| w.len() >= 2);
+                let d = m.device(d);
+                let w = match (d.automated, several) {
                     (true, false) => 1.5,
                     (true, true) => 2.5,
                     // The very machine.
-                    _ if machine_name(d) => 4.5,
+                    _ if d.machine => 4.5,
                     _ => 3.0,
                 };
                 sum.add(
                     "shared_device",
                     w,
-                    format!("même appareil ou outil que l'intrus : {d}"),
-                    format!("same device or tool as the intruder: {d}"),
+                    format!("même appareil ou outil que l'intrus : {}", d.text),
+                    format!("same device or tool as the intruder: {}", d.text),
                 );
             }
         }
@@ -551,8 +559,9 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
 }
 
 /// A device that tells somebody apart: a machine's own name or a tool; never a common browser, never one of the hospital's machines.
-fn specific(m: &Model<'_>, d: &str) -> bool {
-    !d.is_empty() && (!common_browser(d) || automated(d)) && !m.housed(d)
+fn specific(m: &Model<'_>, d: u32) -> bool {
+    let d = m.device(d);
+    !d.text.is_empty() && (!common_browser(d.text) || d.automated) && !d.housed
 }
 
 /// One label per stranger: units joined by address, own machine, token, chain, or one tool with one manner.
@@ -599,8 +608,10 @@ pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<Ar
                 u.address.map_or_else(String::new, |a| a.to_string())
             ));
         }
-        for d in u.devices.iter().filter(|d| specific(m, d)) {
-            if automated(d) {
+        for d in u.devices.iter().filter(|d| specific(m, **d)) {
+            let d = m.device(*d);
+            let (tool, d) = (d.automated, d.text);
+            if tool {
                 // A tool is no person: the manner must agree too.
                 let b = &u.does;
                 let manner = (

@@ -1,8 +1,8 @@
 //! The transparent sum: what speaks for and against a stranger, unit by unit, in natural log units.
 use crate::{
-    habit::{Habit, Habits},
-    in_pieces,
-    units::{Behaviour, Manner, Unit, Units, WALK, day_of},
+    habit::{Habit, Habits, Place},
+    in_pieces, over_pieces,
+    units::{Behaviour, Manner, Small, Unit, Units, WALK, day_of},
 };
 use ampleur_event::{
     Account, System,
@@ -10,7 +10,7 @@ use ampleur_event::{
     time::{DAY, MINUTE, Nanos},
 };
 use ampleur_session::{
-    List, Sessions,
+    List, Sessions, TextId,
     net::{self, Net},
     profile::{Hours, Rules, account_id},
 };
@@ -129,41 +129,120 @@ impl Sentences {
     }
 }
 
+/// Local days since the epoch, ascending, each once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Days {
+    list: Vec<i64>,
+}
+
+impl Days {
+    /// True when it was not there.
+    fn insert(&mut self, day: i64) -> bool {
+        if self.list.last().is_none_or(|l| *l < day) {
+            self.list.push(day);
+            return true;
+        }
+        match self.list.binary_search(&day) {
+            Ok(_) => false,
+            Err(at) => {
+                self.list.insert(at, day);
+                true
+            }
+        }
+    }
+    fn extend<'d>(&mut self, days: impl IntoIterator<Item = &'d i64>) {
+        for d in days {
+            self.insert(*d);
+        }
+    }
+}
+impl std::ops::Deref for Days {
+    type Target = [i64];
+    fn deref(&self) -> &[i64] {
+        &self.list
+    }
+}
+
+/// A small map, laid out flat and in the order of its keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Flat<K, V> {
+    list: Vec<(K, V)>,
+}
+
+impl<K, V> Default for Flat<K, V> {
+    fn default() -> Self {
+        Flat { list: vec![] }
+    }
+}
+impl<K: Ord, V: Default> Flat<K, V> {
+    /// What is kept under a key; made when there is nothing.
+    fn at(&mut self, key: K) -> &mut V {
+        let at = match self.list.binary_search_by(|x| x.0.cmp(&key)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.list.insert(at, (key, V::default()));
+                at
+            }
+        };
+        &mut self.list[at].1
+    }
+    fn get(&self, key: &K) -> Option<&V> {
+        let at = self.list.binary_search_by(|x| x.0.cmp(key)).ok()?;
+        Some(&self.list[at].1)
+    }
+    fn iter(&self) -> impl Iterator<Item = &(K, V)> {
+        self.list.iter()
+    }
+    fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+/// A set, ascending; few members come one by one.
+fn note<T: Ord + Copy>(set: &mut Vec<T>, some: impl IntoIterator<Item = T>) {
+    for x in some {
+        if let Err(at) = set.binary_search(&x) {
+            set.insert(at, x);
+        }
+    }
+}
+
 /// What the context and the case's own past say about one account or person.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Past {
+pub(crate) struct Past<'a> {
     pub networks: Vec<Net>,
     pub may_reach: Vec<Net>,
     pub hours: Vec<Hours>,
     pub kind: String,
     /// Address → local days.
-    pub addresses: BTreeMap<IpAddr, BTreeSet<i64>>,
-    pub systems: BTreeMap<u32, BTreeSet<i64>>,
-    pub days: BTreeSet<i64>,
+    pub addresses: Flat<IpAddr, Days>,
+    pub days: Days,
     /// Devices seen in trusted units → days; and their shapes without version numbers.
-    pub devices: BTreeMap<String, BTreeSet<i64>>,
-    pub shapes: BTreeSet<String>,
+    pub devices: Flat<u32, Days>,
+    pub shapes: Vec<u32>,
     /// All devices → days, trusted or not.
-    pub any_device: BTreeMap<String, BTreeSet<i64>>,
-    pub countries: BTreeMap<String, BTreeSet<i64>>,
+    pub any_device: Flat<u32, Days>,
+    pub countries: Vec<&'a str>,
     /// Units with trusted activity per hour of the day, local.
     pub hours_seen: Clock,
     pub trusted_units: usize,
     pub most: Behaviour,
     /// Database and service accounts: (address, program) → days.
-    pub ways: BTreeMap<(Option<IpAddr>, String), BTreeSet<i64>>,
+    pub ways: BTreeMap<(Option<IpAddr>, String), Days>,
     pub exports: bool,
-    /// Servers used on trusted ground, each after the format of the log that says so.
-    pub servers: BTreeSet<String>,
+    /// Servers used on trusted ground, by number.
+    pub servers: Vec<u32>,
+    /// Accounts or persons it opened from known ground, by number.
+    pub opens: Vec<u32>,
     /// Interactive logons on trusted or habitual ground.
-    pub interactive_days: BTreeSet<i64>,
+    pub interactive_days: Days,
     /// First local day after the person left (exclusive end of lawful use).
     pub left: Option<i64>,
     /// Local days of absence, both included.
     pub away: Vec<(i64, i64)>,
 }
 
-impl Past {
+impl Past<'_> {
     /// Ways a database or technical account is used day after day.
     fn daily_ways(&self) -> Vec<&(Option<IpAddr>, String)> {
         self.ways
@@ -174,15 +253,117 @@ impl Past {
     }
     /// True for a use of a technical account that is not one of its daily ways: what it did is no habit, wherever it came from.
     fn stray(&self, u: &Unit) -> bool {
-        let technical = u.service || u.account.as_ref().is_some_and(|a| a.system == System::Db);
+        if !technical(u) {
+            return false;
+        }
         let daily = self.daily_ways();
         let programs = ways_of(&u.programs);
-        technical
-            && u.job.is_none()
+        u.job.is_none()
             && !daily.is_empty()
             && !daily
                 .iter()
                 .any(|(a, g)| *a == u.address && programs.contains(g))
+    }
+}
+
+/// An account programs and databases work under.
+fn technical(u: &Unit) -> bool {
+    u.service || u.account.is_some_and(|a| a.system == System::Db)
+}
+
+/// What the text of a device says, worked out once.
+#[derive(Debug)]
+pub(crate) struct Device<'a> {
+    pub text: &'a str,
+    pub automated: bool,
+    /// The name of one machine.
+    pub machine: bool,
+    /// A machine of the house: its name has a fixed address here.
+    pub housed: bool,
+    monitor: bool,
+    platform: bool,
+    /// A machine whose own log or service is in the case: no client's device.
+    serves: bool,
+    /// Number of its text without version numbers.
+    shape: u32,
+}
+
+/// The servers and shares of a case and of what is remembered, each after the format of the log that says so.
+#[derive(Default)]
+struct Servers<'a> {
+    /// Ascending.
+    texts: Vec<Box<str>>,
+    /// Those of each session, one behind the other, and where they end.
+    of: Vec<u32>,
+    ends: Vec<u32>,
+    /// Those of remembered rows.
+    remembered: FxHashMap<&'a str, u32>,
+}
+
+impl<'a> Servers<'a> {
+    fn new(s: &'a Sessions, past: &'a Habits) -> Servers<'a> {
+        let mut texts: Vec<Box<str>> = vec![];
+        let mut known: FxHashMap<Box<str>, u32> = FxHashMap::default();
+        let mut number = |text: String| -> u32 {
+            *known.entry(text.into()).or_insert_with_key(|text| {
+                texts.push(text.clone());
+                texts.len() as u32 - 1
+            })
+        };
+        let mut hosts: FxHashMap<(&str, &str), Option<u32>> = FxHashMap::default();
+        let mut shares: FxHashMap<(&str, TextId), Option<u32>> = FxHashMap::default();
+        let (mut of, mut ends) = (vec![], Vec::with_capacity(s.list.len()));
+        for (x, f) in s.list.iter().zip(&s.features) {
+            let host = *hosts.entry((x.format, &x.host)).or_insert_with(|| {
+                let host = x.host.split('.').next().filter(|h| !h.is_empty())?;
+                Some(number(format!("{} {}", x.format, host.to_lowercase())))
+            });
+            of.extend(host);
+            for place in f.list(List::Places) {
+                let share = *shares.entry((x.format, *place)).or_insert_with(|| {
+                    let share = share_of(s.texts.get(*place))?;
+                    Some(number(format!("{} {share}", x.format)))
+                });
+                of.extend(share);
+            }
+            ends.push(of.len() as u32);
+        }
+        let mut remembered: FxHashMap<&str, u32> = FxHashMap::default();
+        for h in past.rows().flat_map(|(_, _, _, h)| &h.servers) {
+            remembered
+                .entry(h.as_str())
+                .or_insert_with(|| number(h.clone()));
+        }
+        // Numbers in the order of the texts.
+        let mut order: Vec<u32> = (0..texts.len() as u32).collect();
+        order.sort_unstable_by(|a, b| texts[*a as usize].cmp(&texts[*b as usize]));
+        let mut to = vec![0u32; order.len()];
+        for (n, i) in order.iter().enumerate() {
+            to[*i as usize] = n as u32;
+        }
+        texts.sort_unstable();
+        for n in of.iter_mut() {
+            *n = to[*n as usize];
+        }
+        let remembered = past
+            .rows()
+            .flat_map(|(_, _, _, h)| &h.servers)
+            .map(|h| h.as_str())
+            .filter_map(|h| Some((h, to[*remembered.get(h)? as usize])))
+            .collect();
+        Servers {
+            texts,
+            of,
+            ends,
+            remembered,
+        }
+    }
+    fn of(&self, session: usize) -> &[u32] {
+        let from = session.checked_sub(1).map_or(0, |b| self.ends[b]);
+        &self.of[from as usize..self.ends[session] as usize]
+    }
+    fn text(&self, n: u32) -> &str {
+        &self.texts[n as usize]
     }
 }
 
@@ -191,13 +372,18 @@ pub(crate) struct Model<'a> {
     pub s: &'a Sessions,
     pub rules: &'a Rules,
     pub units: &'a Units<'a>,
-    pub pasts: BTreeMap<String, Past>,
+    /// By number of the account or person; those nothing of the case names stand behind.
+    pasts: Vec<Option<Past<'a>>>,
+    whos: FxHashMap<Arc<str>, u32>,
+    /// Parallel to `Units::devices`.
+    pub devices: Vec<Device<'a>>,
+    servers: Servers<'a>,
     pub trust: Vec<Trust>,
     site: Vec<Net>,
     /// Networks declared for any account.
     declared: Vec<Net>,
     /// Addresses that are the usual place of two persons or more.
-    peers: BTreeSet<IpAddr>,
+    peers: FxHashSet<IpAddr>,
     home: BTreeSet<String>,
     /// Share of trusted units with questions that walk by prefix or range: what is common is no sign.
     walkers: f64,
@@ -206,22 +392,22 @@ pub(crate) struct Model<'a> {
     exporters: f64,
     first_day: i64,
     last_day: i64,
-    hosts: BTreeSet<String>,
     /// Addresses that tunnels lend, and their neighbourhoods: inside, but nobody's place.
-    lent: BTreeSet<IpAddr>,
+    lent: FxHashSet<IpAddr>,
     pool: Vec<Net>,
-    /// Account or person → its units.
-    by_who: FxHashMap<&'a str, Vec<usize>>,
-    /// Account or person → accounts or persons it opened from known ground.
-    opens: BTreeMap<String, BTreeSet<String>>,
+    /// The units of each account or person, one list behind the other, and where they end.
+    units_by: Vec<u32>,
+    ends_by: Vec<u32>,
+    /// Units nobody judges by themselves.
+    mute: Vec<bool>,
     /// Share of trusted units with questions that go through the index in each manner.
     slices: f64,
     numbers: f64,
     /// Device → accounts or persons that have it on trusted ground.
-    holders: BTreeMap<String, usize>,
+    holders: FxHashMap<u32, usize>,
     people_with_devices: usize,
     /// Machines never seen on known ground → accounts of strangers to each other.
-    lodgers: BTreeMap<String, Vec<String>>,
+    lodgers: FxHashMap<u32, Vec<String>>,
     /// Address a tunnel lends → units of flows that name the tunnel's account there.
     told: BTreeMap<IpAddr, Vec<usize>>,
     /// Machine of the house → flows of remote desktops into it that no log of logons explains, and uses of accounts that come
@@ -238,30 +424,36 @@ pub(crate) struct Desktop {
     pub uses: Vec<usize>,
 }
 
+/// A remembered row.
+struct Row<'a> {
+    whose: u32,
+    address: Option<IpAddr>,
+    /// Every client there is a program.
+    bot: bool,
+    habit: &'a Habit,
+}
+
 /// What the account shows where it is certainly at work: a new habit is measured against it.
 #[derive(Default)]
 struct Anchor {
     /// Kinds of log that show the account there.
-    formats: BTreeSet<&'static str>,
-    devices: BTreeSet<String>,
-    shapes: BTreeSet<String>,
+    formats: Vec<&'static str>,
+    devices: Vec<u32>,
+    shapes: Vec<u32>,
     hours: Clock,
+    /// It is at work somewhere for certain.
+    known: bool,
 }
 
 /// One use seen from outside, to say how well its origin is known.
 struct Use<'u> {
-    who: &'u str,
     address: Option<IpAddr>,
     country: Option<&'u str>,
     asn: Option<u32>,
-    bot: bool,
-    /// Kinds of log that show it, and those that name a machine.
-    formats: BTreeSet<&'static str>,
-    naming: BTreeSet<&'static str>,
-    devices: Vec<&'u str>,
+    /// Kinds of log that show it and name a machine.
+    naming: &'u dyn Fn() -> Small<&'static str>,
+    devices: &'u [u32],
     hours: u32,
-    /// Days of a remembered row; 1 for a unit.
-    times: u32,
 }
 
 /// How often each hour of the day was worked in.
@@ -475,12 +667,12 @@ pub(crate) fn hosting(operator: &str) -> bool {
 
 /// The country most accounts come from, when the context names no home: three in five of those whose country is known.
 fn commonest_country(units: &Units<'_>) -> Option<String> {
-    let mut by: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut all: BTreeSet<&str> = BTreeSet::new();
+    let mut by: BTreeMap<&str, FxHashSet<u32>> = BTreeMap::new();
+    let mut all: FxHashSet<u32> = FxHashSet::default();
     for u in units.list.iter().filter(|u| !u.who.is_empty()) {
         if let Some(c) = u.country.filter(|c| !c.is_empty()) {
-            by.entry(c).or_default().insert(u.who);
-            all.insert(u.who);
+            by.entry(c).or_default().insert(u.whose);
+            all.insert(u.whose);
         }
     }
     let (country, who) = by
@@ -490,8 +682,8 @@ fn commonest_country(units: &Units<'_>) -> Option<String> {
 }
 
 /// Addresses that tunnels lend: what a gateway says, and inner addresses other logs name a tunnel's account for.
-fn lent(s: &Sessions) -> BTreeSet<IpAddr> {
-    let mut out = s.lent();
+fn lent(s: &Sessions) -> FxHashSet<IpAddr> {
+    let mut out: FxHashSet<IpAddr> = s.lent().into_iter().collect();
     out.extend(
         s.list
             .iter()
@@ -542,14 +734,6 @@ fn ways_of(programs: &[&str]) -> Vec<String> {
     programs.iter().map(|g| g.to_lowercase()).collect()
 }
 
-/// The days kept under a text; made when there are none.
-fn days_of<'d>(by: &'d mut BTreeMap<String, BTreeSet<i64>>, text: &str) -> &'d mut BTreeSet<i64> {
-    if !by.contains_key(text) {
-        by.insert(text.to_string(), BTreeSet::new());
-    }
-    by.get_mut(text).expect("just put there")
-}
-
 impl<'a> Model<'a> {
     /// `past` is what earlier runs remember of each account.
     pub fn new(
@@ -558,7 +742,7 @@ impl<'a> Model<'a> {
         s: &'a Sessions,
         rules: &'a Rules,
         units: &'a Units<'a>,
-        past: &Habits,
+        past: &'a Habits,
     ) -> Model<'a> {
         let c = &case.context;
         let nets = |l: &[String]| l.iter().filter_map(|n| Net::parse(n)).collect::<Vec<_>>();
@@ -573,33 +757,35 @@ impl<'a> Model<'a> {
             s,
             rules,
             units,
-            pasts: BTreeMap::new(),
+            pasts: vec![None; s.whos().len()],
+            whos: s
+                .whos()
+                .iter()
+                .zip(0..)
+                .map(|(w, n)| (w.clone(), n))
+                .collect(),
+            devices: vec![],
+            servers: Servers::new(s, past),
             trust: vec![Trust::None; units.list.len()],
             site,
             declared,
-            peers: BTreeSet::new(),
+            peers: FxHashSet::default(),
             home: c.home_countries.iter().map(|h| h.to_uppercase()).collect(),
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
             lent: lent(s),
             pool: vec![],
-            by_who: FxHashMap::default(),
-            opens: BTreeMap::new(),
+            units_by: vec![],
+            ends_by: vec![],
+            mute: vec![],
             slices: 0.0,
             numbers: 0.0,
-            holders: BTreeMap::new(),
+            holders: FxHashMap::default(),
             people_with_devices: 0,
-            lodgers: BTreeMap::new(),
+            lodgers: FxHashMap::default(),
             told: BTreeMap::new(),
             desktops: BTreeMap::new(),
-            hosts: s
-                .list
-                .iter()
-                .filter_map(|x| x.host.split('.').next())
-                .filter(|h| !h.is_empty())
-                .map(str::to_lowercase)
-                .collect(),
             last_day: units
                 .list
                 .iter()
@@ -613,14 +799,7 @@ impl<'a> Model<'a> {
                 .min()
                 .unwrap_or(0),
         };
-        for (i, u) in units
-            .list
-            .iter()
-            .enumerate()
-            .filter(|(_, u)| !u.who.is_empty())
-        {
-            m.by_who.entry(u.who).or_default().push(i);
-        }
+        m.sort_by_who();
         let mut near: BTreeMap<Net, usize> = BTreeMap::new();
         for a in &m.lent {
             *near.entry(net::neighbourhood(*a)).or_default() += 1;
@@ -633,6 +812,10 @@ impl<'a> Model<'a> {
         if m.home.is_empty() {
             m.home.extend(commonest_country(units));
         }
+        m.know_devices();
+        m.mute = in_pieces(threads, units.list.len(), &|piece| {
+            piece.map(|i| m.is_mute(i)).collect()
+        });
         m.declare();
         m.remember(threads, past);
         m.find_lodgers();
@@ -687,43 +870,101 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn who_of(&self, account: &str) -> Vec<String> {
-        let a = Account::parse(account);
-        let people = ampleur_session::profile::People::new(&self.case.context);
-        vec![
-            people
-                .of(&a)
-                .map_or_else(|| account_id(&a), |p| format!("#{p}")),
-        ]
+    /// The units of each account or person, ascending.
+    fn sort_by_who(&mut self) {
+        let units = &self.units.list;
+        let mut at = vec![0u32; self.pasts.len() + 1];
+        let known = |u: &&Unit| !u.who.is_empty();
+        for u in units.iter().filter(known) {
+            at[u.whose as usize + 1] += 1;
+        }
+        for i in 1..at.len() {
+            at[i] += at[i - 1];
+        }
+        self.units_by = vec![0; at.last().map_or(0, |n| *n as usize)];
+        self.ends_by = at[1..].to_vec();
+        for (i, u) in units.iter().enumerate().filter(|(_, u)| known(u)) {
+            let next = &mut at[u.whose as usize];
+            self.units_by[*next as usize] = i as u32;
+            *next += 1;
+        }
+    }
+
+    /// Reads what the text of each device says.
+    fn know_devices(&mut self) {
+        let mut raw: FxHashSet<&str> = FxHashSet::default();
+        raw.extend(self.s.list.iter().map(|x| &*x.host));
+        let hosts: FxHashSet<String> = raw
+            .into_iter()
+            .filter_map(|h| h.split('.').next().filter(|h| !h.is_empty()))
+            .map(str::to_lowercase)
+            .collect();
+        let mut shapes: FxHashMap<String, u32> = FxHashMap::default();
+        let texts = self.units.devices.iter();
+        let devices = texts.map(|text| {
+            let next = shapes.len() as u32;
+            let label = text.split('.').next().unwrap_or(text).to_lowercase();
+            let at = self.s.machines.get(&label);
+            Device {
+                text,
+                automated: automated(text),
+                machine: machine_name(text),
+                housed: at
+                    .is_some_and(|l| l.iter().any(|a| self.on_site(*a) && !self.lent_place(*a))),
+                monitor: monitor(text),
+                platform: platform(text),
+                serves: hosts.contains(&label),
+                shape: *shapes.entry(shape(text)).or_insert(next),
+            }
+        });
+        self.devices = devices.collect();
+    }
+
+    /// The number of an account or person.
+    fn number(&mut self, who: String) -> u32 {
+        let next = self.pasts.len() as u32;
+        let n = *self.whos.entry(who.into()).or_insert(next);
+        if n == next {
+            self.pasts.push(None);
+        }
+        n
+    }
+    fn past_of(&mut self, who: String) -> &mut Past<'a> {
+        let n = self.number(who);
+        self.pasts[n as usize].get_or_insert_default()
+    }
+    /// What is known of whoever used a unit.
+    pub fn past(&self, u: &Unit) -> Option<&Past<'a>> {
+        self.pasts.get(u.whose as usize)?.as_ref()
     }
 
     fn declare(&mut self) {
-        let c = &self.case.context;
-        let zone = &self.rules.zone;
+        let (c, rules) = (&self.case.context, self.rules);
+        let zone = &rules.zone;
+        let people = ampleur_session::profile::People::new(c);
         for a in &c.accounts {
-            for who in self.who_of(&a.name) {
-                let p = self.pasts.entry(who).or_default();
-                p.networks
-                    .extend(a.networks.iter().filter_map(|n| Net::parse(n)));
-                p.may_reach
-                    .extend(a.may_reach.iter().filter_map(|n| Net::parse(n)));
-                p.hours
-                    .extend(a.hours.iter().filter_map(|h| Hours::parse(h)));
-                if let Some(k) = &a.kind {
-                    p.kind = k.clone();
-                }
+            let account = Account::parse(&a.name);
+            let who = people
+                .of(&account)
+                .map_or_else(|| account_id(&account), |p| format!("#{p}"));
+            let p = self.past_of(who);
+            p.networks
+                .extend(a.networks.iter().filter_map(|n| Net::parse(n)));
+            p.may_reach
+                .extend(a.may_reach.iter().filter_map(|n| Net::parse(n)));
+            p.hours
+                .extend(a.hours.iter().filter_map(|h| Hours::parse(h)));
+            if let Some(k) = &a.kind {
+                p.kind = k.clone();
             }
         }
         for (i, person) in c.persons.iter().enumerate() {
             if let Some(d) = person.until.as_ref().and_then(|d| d.start(zone)) {
-                self.pasts.entry(format!("#{i}")).or_default().left =
-                    Some(day_of(d + DAY / 2, zone) + 1);
+                self.past_of(format!("#{i}")).left = Some(day_of(d + DAY / 2, zone) + 1);
             }
             for x in c.absences.iter().filter(|x| x.person == person.id) {
                 if let (Some(a), Some(b)) = (x.from.start(zone), x.to.start(zone)) {
-                    self.pasts
-                        .entry(format!("#{i}"))
-                        .or_default()
+                    self.past_of(format!("#{i}"))
                         .away
                         .push((day_of(a + DAY / 2, zone), day_of(b + DAY / 2, zone)));
                 }
@@ -732,75 +973,66 @@ impl<'a> Model<'a> {
     }
 
     /// Units of one account or person, ascending.
-    pub fn units_of(&self, who: &str) -> impl Iterator<Item = usize> + '_ {
-        self.by_who.get(who).into_iter().flatten().copied()
+    pub fn units_of(&self, whose: u32) -> impl Iterator<Item = usize> + '_ {
+        let w = whose as usize;
+        let end = self.ends_by.get(w).map_or(0, |e| *e as usize);
+        let from = w.checked_sub(1).and_then(|b| self.ends_by.get(b));
+        let from = from.map_or(0, |f| *f as usize).min(end);
+        self.units_by[from..end].iter().map(|i| *i as usize)
     }
-    /// True for the name of a machine whose own log or service is in the case: no client's device.
-    pub fn serves(&self, device: &str) -> bool {
-        self.hosts
-            .contains(&device.split('.').next().unwrap_or(device).to_lowercase())
+    pub fn device(&self, n: u32) -> &Device<'a> {
+        &self.devices[n as usize]
     }
-    /// Servers a unit and what it made possible used, domain controllers and gateways apart.
-    fn servers(&self, i: usize) -> BTreeSet<String> {
-        self.units
-            .reach(i)
-            .iter()
-            .flat_map(|r| &self.units.list[*r].members)
-            .filter(|m| {
-                let c = &self.s.list[**m as usize].counts;
-                !self.s.is_flow(**m as usize)
-                    && c.files + c.writes + c.reads + c.requests + c.searches + c.queries + c.logins
-                        > 0
-            })
-            .filter(|m| self.s.list[**m as usize].inner.is_none())
-            .flat_map(|m| {
-                let x = &self.s.list[*m as usize];
-                let host = x.host.split('.').next().filter(|h| !h.is_empty());
-                let host = host.map(|h| format!("{} {}", x.format, h.to_lowercase()));
-                let shares = self
-                    .s
-                    .texts_of(*m as usize, List::Places)
-                    .filter_map(share_of);
-                host.into_iter()
-                    .chain(shares.map(|p| format!("{} {p}", x.format)))
-            })
-            .collect()
+    /// Servers a unit and what it made possible used, domain controllers and gateways apart; by number, ascending.
+    fn servers(&self, i: usize) -> Vec<u32> {
+        let mut out = vec![];
+        for r in &self.units.reach(i) {
+            for m in self.units.list[*r].members.iter().map(|m| *m as usize) {
+                let x = &self.s.list[m];
+                let c = &x.counts;
+                let used =
+                    c.files + c.writes + c.reads + c.requests + c.searches + c.queries + c.logins;
+                if used > 0 && !self.s.is_flow(m) && x.inner.is_none() {
+                    note(&mut out, self.servers.of(m).iter().copied());
+                }
+            }
+        }
+        out
     }
     /// Of the servers and shares in `used` those that `known` has none of, where a log of the same kind shows others there.
-    fn unusual(used: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
+    fn unusual(&self, used: &[u32], known: &[u32]) -> Vec<String> {
         let kind = |h: &str| {
             h.find(' ')
                 .map(|at| (h[..at].to_string(), h[at + 1..].starts_with('\\')))
         };
-        let told: BTreeSet<(String, bool)> = known.iter().filter_map(|h| kind(h)).collect();
-        used.iter()
-            .filter(|h| !known.contains(*h))
+        let new: Vec<u32> = used
+            .iter()
+            .copied()
+            .filter(|h| known.binary_search(h).is_err())
+            .collect();
+        if new.is_empty() {
+            return vec![];
+        }
+        let told: BTreeSet<(String, bool)> = known
+            .iter()
+            .filter_map(|h| kind(self.servers.text(*h)))
+            .collect();
+        new.into_iter()
+            .map(|h| self.servers.text(h))
             .filter(|h| kind(h).is_some_and(|k| told.contains(&k)))
             .filter_map(|h| Some(h[h.find(' ')? + 1..].to_string()))
             .collect()
     }
     /// Formats of the sessions of a unit and what it made possible, flows apart.
-    fn formats(
-        &self,
-        i: usize,
-        of: &dyn Fn(&ampleur_event::Session) -> bool,
-    ) -> BTreeSet<&'static str> {
+    fn formats(&self, i: usize, of: &dyn Fn(usize) -> bool) -> Small<&'static str> {
         self.units
             .reach(i)
             .iter()
             .flat_map(|r| &self.units.list[*r].members)
-            .filter(|m| !self.s.is_flow(**m as usize))
-            .map(|m| &self.s.list[*m as usize])
-            .filter(|x| of(x))
-            .map(|x| x.format)
+            .map(|m| *m as usize)
+            .filter(|m| !self.s.is_flow(*m) && of(*m))
+            .map(|m| self.s.list[m].format)
             .collect()
-    }
-    /// True for a machine of the house: its name has a fixed address here.
-    pub fn housed(&self, device: &str) -> bool {
-        self.s
-            .machines
-            .get(&device.split('.').next().unwrap_or(device).to_lowercase())
-            .is_some_and(|l| l.iter().any(|a| self.on_site(*a) && !self.lent_place(*a)))
     }
     /// True for addresses a tunnel lends: the origin is the tunnel's, known or not.
     pub fn lent_place(&self, a: IpAddr) -> bool {
@@ -820,79 +1052,39 @@ impl<'a> Model<'a> {
     }
 
     /// What each account's past looks like; two passes, because devices are trusted through origins.
-    fn remember(&mut self, threads: usize, past: &Habits) {
+    fn remember(&mut self, threads: usize, past: &'a Habits) {
         let units = self.units;
         let people = ampleur_session::profile::People::new(&self.case.context);
-        let rows: Vec<(String, Option<IpAddr>, bool, &Habit)> = past
-            .rows()
-            .map(|(account, at, bot, h)| {
-                let who = people
-                    .of(&Account::parse(account))
-                    .map_or_else(|| account.to_string(), |p| format!("#{p}"));
-                (who, at, bot, h)
-            })
-            .collect();
-        for u in units
-            .list
-            .iter()
-            .filter(|u| !u.who.is_empty() && !u.machine)
-        {
-            if !self.pasts.contains_key(u.who) {
-                self.pasts.insert(u.who.to_string(), Past::default());
-            }
-            let Some(p) = self.pasts.get_mut(u.who) else {
-                continue;
-            };
-            p.days.extend(&u.days);
-            if let Some(a) = u.address.filter(|_| u.parents.is_empty()) {
-                // A night is one visit: the day it began.
-                p.addresses.entry(a).or_default().extend(u.days.first());
-            }
-            if let Some(n) = u.asn {
-                p.systems.entry(n).or_default().extend(&u.days);
-            }
-            if let Some(c) = u.country {
-                days_of(&mut p.countries, c).extend(&u.days);
-            }
-            for d in &u.devices {
-                days_of(&mut p.any_device, d).extend(&u.days);
-            }
-            for g in ways_of(&u.programs) {
-                p.ways.entry((u.address, g)).or_default().extend(&u.days);
-            }
+        let mut rows: Vec<Row<'a>> = vec![];
+        for (account, at, bot, habit) in past.rows() {
+            let who = people
+                .of(&Account::parse(account))
+                .map_or_else(|| account.to_string(), |p| format!("#{p}"));
+            rows.push(Row {
+                whose: self.number(who),
+                address: at,
+                bot,
+                habit,
+            });
         }
-        for (who, at, _, h) in &rows {
-            let p = self.pasts.entry(who.clone()).or_default();
-            p.days.extend(&h.days);
-            if let Some(a) = at {
-                p.addresses.entry(*a).or_default().extend(&h.days);
+        rows.sort_by_key(|r| r.whose);
+        let mut pasts = std::mem::take(&mut self.pasts);
+        let rows_of = |whose: usize| -> &[Row<'a>] {
+            let from = rows.partition_point(|r| (r.whose as usize) < whose);
+            let len = rows[from..].partition_point(|r| r.whose as usize == whose);
+            &rows[from..from + len]
+        };
+        let this = &*self;
+        over_pieces(threads, &mut pasts, &|first, piece| {
+            for (whose, p) in (first..).zip(piece) {
+                this.seen(whose as u32, p, rows_of(whose));
             }
-            if let Some(n) = h.asn {
-                p.systems.entry(n).or_default().extend(&h.days);
-            }
-            if let Some(c) = &h.country {
-                p.countries.entry(c.clone()).or_default().extend(&h.days);
-            }
-            for (d, days) in &h.devices {
-                p.any_device.entry(d.clone()).or_default().extend(days);
-            }
-            if h.programs.is_empty() {
-                p.ways
-                    .entry((*at, String::new()))
-                    .or_default()
-                    .extend(&h.days);
-            }
-            for (g, days) in &h.programs {
-                p.ways
-                    .entry((*at, g.to_lowercase()))
-                    .or_default()
-                    .extend(days);
-            }
-        }
+            Vec::<()>::new()
+        });
         // The usual place of several people is a lawful shared exit: a tenth of days is a visit, a third is a place of work.
-        let mut at: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for p in self.pasts.values() {
-            for (a, d) in &p.addresses {
+        let mut at: FxHashMap<IpAddr, usize> = FxHashMap::default();
+        for p in pasts.iter().flatten() {
+            for (a, d) in p.addresses.iter() {
                 if d.len() >= 2 && d.len() * 3 >= p.days.len() {
                     *at.entry(*a).or_default() += 1;
                 }
@@ -904,124 +1096,29 @@ impl<'a> Model<'a> {
             .map(|(a, _)| a)
             .collect();
         let this = &*self;
-        let uses: Vec<Use<'_>> = in_pieces(threads, units.list.len(), &|piece| {
-            piece.map(|i| this.use_of(i)).collect()
-        });
-        let remembered: Vec<Use<'_>> = rows
-            .iter()
-            .map(|(who, at, bot, h)| Use {
-                formats: BTreeSet::new(),
-                naming: BTreeSet::new(),
-                who,
-                address: *at,
-                country: h.country.as_deref(),
-                asn: h.asn,
-                bot: *bot,
-                devices: h.devices.keys().map(String::as_str).collect(),
-                hours: h.hours,
-                times: h.days.len() as u32,
-            })
-            .collect();
-        let mut anchors: BTreeMap<&str, Anchor> = BTreeMap::new();
-        for x in uses.iter().chain(&remembered) {
-            if !x.who.is_empty() && self.ground(x) >= Trust::Peers {
-                let a = anchors.entry(x.who).or_default();
-                a.hours.add(x.hours, x.times);
-                a.formats.extend(&x.formats);
-                for d in x.devices.iter().filter(|d| !automated(d)) {
-                    a.devices.insert((*d).to_string());
-                    a.shapes.insert(shape(d));
-                }
-            }
-        }
-        let this = &*self;
-        let trust: Vec<Trust> = in_pieces(threads, uses.len(), &|piece| {
-            piece.map(|i| this.trust_of(&uses[i], &anchors)).collect()
-        });
-        self.trust = trust;
-        let row_trust: Vec<Trust> = remembered
-            .iter()
-            .map(|x| self.trust_of(x, &anchors))
-            .collect();
-        let this = &*self;
-        let reached: Vec<BTreeSet<String>> = in_pieces(threads, units.list.len(), &|piece| {
-            // Nothing is learned from what is not known ground, nor from what was opened from elsewhere.
+        let mut trust = in_pieces(threads, units.list.len(), &|piece| {
             piece
-                .map(|i| {
-                    let u = &units.list[i];
-                    if this.trust[i] == Trust::None || u.who.is_empty() || !u.parents.is_empty() {
-                        return BTreeSet::new();
-                    }
-                    this.servers(i)
-                })
+                .map(|i| this.ground(None, units.list[i].address))
                 .collect()
         });
-        let mut trusted_days: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-        for (i, u) in units.list.iter().enumerate() {
-            if self.trust[i] == Trust::None
-                || u.machine
-                || u.who.is_empty()
-                || !u.parents.is_empty()
-            {
-                continue;
+        let of_known = over_pieces(threads, &mut pasts, &|first, piece| {
+            let mut out = vec![];
+            for (whose, p) in (first..).zip(piece) {
+                this.learn(whose as u32, p, rows_of(whose), &mut out);
             }
-            let hours = self.hours_of(u);
-            let opened: Vec<String> = self
-                .opened(i)
-                .filter(|v| v.who != u.who)
-                .map(|v| v.who.to_string())
-                .collect();
-            if !opened.is_empty() {
-                let known = self.opens.entry(u.who.to_string()).or_default();
-                known.extend(opened);
-            }
-            let Some(p) = self.pasts.get_mut(u.who) else {
-                continue;
-            };
-            p.trusted_units += 1;
-            trusted_days.entry(u.who).or_default().extend(&u.days);
-            for d in u.devices.iter().filter(|d| !automated(d)) {
-                let days = days_of(&mut p.devices, d);
-                if days.is_empty() {
-                    p.shapes.insert(shape(d));
-                }
-                days.extend(&u.days);
-            }
-            p.hours_seen.add(hours, 1);
-            if !p.stray(u) {
-                p.most.highest(&u.does);
-                p.exports |= u.does.exports > 0;
-                p.servers.extend(reached[i].iter().cloned());
-            }
-            if u.does.interactive {
-                p.interactive_days.extend(&u.days);
-            }
+            out
+        });
+        for (i, t) in of_known {
+            trust[i as usize] = t;
         }
-        for ((who, _, _, h), trust) in rows.iter().zip(row_trust) {
-            if trust == Trust::None {
-                continue;
+        self.trust = trust;
+        self.pasts = pasts;
+        for p in self.pasts.iter().flatten() {
+            if !p.devices.is_empty() {
+                self.people_with_devices += 1;
             }
-            let Some(p) = self.pasts.get_mut(who) else {
-                continue;
-            };
-            let seen = trusted_days.entry(who).or_default();
-            for d in &h.days {
-                p.trusted_units += usize::from(seen.insert(*d));
-            }
-            for (d, days) in h.devices.iter().filter(|(d, _)| !automated(d)) {
-                p.devices.entry(d.clone()).or_default().extend(days);
-                p.shapes.insert(shape(d));
-            }
-            p.hours_seen.add(h.hours, h.days.len() as u32);
-            p.most.highest(&h.behaviour());
-            p.exports |= h.exports;
-            p.servers.extend(h.servers.iter().cloned());
-            p.interactive_days.extend(&h.interactive);
-        }
-        for p in self.pasts.values().filter(|p| !p.devices.is_empty()) {
-            self.people_with_devices += 1;
-            for d in p.devices.keys() {
-                *self.holders.entry(d.clone()).or_default() += 1;
+            for (d, _) in p.devices.iter() {
+                *self.holders.entry(*d).or_default() += 1;
             }
         }
         let trusted: Vec<&Unit> = units
@@ -1058,20 +1155,189 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn use_of(&self, i: usize) -> Use<'a> {
-        let u = &self.units.list[i];
-        Use {
-            formats: self.formats(i, &|_| true),
-            naming: self.formats(i, &|x| x.origin.device.as_deref().is_some_and(machine_name)),
-            who: u.who,
-            address: u.address,
-            country: u.country,
-            asn: u.asn,
-            bot: !u.devices.is_empty() && u.devices.iter().all(|d| automated(d)),
-            devices: u.devices.to_vec(),
-            hours: self.hours_of(u),
-            times: 1,
+    /// When and where an account or person was seen, trusted or not.
+    fn seen(&self, whose: u32, past: &mut Option<Past<'a>>, rows: &[Row<'a>]) {
+        let mine = || self.units_of(whose).map(|i| &self.units.list[i]);
+        // How programs are used is asked of technical accounts only.
+        let ways = mine().any(technical);
+        for u in mine().filter(|u| !u.machine) {
+            let p = past.get_or_insert_default();
+            p.days.extend(&u.days);
+            if let Some(a) = u.address.filter(|_| u.parents.is_empty()) {
+                // A night is one visit: the day it began.
+                p.addresses.at(a).extend(u.days.first());
+            }
+            note(&mut p.countries, u.country);
+            for d in &u.devices {
+                p.any_device.at(*d).extend(&u.days);
+            }
+            for g in ways_of(&u.programs).into_iter().filter(|_| ways) {
+                p.ways.entry((u.address, g)).or_default().extend(&u.days);
+            }
         }
+        for r in rows {
+            let (h, p) = (r.habit, past.get_or_insert_default());
+            p.days.extend(&h.days);
+            if let Some(a) = r.address {
+                p.addresses.at(a).extend(&h.days);
+            }
+            note(&mut p.countries, h.country.as_deref());
+            for (d, days) in &h.devices {
+                p.any_device.at(self.device_number(d)).extend(days);
+            }
+            if h.programs.is_empty() {
+                let way = p.ways.entry((r.address, String::new())).or_default();
+                way.extend(&h.days);
+            }
+            for (g, days) in &h.programs {
+                let way = p.ways.entry((r.address, g.to_lowercase())).or_default();
+                way.extend(days);
+            }
+        }
+    }
+
+    /// The number of a remembered device.
+    fn device_number(&self, text: &str) -> u32 {
+        let found = self.units.devices.binary_search(&text);
+        found.map_or(crate::units::NOBODY, |n| n as u32)
+    }
+
+    /// How well the origins of one account or person are known, and what it does on known ground.
+    fn learn(
+        &self,
+        whose: u32,
+        past: &mut Option<Past<'a>>,
+        rows: &[Row<'a>],
+        out: &mut Vec<(u32, Trust)>,
+    ) {
+        let units = &self.units.list;
+        let mut anchor = Anchor::default();
+        let devices = |r: &Row<'a>| -> Small<u32> {
+            let texts = r.habit.devices.keys();
+            texts.map(|d| self.device_number(d)).collect()
+        };
+        let mut at_work = |address, hours, times, devices: &[u32]| {
+            let sure = self.ground(past.as_ref(), address) >= Trust::Peers;
+            if sure {
+                anchor.known = true;
+                anchor.hours.add(hours, times);
+                for d in devices.iter().filter(|d| !self.device(**d).automated) {
+                    note(&mut anchor.devices, [*d]);
+                    note(&mut anchor.shapes, [self.device(*d).shape]);
+                }
+            }
+            sure
+        };
+        let mut formats: Vec<&'static str> = vec![];
+        for i in self.units_of(whose) {
+            let u = &units[i];
+            if at_work(u.address, self.hours_of(u), 1, &u.devices) {
+                note(&mut formats, self.formats(i, &|_| true).iter().copied());
+            }
+        }
+        for r in rows {
+            at_work(
+                r.address,
+                r.habit.hours,
+                r.habit.days.len() as u32,
+                &devices(r),
+            );
+        }
+        anchor.formats = formats;
+        let named = |m: usize| {
+            let device = self.s.list[m].origin.device.as_deref();
+            device.is_some_and(|d| {
+                self.devices
+                    .get(self.device_number(d) as usize)
+                    .map_or_else(|| machine_name(d), |d| d.machine)
+            })
+        };
+        let first = out.len();
+        for i in self.units_of(whose) {
+            let u = &units[i];
+            let seen = Use {
+                address: u.address,
+                country: u.country,
+                asn: u.asn,
+                naming: &|| self.formats(i, &named),
+                devices: &u.devices,
+                hours: self.hours_of(u),
+            };
+            let bot = self.is_bot(u);
+            out.push((i as u32, self.trust_of(past.as_ref(), bot, &seen, &anchor)));
+        }
+        let row_trust: Vec<Trust> = rows
+            .iter()
+            .map(|r| {
+                let seen = Use {
+                    address: r.address,
+                    country: r.habit.country.as_deref(),
+                    asn: r.habit.asn,
+                    naming: &Small::default,
+                    devices: &devices(r),
+                    hours: r.habit.hours,
+                };
+                self.trust_of(past.as_ref(), r.bot, &seen, &anchor)
+            })
+            .collect();
+        let Some(p) = past else {
+            return;
+        };
+        let mut trusted_days = Days::default();
+        for (i, trust) in &out[first..] {
+            let (i, u) = (*i as usize, &units[*i as usize]);
+            // Nothing is learned from what is not known ground, nor from what was opened from elsewhere.
+            if *trust == Trust::None || u.machine || !u.parents.is_empty() {
+                continue;
+            }
+            let opened = self.opened(i).map(|v| v.whose).filter(|w| *w != whose);
+            note(&mut p.opens, opened);
+            p.trusted_units += 1;
+            trusted_days.extend(&u.days);
+            for d in u.devices.iter().filter(|d| !self.device(**d).automated) {
+                p.devices.at(*d).extend(&u.days);
+                note(&mut p.shapes, [self.device(*d).shape]);
+            }
+            p.hours_seen.add(self.hours_of(u), 1);
+            if !p.stray(u) {
+                p.most.highest(&u.does);
+                p.exports |= u.does.exports > 0;
+                note(&mut p.servers, self.servers(i));
+            }
+            if u.does.interactive {
+                p.interactive_days.extend(&u.days);
+            }
+        }
+        for (r, trust) in rows.iter().zip(row_trust) {
+            if trust == Trust::None {
+                continue;
+            }
+            let h = r.habit;
+            for d in &h.days {
+                p.trusted_units += usize::from(trusted_days.insert(*d));
+            }
+            for (d, days) in &h.devices {
+                let d = self.device_number(d);
+                if !self.device(d).automated {
+                    p.devices.at(d).extend(days);
+                    note(&mut p.shapes, [self.device(d).shape]);
+                }
+            }
+            p.hours_seen.add(h.hours, h.days.len() as u32);
+            p.most.highest(&h.behaviour());
+            p.exports |= h.exports;
+            let servers = h.servers.iter();
+            note(
+                &mut p.servers,
+                servers.filter_map(|s| self.servers.remembered.get(s.as_str()).copied()),
+            );
+            p.interactive_days.extend(&h.interactive);
+        }
+    }
+
+    /// Every client of the unit is a program.
+    fn is_bot(&self, u: &Unit) -> bool {
+        !u.devices.is_empty() && u.devices.iter().all(|d| self.device(*d).automated)
     }
 
     /// Units of somebody's account that unit `i` made possible, itself apart.
@@ -1085,8 +1351,8 @@ impl<'a> Model<'a> {
     }
 
     /// Share of the people with known devices who have this one.
-    fn share_of(&self, device: &str) -> f64 {
-        let n = self.holders.get(device).copied().unwrap_or(0);
+    fn share_of(&self, device: u32) -> f64 {
+        let n = self.holders.get(&device).copied().unwrap_or(0);
         (n as f64 + 1.0) / (self.people_with_devices as f64 + 2.0)
     }
 
@@ -1095,7 +1361,7 @@ impl<'a> Model<'a> {
         const NEAR: i64 = 45 * MINUTE;
         let u = &self.units.list[i];
         let days: BTreeSet<i64> = self
-            .units_of(u.who)
+            .units_of(u.whose)
             .map(|j| &self.units.list[j])
             .filter(|v| v.address == u.address && v.flow_only == u.flow_only)
             .filter(|v| {
@@ -1125,31 +1391,56 @@ impl<'a> Model<'a> {
 
     /// The rows the units in `keep` leave behind for later runs.
     pub fn habits(&self, threads: usize, keep: &(dyn Fn(usize) -> bool + Sync)) -> Habits {
-        // Joining is order-free: a set per piece, then one of all.
-        let sets = in_pieces(threads, self.units.list.len(), &|piece| {
-            let mut out = Habits::default();
-            for i in piece.filter(|i| keep(*i)) {
-                let u = &self.units.list[i];
-                if Habits::takes(u) {
-                    let bot = !u.devices.is_empty() && u.devices.iter().all(|d| automated(d));
-                    out.take(u, bot, &self.servers(i), self.hours_of(u));
+        // An account is one person's: no row is made in two pieces.
+        let rows = in_pieces(threads, self.s.whos().len(), &|piece| {
+            let mut out: Vec<(Place, Habit)> = vec![];
+            for whose in piece {
+                let first = out.len();
+                // An account as it is spelled, its canonical text.
+                let mut names: Vec<(&Account, String)> = vec![];
+                for i in self.units_of(whose as u32).filter(|i| keep(*i)) {
+                    let u = &self.units.list[i];
+                    let Some(account) = u.account.filter(|_| Habits::takes(u)) else {
+                        continue;
+                    };
+                    if !names.iter().any(|n| n.0 == account) {
+                        names.push((account, account_id(account)));
+                    }
+                    let known = names.iter().find(|n| n.0 == account);
+                    let name = known.map_or("", |n| &n.1);
+                    let bot = self.is_bot(u);
+                    let at = out[first..]
+                        .iter()
+                        .position(|((n, at, b), _)| n == name && *at == u.address && *b == bot);
+                    let at = at.map_or_else(
+                        || {
+                            let place = (name.to_string(), u.address, bot);
+                            out.push((place, Habit::default()));
+                            out.len() - 1
+                        },
+                        |k| first + k,
+                    );
+                    let servers = self.servers(i);
+                    out[at].1.take(
+                        u,
+                        u.devices.iter().map(|d| self.device(*d).text),
+                        servers.iter().map(|s| self.servers.text(*s)),
+                        self.hours_of(u),
+                    );
                 }
             }
-            vec![out]
+            out
         });
-        let mut sets = sets.into_iter();
-        let mut out = sets.next().unwrap_or_default();
-        sets.for_each(|s| out.unite(s));
+        let mut out = Habits::of(rows);
         out.settle();
         out
     }
 
     /// What is known of an origin before any habit.
-    fn ground(&self, x: &Use<'_>) -> Trust {
-        let Some(a) = x.address.filter(|a| !self.lent_place(*a)) else {
+    fn ground(&self, p: Option<&Past<'a>>, address: Option<IpAddr>) -> Trust {
+        let Some(a) = address.filter(|a| !self.lent_place(*a)) else {
             return Trust::None;
         };
-        let p = self.pasts.get(x.who);
         if p.is_some_and(|p| p.networks.iter().any(|n| n.contains(a))) {
             return Trust::Declared;
         }
@@ -1165,9 +1456,9 @@ impl<'a> Model<'a> {
     /// A habit is a place the account comes from day after day, as the person known from certain ground: same device where
     /// devices are told, else the same hours. A stranger who keeps coming makes no habit, and neither does anybody under an
     /// account whose networks are declared because it is lent to a firm or a machine.
-    fn trust_of(&self, x: &Use<'_>, anchors: &BTreeMap<&str, Anchor>) -> Trust {
-        let ground = self.ground(x);
-        if ground != Trust::None || x.bot {
+    fn trust_of(&self, past: Option<&Past<'a>>, bot: bool, x: &Use<'_>, k: &Anchor) -> Trust {
+        let ground = self.ground(past, x.address);
+        if ground != Trust::None || bot {
             return ground;
         }
         let Some(a) = x.address.filter(|a| !self.lent_place(*a)) else {
@@ -1180,41 +1471,46 @@ impl<'a> Model<'a> {
             .asn
             .and_then(|n| self.s.operators.get(&n))
             .is_some_and(|o| hosting(o));
-        let Some(p) = self.pasts.get(x.who).filter(|_| home && !rented) else {
+        let Some(p) = past.filter(|_| home && !rented) else {
             return Trust::None;
         };
         if !p.networks.is_empty() && matches!(p.kind.as_str(), "vendor" | "service" | "admin") {
             return Trust::None;
         }
-        let days: BTreeSet<i64> = p
-            .addresses
-            .iter()
-            .filter(|(x, _)| net::neighbourhood(**x).contains(a))
-            .flat_map(|(_, d)| d)
-            .copied()
-            .collect();
+        let near = net::neighbourhood(a);
+        let mut days = Days::default();
+        for (x, d) in p.addresses.iter() {
+            if net::neighbourhood(*x) == near {
+                days.extend(&**d);
+            }
+        }
         // One such place: where the account comes from most often of all that is not certain ground.
         let most = p
             .addresses
             .iter()
-            .filter(|(x, _)| !self.on_site(**x) && !self.peers.contains(x) && !self.lent_place(**x))
-            .filter(|(x, _)| !p.networks.iter().any(|n| n.contains(**x)))
+            .filter(|(x, _)| !self.on_site(*x) && !self.peers.contains(x) && !self.lent_place(*x))
+            .filter(|(x, _)| !p.networks.iter().any(|n| n.contains(*x)))
             .map(|(_, d)| d.len())
             .max()
             .unwrap_or(0);
         let often = days.len() >= 3 && days.len() * 5 >= p.days.len() && days.len() >= most;
-        let person = match anchors.get(x.who) {
-            None => days.len() * 2 >= p.days.len(),
-            Some(k) if !k.devices.is_empty() && !x.devices.is_empty() => x
-                .devices
+        let person = if !k.known {
+            days.len() * 2 >= p.days.len()
+        } else if !k.devices.is_empty() && !x.devices.is_empty() {
+            x.devices.iter().any(|d| {
+                k.devices.binary_search(d).is_ok()
+                    || k.shapes.binary_search(&self.device(*d).shape).is_ok()
+            })
+        } else if k.devices.is_empty()
+            && (x.naming)()
                 .iter()
-                .any(|d| k.devices.contains(*d) || k.shapes.contains(&shape(d))),
+                .any(|f| k.formats.binary_search(f).is_ok())
+        {
             // A machine is named here by logs that show the account at its usual places, on machines they do not name.
-            Some(k) if k.devices.is_empty() && !x.naming.is_disjoint(&k.formats) => false,
-            Some(k) => {
-                let usual = (x.hours & around(k.hours.usual())).count_ones();
-                usual * 2 >= x.hours.count_ones()
-            }
+            false
+        } else {
+            let usual = (x.hours & around(k.hours.usual())).count_ones();
+            usual * 2 >= x.hours.count_ones()
         };
         if often && person {
             Trust::Habit
@@ -1226,7 +1522,7 @@ impl<'a> Model<'a> {
     /// Reasons of one unit from its origin, device and time. Empty for what a tunnel or hop made possible: its origin is the outer one's.
     pub fn origin(&self, i: usize, sum: &mut Sum) {
         let u = &self.units.list[i];
-        let Some(p) = self.pasts.get(u.who) else {
+        let Some(p) = self.past(u) else {
             return;
         };
         let trust = self.trust[i];
@@ -1318,7 +1614,7 @@ impl<'a> Model<'a> {
             let abroad = p
                 .countries
                 .iter()
-                .filter(|(c, _)| !self.home.contains(*c))
+                .filter(|c| !self.home.contains(**c))
                 .count();
             if abroad >= 2 && !self.home.is_empty() {
                 sum.add(
@@ -1329,7 +1625,7 @@ impl<'a> Model<'a> {
                 );
             }
         }
-        self.device(u, p, trust, k, sum);
+        self.client(u, p, trust, k, sum);
         self.calendar(u, p, trust, k, sum);
         if u.does.logins > 0 && u.does.failures >= 5 && trust == Trust::None {
             sum.add(
@@ -1344,48 +1640,53 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn device(&self, u: &Unit, p: &Past, trust: Trust, k: f32, sum: &mut Sum) {
+    fn client(&self, u: &Unit, p: &Past, trust: Trust, k: f32, sum: &mut Sum) {
         // What is behind a tunnel shows the machine's name only in the logons it made possible.
-        let mut seen: BTreeSet<&str> = u.devices.iter().copied().collect();
+        let mut seen: Vec<u32> = u.devices.to_vec();
         for (c, _) in u.children.iter().filter(|(_, w)| *w >= 0.5) {
-            seen.extend(&self.units.list[*c].devices);
+            note(&mut seen, self.units.list[*c].devices.iter().copied());
         }
-        seen.retain(|d| !d.is_empty() && !monitor(d) && !platform(d) && !self.serves(d));
+        let all = &self.devices;
+        let of = |d: &u32| &all[*d as usize];
+        seen.retain(|d| {
+            let d = of(d);
+            !d.text.is_empty() && !d.monitor && !d.platform && !d.serves
+        });
         // A technical account has no owner whose device it could be.
-        if seen.is_empty()
-            || u.service
-            || u.account.as_ref().is_some_and(|a| a.system == System::Db)
-        {
+        if seen.is_empty() || technical(u) {
             return;
         }
-        let inner: BTreeSet<&String> = p.devices.keys().collect();
-        let tool = seen.iter().find(|d| automated(d));
+        let tool = seen.iter().find(|d| of(d).automated);
         let mine = seen
             .iter()
-            .find(|d| inner.iter().any(|x| x.as_str() == **d) || self.trusted_below(u, d));
+            .find(|d| p.devices.get(d).is_some() || self.trusted_below(u, **d));
         if let Some(t) = tool {
             let habitual = p
                 .any_device
-                .get(*t)
+                .get(t)
                 .is_some_and(|d| d.len() * 2 >= p.days.len() && d.len() >= 4);
             if !habitual {
                 sum.add(
                     "automated_client",
                     if trust >= Trust::Peers { 1.5 } else { 3.5 } * k,
-                    format!("client automatique : {t}"),
-                    format!("automated client: {t}"),
+                    format!("client automatique : {}", of(t).text),
+                    format!("automated client: {}", of(t).text),
                 );
             }
         } else if let Some(d) = mine {
             // A client many have is met by chance as often; the name of a machine is forged with one keystroke.
-            let rare = -(0.8 * self.share_of(d).ln()) as f32;
+            let rare = -(0.8 * self.share_of(*d).ln()) as f32;
+            let d = of(d).text;
             sum.add(
                 "own_device",
                 -(if d.contains('/') { 2.5_f32 } else { 1.5 }).min(rare.max(0.2)),
                 format!("appareil habituel du titulaire : {d}"),
                 format!("the owner's usual device: {d}"),
             );
-        } else if seen.iter().any(|d| p.shapes.contains(&shape(d))) {
+        } else if seen
+            .iter()
+            .any(|d| p.shapes.binary_search(&of(d).shape).is_ok())
+        {
             sum.add(
                 "like_device",
                 -0.5,
@@ -1393,30 +1694,29 @@ impl<'a> Model<'a> {
                 "a device of the owner's kind".into(),
             );
         } else {
-            let d = seen.first().copied().unwrap_or_default();
-            let days = |d: &str| p.any_device.get(d).map_or(0, BTreeSet::len);
+            let d = seen.first().map_or("", |d| of(d).text);
+            let days = |d: &u32| p.any_device.get(d).map_or(0, |d| d.len());
             // Nothing is known from certain ground: another device the account has much more often stands for it.
-            let mine = seen.iter().map(|d| days(d)).max().unwrap_or(0).max(1);
+            let mine = seen.iter().map(days).max().unwrap_or(0).max(1);
             let other = p
                 .any_device
                 .iter()
-                .filter(|(d, _)| !automated(d) && !platform(d) && !self.serves(d))
-                .filter(|(d, _)| !seen.contains(d.as_str()))
+                .filter(|(d, _)| !of(d).automated && !of(d).platform && !of(d).serves)
+                .filter(|(d, _)| !seen.contains(d))
                 .any(|(_, n)| n.len() >= 3 && n.len() >= 2 * mine);
             // A machine that came later, while the one known before stays in use, is somebody else's.
             let first = seen
                 .iter()
-                .filter_map(|d| p.any_device.get(*d)?.first())
+                .filter_map(|d| p.any_device.get(d)?.first())
                 .min();
             let other = other
                 || first.is_some_and(|first| {
                     p.any_device
                         .iter()
-                        .filter(|(d, _)| {
-                            machine_name(d) && !self.serves(d) && !seen.contains(d.as_str())
-                        })
+                        .filter(|(d, _)| of(d).machine && !of(d).serves && !seen.contains(d))
                         .any(|(_, n)| {
-                            n.range(..first).count() >= 3 && n.range(first..).next().is_some()
+                            let before = n.partition_point(|day| day < first);
+                            before >= 3 && before < n.len()
                         })
                 });
             // Logons of a machine of the house name none; one that does comes from elsewhere.
@@ -1446,18 +1746,20 @@ impl<'a> Model<'a> {
                 .map(|m| &self.s.list[*m as usize])
                 .filter(|x| x.origin.device.as_deref().is_some_and(machine_name))
                 .any(|x| {
-                    let known =
-                        |h: &String| h.strip_prefix(x.format).is_some_and(|h| h.starts_with(' '));
+                    let known = |h: &u32| {
+                        let rest = self.servers.text(*h).strip_prefix(x.format);
+                        rest.is_some_and(|h| h.starts_with(' '))
+                    };
                     p.servers.iter().any(known)
                 })
     }
 
     /// The device is seen on declared ground in a unit that a trusted one of the same account made possible.
-    fn trusted_below(&self, u: &Unit, device: &str) -> bool {
-        self.by_who.get(u.who).into_iter().flatten().any(|j| {
-            let v = &self.units.list[*j];
+    fn trusted_below(&self, u: &Unit, device: u32) -> bool {
+        self.units_of(u.whose).any(|j| {
+            let v = &self.units.list[j];
             v.members != u.members
-                && self.trust[*j] >= Trust::Peers
+                && self.trust[j] >= Trust::Peers
                 && v.children
                     .iter()
                     .any(|(c, w)| *w >= 0.5 && self.units.list[*c].devices.contains(&device))
@@ -1568,7 +1870,7 @@ impl<'a> Model<'a> {
             return;
         }
         let mut mine: Option<Vec<Nanos>> = None;
-        for j in self.by_who.get(u.who).into_iter().flatten().copied() {
+        for j in self.units_of(u.whose) {
             let v = &self.units.list[j];
             if j == i || self.trust[j] < Trust::Habit || !v.parents.is_empty() || v.flow_only {
                 continue;
@@ -1605,7 +1907,7 @@ impl<'a> Model<'a> {
         let u = &self.units.list[i];
         let all = Behaviour::default();
         let empty = Past::default();
-        let p = self.pasts.get(u.who).unwrap_or(&empty);
+        let p = self.past(u).unwrap_or(&empty);
         let reach = self.units.reach(i);
         let mut b = all;
         for r in &reach {
@@ -1676,7 +1978,7 @@ impl<'a> Model<'a> {
         }
         if !trusted && u.parents.is_empty() && p.trusted_units >= 3 && !p.servers.is_empty() {
             // Only a log that shows this account at its usual places can show it at an unusual one.
-            let new = Self::unusual(&self.servers(i), &p.servers);
+            let new = self.unusual(&self.servers(i), &p.servers);
             if !new.is_empty() {
                 let list = new.join(", ");
                 sum.add(
@@ -1747,7 +2049,7 @@ impl<'a> Model<'a> {
         let lodgers = reach
             .iter()
             .flat_map(|r| &self.units.list[*r].devices)
-            .find_map(|d| Some((d, self.lodgers.get(*d)?)));
+            .find_map(|d| Some((self.device(*d).text, self.lodgers.get(d)?)));
         if let Some((d, accounts)) = lodgers {
             let list = accounts.join(", ");
             sum.add(
@@ -1762,8 +2064,8 @@ impl<'a> Model<'a> {
     /// Machines never seen on known ground → the accounts under which they were, when these are two to five and strangers to
     /// each other; a name more people have is a kind of machine.
     fn find_lodgers(&mut self) {
-        let mut known: BTreeSet<&str> = BTreeSet::new();
-        let mut seen: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+        let mut known: FxHashSet<u32> = FxHashSet::default();
+        let mut seen: FxHashMap<u32, BTreeMap<&str, usize>> = FxHashMap::default();
         let units = &self.units.list;
         for (i, u) in units.iter().enumerate() {
             if u.machine || u.parents.iter().any(|(_, c)| *c >= 0.5) {
@@ -1774,23 +2076,22 @@ impl<'a> Model<'a> {
                 for d in v
                     .devices
                     .iter()
-                    .filter(|d| machine_name(d) && !self.housed(d))
+                    .filter(|d| self.device(**d).machine && !self.device(**d).housed)
                 {
                     if self.trust[i] >= Trust::Habit {
-                        known.insert(d);
+                        known.insert(*d);
                     } else if !v.who.is_empty() && !v.machine && !v.service {
-                        seen.entry(d).or_default().insert(v.who, r);
+                        seen.entry(*d).or_default().insert(v.who, r);
                     }
                 }
             }
         }
         let strangers = |x: usize, y: usize| {
             let (x, y) = (&units[x], &units[y]);
-            let opens =
-                |a: &Unit, b: &Unit| self.opens.get(a.who).is_some_and(|o| o.contains(b.who));
-            comparable(x, y) && !related(x, y) && !opens(x, y) && !opens(y, x)
+            let known = self.opens(x, y) || self.opens(y, x);
+            comparable(x, y) && !related(x, y) && !known
         };
-        let mut out = BTreeMap::new();
+        let mut out = FxHashMap::default();
         for (d, whos) in seen
             .into_iter()
             .filter(|(d, w)| !known.contains(d) && (2..=5).contains(&w.len()))
@@ -1798,7 +2099,7 @@ impl<'a> Model<'a> {
             let list: Vec<usize> = whos.into_values().collect();
             if (1..list.len()).any(|k| list[..k].iter().any(|x| strangers(*x, list[k]))) {
                 let names = list.iter().filter_map(|u| units[*u].account.as_ref());
-                out.insert(d.to_string(), names.map(ToString::to_string).collect());
+                out.insert(d, names.map(ToString::to_string).collect());
             }
         }
         self.lodgers = out;
@@ -1857,8 +2158,8 @@ impl<'a> Model<'a> {
                     "emploie un compte technique à la main".into(),
                     "uses a technical account by hand".into(),
                 );
-                if let Some(known) = self.pasts.get(v.who).map(|p| &p.servers) {
-                    let new = Self::unusual(&self.servers(*r), known);
+                if let Some(known) = self.past(v).map(|p| &p.servers) {
+                    let new = self.unusual(&self.servers(*r), known);
                     if !new.is_empty() {
                         let list = new.join(", ");
                         sum.add(
@@ -1878,19 +2179,13 @@ impl<'a> Model<'a> {
         if u.who.is_empty() || !u.parents.is_empty() || self.trust[i] >= Trust::Peers {
             return;
         }
-        let usual = self.opens.get(u.who);
         for v in self.opened(i) {
             // Names of different systems tell nothing apart unless the context knows whose they are.
             let comparable = u.who.starts_with('#') && v.who.starts_with('#')
                 || v.account
                     .as_ref()
                     .is_some_and(|a| matches!(a.system, System::Ad | System::Smb | System::Host));
-            if v.who == u.who
-                || v.service
-                || related(u, v)
-                || !comparable
-                || usual.is_some_and(|o| o.contains(v.who))
-            {
+            if v.who == u.who || v.service || related(u, v) || !comparable || self.opens(u, v) {
                 continue;
             }
             let a = v
@@ -1909,7 +2204,7 @@ impl<'a> Model<'a> {
 
     /// Administrators by what the context says or by their name.
     fn admin(&self, v: &Unit) -> bool {
-        self.pasts.get(v.who).is_some_and(|p| p.kind == "admin")
+        self.past(v).is_some_and(|p| p.kind == "admin")
             || v.account.as_ref().is_some_and(|a| {
                 a.bare()
                     .split(['.', '-', '_'])
@@ -1942,14 +2237,14 @@ impl<'a> Model<'a> {
             || u.service
             || !u.parents.is_empty()
             || self.trust[i] != Trust::None
-            || self.pasts.get(u.who).is_none_or(|p| p.trusted_units == 0)
+            || self.past(u).is_none_or(|p| p.trusted_units == 0)
         {
             return;
         }
-        let other = self.beside(i).map(|j| &self.units.list[j]).find(|v| {
-            let opens = self.opens.get(v.who);
-            !related(u, v) && !opens.is_some_and(|o| o.contains(u.who))
-        });
+        let other = self
+            .beside(i)
+            .map(|j| &self.units.list[j])
+            .find(|v| !related(u, v) && !self.opens(v, u));
         if let Some(a) = other.and_then(|v| v.account.as_ref()) {
             sum.add(
                 "another_account",
@@ -2025,7 +2320,7 @@ impl<'a> Model<'a> {
                 "interactive logon of a technical account".into(),
             );
             let late = p.days.first().is_some_and(|d| *d >= self.first_day + 3);
-            if late || p.days.is_subset(&p.interactive_days) {
+            if late || p.days.iter().all(|d| p.interactive_days.contains(d)) {
                 sum.add(
                     "dormant",
                     1.5,
@@ -2084,7 +2379,7 @@ impl<'a> Model<'a> {
             )),
             _ => {}
         }
-        let devices: BTreeSet<&&str> = reach
+        let devices: BTreeSet<&u32> = reach
             .iter()
             .flat_map(|r| &self.units.list[*r].devices)
             .collect();
@@ -2093,14 +2388,17 @@ impl<'a> Model<'a> {
                 "un journal qui nomme le poste ou le navigateur",
                 "a log that names the machine or browser",
             ));
-        } else if devices.iter().all(|d| common_browser(d)) {
+        } else if devices
+            .iter()
+            .all(|d| common_browser(self.device(**d).text))
+        {
             // A browser thousands have tells nobody apart.
             missing.push((
                 "un journal du second facteur ou du certificat de l'appareil",
                 "a log of the second factor or of the device's certificate",
             ));
         }
-        if self.pasts.get(u.who).is_none_or(|p| p.trusted_units < 3) {
+        if self.past(u).is_none_or(|p| p.trusted_units < 3) {
             missing.push((
                 "des journaux plus anciens de ce compte en lieu connu",
                 "earlier logs of this account on known ground",
@@ -2130,7 +2428,17 @@ impl<'a> Model<'a> {
 
     /// Units nobody judges by themselves: machines, flows, a source's own probes.
     pub fn mute(&self, i: usize) -> bool {
+        self.mute[i]
+    }
+    fn is_mute(&self, i: usize) -> bool {
         let u = &self.units.list[i];
-        u.machine || u.flow_only || u.devices.iter().any(|d| monitor(d)) && u.who.is_empty()
+        u.machine
+            || u.flow_only
+            || u.who.is_empty() && u.devices.iter().any(|d| self.device(*d).monitor)
+    }
+    /// The account or person of `v` was opened from known ground by that of `u`.
+    fn opens(&self, u: &Unit, v: &Unit) -> bool {
+        let known = self.past(u).map(|p| &p.opens);
+        known.is_some_and(|o| o.binary_search(&v.whose).is_ok())
     }
 }

@@ -1,4 +1,5 @@
 //! Units: the sessions of one use of one account from one origin, over all systems that saw it, and who opened the door to whom.
+use crate::{habit::Habits, over_pieces};
 use ampleur_event::{
     Account, LinkKind, SessionKey, System,
     time::{Nanos, SECOND},
@@ -8,7 +9,7 @@ use ampleur_session::{
     profile::{Rules, account_id, is_service, job_of},
 };
 use ampleur_sources::case::Case;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -62,13 +63,16 @@ pub(crate) struct Unit<'s> {
     pub members: Vec<u32>,
     /// Person (`#n`) or canonical account; empty when nobody is known.
     pub who: &'s str,
+    /// Number of `who` in [`Sessions::whos`]; [`NOBODY`] when nobody is known.
+    pub whose: u32,
     pub account: Option<&'s Account>,
     pub service: bool,
     pub machine: bool,
     pub address: Option<IpAddr>,
     pub country: Option<&'s str>,
     pub asn: Option<u32>,
-    pub devices: Small<&'s str>,
+    /// Numbers in [`Units::devices`].
+    pub devices: Small<u32>,
     pub programs: Small<&'s str>,
     pub from: Nanos,
     pub to: Nanos,
@@ -113,10 +117,38 @@ pub(crate) struct Behaviour {
     pub interactive: bool,
 }
 
+/// The number of nobody.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
 pub(crate) struct Units<'s> {
     pub list: Vec<Unit<'s>>,
     /// Session → unit.
     pub of: Vec<usize>,
+    /// Every device that occurs here or is remembered, ascending.
+    pub devices: Vec<&'s str>,
+}
+
+/// Every device of the sessions and of what is remembered, ascending, and of each text its number.
+fn devices<'s>(s: &'s Sessions, past: &'s Habits) -> (Vec<&'s str>, Vec<u32>) {
+    let mut seen = vec![false; s.texts.len()];
+    for f in &s.features {
+        for t in f.list(List::Devices) {
+            seen[*t as usize] = true;
+        }
+    }
+    let texts = (0..s.texts.len() as u32).filter(|t| seen[*t as usize]);
+    let mut all: FxHashSet<&str> = texts.map(|t| s.texts.get(t)).collect();
+    all.extend(past.devices());
+    let mut all: Vec<&str> = all.into_iter().collect();
+    all.sort_unstable();
+    let number = |t: u32| {
+        all.binary_search(&s.texts.get(t))
+            .map_or(NOBODY, |n| n as u32)
+    };
+    let numbers = (0..s.texts.len() as u32)
+        .map(|t| if seen[t as usize] { number(t) } else { NOBODY })
+        .collect();
+    (all, numbers)
 }
 
 fn within_unit(kind: LinkKind) -> bool {
@@ -129,9 +161,11 @@ fn within_unit(kind: LinkKind) -> bool {
 impl<'s> Units<'s> {
     /// `apart` are links the analyst says are none: (session that opened, session opened).
     pub fn new(
+        threads: usize,
         case: &Case,
         s: &'s Sessions,
         rules: &Rules,
+        past: &'s Habits,
         apart: &[(String, String)],
     ) -> Units<'s> {
         let n = s.list.len();
@@ -187,22 +221,27 @@ impl<'s> Units<'s> {
                 of[r] = list.len();
                 list.push(Unit {
                     flow_only: true,
+                    whose: NOBODY,
                     ..Unit::default()
                 });
             }
             of[i] = of[r];
             list[of[r]].members.push(i as u32);
         }
-        let mut kinds: FxHashMap<&Account, (bool, bool)> = FxHashMap::default();
-        let mut kind = |a: &'s Account| {
-            *kinds.entry(a).or_insert_with(|| {
-                let machine = a.is_machine() || system_account(a);
-                (is_service(case, rules, a), machine)
-            })
-        };
-        for u in &mut list {
-            fill(s, rules, &jobs, u, &mut kind);
-        }
+        let (devices, numbers) = devices(s, past);
+        over_pieces(threads, &mut list, &|_, piece| {
+            let mut kinds: FxHashMap<&Account, (bool, bool)> = FxHashMap::default();
+            let mut kind = |a: &'s Account| {
+                *kinds.entry(a).or_insert_with(|| {
+                    let machine = a.is_machine() || system_account(a);
+                    (is_service(case, rules, a), machine)
+                })
+            };
+            for u in piece {
+                fill(s, rules, &jobs, u, &numbers, &mut kind);
+            }
+            Vec::<()>::new()
+        });
         for l in s
             .links
             .iter()
@@ -221,11 +260,12 @@ impl<'s> Units<'s> {
             }
         }
         for b in 0..list.len() {
-            for (a, c) in list[b].parents.clone() {
+            for k in 0..list[b].parents.len() {
+                let (a, c) = list[b].parents[k];
                 list[a].children.push((b, c));
             }
         }
-        Units { list, of }
+        Units { list, of, devices }
     }
 
     /// The unit and everything it made possible (links of certainty 0.5 or more), each once, in order of discovery.
@@ -281,6 +321,7 @@ fn fill<'s>(
     rules: &Rules,
     jobs: &[Option<usize>],
     u: &mut Unit<'s>,
+    devices: &[u32],
     kind: &mut dyn FnMut(&'s Account) -> (bool, bool),
 ) {
     u.members.shrink_to_fit();
@@ -297,6 +338,7 @@ fn fill<'s>(
         {
             u.account = Some(a);
             u.who = s.who(i).map_or("", |w| w);
+            u.whose = s.who_number(i).unwrap_or(NOBODY);
         }
         u.address = u.address.or(x.origin.address);
         if u.country.is_none() {
@@ -316,7 +358,11 @@ fn fill<'s>(
             .filter(|i| !s.is_flow(*i))
             .flat_map(move |i| s.texts_of(i, list))
     };
-    u.devices = texts(List::Devices).collect();
+    u.devices = members()
+        .filter(|i| !s.is_flow(*i))
+        .flat_map(|i| s.features[i].list(List::Devices))
+        .map(|t| devices[*t as usize])
+        .collect();
     u.programs = texts(List::Programs).collect();
     u.tokens = members()
         .flat_map(|i| s.texts_of(i, List::Tokens))

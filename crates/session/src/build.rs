@@ -504,6 +504,14 @@ impl Sessions {
     pub fn who(&self, i: usize) -> Option<&Arc<str>> {
         self.whos.get(*self.who.get(i)? as usize)
     }
+    /// Number of whoever is behind a session, in [`Sessions::whos`].
+    pub fn who_number(&self, i: usize) -> Option<u32> {
+        self.who.get(i).copied().filter(|w| *w != NOBODY)
+    }
+    /// Everybody behind a session, by number.
+    pub fn whos(&self) -> &[Arc<str>] {
+        &self.whos
+    }
     /// Texts of a session, ascending; nothing for lists that are not kept.
     pub fn texts_of(&self, i: usize, list: List) -> impl Iterator<Item = &str> {
         self.features[i]
