@@ -1,5 +1,5 @@
 //! Curiosity of employees: a separate matter, never part of the intrusion (law L9).
-use crate::InternalAccess;
+use crate::{InternalAccess, in_pieces, side_by_side};
 use ampleur_event::{Account, SessionVerdict, Verb, session::Judgement, time::DAY};
 use ampleur_query::{Door, DoorError, Select};
 use ampleur_session::{
@@ -8,7 +8,10 @@ use ampleur_session::{
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// A record this many employees opened without any act is looked at.
 const CROWD: usize = 10;
@@ -132,7 +135,12 @@ impl Visits {
     }
 
     /// Employees whose lawful visits look personal.
-    pub(crate) fn curious(self, s: &Sessions, judgements: &[Judgement]) -> Vec<InternalAccess> {
+    pub(crate) fn curious(
+        self,
+        threads: usize,
+        s: &Sessions,
+        judgements: &[Judgement],
+    ) -> Vec<InternalAccess> {
         let Visits {
             mut texts,
             accounts,
@@ -150,26 +158,36 @@ impl Visits {
             };
             judgements[session].verdict == SessionVerdict::Legitimate
         });
-        crowds(&texts, &accounts, visits)
+        crowds(threads, &texts, &accounts, visits)
     }
 }
 
-fn crowds(texts: &Texts, accounts: &[Account], mut visits: Vec<Visit>) -> Vec<InternalAccess> {
+fn crowds(
+    threads: usize,
+    texts: &Texts,
+    accounts: &[Account],
+    mut visits: Vec<Visit>,
+) -> Vec<InternalAccess> {
     visits.sort_by_key(|v| (v.subject, v.who));
     // What is ordinary: how many employees open one record within a week. The rumour's record stands far above.
-    let mut sizes: Vec<usize> = vec![];
-    let mut records: Vec<Record<'_>> = vec![];
-    for visits in visits.chunk_by(|a, b| a.subject == b.subject) {
-        let crowd = busiest_week(visits);
-        sizes.push(crowd.len());
-        if crowd.len() >= STRANGERS {
-            records.push(Record {
-                subject: visits[0].subject,
-                visits,
-                crowd,
-            });
-        }
-    }
+    let all: Vec<&[Visit]> = visits.chunk_by(|a, b| a.subject == b.subject).collect();
+    let crowds = in_pieces(threads, all.len(), &|piece| {
+        let mut inside = FxHashMap::default();
+        piece
+            .map(|i| busiest_week(all[i], &mut inside))
+            .collect::<Vec<Crowd>>()
+    });
+    let mut sizes: Vec<usize> = crowds.iter().map(|c| c.size).collect();
+    let records: Vec<Record<'_>> = all
+        .into_iter()
+        .zip(crowds)
+        .filter(|(_, crowd)| crowd.size >= STRANGERS)
+        .map(|(visits, crowd)| Record {
+            subject: visits[0].subject,
+            visits,
+            crowd: crowd.members,
+        })
+        .collect();
     sizes.sort_unstable();
     let usual = sizes
         .get(sizes.len().saturating_sub(1) * 99 / 100)
@@ -183,7 +201,7 @@ fn crowds(texts: &Texts, accounts: &[Account], mut visits: Vec<Visit>) -> Vec<In
         .collect();
     near.sort_by_key(|r| (std::cmp::Reverse(r.crowd.len()), texts.get(r.subject)));
     near.truncate(LOOKED_AT);
-    let strangers = strangers(&visits, &near);
+    let strangers = strangers(threads, &visits, &near);
     let mut found: BTreeMap<&str, (&Account, u64)> = BTreeMap::new();
     for r in records
         .iter()
@@ -233,48 +251,75 @@ fn readings(visits: &[Visit]) -> impl Iterator<Item = &Visit> {
 
 /// Records of `near` whose readers mostly are strangers to each other: two employees who opened several other records in common
 /// belong together (a ward, a clinic, a task).
-fn strangers(visits: &[Visit], near: &[&Record<'_>]) -> BTreeSet<TextId> {
+fn strangers(threads: usize, visits: &[Visit], near: &[&Record<'_>]) -> BTreeSet<TextId> {
     let people: BTreeSet<TextId> = near.iter().flat_map(|r| r.crowd.iter().copied()).collect();
-    let mut opened: BTreeMap<TextId, BTreeSet<TextId>> = BTreeMap::new();
+    // What each of them opened, ascending: the visits are in order of the records.
+    let mut opened: FxHashMap<TextId, Vec<TextId>> = FxHashMap::default();
     if !people.is_empty() {
         for v in visits.iter().filter(|v| v.did != Did::Wrote) {
             if people.contains(&v.who) {
-                opened.entry(v.who).or_default().insert(v.subject);
+                let list = opened.entry(v.who).or_default();
+                if list.last() != Some(&v.subject) {
+                    list.push(v.subject);
+                }
             }
         }
     }
-    let together = |a: &TextId, b: &TextId| match (opened.get(a), opened.get(b)) {
-        // The record itself is one in common; two more are a habit.
-        (Some(x), Some(y)) => x.intersection(y).take(3).count() >= 3,
-        _ => false,
-    };
-    let mut out = BTreeSet::new();
-    for r in near {
+    let none = vec![];
+    let of = |who: &TextId| opened.get(who).unwrap_or(&none);
+    let found = side_by_side(threads, near.to_vec(), &|r: &Record<'_>| {
         let crowd = &r.crowd;
-        let alone = crowd
-            .iter()
-            .filter(|a| {
-                let with = crowd.iter().filter(|b| a != b && together(a, b)).count();
-                with * 2 < crowd.len() - 1
-            })
-            .count();
-        if alone >= STRANGERS && alone * 5 >= crowd.len() * 3 {
-            out.insert(r.subject);
+        let mut with = vec![0; crowd.len()];
+        for i in 0..crowd.len() {
+            for j in 0..i {
+                // The record itself is one in common; two more are a habit.
+                if common(of(&crowd[i]), of(&crowd[j]), 3) {
+                    with[i] += 1;
+                    with[j] += 1;
+                }
+            }
         }
-    }
-    out
+        let alone = with.iter().filter(|n| *n * 2 < crowd.len() - 1).count();
+        let rumour = alone >= STRANGERS && alone * 5 >= crowd.len() * 3;
+        rumour.then_some(r.subject).into_iter().collect()
+    });
+    found.into_iter().collect()
 }
 
-/// The employees of the seven days in which most of them opened the record, ascending.
-fn busiest_week(visits: &[Visit]) -> Vec<TextId> {
+/// True when two ascending lists have at least `n` members in common.
+fn common(a: &[TextId], b: &[TextId], n: usize) -> bool {
+    let (mut i, mut j, mut found) = (0, 0, 0);
+    while found < n && i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            Ordering::Less => i += 1,
+            Ordering::Greater => j += 1,
+            Ordering::Equal => {
+                found += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    found >= n
+}
+
+/// The employees of the seven days in which most of them opened a record.
+struct Crowd {
+    size: usize,
+    /// Ascending; left out when they are few.
+    members: Vec<TextId>,
+}
+
+/// `inside` is room to count in.
+fn busiest_week(visits: &[Visit], inside: &mut FxHashMap<TextId, usize>) -> Crowd {
     let mut seen: Vec<(i64, TextId)> = visits
         .chunk_by(|a, b| a.who == b.who)
         .flat_map(readings)
         .map(|v| (v.time, v.who))
         .collect();
     seen.sort_unstable();
-    let mut best = vec![];
-    let mut inside: BTreeMap<TextId, usize> = BTreeMap::new();
+    inside.clear();
+    let (mut size, mut week) = (0, 0..0);
     let mut first = 0;
     for at in 0..seen.len() {
         *inside.entry(seen[at].1).or_default() += 1;
@@ -287,9 +332,15 @@ fn busiest_week(visits: &[Visit]) -> Vec<TextId> {
             }
             first += 1;
         }
-        if inside.len() > best.len() {
-            best = inside.keys().copied().collect();
+        if inside.len() > size {
+            (size, week) = (inside.len(), first..at + 1);
         }
     }
-    best
+    let mut members = vec![];
+    if size >= STRANGERS {
+        members.extend(seen[week].iter().map(|s| s.1));
+        members.sort_unstable();
+        members.dedup();
+    }
+    Crowd { size, members }
 }

@@ -144,7 +144,7 @@ pub fn judge_on(
             }
         })?
     };
-    judged.internal = visits.curious(sessions, &judged.judgements);
+    judged.internal = visits.curious(threads, sessions, &judged.judgements);
     Ok(judged)
 }
 
@@ -335,11 +335,14 @@ pub(crate) fn over_pieces<A: Send, T: Send>(
 }
 
 /// `work` on each piece, on so many threads; what it says, in the order of the pieces.
-fn side_by_side<P: Send, T: Send>(
+pub(crate) fn side_by_side<P: Send, T: Send>(
     threads: usize,
     pieces: Vec<P>,
     work: &(dyn Fn(P) -> Vec<T> + Sync),
 ) -> Vec<T> {
+    if threads < 2 {
+        return pieces.into_iter().flat_map(work).collect();
+    }
     let next = Mutex::new(pieces.into_iter().enumerate());
     let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
     let run = || {

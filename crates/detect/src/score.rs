@@ -801,8 +801,8 @@ impl<'a> Model<'a> {
         };
         m.sort_by_who();
         let mut near: BTreeMap<Net, usize> = BTreeMap::new();
-        for a in &m.lent {
-            *near.entry(net::neighbourhood(*a)).or_default() += 1;
+        for n in m.lent.iter().map(|a| net::neighbourhood(*a)) {
+            *near.entry(n).or_default() += 1;
         }
         m.pool = near
             .into_iter()

@@ -80,12 +80,17 @@ macro_rules! row {
             time_note: Vec<u8>, verb: Vec<u8>, outcome: Vec<u8>, system: Vec<u8>,
             $($t: TextColumn,)+
             $($n: Vec<u64>,)+
-            /// Rows that name a patient, in order; left behind when the batch becomes Arrow.
-            patient: Vec<(usize, String)>,
+            /// Rows that name a patient, in order, and the names, one behind the other; left behind when the batch becomes Arrow.
+            patient: Vec<(usize, std::ops::Range<usize>)>,
+            patients: String,
         }
         impl EventBatch {
             pub fn push(&mut self, e: &Event<'_>) {
-                if !e.patient.is_empty() { self.patient.push((self.record.len(), e.patient.to_string())); }
+                if !e.patient.is_empty() {
+                    let from = self.patients.len();
+                    self.patients.push_str(&e.patient);
+                    self.patient.push((self.record.len(), from..self.patients.len()));
+                }
                 self.record.push(e.record); self.offset.push(e.offset); self.len.push(e.len);
                 self.time.push(e.time); self.time_alt.push(e.time_alt);
                 self.time_note.push(e.time_note as u8); self.verb.push(e.verb as u8);
@@ -98,7 +103,7 @@ macro_rules! row {
                 Event { record: self.record[i], offset: self.offset[i], len: self.len[i], time: self.time[i], time_alt: self.time_alt[i],
                     time_note: TimeNote::from_code(self.time_note[i]), verb: Verb::from_code(self.verb[i]),
                     outcome: Outcome::from_code(self.outcome[i]), system: System::from_code(self.system[i]),
-                    patient: Cow::Borrowed(self.patient.binary_search_by_key(&i, |p| p.0).map_or("", |at| &*self.patient[at].1)),
+                    patient: Cow::Borrowed(self.patient.binary_search_by_key(&i, |p| p.0).map_or("", |at| &self.patients[self.patient[at].1.clone()])),
                     $($t: Cow::Borrowed(self.$t.get(i)),)+ $($n: self.$n[i],)+ }
             }
             /// Empties the batch and keeps its memory.
@@ -107,6 +112,7 @@ macro_rules! row {
                 self.time_note.clear(); self.verb.clear(); self.outcome.clear(); self.system.clear();
                 $(self.$t.clear();)+ $(self.$n.clear();)+
                 self.patient.clear();
+                self.patients.clear();
             }
             /// Bytes held, to bound memory.
             pub fn bytes(&self) -> usize { self.len() * (5 * 8 + 4 + NUMBERS * 8) $(+ self.$t.bytes())+ }
@@ -116,6 +122,18 @@ macro_rules! row {
             }
             pub fn text(&self, name: &str) -> Option<&TextColumn> {
                 match name { $(stringify!($t) => Some(&self.$t),)+ _ => None }
+            }
+            /// One column of [`EventBatch::schema`] by name.
+            pub fn column(&self, name: &str) -> Option<Column<'_>> {
+                Some(match name {
+                    "record" => Column::Numbers(&self.record), "offset" => Column::Numbers(&self.offset), "len" => Column::Numbers(&self.len),
+                    "time" => Column::Times(&self.time), "time_alt" => Column::Times(&self.time_alt),
+                    "time_note" => Column::Codes(&self.time_note), "verb" => Column::Codes(&self.verb),
+                    "outcome" => Column::Codes(&self.outcome), "system" => Column::Codes(&self.system),
+                    $(stringify!($t) => Column::Text(&self.$t),)+
+                    $(stringify!($n) => Column::Numbers(&self.$n),)+
+                    _ => return None,
+                })
             }
             /// As Arrow, schema [`EventBatch::schema`]; moves the columns, copies nothing.
             pub fn into_arrow(self) -> RecordBatch {
@@ -139,6 +157,7 @@ macro_rules! row {
                     $($t: TextColumn::from_arrow(b, stringify!($t), n),)+
                     $($n: number(b, stringify!($n), n),)+
                     patient: vec![],
+                    patients: String::new(),
                 }
             }
         }
@@ -216,47 +235,72 @@ row! {
     }
 }
 
-/// A column of text: one buffer and offsets, the layout Arrow uses.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TextColumn {
-    offsets: Vec<i32>,
-    text: String,
+/// One column of an [`EventBatch`].
+#[derive(Debug, Clone, Copy)]
+pub enum Column<'b> {
+    Text(&'b TextColumn),
+    /// [`NONE`] where absent.
+    Numbers(&'b [u64]),
+    /// [`NO_TIME`] where absent.
+    Times(&'b [i64]),
+    Codes(&'b [u8]),
 }
 
-impl Default for TextColumn {
-    fn default() -> Self {
-        TextColumn {
-            offsets: vec![0],
-            text: String::new(),
-        }
-    }
+/// A column of text: one buffer and offsets, the layout Arrow uses. Most columns of a batch are empty throughout: those are a
+/// number of rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TextColumn {
+    rows: usize,
+    /// One more than rows; none at all while there is no text.
+    offsets: Vec<i32>,
+    text: String,
 }
 
 impl TextColumn {
     #[inline]
     pub fn push(&mut self, s: &str) {
-        // Most columns of a row are empty; copying nothing is still a call.
-        if !s.is_empty() {
+        if s.is_empty() {
+            if let Some(end) = self.offsets.last().copied() {
+                self.offsets.push(end);
+            }
+        } else {
+            if self.offsets.is_empty() {
+                self.offsets.resize(self.rows + 1, 0);
+            }
             self.text.push_str(s);
+            let end = i32::try_from(self.text.len())
+                .expect("a batch holds less than 2 GiB of one column");
+            self.offsets.push(end);
         }
-        let end =
-            i32::try_from(self.text.len()).expect("a batch holds less than 2 GiB of one column");
-        self.offsets.push(end);
+        self.rows += 1;
     }
     #[inline]
     pub fn get(&self, i: usize) -> &str {
+        if self.offsets.is_empty() {
+            assert!(i < self.rows, "row {i} of {}", self.rows);
+            return "";
+        }
         let (a, b) = (self.offsets[i] as usize, self.offsets[i + 1] as usize);
         // Only whole strings are ever appended, so every range is one.
         self.text.get(a..b).unwrap_or("")
     }
+    /// True when every value is empty.
+    pub fn is_blank(&self) -> bool {
+        self.offsets.is_empty()
+    }
+    /// All values, one behind the other, and where each ends, 0 first; no ends when [`TextColumn::is_blank`].
+    pub fn parts(&self) -> (&str, &[i32]) {
+        (&self.text, &self.offsets)
+    }
     pub fn len(&self) -> usize {
-        self.offsets.len() - 1
+        self.rows
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
     fn clear(&mut self) {
-        self.offsets.truncate(1);
+        self.rows = 0;
+        self.offsets.clear();
         self.text.clear();
     }
     fn bytes(&self) -> usize {
@@ -264,11 +308,7 @@ impl TextColumn {
     }
     /// Replaces every non-empty value.
     pub fn map(&mut self, mut f: impl FnMut(&str) -> String) {
-        let mut out = TextColumn {
-            offsets: Vec::with_capacity(self.offsets.len()),
-            text: String::with_capacity(self.text.len()),
-        };
-        out.offsets.push(0);
+        let mut out = TextColumn::default();
         for i in 0..self.len() {
             let s = self.get(i);
             if s.is_empty() {
@@ -280,18 +320,48 @@ impl TextColumn {
         *self = out;
     }
     fn into_arrow(self) -> ArrayRef {
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        let offsets = if self.is_blank() {
+            OffsetBuffer::new_zeroed(self.rows)
+        } else {
+            OffsetBuffer::new(ScalarBuffer::from(self.offsets))
+        };
         Arc::new(StringArray::new(
             offsets,
             Buffer::from_vec(self.text.into_bytes()),
             None,
         ))
     }
+    /// The values in one piece; `None` when something stands where a value is absent.
+    fn of_whole(a: &StringArray) -> Option<TextColumn> {
+        let offsets = a.value_offsets();
+        let first = *offsets.first()?;
+        let absent = |i: usize| a.is_null(i) && offsets[i] != offsets[i + 1];
+        if a.null_count() > 0 && (0..a.len()).any(absent) {
+            return None;
+        }
+        let bytes = a
+            .value_data()
+            .get(first as usize..*offsets.last()? as usize)?;
+        if bytes.is_empty() {
+            return Some(TextColumn {
+                rows: a.len(),
+                ..TextColumn::default()
+            });
+        }
+        Some(TextColumn {
+            rows: a.len(),
+            offsets: offsets.iter().map(|o| o - first).collect(),
+            text: str::from_utf8(bytes).ok()?.to_string(),
+        })
+    }
     fn from_arrow(b: &RecordBatch, name: &str, n: usize) -> TextColumn {
         let mut c = TextColumn::default();
         match b.column_by_name(name).map(|a| a.as_any()) {
             Some(any) if any.is::<StringArray>() => {
                 let a = any.downcast_ref::<StringArray>().expect("checked");
+                if let Some(whole) = TextColumn::of_whole(a) {
+                    return whole;
+                }
                 for i in 0..n {
                     c.push(if a.is_null(i) { "" } else { a.value(i) });
                 }
@@ -302,7 +372,7 @@ impl TextColumn {
                     c.push(if a.is_null(i) { "" } else { a.value(i) });
                 }
             }
-            _ => c.offsets.resize(n + 1, 0),
+            _ => c.rows = n,
         }
         c
     }

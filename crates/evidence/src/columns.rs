@@ -16,14 +16,18 @@ use crate::{
     store::Store,
     stored::{Stored, StoredFile},
 };
-use ampleur_event::{Account, EventBatch, System, batch::NONE, time::NO_TIME};
+use ampleur_event::{
+    Account, EventBatch, System,
+    batch::{Column, NONE, TextColumn},
+    time::NO_TIME,
+};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray,
-    TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, Int64Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray,
+    UInt8Array, UInt64Array,
     builder::{BinaryBuilder, BooleanBuilder, ListBuilder, StringBuilder},
     new_null_array,
 };
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
@@ -143,9 +147,7 @@ fn properties() -> WriterProperties {
     }
     // The least and greatest of text answer nothing anybody asks; the filters do.
     for field in stored_schema().fields() {
-        if matches!(field.data_type(), DataType::Utf8 | DataType::Binary)
-            && !FILTERED.contains(&field.name().as_str())
-        {
+        if matches!(field.data_type(), DataType::Utf8 | DataType::Binary) {
             p = p.set_column_statistics_enabled(
                 ColumnPath::from(field.name().as_str()),
                 EnabledStatistics::None,
@@ -207,15 +209,22 @@ impl Memo {
     }
 }
 
-/// System, domain and user of a row.
-type Login = (u8, Box<str>, Box<str>);
+/// The account of a row as compared, for one system and domain its user came with.
+struct Login {
+    system: u8,
+    domain: Box<str>,
+    key: Option<Box<str>>,
+}
 
 /// Writes rows of one segment.
 pub(crate) struct ParquetSink {
     writer: ArrowWriter<StoredFile>,
     path: String,
     memos: Vec<Memo>,
-    accounts: FxHashMap<Login, Option<Box<str>>>,
+    /// By user.
+    accounts: FxHashMap<Box<str>, Vec<Login>>,
+    accounts_kept: usize,
+    absent: Absent,
     keys: Arc<Keys>,
 }
 
@@ -245,6 +254,8 @@ impl ParquetSink {
             path: path.to_string(),
             memos,
             accounts: FxHashMap::default(),
+            accounts_kept: 0,
+            absent: Absent::default(),
             keys: keys.clone(),
         })
     }
@@ -258,95 +269,94 @@ impl ParquetSink {
     }
     fn stored(&mut self, rows: &EventBatch) -> RecordBatch {
         let n = rows.len();
-        let clear = rows.clone().into_arrow();
         let schema = stored_schema();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             let name = field.name().as_str();
-            let column: ArrayRef = match (name, clear.column_by_name(name)) {
-                ("account_key", _) => self.account_keys(&clear),
-                ("forwarded_many", _) => forwarded_many(&clear),
-                ("subject_tokens", _) => self.subject_tokens(&clear),
-                (_, Some(c)) if matches!(field.data_type(), DataType::Timestamp(..)) => {
-                    instants(int64(c))
+            let column: ArrayRef = match (name, rows.column(name)) {
+                ("account_key", _) => self.account_keys(rows),
+                ("forwarded_many", _) => match rows.text("forwarded") {
+                    Some(f) if !f.is_blank() => forwarded_many(f),
+                    _ => self.absent.of(field.data_type(), n),
+                },
+                ("subject_tokens", _) => self.subject_tokens(rows),
+                (_, Some(Column::Times(t))) => instants(t),
+                (_, Some(Column::Text(c))) if c.is_blank() => self.absent.of(field.data_type(), n),
+                (_, Some(Column::Text(c))) if is_sealed(name) => self.seal(name, c),
+                (_, Some(Column::Text(c))) => present_text(c),
+                (_, Some(Column::Numbers(v))) if !field.is_nullable() => {
+                    Arc::new(UInt64Array::from(v.to_vec()))
                 }
-                (_, Some(c)) if is_sealed(name) => self.seal(name, text(c)),
-                (_, Some(c)) if field.data_type() == &DataType::Utf8 => absent_text(text(c)),
-                (_, Some(c)) if field.data_type() == &DataType::UInt64 && field.is_nullable() => {
-                    absent_number(uint64(c))
+                (_, Some(Column::Numbers(v))) if v.iter().all(|x| *x == NONE) => {
+                    self.absent.of(field.data_type(), n)
                 }
-                (_, Some(c)) => c.clone(),
-                (_, None) => new_null_array(field.data_type(), n),
+                (_, Some(Column::Numbers(v))) => present_numbers(v),
+                (_, Some(Column::Codes(v))) => Arc::new(UInt8Array::from(v.to_vec())),
+                (_, None) => self.absent.of(field.data_type(), n),
             };
             columns.push(column);
         }
         RecordBatch::try_new(schema, columns).expect("columns follow the schema")
     }
-    fn seal(&mut self, name: &str, clear: &StringArray) -> ArrayRef {
-        if clear.value_data().is_empty() {
-            return new_null_array(&DataType::Binary, clear.len());
-        }
+    fn seal(&mut self, name: &str, clear: &TextColumn) -> ArrayRef {
         let at = SEALED.iter().position(|c| *c == name).unwrap_or(0);
-        let mut out =
-            BinaryBuilder::with_capacity(clear.len(), clear.value_data().len() + clear.len() * 8);
+        let text = clear.parts().0.len();
+        let mut out = BinaryBuilder::with_capacity(clear.len(), text + clear.len() * 8);
         for i in 0..clear.len() {
-            match clear.value(i) {
+            match clear.get(i) {
                 "" => out.append_null(),
                 v => self.memos[at].seal(v, &mut out),
             }
         }
         Arc::new(out.finish())
     }
-    fn account_keys(&mut self, clear: &RecordBatch) -> ArrayRef {
-        let n = clear.num_rows();
-        let (Some(user), Some(domain), Some(system)) = (
-            clear.column_by_name("user"),
-            clear.column_by_name("domain"),
-            clear.column_by_name("system"),
+    fn account_keys(&mut self, rows: &EventBatch) -> ArrayRef {
+        let n = rows.len();
+        let (Some(user), Some(domain), Some(Column::Codes(system))) = (
+            rows.text("user").filter(|u| !u.is_blank()),
+            rows.text("domain"),
+            rows.column("system"),
         ) else {
-            return new_null_array(&DataType::Utf8, n);
+            return self.absent.of(&DataType::Utf8, n);
         };
-        let (user, domain) = (text(user), text(domain));
-        if user.value_data().is_empty() {
-            return new_null_array(&DataType::Utf8, n);
-        }
-        let system = system
-            .as_any()
-            .downcast_ref::<arrow_array::UInt8Array>()
-            .expect("a code column");
         let mut out = StringBuilder::with_capacity(n, n * 16);
-        for i in 0..n {
-            let (s, d, u) = (system.value(i), domain.value(i), user.value(i));
+        for (i, s) in system.iter().copied().enumerate() {
+            let (d, u) = (domain.get(i), user.get(i));
             if u.is_empty() {
                 out.append_null();
                 continue;
             }
-            if self.accounts.len() >= 65_536 {
-                self.accounts.clear();
+            let is = |l: &&Login| l.system == s && *l.domain == *d;
+            let known = self.accounts.get(u).and_then(|l| l.iter().find(is));
+            if let Some(login) = known {
+                out.append_option(login.key.as_deref());
+                continue;
             }
-            let key = self
-                .accounts
-                .entry((s, d.into(), u.into()))
-                .or_insert_with(|| {
-                    Account::new(System::from_code(s), d, u).map(|a| a.key().into())
-                });
+            if self.accounts_kept >= 65_536 {
+                self.accounts.clear();
+                self.accounts_kept = 0;
+            }
+            let key = Account::new(System::from_code(s), d, u).map(|a| a.key());
             out.append_option(key.as_deref());
+            self.accounts_kept += 1;
+            self.accounts.entry(u.into()).or_default().push(Login {
+                system: s,
+                domain: d.into(),
+                key: key.map(Into::into),
+            });
         }
         Arc::new(out.finish())
     }
-    fn subject_tokens(&mut self, clear: &RecordBatch) -> ArrayRef {
-        let n = clear.num_rows();
-        let data_type = || DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
-        let Some(subjects) = clear.column_by_name("subjects").map(text) else {
-            return new_null_array(&data_type(), n);
+    fn subject_tokens(&mut self, rows: &EventBatch) -> ArrayRef {
+        let n = rows.len();
+        let Some(subjects) = rows.text("subjects").filter(|s| !s.is_blank()) else {
+            let list = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
+            return self.absent.of(&list, n);
         };
-        if subjects.value_data().is_empty() {
-            return new_null_array(&data_type(), n);
-        }
         let mut out = ListBuilder::new(StringBuilder::new());
         for i in 0..n {
             let mut some = false;
-            for s in subjects.value(i).split('\n').filter(|s| !s.is_empty()) {
+            for s in subjects.get(i).split('\n').filter(|s| !s.is_empty()) {
                 out.values().append_value(self.keys.token(s));
                 some = true;
             }
@@ -374,59 +384,40 @@ fn wrap(path: &str, source: ParquetError) -> EvidenceError {
     }
 }
 
-fn text(c: &ArrayRef) -> &StringArray {
-    c.as_any().downcast_ref().expect("a text column")
-}
-fn uint64(c: &ArrayRef) -> &UInt64Array {
-    c.as_any().downcast_ref().expect("a number column")
-}
-fn int64(c: &ArrayRef) -> &Int64Array {
-    c.as_any().downcast_ref().expect("a time column")
-}
-
-/// Empty text becomes NULL; the text itself is not copied.
-fn absent_text(c: &StringArray) -> ArrayRef {
-    if c.value_data().is_empty() {
-        return new_null_array(&DataType::Utf8, c.len());
-    }
-    let offsets = c.value_offsets();
-    let present = BooleanBuffer::collect_bool(c.len(), |i| offsets[i] != offsets[i + 1]);
+/// Empty text becomes NULL.
+fn present_text(c: &TextColumn) -> ArrayRef {
+    let (text, ends) = c.parts();
+    let present = BooleanBuffer::collect_bool(c.len(), |i| ends[i] != ends[i + 1]);
     Arc::new(StringArray::new(
-        c.offsets().clone(),
-        c.values().clone(),
+        OffsetBuffer::new(ScalarBuffer::from(ends.to_vec())),
+        Buffer::from_slice_ref(text),
         Some(NullBuffer::new(present)),
     ))
 }
 
-fn absent_number(c: &UInt64Array) -> ArrayRef {
-    let v = c.values();
+fn present_numbers(v: &[u64]) -> ArrayRef {
     let present = BooleanBuffer::collect_bool(v.len(), |i| v[i] != NONE);
-    if present.count_set_bits() == 0 {
-        return new_null_array(&DataType::UInt64, v.len());
-    }
-    Arc::new(UInt64Array::new(v.clone(), Some(NullBuffer::new(present))))
+    let values = ScalarBuffer::from(v.to_vec());
+    Arc::new(UInt64Array::new(values, Some(NullBuffer::new(present))))
 }
 
-fn instants(c: &Int64Array) -> ArrayRef {
-    let v = c.values();
+fn instants(v: &[i64]) -> ArrayRef {
     let present = BooleanBuffer::collect_bool(v.len(), |i| v[i] != NO_TIME);
-    Arc::new(
-        TimestampNanosecondArray::new(v.clone(), Some(NullBuffer::new(present)))
-            .with_timezone("UTC"),
-    )
+    let values = ScalarBuffer::from(v.to_vec());
+    let times = TimestampNanosecondArray::new(values, Some(NullBuffer::new(present)));
+    Arc::new(times.with_timezone("UTC"))
 }
 
-fn forwarded_many(clear: &RecordBatch) -> ArrayRef {
-    let n = clear.num_rows();
-    let Some(f) = clear.column_by_name("forwarded").map(text) else {
-        return Arc::new(BooleanArray::new_null(n));
-    };
-    if f.value_data().is_empty() {
-        return Arc::new(BooleanArray::new_null(n));
-    }
-    let mut out = BooleanBuilder::with_capacity(n);
-    for i in 0..n {
-        let v = f.value(i);
+/// Columns in which nothing stands, made once.
+#[derive(Default)]
+struct Absent {
+    made: Vec<ArrayRef>,
+}
+
+fn forwarded_many(f: &TextColumn) -> ArrayRef {
+    let mut out = BooleanBuilder::with_capacity(f.len());
+    for i in 0..f.len() {
+        let v = f.get(i);
         // Not exactly one trimmed address: the filter over whole values cannot be trusted to know its parts.
         if v.contains(',') || v.trim() != v {
             out.append_value(true);
@@ -435,6 +426,25 @@ fn forwarded_many(clear: &RecordBatch) -> ArrayRef {
         }
     }
     Arc::new(out.finish())
+}
+
+impl Absent {
+    fn of(&mut self, data_type: &DataType, n: usize) -> ArrayRef {
+        let at = self.made.iter().position(|a| a.data_type() == data_type);
+        let at = match at {
+            Some(at) if self.made[at].len() >= n => at,
+            Some(at) => {
+                self.made[at] = new_null_array(data_type, n.next_power_of_two());
+                at
+            }
+            None => {
+                self.made
+                    .push(new_null_array(data_type, n.next_power_of_two()));
+                self.made.len() - 1
+            }
+        };
+        self.made[at].slice(0, n)
+    }
 }
 
 /// Turns stored rows back into rows as the engine knows them: sealed text opened, NULL absent. Columns that are not there

@@ -338,9 +338,12 @@ fn column_of<'a>(
 }
 
 fn all_null(group: &RowGroupMetaData, column: &str) -> bool {
-    column_of(group, column)
-        .and_then(|(_, c)| c.statistics()?.null_count_opt())
-        .is_some_and(|n| n as i64 == group.num_rows())
+    column_of(group, column).is_some_and(|(_, c)| {
+        // Of texts the number of bytes is kept: what is absent and what is empty are the same.
+        let nulls = c.statistics().and_then(Statistics::null_count_opt);
+        nulls.is_some_and(|n| n as i64 == group.num_rows())
+            || c.unencoded_byte_array_data_bytes() == Some(0)
+    })
 }
 
 /// False only when the least and greatest values exclude every row.

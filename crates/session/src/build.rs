@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, mpsc::sync_channel},
 };
 
 /// Every session of a case.
@@ -119,11 +119,32 @@ impl Side {
 #[derive(Default)]
 struct Shared {
     texts: FxHashSet<Arc<str>>,
+    /// Texts by number, and the products devices by number name.
+    numbered: FxHashMap<TextId, Arc<str>>,
+    products: FxHashMap<TextId, Arc<str>>,
     accounts: FxHashMap<(System, Box<str>), u32>,
+    spelled: FxHashMap<(System, TextId), u32>,
     whos: FxHashMap<Arc<str>, u32>,
 }
 
 impl Shared {
+    fn numbered(&mut self, texts: &Texts, id: TextId) -> Arc<str> {
+        if let Some(t) = self.numbered.get(&id) {
+            return t.clone();
+        }
+        let t = self.text(texts.get(id));
+        self.numbered.insert(id, t.clone());
+        t
+    }
+    /// The product a device names.
+    fn product(&mut self, texts: &Texts, device: TextId) -> Arc<str> {
+        if let Some(t) = self.products.get(&device) {
+            return t.clone();
+        }
+        let t = self.text(product(texts.get(device)));
+        self.products.insert(device, t.clone());
+        t
+    }
     fn text(&mut self, text: &str) -> Arc<str> {
         match self.texts.get(text) {
             Some(t) => t.clone(),
@@ -314,7 +335,7 @@ impl Sessions {
         let Together {
             texts,
             table,
-            mut slots,
+            slots,
             names,
             restarts,
             machines,
@@ -347,14 +368,13 @@ impl Sessions {
         let mut places: Vec<(u32, Nanos, Nanos)> = Vec::with_capacity(most);
         let mut operators: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
         let mut shared = Shared::default();
-        const AT_ONCE: usize = 1 << 14;
-        for first in (0..slots.len()).step_by(AT_ONCE) {
-            let last = (first + AT_ONCE).min(slots.len());
-            for made in making.all(threads, first, &mut slots[first..last]) {
-                let format = {
-                    let m = &slots[made.slot as usize];
-                    m.format.unwrap_or(m.format_untimed)
-                };
+        let formats: Vec<&'static str> = slots
+            .iter()
+            .map(|m| m.format.unwrap_or(m.format_untimed))
+            .collect();
+        making.each(threads, slots, &mut |made| {
+            for made in made {
+                let format = formats[made.slot as usize];
                 if let (Some(n), Some(o)) = (made.asn, &made.operator) {
                     let known = operators.entry(n).or_default();
                     if !known.contains(o) {
@@ -363,8 +383,13 @@ impl Sessions {
                 }
                 let account = match (made.account, made.named) {
                     (Some((system, name)), _) => {
-                        let name = texts.get(name);
-                        Some(shared.account(&mut side, &mut out.whos, &people, system, name))
+                        let known = shared.spelled.get(&(system, name)).copied();
+                        Some(known.unwrap_or_else(|| {
+                            let text = texts.get(name);
+                            let a = shared.account(&mut side, &mut out.whos, &people, system, text);
+                            shared.spelled.insert((system, name), a);
+                            a
+                        }))
                     }
                     (None, Some(a)) => {
                         Some(shared.account(&mut side, &mut out.whos, &people, a.system, &a.name))
@@ -384,13 +409,16 @@ impl Sessions {
                         address: made.address,
                         country: made.country.map(|c| shared.text(&c)),
                         asn: made.asn,
-                        device: made.device.map(|d| shared.text(texts.get(d))),
+                        device: made.device.map(|d| shared.numbered(&texts, d)),
                     },
                     inner: made.inner,
-                    host: shared.text(made.host.map_or("", |t| texts.get(t))),
+                    host: match made.host {
+                        Some(h) => shared.numbered(&texts, h),
+                        None => shared.text(""),
+                    },
                     program: match (made.program, made.device) {
-                        (Some(p), _) => shared.text(texts.get(p)),
-                        (None, Some(d)) => shared.text(product(texts.get(d))),
+                        (Some(p), _) => shared.numbered(&texts, p),
+                        (None, Some(d)) => shared.product(&texts, d),
                         (None, None) => shared.text(""),
                     },
                     from: made.from,
@@ -406,14 +434,14 @@ impl Sessions {
                 side.targets.push(made.targets);
                 places.push((made.slot, made.span.0, made.span.1));
             }
-        }
-        drop(slots);
+        });
+        drop(formats);
         drop(shared);
         out.operators = operators
             .into_iter()
             .map(|(n, names)| (n, out.operator(&texts, &geo, n, names, &places, &keys)))
             .collect();
-        out.order(&mut side, places, keys, table);
+        out.order(threads, &mut side, places, keys, table);
         out.texts = texts;
         out.learn_skews();
         out.learn_login_skews();
@@ -423,7 +451,7 @@ impl Sessions {
             .map(|i| side.known(i).map_or(NOBODY, |k| k.who))
             .collect();
         out.shared = out.count_shared(&side, &gateways);
-        chain::link(case, &mut out, &side, &estates);
+        chain::link(threads, case, &mut out, &side, &estates);
         out
     }
 
@@ -454,6 +482,7 @@ impl Sessions {
     /// Brings the sessions into their order and makes the index.
     fn order(
         &mut self,
+        threads: usize,
         side: &mut Side,
         places: Vec<(u32, Nanos, Nanos)>,
         mut keys: Vec<(u32, Keyed, u32)>,
@@ -482,21 +511,27 @@ impl Sessions {
             keys[of[0].0 as usize].2 = first as u32;
         }
         self.index = Index { table, keys, spans };
-        let mut i = 0;
-        while i < to.len() {
-            let j = to[i] as usize;
-            if j == i {
-                i += 1;
-            } else {
-                self.list.swap(i, j);
-                self.features.swap(i, j);
+        let Sessions { list, features, .. } = self;
+        let mut others = |to: &mut [u32]| {
+            moved(to, |i, j| {
+                features.swap(i, j);
                 side.account.swap(i, j);
                 side.id.swap(i, j);
                 side.began.swap(i, j);
                 side.requests.swap(i, j);
                 side.targets.swap(i, j);
-                to.swap(i, j);
-            }
+            });
+        };
+        let mut again = to.clone();
+        let mut sessions = |to: &mut [u32]| moved(to, |i, j| list.swap(i, j));
+        if threads < 2 {
+            sessions(&mut to);
+            others(&mut again);
+        } else {
+            std::thread::scope(|s| {
+                s.spawn(|| sessions(&mut to));
+                others(&mut again);
+            });
         }
     }
 
@@ -902,16 +937,18 @@ impl Sessions {
             .collect();
         wanted.sort_unstable();
         wanted.dedup();
+        let wanted = Sorted::new(wanted, |r| *r);
         let mut by_request: Vec<(u64, u32)> = vec![];
         for (i, requests) in side.requests.iter().enumerate() {
             let Some(k) = side.known(i).filter(|k| !k.account.is_machine()) else {
                 continue;
             };
-            let shared = requests.iter().filter(|r| wanted.binary_search(r).is_ok());
+            let shared = requests.iter().filter(|r| wanted.of(**r).next().is_some());
             by_request.extend(shared.map(|r| (*r, k.canonical)));
         }
         by_request.sort_unstable();
         by_request.dedup();
+        let by_request = Sorted::new(by_request, |b| b.0);
         // Both sides of a pair may be shifted.
         let widest = 2 * self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
         let mut found: Vec<(usize, u32)> = vec![];
@@ -921,10 +958,7 @@ impl Sessions {
             }
             let asked: BTreeSet<u32> = side.requests[i]
                 .iter()
-                .flat_map(|r| {
-                    let at = by_request.partition_point(|b| b.0 < *r);
-                    by_request[at..].iter().take_while(move |b| b.0 == *r)
-                })
+                .flat_map(|r| by_request.of(*r))
                 .map(|b| b.1)
                 .collect();
             let account_of = |j: u32| side.account[j as usize];
@@ -998,6 +1032,58 @@ impl Sessions {
             .filter(|(a, s)| s.len() > 1 || gateways.contains(a))
             .map(|(a, s)| (a, s.len()))
             .collect()
+    }
+}
+
+/// A sorted list of hashes and what belongs to them, found without going through the whole of it.
+struct Sorted<T> {
+    list: Vec<T>,
+    key: fn(&T) -> u64,
+    /// Where the keys begin that share their upper bits; one more than there are such parts.
+    starts: Vec<u32>,
+    shift: u32,
+}
+
+impl<T> Sorted<T> {
+    fn new(list: Vec<T>, key: fn(&T) -> u64) -> Sorted<T> {
+        // A few members in each part.
+        let bits = (list.len() / 4).max(2).ilog2().clamp(1, 26);
+        let shift = 64 - bits;
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        for x in &list {
+            starts[(key(x) >> shift) as usize + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        Sorted {
+            list,
+            key,
+            starts,
+            shift,
+        }
+    }
+    /// The members under a key.
+    fn of(&self, wanted: u64) -> impl Iterator<Item = &T> {
+        let part = (wanted >> self.shift) as usize;
+        let part = &self.list[self.starts[part] as usize..self.starts[part + 1] as usize];
+        let from = part.partition_point(|x| (self.key)(x) < wanted);
+        let key = self.key;
+        part[from..].iter().take_while(move |x| key(x) == wanted)
+    }
+}
+
+/// Swaps until each member is where `to` says.
+fn moved(to: &mut [u32], mut swap: impl FnMut(usize, usize)) {
+    let mut i = 0;
+    while i < to.len() {
+        let j = to[i] as usize;
+        if j == i {
+            i += 1;
+        } else {
+            swap(i, j);
+            to.swap(i, j);
+        }
     }
 }
 
@@ -1144,26 +1230,42 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// The sessions of some keys, in their order; `first` is the number of the first. Takes the stretches away.
-    fn all(&self, threads: usize, first: usize, keys: &mut [Merged]) -> Vec<Made> {
-        let share = keys.len().div_ceil(threads.max(1)).max(256);
-        if share >= keys.len() {
-            return self.some(first, keys);
+    /// Gives the sessions of all keys, some at a time, in the order of the keys. Takes the stretches away. The next ones are
+    /// made while some are taken.
+    fn each(&self, threads: usize, mut keys: Vec<Merged>, take: &mut dyn FnMut(Vec<Made>)) {
+        const AT_ONCE: usize = 1 << 13;
+        let parts = keys.chunks_mut(AT_ONCE).enumerate();
+        let parts = Mutex::new(parts.map(|(i, part)| (i, i * AT_ONCE, part)));
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        if threads < 2 {
+            while let Some((_, first, part)) = next() {
+                take(self.some(first, part));
+            }
+            return;
         }
         std::thread::scope(|scope| {
-            let parts = keys.chunks_mut(share).enumerate();
-            let working: Vec<_> = parts
-                .map(|(i, part)| scope.spawn(move || self.some(first + i * share, part)))
-                .collect();
-            let mut out = vec![];
-            for part in working {
-                match part.join() {
-                    Ok(made) => out.extend(made),
-                    Err(panic) => std::panic::resume_unwind(panic),
+            let (made, ready) = sync_channel(2);
+            for _ in 1..threads {
+                let (made, next) = (made.clone(), &next);
+                scope.spawn(move || {
+                    while let Some((i, first, part)) = next() {
+                        if made.send((i, self.some(first, part))).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(made);
+            let mut early: BTreeMap<usize, Vec<Made>> = BTreeMap::new();
+            let mut due = 0;
+            for (i, some) in ready {
+                early.insert(i, some);
+                while let Some(some) = early.remove(&due) {
+                    take(some);
+                    due += 1;
                 }
             }
-            out
-        })
+        });
     }
     fn some(&self, first: usize, keys: &mut [Merged]) -> Vec<Made> {
         let mut out = Vec::with_capacity(keys.len());

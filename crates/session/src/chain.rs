@@ -51,7 +51,7 @@ impl Estates {
 struct Web<'a> {
     s: &'a Sessions,
     side: &'a Side,
-    by_address: FxHashMap<IpAddr, Vec<u32>>,
+    by_address: &'a FxHashMap<IpAddr, Vec<u32>>,
     /// As found: one pair of sessions may stand here several times.
     links: Vec<Link>,
 }
@@ -103,7 +103,13 @@ impl Web<'_> {
     }
 }
 
-pub(crate) fn link(case: &Case, out: &mut Sessions, side: &Side, estates: &Estates) {
+pub(crate) fn link(
+    threads: usize,
+    case: &Case,
+    out: &mut Sessions,
+    side: &Side,
+    estates: &Estates,
+) {
     let rules = Rules::new(&case.context);
     let mut by_address: FxHashMap<IpAddr, Vec<u32>> = FxHashMap::default();
     for (i, s) in out.list.iter().enumerate() {
@@ -111,17 +117,38 @@ pub(crate) fn link(case: &Case, out: &mut Sessions, side: &Side, estates: &Estat
             by_address.entry(a).or_default().push(i as u32);
         }
     }
-    let mut w = Web {
+    let web = || Web {
         s: out,
         side,
-        by_address,
+        by_address: &by_address,
         links: vec![],
     };
-    let mut ambiguous = BTreeSet::new();
-    let through = tunnels(&mut w, &mut ambiguous);
-    shared_ids(&mut w);
-    same_account(case, &rules, &through, &mut w);
-    hops(case, &rules, estates, &mut w, &mut ambiguous);
+    let by_id = || {
+        let mut w = web();
+        shared_ids(&mut w);
+        w.links
+    };
+    let by_place = || {
+        let (mut w, mut ambiguous) = (web(), BTreeSet::new());
+        let through = tunnels(&mut w, &mut ambiguous);
+        same_account(case, &rules, &through, &mut w);
+        hops(case, &rules, estates, &mut w, &mut ambiguous);
+        (w, ambiguous)
+    };
+    // One kind does not depend on the other, and the order in which links are found does not matter.
+    let ((mut w, ambiguous), ids) = if threads < 2 {
+        (by_place(), by_id())
+    } else {
+        std::thread::scope(|s| {
+            let ids = s.spawn(by_id);
+            let places = by_place();
+            match ids.join() {
+                Ok(ids) => (places, ids),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    };
+    w.links.extend(ids);
     let links = w.links();
     out.chains = components(out, &links);
     out.links = links;

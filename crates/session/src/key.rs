@@ -47,19 +47,20 @@ pub(crate) fn forwarded_client(forwarded: &str) -> &str {
     if forwarded.is_empty() {
         return "";
     }
-    let parts = || {
-        forwarded.split([',', ';']).filter_map(|f| {
-            let t = f
-                .trim()
-                .trim_start_matches("for=")
-                .trim_matches(['"', '[', ']']);
-            t.parse::<IpAddr>().ok().map(|a| (t, a))
-        })
-    };
-    parts()
-        .rfind(|(_, a)| !crate::net::is_private(*a))
-        .or_else(|| parts().next())
-        .map_or("", |(t, _)| t)
+    let mut first = None;
+    for f in forwarded.rsplit([',', ';']) {
+        let t = f
+            .trim()
+            .trim_start_matches("for=")
+            .trim_matches(['"', '[', ']']);
+        if let Ok(a) = t.parse::<IpAddr>() {
+            if !crate::net::is_private(a) {
+                return t;
+            }
+            first = Some(t);
+        }
+    }
+    first.unwrap_or("")
 }
 
 pub(crate) fn clip(s: &str, n: usize) -> &str {

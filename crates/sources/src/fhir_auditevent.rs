@@ -809,6 +809,9 @@ pub(crate) fn patient_id(text: &str) -> Cow<'_, str> {
 
 /// `Type/id` of a reference, absolute or not, without version.
 fn relative(reference: &str) -> &str {
+    if reference.is_empty() {
+        return reference;
+    }
     let r = reference.split("/_history/").next().unwrap_or(reference);
     if !r.contains("://") {
         return r;

@@ -971,10 +971,18 @@ fn field_end(f: Field, rest: &str, literal: &str) -> Option<usize> {
             from = q + 1;
         }
     }
-    memchr::memmem::find(b, literal.as_bytes()).or_else(|| {
+    short(b, literal.as_bytes()).or_else(|| {
         let l = literal.trim_end();
         rest.trim_end().strip_suffix(l).map(str::len)
     })
+}
+
+/// Where a text of a few bytes is: no preparation is worth its while.
+fn short(b: &[u8], what: &[u8]) -> Option<usize> {
+    let Some(first) = what.first().copied() else {
+        return Some(0);
+    };
+    memchr::memchr_iter(first, b).find(|i| b[*i..].starts_with(what))
 }
 
 fn set<'a>(row: &mut Row<'a>, f: Field, v: &'a str) {

@@ -261,6 +261,9 @@ pub fn sniff_with(
         let c = source.sniff(head);
         if c > best.map_or(Confidence::No, |b| b.0) {
             best = Some((c, source));
+            if c == Confidence::Certain {
+                break;
+            }
         }
     }
     best.map(|b| b.1)

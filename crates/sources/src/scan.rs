@@ -458,8 +458,8 @@ pub(crate) enum Seen {
 pub(crate) struct Values {
     /// Key of the array that holds records; empty when there are no containers.
     key: &'static str,
-    /// Text a container has near its front.
-    marker: &'static str,
+    /// Finds the text a container has near its front.
+    marker: Box<memchr::memmem::Finder<'static>>,
     state: State,
     /// True at the start of a line.
     fresh: bool,
@@ -583,7 +583,7 @@ impl Values {
     pub(crate) fn marked(key: &'static str, marker: &'static str) -> Self {
         Values {
             key,
-            marker,
+            marker: Box::new(memchr::memmem::Finder::new(marker)),
             state: State::Top,
             fresh: true,
             array: false,
@@ -701,12 +701,13 @@ impl Values {
         // A container names its kind early; looking only there keeps the usual case to one pass over the line.
         if !self.key.is_empty() {
             let window = &bytes[p..bytes.len().min(p + CONTAINER_HEAD)];
-            let next_value = memchr::memmem::find(window, b"\n{");
+            let ends = memchr::memchr_iter(b'\n', window);
+            let next_value = ends.into_iter().find(|i| window.get(i + 1) == Some(&b'{'));
             if next_value.is_none() && window.len() < CONTAINER_HEAD && !last {
                 return None;
             }
             let window = &window[..next_value.unwrap_or(window.len())];
-            if memchr::memmem::find(window, self.marker.as_bytes()).is_some() {
+            if self.marker.find(window).is_some() {
                 match array_of(bytes, p, self.key) {
                     Ok(i) => {
                         self.state = State::Inside;
@@ -1024,34 +1025,53 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Word<'a> {
 
 /// Lines of `extra`, sorted by key.
 #[derive(Debug, Default)]
-pub(crate) struct Extra(Vec<(&'static str, String)>);
+pub(crate) struct Extra {
+    /// Values, one behind the other.
+    text: String,
+    /// Key, and where its value begins and ends.
+    lines: Vec<(&'static str, usize, usize)>,
+}
 
 impl Extra {
     /// Keeps a value unless it is empty or a dash. Line ends would break the form and become spaces.
     pub(crate) fn put(&mut self, key: &'static str, value: &str) {
         let value = value.trim();
-        if !value.is_empty() && value != "-" {
-            let value = if value.contains(['\n', '\r']) {
-                value.split_whitespace().collect::<Vec<_>>().join(" ")
-            } else {
-                value.to_string()
-            };
-            self.0.push((key, value));
+        if value.is_empty() || value == "-" {
+            return;
         }
+        if self.lines.is_empty() {
+            self.lines.reserve(8);
+            self.text.reserve(value.len().max(128));
+        }
+        let from = self.text.len();
+        if value.bytes().any(|b| matches!(b, b'\n' | b'\r')) {
+            for (i, word) in value.split_whitespace().enumerate() {
+                if i > 0 {
+                    self.text.push(' ');
+                }
+                self.text.push_str(word);
+            }
+        } else {
+            self.text.push_str(value);
+        }
+        self.lines.push((key, from, self.text.len()));
     }
     pub(crate) fn done(mut self) -> Cow<'static, str> {
-        if self.0.is_empty() {
+        if self.lines.is_empty() {
             return Cow::Borrowed("");
         }
-        self.0.sort();
-        let mut s = String::with_capacity(self.0.iter().map(|(k, v)| k.len() + v.len() + 2).sum());
-        for (i, (k, v)) in self.0.iter().enumerate() {
+        let text = &self.text;
+        self.lines
+            .sort_by(|a, b| (a.0, &text[a.1..a.2]).cmp(&(b.0, &text[b.1..b.2])));
+        let keys: usize = self.lines.iter().map(|l| l.0.len() + 2).sum();
+        let mut s = String::with_capacity(text.len() + keys);
+        for (i, (key, from, to)) in self.lines.iter().enumerate() {
             if i > 0 {
                 s.push('\n');
             }
-            s.push_str(k);
+            s.push_str(key);
             s.push('=');
-            s.push_str(v);
+            s.push_str(&text[*from..*to]);
         }
         Cow::Owned(s)
     }

@@ -105,7 +105,9 @@ pub fn intake_looked_at(
         looking,
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        // One file more than threads: the end of a file waits for the disk, and the others go on meanwhile.
+        let open = if threads > 1 { threads + 1 } else { 1 };
+        for _ in 0..open {
             scope.spawn(|| {
                 while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     let result = work.file(file, salts[file as usize]);
@@ -624,15 +626,11 @@ impl Rows {
         input: &Receiver<ToRows>,
     ) -> Result<Vec<SealedSegment>, JobError> {
         while let Ok(next) = input.recv() {
-            // The end of a segment mostly waits for the disk: the others go on meanwhile.
-            if matches!(next, ToRows::Seal(..)) {
-                self.take(work, next)?;
-            } else {
-                work.permits.with(|| self.take(work, next))?;
-            }
+            work.permits.with(|| self.take(work, next))?;
         }
         Ok(self.sealed)
     }
+    /// With a permit.
     fn take(&mut self, work: &Work<'_>, next: ToRows) -> Result<(), JobError> {
         match (next, &mut self.half) {
             (ToRows::Begin(half), open) => *open = Some(*half),
@@ -643,7 +641,11 @@ impl Rows {
             (ToRows::Seal(raw, rejects, skipped), open) => {
                 if let Some(half) = open.take() {
                     let writer = SegmentWriter::join(*raw, half);
-                    self.sealed.push(writer.finish(rejects, skipped)?);
+                    // The end of a segment mostly waits for the disk: the others go on meanwhile.
+                    work.permits.give();
+                    let sealed = writer.finish(rejects, skipped);
+                    work.permits.take();
+                    self.sealed.push(sealed?);
                 }
             }
             (ToRows::Block(block), None) => work.release(block),

@@ -184,6 +184,9 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     if head.bytes.is_empty() {
         return Confidence::No;
     }
+    if nowhere(plan, head.bytes) {
+        return Confidence::No;
+    }
     if plan.whole_head || json && spans_lines(head.bytes) {
         return sniff_one(plan, head.bytes);
     }
@@ -222,6 +225,19 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     } else {
         Confidence::No
     }
+}
+
+/// True when the words of the mapping are not even in the whole head: then they are in none of its lines.
+fn nowhere(plan: &Plan, bytes: &[u8]) -> bool {
+    let has = |w: &[u8]| memchr::memmem::find(bytes, w).is_some();
+    let possible = |s: &plan::Sniff| {
+        s.all.iter().all(|w| has(w.as_bytes()))
+            && (s.any.is_empty() || s.any.iter().any(|w| has(w.as_bytes())))
+    };
+    // Inside the JSON of a collector words may be written otherwise.
+    let escaped =
+        || memchr::memchr(b'\\', bytes).is_some() && (bytes.starts_with(b"{") || has(b"\n{"));
+    !plan.sniff.iter().any(possible) && !escaped()
 }
 
 fn is_cef(line: &[u8]) -> bool {
