@@ -4,7 +4,7 @@
 //! Standards: NIR, INSEE "numéro d'inscription au répertoire" (13 digits, key 97 − n mod 97, Corsica 2A = 19, 2B = 18);
 //! IBAN, ISO 13616 (mod 97 = 1); RPPS, ADELI, FINESS, ISO/IEC 7812 check digit (Luhn); telephones, ITU-T E.164 for +33.
 
-use crate::runs::run;
+use crate::runs::{Marks, load, lowest, run};
 
 /// Something found in a text. Offsets are bytes of the folded text, `to` not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,6 @@ pub enum What {
 
 const LETTER: u8 = 1;
 const DIGIT: u8 = 2;
-const AT: u8 = 4;
 
 static CLASS: [u8; 256] = {
     let mut t = [0u8; 256];
@@ -49,7 +48,6 @@ static CLASS: [u8; 256] = {
         t[b'0' as usize + i] = DIGIT;
         i += 1;
     }
-    t[b'@' as usize] = AT;
     t
 };
 
@@ -94,16 +92,15 @@ pub fn walk(
             i = end;
         }
     };
+    let mut marks = Marks::new(text);
     let mut i = from;
-    while i < to {
-        let c = class(text[i]);
-        if c == 0 {
-            i += 1;
-            continue;
+    loop {
+        let start = marks.next(i);
+        if start >= to {
+            return;
         }
-        let start = i;
-        if c == AT {
-            i += 1;
+        if text[start] == b'@' {
+            i = start + 1;
             if let Some(h) = email(text, start) {
                 each(h);
                 i = h.to.max(i);
@@ -111,7 +108,7 @@ pub fn walk(
             }
             continue;
         }
-        let (end, digit) = run(text, start);
+        let (end, digit) = marks.run(start);
         if whole(start) {
             word(start, end, digit);
         }
@@ -133,7 +130,12 @@ fn number(text: &[u8], start: usize, end: usize, each: &mut impl FnMut(Hit)) -> 
         && matches!(text[start - 1], b'.' | b',' | b'-' | b'/' | b':')
         && text[start - 2].is_ascii_digit();
     if digit_first && !inside {
-        if let Some(h) = nir(text, start) {
+        // Ends of the groups of a NIR: no other run of digits begins one.
+        const GROUPS: u32 = 1 << 1 | 1 << 3 | 1 << 5 | 1 << 7 | 1 << 10 | 1 << 13 | 1 << 15;
+        if end - start <= 15
+            && GROUPS >> (end - start) & 1 == 1
+            && let Some(h) = nir(text, start)
+        {
             each(h);
             return h.to.max(end);
         }
@@ -393,13 +395,21 @@ const MONTHS: [(&[u8], u32); 46] = [
 ];
 
 fn digits(text: &[u8], at: usize) -> (u32, usize) {
-    let mut n = 0u32;
-    let mut i = at;
-    while i < text.len() && i - at < 8 && text[i].is_ascii_digit() {
-        n = n * 10 + u32::from(text[i] - b'0');
-        i += 1;
+    let v = load(text, at);
+    // Bytes that are no digit: not 0x3_, or above nine.
+    const UPPER: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let above_nine = ((v & !UPPER) + 0x0606_0606_0606_0606) & UPPER;
+    let other = ((v & UPPER) ^ 0x3030_3030_3030_3030) | above_nine;
+    let n = other.trailing_zeros() as usize / 8;
+    if n == 0 {
+        return (0, 0);
     }
-    (n, i - at)
+    // The digits to the high end, zeros before them; then pairs, fours and all eight are added up.
+    let d = (lowest(v, n) & 0x0f0f_0f0f_0f0f_0f0f) << (64 - 8 * n);
+    let d = (d * 10 + (d >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let d = (d * 100 + (d >> 16)) & 0x0000_ffff_0000_ffff;
+    let d = (d * 10_000 + (d >> 32)) & 0xffff_ffff;
+    (d as u32, n)
 }
 
 /// A date of the years 1880 to 2099; days are checked against their month only up to 31, 30 and 29.
@@ -499,6 +509,9 @@ fn date(text: &[u8], at: usize, end: usize) -> Option<Hit> {
             let w = i;
             while i < text.len() && i - w < 10 && text[i].is_ascii_lowercase() {
                 i += 1;
+            }
+            if !(3..=9).contains(&(i - w)) || !b"jfmasond".contains(&text[w]) {
+                return None;
             }
             let month = MONTHS.iter().find(|m| m.0 == &text[w..i])?.1;
             let gap = i;
@@ -744,7 +757,73 @@ mod tests {
         assert!(!luhn(b"79927398710"));
         assert!(!luhn(b""));
     }
+    /// [`walk`] byte by byte: hits and words as they come.
+    fn slow_walk(text: &[u8], from: usize, to: usize) -> Vec<(usize, usize, Option<What>)> {
+        let end_of = |i: usize| {
+            let n = text[i..].iter().position(|b| !b.is_ascii_alphanumeric());
+            n.map_or(text.len(), |n| i + n)
+        };
+        let mut out = vec![];
+        // Words come in order, hits when their first run or their sign is met.
+        let mut skip = from;
+        for i in from..to.min(text.len()) {
+            let starts = i == 0 || !text[i - 1].is_ascii_alphanumeric();
+            if text[i].is_ascii_alphanumeric() && starts {
+                out.push((i, end_of(i), None));
+            }
+            if i < skip || (!text[i].is_ascii_alphanumeric() && text[i] != b'@') {
+                continue;
+            }
+            if text[i] == b'@' {
+                skip = i + 1;
+                if let Some(h) = email(text, i) {
+                    out.push((h.from, h.to, Some(h.what)));
+                    skip = h.to.max(skip);
+                }
+                continue;
+            }
+            let end = end_of(i);
+            skip = end;
+            if text[i..end].iter().any(u8::is_ascii_digit) {
+                let mut hits = vec![];
+                skip = number(text, i, end, &mut |h| hits.push(h));
+                out.extend(hits.iter().map(|h| (h.from, h.to, Some(h.what))));
+            }
+        }
+        out
+    }
     proptest! {
+        #[test]
+        fn a_walk_is_one_byte_by_byte(text in "([a-z]{1,9}|[0-9]{1,16}|[ ./@;:,+()é-]|06 39 98|[12] 85 05|1980|@mail.ex){0,60}", cut in 0usize..200, len in 0usize..400) {
+            let b = text.as_bytes();
+            let from = cut.min(b.len());
+            let out = std::cell::RefCell::new(vec![]);
+            walk(b, from, from + len, &mut |h| out.borrow_mut().push((h.from, h.to, Some(h.what))), &mut |a, z, digit| {
+                assert_eq!(digit, b[a..z].iter().any(u8::is_ascii_digit));
+                out.borrow_mut().push((a, z, None));
+            });
+            let (mut fast, mut slow) = (out.into_inner(), slow_walk(b, from, from + len));
+            let hits = |v: &[(usize, usize, Option<What>)]| v.iter().filter(|x| x.2.is_some()).copied().collect::<Vec<_>>();
+            prop_assert_eq!(hits(&fast), hits(&slow));
+            fast.retain(|x| x.2.is_none());
+            slow.retain(|x| x.2.is_none());
+            prop_assert_eq!(fast, slow);
+        }
+        #[test]
+        fn digits_are_those_read_one_by_one(text in "[0-9a-z:/]{0,12}", at in 0usize..13) {
+            let at = at.min(text.len());
+            let n = text.as_bytes()[at..].iter().take(8).take_while(|b| b.is_ascii_digit()).count();
+            prop_assert_eq!(digits(text.as_bytes(), at), (text[at..at + n].parse().unwrap_or(0), n));
+        }
+        /// A run that ends between two groups begins no NIR.
+        #[test]
+        fn no_nir_is_passed_over(text in "[1-478][0-9]{0,2}[ 0-9ab./-]{10,20}") {
+            let b = text.as_bytes();
+            let end = run(b, 0).0;
+            if nir(b, 0).is_some() {
+                prop_assert!(matches!(end, 1 | 3 | 5 | 7 | 10 | 13 | 15));
+            }
+        }
         #[test]
         fn any_bytes_give_hits_inside_the_text_in_order(text in proptest::collection::vec(any::<u8>(), 0..400)) {
             let mut last = 0;

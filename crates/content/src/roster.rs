@@ -2,7 +2,7 @@
 //!
 //! A person has a subject (`authority|id`), names, birth dates, numbers, telephones and addresses. Look-ups compare 64-bit
 //! hashes; two different values of ten million agree with a chance below 10⁻⁵. About 150 bytes a person.
-use crate::runs::{load, lowest};
+use crate::runs::{letter, load};
 use rustc_hash::FxHashSet;
 
 /// Number of a person in the roster, in order of adding.
@@ -147,13 +147,52 @@ pub fn key(kind: u8, text: &[u8]) -> u64 {
 /// As [`key`], of `text[from..to]`.
 #[inline]
 pub fn key_at(kind: u8, text: &[u8], from: usize, to: usize) -> u64 {
-    let mut h = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ (to - from) as u64;
-    let mut i = from;
-    while to - i >= 8 {
-        h = mix(h ^ load(text, i));
-        i += 8;
+    let len = to - from;
+    let start = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ len as u64;
+    if len <= 16
+        && let Some(b) = text.get(from..).and_then(|t| t.first_chunk::<16>())
+    {
+        let (b, keep) = (u128::from_le_bytes(*b), LOWEST[len]);
+        return crossed(step(start, b as u64 & keep[0], (b >> 64) as u64 & keep[1]));
     }
-    mix(h ^ lowest(load(text, i), to - i))
+    let mut h = start;
+    let mut i = from;
+    loop {
+        let keep = LOWEST[(to - i).min(16)];
+        h = step(h, load(text, i) & keep[0], load(text, i + 8) & keep[1]);
+        i += 16;
+        if i >= to {
+            return crossed(h);
+        }
+    }
+}
+
+/// Masks of the first bytes of sixteen, by their number.
+static LOWEST: [[u64; 2]; 17] = {
+    let mut t = [[0; 2]; 17];
+    let mut n = 1;
+    while n <= 16 {
+        let m = u128::MAX >> (128 - 8 * n);
+        t[n] = [m as u64, (m >> 64) as u64];
+        n += 1;
+    }
+    t
+};
+
+/// Takes sixteen bytes into a hash.
+#[inline]
+fn step(h: u64, a: u64, b: u64) -> u64 {
+    folded(a ^ h, b ^ 0xa076_1d64_78bd_642f)
+}
+#[inline]
+fn crossed(h: u64) -> u64 {
+    folded(h ^ 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3)
+}
+/// Both halves of the product, one over the other.
+#[inline]
+fn folded(a: u64, b: u64) -> u64 {
+    let m = u128::from(a) * u128::from(b);
+    m as u64 ^ (m >> 64) as u64
 }
 
 #[inline]
@@ -271,7 +310,7 @@ fn head(digits: &[u8]) -> usize {
 
 /// Place of a token's shape in the density table: length, and whether it has letters.
 fn shape(token: &[u8]) -> usize {
-    let letters = token.iter().any(u8::is_ascii_lowercase);
+    let letters = letter(token, 0, token.len());
     token.len().min(31) * 2 + usize::from(letters)
 }
 
@@ -540,12 +579,13 @@ mod tests {
     /// The hash byte by byte.
     fn slow_key(kind: u8, text: &[u8]) -> u64 {
         let mut h = 0x9e37_79b9_7f4a_7c15u64 ^ (u64::from(kind) << 56) ^ text.len() as u64;
-        let mut chunks = text.chunks_exact(8);
-        for c in &mut chunks {
-            h = mix(h ^ u64::from_le_bytes(c.try_into().unwrap()));
+        let number = |c: &[u8]| c.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b));
+        let mut rest = text.to_vec();
+        rest.resize(text.len().div_ceil(16).max(1) * 16, 0);
+        for c in rest.chunks(16) {
+            h = step(h, number(&c[..8]), number(&c[8..]));
         }
-        let rest = chunks.remainder().iter().rev();
-        mix(h ^ rest.fold(0, |v, b| v << 8 | u64::from(*b)))
+        crossed(h)
     }
     proptest! {
         #[test]

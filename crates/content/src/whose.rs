@@ -387,19 +387,13 @@ impl<'k> Reader<'k> {
         seen.clear();
         self.around.clear();
         self.around.letters(&self.know.roster, &self.buf, 0, from);
-        let mut done = from;
         Self::tokens(
             self.know,
             &self.buf,
             (from, to),
             &mut self.around,
             &mut hits,
-            &mut |at, end, c| {
-                if at >= done {
-                    seen.push((at, c));
-                    done = end;
-                }
-            },
+            &mut seen,
         );
         // A hit may end behind `to`, a run of letters too.
         let behind = match to {
@@ -587,7 +581,7 @@ impl<'k> Reader<'k> {
         let know = self.know;
         let t = &buf[h.from..h.to];
         let joined;
-        let t = if t.iter().all(u8::is_ascii_alphanumeric) {
+        let t = if runs::run(t, 0).0 == t.len() {
             t
         } else {
             joined = t
@@ -652,23 +646,30 @@ impl<'k> Reader<'k> {
         line.categories.insert(IdLocal);
     }
 
-    /// One pass over `text[from..to]`: hits, words of letters, and words of the list with where they end.
+    /// One pass over `text[from..to]`: hits, words of letters, and words of the list, none within another.
     fn tokens(
         know: &Knowledge,
         text: &[u8],
         (from, to): (usize, usize),
         around: &mut Around,
         hits: &mut Vec<Hit>,
-        listed: &mut impl FnMut(usize, usize, Category),
+        seen: &mut Vec<(usize, Category)>,
     ) {
+        let mut done = from;
         walk(text, from, to, &mut |h| hits.push(h), &mut |a, z, digit| {
             // No word of the list begins with a digit.
             if digit && text[a].is_ascii_digit() {
-                return around.letters(&know.roster, &text[..z], a, z);
+                if runs::letter(text, a, z) {
+                    around.letters(&know.roster, &text[..z], a, z);
+                }
+                return;
             }
             let run = key_at(WORD, text, a, z);
-            if let Some((end, c)) = know.words.at(text, a, run) {
-                listed(a, end, c);
+            if let Some((end, c)) = know.words.at(text, a, run)
+                && a >= done
+            {
+                seen.push((a, c));
+                done = end;
             }
             if digit {
                 around.letters(&know.roster, &text[..z], a, z);
@@ -872,11 +873,12 @@ impl<'k> Reader<'k> {
     }
 
     /// A record of `count` values.
-    fn values<'v>(&mut self, count: usize, field: impl Fn(usize) -> (Column, &'v [u8])) {
+    pub(crate) fn values<'v>(&mut self, count: usize, field: impl Fn(usize) -> (Column, &'v [u8])) {
         let mut row = std::mem::take(&mut self.row);
         let mut bounds = std::mem::take(&mut self.bounds);
         let mut line = std::mem::take(&mut self.line);
         let mut hits = std::mem::take(&mut self.hits);
+        let mut seen = std::mem::take(&mut self.seen);
         row.clear();
         bounds.clear();
         line.clear();
@@ -899,20 +901,12 @@ impl<'k> Reader<'k> {
             bounds.push(row.len());
         }
         self.around.clear();
-        let mut done = 0;
-        Self::tokens(
-            self.know,
-            &row,
-            (0, row.len()),
-            &mut self.around,
-            &mut hits,
-            &mut |at, end, c| {
-                if at >= done {
-                    line.categories.insert(c);
-                    done = end;
-                }
-            },
-        );
+        seen.clear();
+        let all = (0, row.len());
+        Self::tokens(self.know, &row, all, &mut self.around, &mut hits, &mut seen);
+        for (_, c) in &seen {
+            line.categories.insert(*c);
+        }
         let mut dated = false;
         let mut cell = 0;
         // Dates first: a person named by name and birth makes the numbers beside them certain.
@@ -993,6 +987,7 @@ impl<'k> Reader<'k> {
         self.bounds = bounds;
         self.line = line;
         self.hits = hits;
+        self.seen = seen;
     }
 
     /// Persons with these names where no birth date and no number is given: one, or one of these.

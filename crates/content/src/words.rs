@@ -573,6 +573,26 @@ pub fn column(name: &[u8]) -> Column {
     out
 }
 
+/// What names of columns say, kept: a document has few names and many values.
+#[derive(Default)]
+pub struct Columns(rustc_hash::FxHashMap<Box<str>, Column>);
+
+impl Columns {
+    /// Names of one document that are kept.
+    const MOST: usize = 4096;
+    /// What [`column`] says of `folded(name)`.
+    pub fn of(&mut self, name: &str, folded: impl FnOnce(&str) -> Vec<u8>) -> Column {
+        if let Some(c) = self.0.get(name) {
+            return *c;
+        }
+        let c = column(&folded(name));
+        if self.0.len() < Self::MOST {
+            self.0.insert(name.into(), c);
+        }
+        c
+    }
+}
+
 /// What a folder or file name says about what is inside: categories for everybody in it, and whether it is about staff.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place {
@@ -1192,9 +1212,13 @@ const TEXT: &[(Category, &[&str])] = &[
 
 /// Places of the table of first words; a power of two.
 const PLACES: usize = 1 << 12;
+/// Bits of the table that tells most words from the first words of the list; a power of two.
+const BITS: usize = 1 << 16;
 
 /// Words of free text, looked up by their first run of letters and digits.
 pub struct Words {
+    /// One bit per first run, by other bits of its hash than its place.
+    bits: Box<[u64; BITS / 64]>,
     /// Per place of a first run: 0, or one more than the first of its entries.
     places: Vec<u16>,
     /// Entries of one place, the longest first; the next one as in `places`.
@@ -1219,6 +1243,7 @@ impl Default for Words {
         list.reverse();
         list.sort_by_key(|w| w.0.len());
         let mut words = Words {
+            bits: Box::new([0; BITS / 64]),
             places: vec![0; PLACES],
             entries: vec![],
         };
@@ -1235,6 +1260,8 @@ impl Default for Words {
 
 impl Words {
     fn put(&mut self, first: u64, text: &'static [u8], of: Category) {
+        let bit = (first >> 48) as usize;
+        self.bits[bit / 64] |= 1 << (bit % 64);
         let place = &mut self.places[first as usize % PLACES];
         self.entries.push(Entry {
             first,
@@ -1248,6 +1275,14 @@ impl Words {
     /// The longest word of the list that starts at `from` with the whole run whose hash this is: where it ends, and its category.
     #[inline]
     pub fn at(&self, text: &[u8], from: usize, run: u64) -> Option<(usize, Category)> {
+        let bit = (run >> 48) as usize;
+        if self.bits[bit / 64] >> (bit % 64) & 1 == 0 {
+            return None;
+        }
+        self.listed(text, from, run)
+    }
+    #[inline(never)]
+    fn listed(&self, text: &[u8], from: usize, run: u64) -> Option<(usize, Category)> {
         let mut next = self.places[run as usize % PLACES];
         while next != 0 {
             let e = &self.entries[usize::from(next) - 1];

@@ -12,31 +12,11 @@ const OTHER: u8 = 0x1f;
 pub fn fold(bytes: &[u8], end: bool, out: &mut Vec<u8>) -> usize {
     let mut i = 0;
     while i < bytes.len() {
-        let plain = ascii(&bytes[i..], out);
-        if plain > 0 {
-            i += plain;
-            continue;
+        i += quick(&bytes[i..], out);
+        if i >= bytes.len() {
+            break;
         }
         let rest = &bytes[i..];
-        // The letters of French and the signs of its typography, by table; a doubly encoded one is read below.
-        match rest {
-            [a @ 0xc3..=0xc5, b @ 0x80..=0xbf, _, _, _, _, _, _, ..]
-                if (*a, *b) != (0xc3, 0x83) && (*a, *b) != (0xc3, 0x82) =>
-            {
-                short(
-                    letters()[usize::from(*a - 0xc3) << 6 | usize::from(*b & 0x3f)],
-                    out,
-                );
-                i += 2;
-                continue;
-            }
-            [0xe2, 0x80, b @ 0x80..=0xbf, _, _, _, _, _, ..] => {
-                short(letters()[3 << 6 | usize::from(*b & 0x3f)], out);
-                i += 3;
-                continue;
-            }
-            _ => {}
-        }
         // Three more bytes may belong to this character, two more to the second half of a doubly encoded one.
         if !end && rest.len() < 8 {
             break;
@@ -69,44 +49,85 @@ pub fn folded(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Appends the ASCII at the start in lower case; returns its length.
-fn ascii(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+/// Appends what needs no second look: ASCII in lower case, and the letters of French and the signs of its typography by table.
+/// Returns how many bytes were read; a doubly encoded character is left, and one that fewer than eight bytes are left of.
+fn quick(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
-    // Long ones first, by the widest steps there are.
-    let mut n = 0;
-    for block in bytes.chunks_exact(64) {
-        if !block.is_ascii() {
-            break;
+    // Nothing here grows: a step reads as much as it writes, or more.
+    let mut held = [0u8; 72];
+    let mut i = 0;
+    loop {
+        // Long ASCII first, by the widest steps there are.
+        if let Some(block) = bytes[i..].first_chunk::<64>()
+            && block.is_ascii()
+        {
+            let at = out.len();
+            out.extend_from_slice(block);
+            out[at..].make_ascii_lowercase();
+            i += 64;
+            continue;
         }
+        // A copy of one length, cut afterwards, is cheaper than one of any length.
         let at = out.len();
-        out.extend_from_slice(block);
-        out[at..].make_ascii_lowercase();
-        n += 64;
-    }
-    while let Some(b) = bytes[n..].first_chunk::<8>() {
-        let v = u64::from_le_bytes(*b);
-        let x = v & !HIGH;
-        // Bytes from A to Z.
-        let upper = (x + ONES * 63) & !(x + ONES * 37) & HIGH & !v;
-        let lower = (v | upper >> 2).to_le_bytes();
-        let high = v & HIGH;
-        if high != 0 {
-            let len = high.trailing_zeros() as usize / 8;
-            out.extend_from_slice(&lower[..len]);
-            return n + len;
+        let mut n = 0;
+        // To the end of the text or of the next 56 bytes, whichever comes first.
+        let stop = i + 56;
+        while i < stop {
+            let rest = &bytes[i..];
+            let (v, len) = match rest.first_chunk::<8>() {
+                Some(b) => (u64::from_le_bytes(*b), 8),
+                None => (few(rest), rest.len()),
+            };
+            // Bytes from A to Z.
+            let x = v & !HIGH;
+            let upper = (x + ONES * 63) & !(x + ONES * 37) & HIGH & !v;
+            let high = v & HIGH;
+            held[n..n + 8].copy_from_slice(&(v | upper >> 2).to_le_bytes());
+            let plain = len.min(high.trailing_zeros() as usize / 8);
+            n += plain;
+            i += plain;
+            if high == 0 && len == 8 {
+                continue;
+            }
+            let (entry, read) = match bytes[i..] {
+                [a @ 0xc3..=0xc5, b @ 0x80..=0xbf, _, _, _, _, _, _, ..]
+                    if (a, b) != (0xc3, 0x83) && (a, b) != (0xc3, 0x82) =>
+                {
+                    (usize::from(a - 0xc3) << 6 | usize::from(b & 0x3f), 2)
+                }
+                [0xe2, 0x80, b @ 0x80..=0xbf, _, _, _, _, _, ..] => {
+                    (3 << 6 | usize::from(b & 0x3f), 3)
+                }
+                _ => {
+                    out.extend_from_slice(&held);
+                    out.truncate(at + n);
+                    return i;
+                }
+            };
+            let [a, b, written] = letters()[entry];
+            (held[n], held[n + 1]) = (a, b);
+            n += usize::from(written.min(2));
+            i += read;
         }
-        out.extend_from_slice(&lower);
-        n += 8;
+        out.extend_from_slice(&held);
+        out.truncate(at + n);
     }
-    for b in &bytes[n..] {
-        if !b.is_ascii() {
-            break;
-        }
-        out.push(b.to_ascii_lowercase());
-        n += 1;
+}
+
+/// Fewer than eight bytes as a number, the first in the lowest place.
+#[inline]
+fn few(b: &[u8]) -> u64 {
+    let four = |b: &[u8; 4]| u64::from(u32::from_le_bytes(*b));
+    match (b.first_chunk(), b.last_chunk()) {
+        (Some(a), Some(z)) => four(a) | four(z) << (8 * (b.len() - 4)),
+        _ => match *b {
+            [] => 0,
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c, ..] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        },
     }
-    n
 }
 
 /// What [`put`] writes for U+00C0 to U+017F, then U+2000 to U+203F: up to two bytes, then how many.
@@ -124,15 +145,6 @@ fn letters() -> &'static Letters {
             [at(0), at(1), one.len() as u8]
         })
     })
-}
-
-#[inline]
-fn short(entry: [u8; 3], out: &mut Vec<u8>) {
-    match entry[2] {
-        0 => {}
-        1 => out.push(entry[0]),
-        _ => out.extend_from_slice(&entry[..2]),
-    }
 }
 
 /// The first character, and its length in bytes: UTF-8, else Windows-1252.

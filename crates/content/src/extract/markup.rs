@@ -4,7 +4,7 @@ use super::{field, json::of_resource};
 use crate::{
     text,
     whose::Reader,
-    words::{self, Column, Role},
+    words::{Column, Columns, Role},
 };
 use ampleur_event::{
     Category::{self, *},
@@ -117,11 +117,120 @@ pub fn entity(s: &str) -> (String, usize) {
     }
 }
 
-/// A value of an element: its name, what it is, which record of the third level it stands in.
+/// A value of an element: what it is, where its bytes lie, which record of the third level it stands in.
 struct Pair {
     column: Column,
-    value: String,
+    from: usize,
+    to: usize,
     group: u32,
+}
+
+/// Values in order, their bytes one behind the other.
+#[derive(Default)]
+struct Pairs {
+    list: Vec<Pair>,
+    bytes: Vec<u8>,
+    columns: Columns,
+}
+
+impl Pairs {
+    fn push(&mut self, column: Column, value: &str, group: u32) {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(value.as_bytes());
+        self.list.push(Pair {
+            column,
+            from,
+            to: self.bytes.len(),
+            group,
+        });
+    }
+    fn value(&mut self, path: &Path, v: &str, group: u32) {
+        if v.is_empty() {
+            return;
+        }
+        let name = path.name(0);
+        // Elements of the two standards whose names say less than their place.
+        let column = match (path.name(1), name) {
+            (_, "family") => field(Role::Family, &[IdName]),
+            (_, "given") => field(Role::Given, &[IdName]),
+            (_, "birthDate" | "birthTime") => field(Role::Birth, &[IdDob]),
+            ("telecom", _) => field(Role::Other, &[]),
+            ("address" | "addr", _) => field(Role::Other, &[ContactPostal]),
+            (_, "reference") => field(Role::Id, &[]),
+            (_, "gender" | "administrativeGenderCode") => field(Role::Other, &[IdSex]),
+            ("identifier", "value") | (_, "identifier") => field(Role::Id, &[IdLocal]),
+            ("identifier", "system")
+            | (_, "system" | "url" | "use" | "status" | "versionId" | "lastUpdated") => return,
+            _ => self.columns.of(name, |n| text::folded(n.as_bytes())),
+        };
+        let v = if column.role == Role::Id {
+            v.rsplit("Patient/").next().unwrap_or(v)
+        } else {
+            v
+        };
+        self.push(column, v, group);
+    }
+    /// Reads the first `count` values as one record, or one record a group; the others stay.
+    fn flush(&mut self, count: usize, flat: bool, reader: &mut Reader<'_>, within: bool) {
+        let (now, later) = self.list.split_at(count);
+        let one = |record: &[Pair], reader: &mut Reader<'_>| {
+            let of = |p: &Pair| (p.column, p.from..p.to);
+            reader.values(record.len(), |i| {
+                let (c, range) = of(&record[i]);
+                (c, &self.bytes[range])
+            });
+        };
+        reader.within = within;
+        if flat {
+            for record in now.chunk_by(|a, b| a.group == b.group) {
+                one(record, reader);
+            }
+        } else if !now.is_empty() {
+            one(now, reader);
+        }
+        reader.within = false;
+        let gone = later.first().map_or(self.bytes.len(), |p| p.from);
+        self.bytes.drain(..gone);
+        self.list.drain(..count);
+        for p in &mut self.list {
+            (p.from, p.to) = (p.from - gone, p.to - gone);
+        }
+    }
+    fn flush_all(&mut self, flat: bool, reader: &mut Reader<'_>, within: bool) {
+        self.flush(self.list.len(), flat, reader, within);
+    }
+}
+
+/// Names of the open elements, without their prefixes.
+#[derive(Default)]
+struct Path {
+    names: String,
+    /// Where each name starts.
+    starts: Vec<usize>,
+}
+
+impl Path {
+    fn len(&self) -> usize {
+        self.starts.len()
+    }
+    fn push(&mut self, name: &str) {
+        self.starts.push(self.names.len());
+        self.names.push_str(name);
+    }
+    fn pop(&mut self) {
+        if let Some(at) = self.starts.pop() {
+            self.names.truncate(at);
+        }
+    }
+    /// The innermost name, or the one `above` it; empty where there is none.
+    fn name(&self, above: usize) -> &str {
+        let n = self.starts.len();
+        if above >= n {
+            return "";
+        }
+        let end = self.starts.get(n - above).copied();
+        &self.names[self.starts[n - above - 1]..end.unwrap_or(self.names.len())]
+    }
 }
 
 /// Values of one record at most; a longer one is split one level deeper.
@@ -132,8 +241,8 @@ pub fn xml(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
     let mut xml = quick_xml::Reader::from_reader(utf8(input)?);
     xml.config_mut().check_end_names = false;
     xml.config_mut().allow_dangling_amp = true;
-    let mut path: Vec<String> = vec![];
-    let mut pairs: Vec<Pair> = vec![];
+    let mut path = Path::default();
+    let mut pairs = Pairs::default();
     let mut buf = vec![];
     let mut group = 0;
     let mut letter = false;
@@ -143,18 +252,18 @@ pub fn xml(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
     let mut result = Ok(());
     loop {
         buf.clear();
-        let (name, empty, attributes) = match xml.read_event_into(&mut buf) {
-            Ok(Event::Start(e)) => (local(e.name().0), false, pairs_of(&e)),
-            Ok(Event::Empty(e)) => (local(e.name().0), true, pairs_of(&e)),
+        let (tag, empty) = match xml.read_event_into(&mut buf) {
+            Ok(Event::Start(e)) => (e, false),
+            Ok(Event::Empty(e)) => (e, true),
             Ok(Event::End(_)) => {
-                value(&path, pending.trim(), group, &mut pairs);
+                pairs.value(&path, pending.trim(), group);
                 pending.clear();
                 path.pop();
                 if path.len() == 2 {
                     group += 1;
                 }
                 if path.len() <= 1 && !letter {
-                    flush(&mut pairs, flat, reader, false);
+                    pairs.flush_all(flat, reader, false);
                 }
                 continue;
             }
@@ -179,65 +288,48 @@ pub fn xml(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
             }
         };
         // Text between the tags of what holds both.
-        value(&path, pending.trim(), group, &mut pairs);
+        pairs.value(&path, pending.trim(), group);
         pending.clear();
         if path.len() > 200 {
             result = Err(io::ErrorKind::InvalidData.into());
             break;
         }
-        if path.is_empty() && name == "ClinicalDocument" {
+        let name = tag.name();
+        let name = local(name.0);
+        if path.len() == 0 && name == "ClinicalDocument" {
             letter = true;
         }
         path.push(name);
-        let resource = path
-            .last()
-            .filter(|n| n.starts_with(|c: char| c.is_ascii_uppercase()))
-            .map(|n| of_resource(n))
-            .filter(|c| !c.is_empty());
-        if let Some(c) = resource {
-            pairs.push(Pair {
-                column: field(Role::Other, c),
-                value: "x".into(),
-                group,
-            });
+        if name.starts_with(|c: char| c.is_ascii_uppercase()) {
+            let c = of_resource(name);
+            if !c.is_empty() {
+                pairs.push(field(Role::Other, c), "x", group);
+            }
         }
-        for (k, v) in attributes {
-            match &*k {
-                "value" => value(&path, &v, group, &mut pairs),
-                "extension" if !letter || path.last().is_some_and(|n| n == "id") => {
-                    pairs.push(Pair {
-                        column: field(Role::Id, &[IdLocal]),
-                        value: v,
-                        group,
-                    });
+        for a in tag.attributes().flatten() {
+            let raw: &str = &a.value;
+            let plain;
+            let v = if memchr::memchr2(b'<', b'&', raw.as_bytes()).is_some() {
+                plain = html(raw.as_bytes());
+                plain.trim()
+            } else {
+                raw.trim()
+            };
+            if v.is_empty() {
+                continue;
+            }
+            match local(a.key.0) {
+                "value" => pairs.value(&path, v, group),
+                "extension" if !letter || path.name(0) == "id" => {
+                    pairs.push(field(Role::Id, &[IdLocal]), v, group);
                 }
-                "displayName" | "reference" | "title" | "name" | "id" | "nom" | "prenom" => {
+                "root" | "code" | "codeSystem" | "codeSystemName" | "use" | "typeCode"
+                | "classCode" | "moodCode" | "url" | "xmlns" | "type" | "style" | "class" => {}
+                k => {
                     path.push(k);
-                    value(&path, &v, group, &mut pairs);
+                    pairs.value(&path, v, group);
                     path.pop();
                 }
-                k if !matches!(
-                    k,
-                    "root"
-                        | "code"
-                        | "codeSystem"
-                        | "codeSystemName"
-                        | "use"
-                        | "typeCode"
-                        | "classCode"
-                        | "moodCode"
-                        | "url"
-                        | "xmlns"
-                        | "type"
-                        | "style"
-                        | "class"
-                ) =>
-                {
-                    path.push(k.to_string());
-                    value(&path, &v, group, &mut pairs);
-                    path.pop();
-                }
-                _ => {}
             }
         }
         if empty {
@@ -246,37 +338,30 @@ pub fn xml(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
                 group += 1;
             }
             if path.len() <= 1 && !letter {
-                flush(&mut pairs, flat, reader, false);
+                pairs.flush_all(flat, reader, false);
             }
         }
-        if !letter && pairs.len() > PAIRS_MAX {
+        if !letter && pairs.list.len() > PAIRS_MAX {
             flat = true;
             // Everything but the record still open.
-            let open: Vec<Pair> = {
-                let at = pairs
-                    .iter()
-                    .position(|p| p.group == group)
-                    .unwrap_or(pairs.len());
-                pairs.drain(at..).collect()
-            };
-            flush(&mut pairs, true, reader, false);
-            pairs = open;
-            if pairs.len() > 4 * PAIRS_MAX {
-                flush(&mut pairs, true, reader, false);
+            let open = pairs.list.iter().position(|p| p.group == group);
+            pairs.flush(open.unwrap_or(pairs.list.len()), true, reader, false);
+            if pairs.list.len() > 4 * PAIRS_MAX {
+                pairs.flush_all(true, reader, false);
             }
         }
-        if letter && pairs.len() > 50_000 {
-            flush(&mut pairs, false, reader, true);
+        if letter && pairs.list.len() > 50_000 {
+            pairs.flush_all(false, reader, true);
         }
     }
-    value(&path, pending.trim(), group, &mut pairs);
+    pairs.value(&path, pending.trim(), group);
     if letter {
         reader.holds(HealthDoc);
         reader.holds(CareExistence);
-        flush(&mut pairs, false, reader, true);
+        pairs.flush_all(false, reader, true);
         reader.end_document();
     } else {
-        flush(&mut pairs, flat, reader, false);
+        pairs.flush_all(flat, reader, false);
     }
     result
 }
@@ -363,72 +448,8 @@ impl Read for Utf8<'_> {
 }
 
 /// The name without its prefix.
-fn local(name: &str) -> String {
-    name.rsplit(':').next().unwrap_or(name).to_string()
-}
-
-fn pairs_of(e: &quick_xml::events::BytesStart<'_>) -> Vec<(String, String)> {
-    e.attributes()
-        .flatten()
-        .map(|a| {
-            let v = html(a.value.as_bytes());
-            (local(a.key.0), v.trim().to_string())
-        })
-        .filter(|(_, v)| !v.is_empty())
-        .collect()
-}
-
-fn value(path: &[String], v: &str, group: u32, out: &mut Vec<Pair>) {
-    if v.is_empty() {
-        return;
-    }
-    let name = path.last().map_or("", String::as_str);
-    let above = path.iter().rev().nth(1).map_or("", String::as_str);
-    // Elements of the two standards whose names say less than their place.
-    let column = match (above, name) {
-        (_, "family") => field(Role::Family, &[IdName]),
-        (_, "given") => field(Role::Given, &[IdName]),
-        (_, "birthDate" | "birthTime") => field(Role::Birth, &[IdDob]),
-        ("telecom", _) => field(Role::Other, &[]),
-        ("address" | "addr", _) => field(Role::Other, &[ContactPostal]),
-        (_, "reference") => field(Role::Id, &[]),
-        (_, "gender" | "administrativeGenderCode") => field(Role::Other, &[IdSex]),
-        ("identifier", "value") | (_, "identifier") => field(Role::Id, &[IdLocal]),
-        ("identifier", "system")
-        | (_, "system" | "url" | "use" | "status" | "versionId" | "lastUpdated") => return,
-        _ => words::column(&text::folded(name.as_bytes())),
-    };
-    let v = if column.role == Role::Id {
-        v.rsplit("Patient/").next().unwrap_or(v)
-    } else {
-        v
-    };
-    out.push(Pair {
-        column,
-        value: v.to_string(),
-        group,
-    });
-}
-
-fn flush(pairs: &mut Vec<Pair>, flat: bool, reader: &mut Reader<'_>, within: bool) {
-    reader.within = within;
-    if flat {
-        for record in pairs.chunk_by(|a, b| a.group == b.group) {
-            one(record, reader);
-        }
-    } else if !pairs.is_empty() {
-        one(pairs, reader);
-    }
-    reader.within = false;
-    pairs.clear();
-}
-
-fn one(record: &[Pair], reader: &mut Reader<'_>) {
-    let fields: Vec<(Column, &[u8])> = record
-        .iter()
-        .map(|p| (p.column, p.value.as_bytes()))
-        .collect();
-    reader.record(&fields);
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
 }
 
 /// Values of a message: what each is, and its bytes one behind the other.
@@ -453,12 +474,10 @@ impl Message {
         if self.fields.is_empty() {
             return;
         }
-        let fields: Vec<(Column, &[u8])> = self
-            .fields
-            .iter()
-            .map(|(c, r)| (*c, &self.bytes[r.clone()]))
-            .collect();
-        reader.record(&fields);
+        reader.values(self.fields.len(), |i| {
+            let (c, r) = &self.fields[i];
+            (*c, &self.bytes[r.clone()])
+        });
         self.fields.clear();
         self.bytes.clear();
     }

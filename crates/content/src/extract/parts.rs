@@ -65,19 +65,29 @@ pub fn rows(
     let mut bounds: Vec<(u32, u32)> = vec![];
     let mut result = Ok(());
     loop {
+        let mut cells: Vec<&[u8]> = vec![];
         while let Some(stop) = record_end(&buf[from..], d, end) {
             let record = &buf[from..from + stop.0];
-            let cells: Vec<&[u8]> = if memchr::memchr(b'"', record).is_some() {
+            if memchr::memchr(b'"', record).is_some() {
                 split(record, d, &mut spare, &mut bounds);
-                bounds
+                let cells: Vec<&[u8]> = bounds
                     .iter()
                     .map(|(a, z)| &spare[*a as usize..*z as usize])
-                    .collect()
+                    .collect();
+                if cells.iter().any(|c| !c.is_empty()) {
+                    each(&cells);
+                }
             } else {
-                record.split(|b| *b == d).collect()
-            };
-            if cells.iter().any(|c| !c.is_empty()) {
-                each(&cells);
+                cells.clear();
+                let mut at = 0;
+                for n in memchr::memchr_iter(d, record) {
+                    cells.push(&record[at..n]);
+                    at = n + 1;
+                }
+                cells.push(&record[at..]);
+                if record.len() >= cells.len() {
+                    each(&cells);
+                }
             }
             from += stop.1;
             if from >= buf.len() {

@@ -52,6 +52,13 @@ fn names(bytes: &[u8], want: &[u32]) -> Found {
     assert_eq!(got, want, "{f:?}");
     f
 }
+#[test]
+fn a_member_written_twice_hides_nobody() {
+    names(
+        br#"{"numDossier":"100007682","numDossier":"100007683"}"#,
+        &[0, 1],
+    );
+}
 fn has(f: &Found, p: u32, codes: &[&str]) {
     let got: Vec<&str> = f.persons[&p]
         .categories

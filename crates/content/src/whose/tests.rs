@@ -232,7 +232,7 @@ proptest! {
             i += w.len() + 1;
         }
         let mut around = Around::default();
-        Reader::tokens(&k, b, (0, b.len()), &mut around, &mut vec![], &mut |_, _, _| {});
+        Reader::tokens(&k, b, (0, b.len()), &mut around, &mut vec![], &mut vec![]);
         let got: Vec<(usize, u64)> = around.words.iter().map(|n| (n.at as usize, n.word)).collect();
         prop_assert_eq!(&got, &plain);
         for (from, len, before, after) in places {
