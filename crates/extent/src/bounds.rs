@@ -216,12 +216,22 @@ pub fn related(a: System, b: System) -> bool {
 }
 
 /// True when the intruder holds something that opens this source: a session of his was seen in it, or it knows accounts of a kind
-/// he has, or nothing is known of its accounts.
+/// he has, or nothing is known of its accounts. Whoever works on a machine inside may use what its programs use: a database opens to
+/// him, under whatever account.
 fn opens(s: &SourceCoverage, presences: &[Presence]) -> bool {
+    let inside = |p: &Presence| {
+        matches!(
+            p.system,
+            System::Ad | System::Smb | System::Host | System::Citrix | System::Bastion
+        )
+    };
     s.systems.is_empty()
-        || presences
-            .iter()
-            .any(|p| p.source == s.index || s.systems.iter().any(|x| related(*x, p.system)))
+        || presences.iter().any(|p| {
+            p.source == s.index
+                || s.systems
+                    .iter()
+                    .any(|x| related(*x, p.system) || (*x == System::Db && inside(p)))
+        })
 }
 
 /// Windows in which the intruder was seen, joined; and holes of doors he could use.
@@ -1061,6 +1071,15 @@ mod tests {
         f.presences.push(heard);
         let b = ask(&f, false);
         assert!(b.widenings.is_empty() && b.on_trust.len() == 2);
+    }
+    #[test]
+    fn a_machine_inside_opens_the_database_its_programs_use() {
+        let database = source(2, false, &["ID.*"], &[System::Db], with_gap(8, 20));
+        let c = coverage(vec![door(whole()), teller(whole()), database]);
+        let mut f = facts();
+        assert!(bounds(&f, &c, &Context::default()).widenings.is_empty());
+        f.presences[0].system = System::Ad;
+        assert_eq!(bounds(&f, &c, &Context::default()).patients, 140);
     }
     #[test]
     fn another_kind_of_account_does_not_open_a_source() {

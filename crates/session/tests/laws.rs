@@ -643,7 +643,8 @@ fn a_login_whose_clock_is_off_keeps_its_requests() {
     let chained = |off: i64| {
         let (mut logins, mut asked) = (vec![], vec![]);
         for i in 0..60i64 {
-            let (who, t) = (i as usize % 6, i * 2000);
+            // At no fixed minute of the hour, as people come.
+            let (who, t) = (i as usize % 6, i * 2000 + i * i * 131 % 1700);
             logins.push(Event {
                 time: T0 + (t + off) * SECOND,
                 verb: Verb::Login,
