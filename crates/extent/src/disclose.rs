@@ -196,6 +196,8 @@ pub struct Input<'a> {
     pub leaks: &'a [LeakLine],
     /// Machines that wrote logs, short names, lower case (from coverage).
     pub logged_hosts: &'a BTreeSet<String>,
+    /// Machines whose own log has a gap while a bad session lasted.
+    pub silent_hosts: &'a BTreeSet<String>,
 }
 
 /// Requests whose searches are asked on all threads before they are weighed one by one, and the hits their answers may hold
@@ -2532,7 +2534,8 @@ impl<'a> Work<'a, '_, '_> {
         }
         out
     }
-    /// Shares nobody logs that the intruder could reach: everybody in them is exposed.
+    /// Shares nobody logs, or whose log is silent for a time in which he was there, and that the intruder could reach: everybody in
+    /// them is exposed.
     fn unlogged_shares(&mut self) {
         let list = &self.input.sessions.list;
         let bad: Vec<u32> = (0..list.len() as u32).filter(|s| self.is_bad(*s)).collect();
@@ -2568,7 +2571,8 @@ impl<'a> Work<'a, '_, '_> {
                 .next()
                 .unwrap_or("")
                 .to_string();
-            if host.is_empty() || hosts.contains(&host) || self.input.logged_hosts.contains(&host) {
+            let logged = hosts.contains(&host) || self.input.logged_hosts.contains(&host);
+            if host.is_empty() || logged && !self.input.silent_hosts.contains(&host) {
                 continue;
             }
             let address = self.input.sessions.machines.get(&host);

@@ -4,7 +4,7 @@
 //! bound; doubtful sessions, exposed persons and what gaps may hide are added above.
 use crate::{
     bounds, catalog, claims,
-    coverage::Coverage,
+    coverage::{self, Coverage},
     disclose::{self, Access, AccessKind, Disclosures, EvidenceRef, Touch},
     files::{Inventory, short_host},
     identity::{IdentityBase, PersonId},
@@ -14,7 +14,7 @@ use crate::{
     statements, targeted, writes,
 };
 use ampleur_event::{
-    Category, Interval, LinkKind, Nanos, SessionId, SessionVerdict, System, Verdict,
+    Category, Interval, LinkKind, Nanos, SessionId, SessionVerdict, System, Verdict, Window,
     category::CategorySet,
     invariant::{self, EX_1},
     session::Judgement,
@@ -98,6 +98,34 @@ impl Wide {
     }
 }
 
+/// Machines whose own log has an open gap while a session that is not legitimate lasted: what it did there nobody can tell.
+fn silent_hosts(input: &Input<'_>) -> BTreeSet<String> {
+    let bad: Vec<Window> = input
+        .sessions
+        .list
+        .iter()
+        .zip(input.judgements)
+        .filter(|(_, j)| j.verdict != SessionVerdict::Legitimate)
+        .map(|(s, _)| {
+            let from = input.coverage.on_time(s.source, s.from).0;
+            let to = input.coverage.on_time(s.source, s.to).1;
+            Window::new(from, to.max(from).saturating_add(1))
+        })
+        .collect();
+    let silent = |s: &&coverage::SourceCoverage| {
+        s.stretches.iter().any(|st| {
+            st.state == coverage::State::Gap
+                && st.closed_by.is_none()
+                && bad.iter().any(|w| w.overlaps(&st.window))
+        })
+    };
+    let sources = input.coverage.sources.iter().filter(silent);
+    sources
+        .flat_map(|s| &s.hosts)
+        .map(|h| short_host(h))
+        .collect()
+}
+
 /// Asks what the bad sessions saw, and counts.
 pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     let case = input.case;
@@ -110,6 +138,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         .flat_map(|s| &s.hosts)
         .map(|h| short_host(h))
         .collect();
+    let silent_hosts = silent_hosts(input);
     let di = disclose::Input {
         case,
         sessions: input.sessions,
@@ -119,6 +148,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         inventory: input.inventory,
         leaks: input.leaks,
         logged_hosts: &logged_hosts,
+        silent_hosts: &silent_hosts,
     };
     let mut d = disclose::disclose(&di, &mut people)?;
     undecodable_sources(input, &mut d);
