@@ -37,7 +37,7 @@ enum Cut {
     /// Records of several lines, each begun by a line that matches `begin`.
     Begun,
     /// XML elements of one name, whatever stands around them.
-    Elements(Elements),
+    Elements(Box<Elements>),
     /// Rows whose quoted cells may hold line ends.
     Rows {
         quote: u8,
@@ -55,10 +55,8 @@ impl Opened {
             && (only(Container::Json) || container.is_some() || super::spans_lines(head.bytes));
         let cut = if has(Container::Xml) && is_markup(head.bytes) {
             let name = element(plan, head.bytes);
-            Cut::Elements(Elements::with_heading(
-                &format!("<{name}"),
-                &format!("</{name}>"),
-            ))
+            let (open, close) = (format!("<{name}"), format!("</{name}>"));
+            Cut::Elements(Box::new(Elements::with_heading(&open, &close)))
         } else if plan.begin.is_some() && !json {
             Cut::Begun
         } else if values {
@@ -659,10 +657,8 @@ impl Decoder {
             || around
                 .header
                 .is_some_and(|h| h.time != Stamp::NONE || !h.program.is_empty());
-        if !understood
-            && says.is_none()
-            && !(enveloped && !matches!(kind, Container::Json | Container::Xml))
-        {
+        let line = enveloped && !matches!(kind, Container::Json | Container::Xml);
+        if !understood && says.is_none() && !line {
             return Err(Reason::Shape);
         }
         let _ = whole;
