@@ -1270,7 +1270,9 @@ pub(crate) struct Elements {
     close: memchr::memmem::Finder<'static>,
     close_len: usize,
     skipping: bool,
-    /// Before the first element, where a document may say what it is (`<Version>11.2</Version>`).
+    /// Documents say of themselves what they are before their first record (`<Version>11.2</Version>`).
+    headed: bool,
+    /// No record was seen yet.
     heading: bool,
 }
 
@@ -1282,12 +1284,14 @@ impl Elements {
             close: memchr::memmem::Finder::new(close).into_owned(),
             close_len: close.len(),
             skipping: false,
+            headed: false,
             heading: false,
         }
     }
     /// The same for documents with elements of their own before the first record.
     pub(crate) fn with_heading(open: &str, close: &str) -> Self {
         Elements {
+            headed: true,
             heading: true,
             ..Elements::new(open, close)
         }
@@ -1333,10 +1337,10 @@ impl Elements {
                     // What stands before an undecided start is judged only when the next element or the end is known.
                     if bytes.len() - at <= RECORD_MAX {
                         // Of a heading nothing is taken before its end is known.
-                        if self.heading {
+                        if self.headed {
                             return at;
                         }
-                        return at + noise_front(&bytes[at..start], false);
+                        return at + noise_front(&bytes[at..start], false, false);
                     }
                     self.noise(bytes, at, at + RECORD_MAX, out, true);
                     self.skipping = true;
@@ -1388,7 +1392,7 @@ impl Elements {
     }
     fn noise(&self, bytes: &[u8], from: usize, to: usize, out: &mut Decoded, _at_end: bool) {
         let to = to.min(bytes.len());
-        let mut at = from + noise_front(&bytes[from..to], self.heading);
+        let mut at = from + noise_front(&bytes[from..to], self.headed, self.heading);
         if at < to {
             let len = trim_end(&bytes[at..to]);
             if len > 0 {
@@ -1412,8 +1416,9 @@ fn trim_end(b: &[u8]) -> usize {
 }
 
 /// Length of the harmless front: white space, byte order mark, declarations, comments, and tags of wrappers
-/// (an opening or closing tag with no text around it); in a heading also elements that hold only text.
-fn noise_front(b: &[u8], heading: bool) -> usize {
+/// (an opening or closing tag with no text around it); in a heading also elements that hold only text. With `headed` a declaration
+/// begins a document with its heading.
+fn noise_front(b: &[u8], headed: bool, mut heading: bool) -> usize {
     let mut at = 0;
     loop {
         let from = past_space(b, at);
@@ -1423,6 +1428,7 @@ fn noise_front(b: &[u8], heading: bool) -> usize {
         } else if let Some(n) = simple_element(rest).filter(|_| heading) {
             Some(n)
         } else if rest.starts_with(b"<?") {
+            heading |= headed && rest.starts_with(b"<?xml");
             memchr::memmem::find(rest, b"?>").map(|i| i + 2)
         } else if rest.starts_with(b"<!--") {
             memchr::memmem::find(rest, b"-->").map(|i| i + 3)
@@ -1459,7 +1465,7 @@ mod tests {
     use super::*;
     #[test]
     fn what_a_document_says_of_itself_is_no_reject_and_what_stands_between_is() {
-        let text = b"<?xml version='1.0'?><A><V a='1'>11.2</V>\n<R>1</R><V>2</V><R>3</R></A>";
+        let text = b"<?xml version='1.0'?><A><V a='1'>11.2</V>\n<R>1</R><V>2</V><R>3</R></A>\n<?xml?><A><V>12</V><R>4</R></A>";
         let run = |mut e: Elements| {
             let mut out = Decoded::default();
             let mut seen = vec![];
@@ -1470,11 +1476,11 @@ mod tests {
                 |element, _, _| seen.push(element.to_vec()),
                 |_, _, _, _| {},
             );
-            assert_eq!((taken, seen.len()), (text.len(), 2));
+            assert_eq!((taken, seen.len()), (text.len(), 3));
             out.reject_count
         };
         assert_eq!(run(Elements::with_heading("<R", "</R>")), 1);
-        assert_eq!(run(Elements::new("<R", "</R>")), 2);
+        assert_eq!(run(Elements::new("<R", "</R>")), 3);
     }
     fn time(text: &str, setting: &Setting) -> String {
         stamp(text, setting).map_or(String::new(), |s| ampleur_event::time::rfc3339_full(s.time))
