@@ -1,19 +1,10 @@
 //! Every command as a person runs it: output, exit code, errors with hints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 mod common;
+#[path = "common/run.rs"]
+mod run;
+use run::{ampleur, code, text};
 use std::process::{Output, Stdio};
-
-fn ampleur(args: &[&str]) -> Output {
-    common::ampleur().args(args).output().expect("run ampleur")
-}
-
-fn code(out: &Output) -> i32 {
-    out.status.code().unwrap_or(-1)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// Every verb of the help page.
 fn verbs() -> Vec<String> {

@@ -1,20 +1,11 @@
 //! `ampleur rules` and `ampleur investigate --rules` as a person runs them. Feature `sigma`.
 #![cfg(feature = "sigma")]
 mod common;
+#[path = "common/run.rs"]
+mod run;
+use run::{ampleur, code, text};
 use serde_json::Value;
 use std::{fs, path::PathBuf, process::Output};
-
-fn ampleur(args: &[&str]) -> Output {
-    common::ampleur().args(args).output().expect("run ampleur")
-}
-
-fn code(out: &Output) -> i32 {
-    out.status.code().unwrap_or(-1)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 const MINE: &str = "title: Record of one person asked for\ntitle-fr: Dossier d'une personne demandé\nid: 5d1f0d6e-0000-4000-8000-000000000001\ndescription: <b>Look</b>\nlogsource:\n    category: webserver\ndetection:\n    selection:\n        url|contains: /Patient/\n    condition: selection\nlevel: low\n---\ntitle: Records asked for\nid: 5d1f0d6e-0000-4000-8000-000000000002\ncorrelation:\n    type: event_count\n    generate: true\n    rules:\n        - 5d1f0d6e-0000-4000-8000-000000000001\n    group-by:\n        - url\n    timespan: 1h\n    condition:\n        gte: 2\n";
 

@@ -97,9 +97,44 @@ pub fn rfc3339_full(t: Nanos) -> String {
         .unwrap_or_default()
 }
 
+/// The most of `ascending` instants or differences, in nanoseconds, that lie within `[x, x + width]`, both ends included: how many
+/// there are, and the middle one of them. `(0, 0)` when there is none; of equal ones the first.
+pub fn densest(ascending: &[Nanos], width: Nanos) -> (usize, Nanos) {
+    let (mut most, mut middle, mut lo) = (0, 0, 0);
+    for (hi, t) in ascending.iter().enumerate() {
+        while t.saturating_sub(ascending[lo]) > width {
+            lo += 1;
+        }
+        if hi + 1 - lo > most {
+            (most, middle) = (hi + 1 - lo, ascending[lo + (hi - lo) / 2]);
+        }
+    }
+    (most, middle)
+}
+
+/// True for instants (UTC nanoseconds, any order) spread over the minutes of the hour, as those of people are and those of a job that
+/// runs at its minute are not: of up to thirty, six in ten minutes differ.
+pub fn at_no_fixed_minute(times: &[Nanos]) -> bool {
+    let minutes: std::collections::BTreeSet<Nanos> =
+        times.iter().map(|t| t.rem_euclid(HOUR) / MINUTE).collect();
+    minutes.len() * 10 >= times.len().min(30) * 6
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn where_instants_are_densest() {
+        assert_eq!(densest(&[], SECOND), (0, 0));
+        assert_eq!(densest(&[0, 5, 8, 9, 10, 30], 2), (3, 9));
+        assert_eq!(densest(&[NO_TIME, 1, Nanos::MAX], 1), (1, NO_TIME));
+    }
+    #[test]
+    fn a_job_comes_at_its_minute_and_people_do_not() {
+        let every = |step: Nanos| (0..40).map(|i| i * step).collect::<Vec<_>>();
+        assert!(at_no_fixed_minute(&every(37 * MINUTE)));
+        assert!(!at_no_fixed_minute(&every(HOUR)) && !at_no_fixed_minute(&every(5 * MINUTE)));
+    }
     #[test]
     fn rfc3339_is_utc_milliseconds() {
         assert_eq!(

@@ -285,7 +285,7 @@ fn merge(sorted: Vec<Window>) -> Vec<Window> {
 }
 
 /// Parts of holes that the intruder could have used. The flag says that any account could have been used there, for a door was open.
-pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
+fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<(Hole, bool)> {
     let p = possible(facts, coverage);
     let mut out: Vec<(Hole, bool)> = Vec::new();
     for h in coverage.holes(coverage.window, None, crate::coverage::every_category()) {
@@ -345,12 +345,8 @@ pub fn usable_holes(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
             ));
         }
     }
-    out.extend(
-        on_trust(facts, coverage)
-            .into_iter()
-            .filter(|t| t.unheard)
-            .map(|t| (t.hole, false)),
-    );
+    let unheard = trusted.iter().filter(|t| t.unheard);
+    out.extend(unheard.map(|t| (t.hole.clone(), false)));
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
     out
 }
@@ -444,7 +440,8 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         }
         staff = u64::max(staff, own_staff);
     };
-    let all = usable_holes(facts, coverage);
+    let trusted = on_trust(facts, coverage);
+    let all = usable_holes(facts, coverage, &trusted);
     // The parts of one source add up to one limit by bytes, and to one by missing records.
     let mut by_source: BTreeMap<u32, Vec<&(Hole, bool)>> = BTreeMap::new();
     for h in &all {
@@ -547,10 +544,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         }
     }
     b.possible_accesses = lone;
-    b.on_trust = on_trust(facts, coverage)
-        .into_iter()
-        .map(|t| t.hole)
-        .collect();
+    b.on_trust = trusted.into_iter().map(|t| t.hole).collect();
     b.on_trust.dedup();
     // Without the log of a door nobody can say which sessions were an outsider's: any of them may have been.
     let mut lost: Vec<Hole> = Vec::new();

@@ -11,7 +11,7 @@ use std::{
     fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, BufWriter, Read, Seek, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
 };
 
@@ -110,6 +110,10 @@ impl Spool {
             held_max,
             runs: AtomicU32::new(0),
         }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     fn write(&self, hits: &[Hit]) -> io::Result<PathBuf> {

@@ -11,7 +11,7 @@ use crate::{
 };
 use ampleur_event::{
     Account, Event, Link, Origin, Session, SessionCounts, SessionId, SessionKey, System,
-    time::{HOUR, MINUTE, NO_TIME, Nanos},
+    time::{HOUR, MINUTE, NO_TIME, Nanos, SECOND, at_no_fixed_minute, densest},
 };
 use ampleur_sources::case::{Case, FileId};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -680,6 +680,8 @@ impl Sessions {
     /// distance instead, the clock of the logins is off by that much.
     fn learn_login_skews(&mut self) {
         const REACH: Nanos = 3 * HOUR;
+        // Distances within this of each other are one.
+        const SHARP: Nanos = MINUTE;
         const CROWD: usize = 64;
         const ENOUGH: usize = 20;
         let is_login = |s: &Session| {
@@ -703,24 +705,22 @@ impl Sessions {
         }
         for source in doors {
             // A job that runs at its hour meets what runs at another: only who comes at no fixed minute tells a clock.
-            let mut minutes: FxHashMap<String, (usize, BTreeSet<Nanos>)> = FxHashMap::default();
+            let mut people: FxHashMap<String, Vec<Nanos>> = FxHashMap::default();
             let bare = |s: &Session| s.account.as_ref().map(|a| a.bare()).unwrap_or_default();
             for s in self
                 .list
                 .iter()
                 .filter(|s| s.source == source && is_login(s))
             {
-                let m = minutes.entry(bare(s)).or_default();
-                m.0 += 1;
-                m.1.insert(s.from.rem_euclid(HOUR) / MINUTE);
+                people.entry(bare(s)).or_default().push(s.from);
             }
-            minutes.retain(|_, (n, at)| at.len() * 10 >= (*n).min(30) * 6);
+            people.retain(|_, times| at_no_fixed_minute(times));
             // (distance to what was heard, login)
             let mut heard: Vec<(Nanos, u32)> = vec![];
             for (i, login) in self.list.iter().enumerate() {
                 let here = login.origin.address.and_then(|a| at.get(&a));
                 let Some(here) = here.filter(|_| {
-                    login.source == source && is_login(login) && minutes.contains_key(&bare(login))
+                    login.source == source && is_login(login) && people.contains_key(&bare(login))
                 }) else {
                     continue;
                 };
@@ -763,21 +763,22 @@ impl Sessions {
                 let b = heard.partition_point(|x| x.0 <= to);
                 &heard[a..b]
             };
-            let (most, peak) = crowd(heard.iter().map(|x| x.0));
+            let distances: Vec<Nanos> = heard.iter().map(|x| x.0).collect();
+            let (most, peak) = densest(&distances, SHARP);
             // What comes back every few minutes meets itself at every multiple: that is no clock.
-            let others = heard
-                .iter()
-                .map(|x| x.0)
-                .filter(|d| (d - peak).abs() > 2 * SHARP);
-            let second = crowd(others).0;
+            let others: Vec<Nanos> = distances
+                .into_iter()
+                .filter(|d| (d - peak).abs() > 2 * SHARP)
+                .collect();
+            let second = densest(&others, SHARP).0;
             let near = within(peak - SHARP, peak + SHARP);
             // People are never exact: what always comes after the same time to the millisecond is a program's own delay.
             let exact = near
                 .get(near.len() * 3 / 4)
-                .is_none_or(|q| q.0 - near[near.len() / 4].0 < MINUTE / 120);
+                .is_none_or(|q| q.0 - near[near.len() / 4].0 < SECOND / 2);
             let there = logins(near);
             let usual = logins(within(-MINUTE, 3 * MINUTE));
-            let people: BTreeSet<String> = there
+            let accounts: BTreeSet<String> = there
                 .iter()
                 .filter_map(|i| Some(self.list[*i as usize].account.as_ref()?.bare()))
                 .collect();
@@ -787,7 +788,7 @@ impl Sessions {
                 || there.len() < 2 * usual.len()
                 || most < 2 * second
                 || exact
-                || people.len() < 5
+                || accounts.len() < 5
             {
                 continue;
             }
@@ -1113,24 +1114,6 @@ impl Candidates {
         }
         out
     }
-}
-
-/// Distances within this of each other are one.
-const SHARP: Nanos = MINUTE;
-
-/// The most of ascending distances within [`SHARP`] of each other, and the middle one of them.
-fn crowd(ascending: impl Iterator<Item = Nanos>) -> (usize, Nanos) {
-    let all: Vec<Nanos> = ascending.collect();
-    let (mut most, mut peak, mut lo) = (0, 0, 0);
-    for hi in 0..all.len() {
-        while all[hi] - all[lo] > SHARP {
-            lo += 1;
-        }
-        if hi + 1 - lo > most {
-            (most, peak) = (hi + 1 - lo, all[lo + (hi - lo) / 2]);
-        }
-    }
-    (most, peak)
 }
 
 /// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id.

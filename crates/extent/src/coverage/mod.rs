@@ -252,12 +252,7 @@ impl Coverage {
                 };
                 let mut left = asked;
                 for o in &self.sources {
-                    if o.index != s.index
-                        && !o.tells.intersect(left).is_empty()
-                        && o.covers_establishment_of(s)
-                        && o.complete_in(w)
-                        && self.stands_in(o.index, s.index)
-                    {
+                    if !o.tells.intersect(left).is_empty() && self.speaks_instead(o, s, w) {
                         left = left.without(o.tells);
                     }
                 }
@@ -279,14 +274,18 @@ impl Coverage {
             .filter(|st| st.closed_by.is_some())
             .map(move |st| {
                 let closers = self.sources.iter().filter(|o| {
-                    o.index != s.index
-                        && s.tells.without(o.tells).is_empty()
-                        && o.covers_establishment_of(s)
-                        && o.complete_in(st.window)
-                        && self.stands_in(o.index, s.index)
+                    s.tells.without(o.tells).is_empty() && self.speaks_instead(o, s, st.window)
                 });
                 (st, closers.collect())
             })
+    }
+
+    /// `o` was complete all through `window` and records what `s` records of the same establishment.
+    fn speaks_instead(&self, o: &SourceCoverage, s: &SourceCoverage, window: Window) -> bool {
+        o.index != s.index
+            && o.covers_establishment_of(s)
+            && o.complete_in(window)
+            && self.stands_in(o.index, s.index)
     }
 
     /// A stretch of a source as a hole in all it tells.

@@ -5,7 +5,7 @@ use super::{
 };
 use ampleur_event::{
     Nanos, Window,
-    time::{HOUR, MINUTE, SECOND},
+    time::{HOUR, MINUTE, SECOND, at_no_fixed_minute, densest},
 };
 use std::collections::BTreeMap;
 
@@ -217,7 +217,7 @@ fn apart(a: &Observation, b: &Observation) -> Option<(Nanos, u64)> {
     if near[near.len() * 3 / 4] - near[near.len() / 4] < SECOND / 2 {
         return None;
     }
-    if crowd(&others, SHARP) as u64 * 2 > best {
+    if densest(&others, SHARP).0 as u64 * 2 > best {
         return None;
     }
     let level = people.level.max(b.starts.level);
@@ -237,25 +237,6 @@ fn apart(a: &Observation, b: &Observation) -> Option<(Nanos, u64)> {
     }
     (pairs >= 20 && addresses >= 5 && pairs * 10 >= took * 6 && pairs >= 2 * usual)
         .then_some((peak, pairs))
-}
-
-/// Instants spread over the minutes of the hour, as people's are.
-fn at_no_fixed_minute(times: &[Nanos]) -> bool {
-    let minutes: std::collections::BTreeSet<Nanos> =
-        times.iter().map(|t| t.rem_euclid(HOUR) / MINUTE).collect();
-    minutes.len() * 10 >= times.len().min(30) * 6
-}
-
-/// The most instants within `width` of each other.
-fn crowd(sorted: &[Nanos], width: Nanos) -> usize {
-    let (mut most, mut lo) = (0, 0);
-    for hi in 0..sorted.len() {
-        while sorted[hi] - sorted[lo] > width {
-            lo += 1;
-        }
-        most = most.max(hi + 1 - lo);
-    }
-    most
 }
 
 /// How many addresses that begin to speak in `a` begin in `b` within [`LAG`]; `None` when that is not the rule.

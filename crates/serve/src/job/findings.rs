@@ -64,7 +64,7 @@ impl Asking {
         let found = self
             .rules
             .join(done.unwrap_or_else(PoisonError::into_inner))
-            .map_err(|e| JobError::Refused(format!("keep what rules count: {e}")))?;
+            .map_err(|e| JobError::file("keep what rules count in", self.spool.dir(), e))?;
         let about = self.rules.about();
         let own = |a: &About| PACK.iter().any(|(file, _)| *file == a.file);
         let list = found.into_iter().map(|f| {
