@@ -724,10 +724,9 @@ impl Sessions {
                 }) else {
                     continue;
                 };
-                let first =
-                    here.partition_point(|j| self.list[*j as usize].from < login.from - REACH);
-                let past =
-                    here.partition_point(|j| self.list[*j as usize].from <= login.from + REACH);
+                let begun = |j: &u32| self.list[*j as usize].from;
+                let first = here.partition_point(|j| begun(j) < login.from.saturating_sub(REACH));
+                let past = here.partition_point(|j| begun(j) <= login.from.saturating_add(REACH));
                 // A crowd behind one address says nothing of one of them, and takes long to go through.
                 if past - first > 8 * CROWD {
                     continue;
@@ -984,7 +983,7 @@ impl Sessions {
             let live = |j: &u32| {
                 let o = &self.list[*j as usize];
                 let shift = self.skew(o.source) - self.skew(s.source);
-                o.from + shift <= to && o.to + shift >= from
+                o.from.saturating_add(shift) <= to && o.to.saturating_add(shift) >= from
             };
             let there = &near[start..stop];
             let who = |j: u32| side.known(j as usize).map_or(NOBODY, |k| k.who);

@@ -192,7 +192,9 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
         let own = b.origin.address.and_then(|a| {
             let near = |o: &&u32| {
                 let t = &s.list[**o as usize];
-                t.from - 2 * HOUR <= b.from && b.from <= t.to + 2 * HOUR && of_one(**o, *j)
+                t.from.saturating_sub(2 * HOUR) <= b.from
+                    && b.from <= t.to.saturating_add(2 * HOUR)
+                    && of_one(**o, *j)
             };
             lent.get(&a)?.iter().find(near).copied()
         });
@@ -344,7 +346,12 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
         if let (Some(k), Some(at)) = (w.side.known(i), x.origin.address)
             && !services[w.side.account[i] as usize]
         {
-            uses.push((k.who, at, w.start(i as u32) + s.skew(x.source), i as u32));
+            uses.push((
+                k.who,
+                at,
+                w.start(i as u32).saturating_add(s.skew(x.source)),
+                i as u32,
+            ));
         }
     }
     uses.sort_unstable();
@@ -360,7 +367,9 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
             let b = &s.list[j as usize];
             open.retain(|o| {
                 let o = &s.list[*o as usize];
-                (o.to + s.skew(o.source)).saturating_add(5 * MINUTE) >= begin
+                o.to.saturating_add(s.skew(o.source))
+                    .saturating_add(5 * MINUTE)
+                    >= begin
             });
             for o in &open {
                 let a = &s.list[*o as usize];
