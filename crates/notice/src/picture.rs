@@ -97,6 +97,18 @@ pub fn clip(text: &str, max: usize) -> String {
     out
 }
 
+/// Cuts the middle of a label longer than `max` characters: of an account its system and its name tell more than its domain.
+fn clip_middle(text: &str, max: usize) -> String {
+    let all: Vec<char> = text.chars().collect();
+    if all.len() <= max {
+        return text.to_string();
+    }
+    let tail = max / 2;
+    let head: String = all[..max.saturating_sub(tail + 1)].iter().collect();
+    let tail: String = all[all.len() - tail..].iter().collect();
+    format!("{head}…{tail}")
+}
+
 struct Segment {
     from: i64,
     to: i64,
@@ -429,7 +441,8 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
         let name = if k.1.is_empty() {
             Both::from(("sans compte", "no account"))
         } else {
-            Both::same(clip(&k.1, 29))
+            // What fits before the lanes in capitals.
+            Both::same(clip_middle(&k.1, 24))
         };
         out.push(bold(0.0, y + 19.0, 12.0, Ink::Text, Anchor::Start, name));
         let mut origins: Vec<(&String, &u64)> = lane.origins.iter().collect();
@@ -942,4 +955,18 @@ pub fn coverage(view: &View<'_>) -> Option<Picture> {
             }
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_account_keeps_its_system_and_its_name() {
+        let long = clip_middle("ad:GHDEBREVAL.EXAMPLE\\ext-lis", 24);
+        assert_eq!(long, "ad:GHDEBREV…MPLE\\ext-lis");
+        assert_eq!(long.chars().count(), 24);
+        assert_eq!(clip_middle("vpn:éditeur-lis", 24), "vpn:éditeur-lis");
+        assert_eq!(clip_middle(&"é".repeat(25), 24).chars().count(), 24);
+    }
 }
