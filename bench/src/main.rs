@@ -15,6 +15,7 @@ mod postgres;
 mod replay;
 mod servers;
 mod sigma;
+mod sigma_alone;
 
 use anyhow::{Result, bail};
 
@@ -28,9 +29,8 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some("pipeline-child") => pipeline::child(&args[1..]),
         Some("contain") => contain::run(&args[1..]),
-        Some("attribution") => {
-            ampleur_testkit::attribution::run(&args[1..]).map_err(anyhow::Error::msg)
-        }
+        Some("attribution") => ampleur_testkit::attribution::run(&args[1..], &sigma_alone::says)
+            .map_err(anyhow::Error::msg),
         Some("evaluate") => evaluate::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),

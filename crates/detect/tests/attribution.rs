@@ -7,7 +7,7 @@ fn evaluate(families: &[&str], variants: &str) {
         .chain(&["--seeds", "2", "--scale", "0.001", "--variants", variants])
         .map(ToString::to_string)
         .collect();
-    if let Err(e) = ampleur_testkit::attribution::run(&args) {
+    if let Err(e) = ampleur_testkit::attribution::run(&args, &|_| Ok(vec![])) {
         panic!("{e}");
     }
 }

@@ -12,9 +12,11 @@ mod count;
 mod fields;
 pub mod reference;
 mod route;
+mod told;
 
 pub use asked::{Asked, FileHits, Found, GROUPS_MAX, Spool};
 pub use fields::{NUMBERS, Row, TEXTS, delicate, known};
+pub use told::Told;
 
 use count::Correlation;
 use route::Route;

@@ -209,6 +209,42 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn findings_lead_back_to_the_events_they_were_made_of(story in story()) {
+        let rules = Rules::load([("counted.yml", COUNTED)]).unwrap_or_else(|e| panic!("{e:#?}"));
+        let found = tell(&rules, &story, 1, usize::MAX);
+        let told = rules.told(found.clone());
+        let (mut scratch, mut of) = (Scratch::default(), vec![]);
+        let mut told_of: BTreeMap<(usize, &str), Vec<(i64, &str)>> = BTreeMap::new();
+        for (source, e) in &story {
+            told.of(TWO[*source], e, &mut scratch, &mut of);
+            for rule in &of {
+                told_of.entry((*rule, &*e.user)).or_default().push((e.time, &*e.src_ip));
+            }
+        }
+        let mut explained = 0;
+        for f in found.iter().filter(|f| f.most > 0) {
+            let about = &rules.about()[f.rule];
+            let value = |name| f.by.iter().find(|(n, _)| n == name).map(|(_, v)| &**v);
+            let user = value("user").expect("all of them count by user");
+            let events = told_of.get(&(f.rule, user)).map_or(&[][..], |v| v);
+            let own: Vec<_> = events
+                .iter()
+                .filter(|(_, address)| value("src_ip").is_none_or(|a| a == *address))
+                .collect();
+            let window = i64::try_from(about.seconds).expect("short") * 1_000_000_000;
+            let inside = |t: i64| f.first - window <= t && t <= f.last;
+            // A correlation counts events, values of them or rules they fire: never more than events.
+            prop_assert!(own.len() as u64 >= f.most, "{} {:?}", about.id, own);
+            prop_assert!(own.iter().all(|(t, _)| inside(*t)), "{} {:?}", about.id, own);
+            explained += own.len();
+        }
+        prop_assert_eq!(told_of.values().map(Vec::len).sum::<usize>(), explained);
+    }
+}
+
 #[test]
 fn what_is_too_much_for_rows_is_one_row_together() {
     let text = PACK

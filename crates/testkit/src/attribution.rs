@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout)]
 use crate::{
     Family, Knob, Pathology, Recipe, Truth, simulate,
-    trial::{self, Baseline, Key, Tally, Whose},
+    trial::{self, Baseline, Key, Ran, Tally, Whose},
 };
 use ampleur_detect::Word;
 use ampleur_event::{SessionVerdict, session::Judgement};
@@ -205,6 +205,25 @@ impl Row {
     }
 }
 
+/// What others said over all cases, in the order they were first asked.
+#[derive(Default)]
+struct Rivals(Vec<(&'static str, Tally)>);
+
+impl Rivals {
+    fn add(&mut self, key: &Key, (name, says): &Says) {
+        let verdict = |bad: &bool| match bad {
+            true => SessionVerdict::Intruder,
+            false => SessionVerdict::Legitimate,
+        };
+        let verdicts: Vec<SessionVerdict> = says.iter().map(verdict).collect();
+        let tally = key.tally(&verdicts);
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some((_, t)) => *t += tally,
+            None => self.0.push((name, tally)),
+        }
+    }
+}
+
 /// Wilson score interval at 95 % for `k` of `n`.
 fn wilson(k: u64, n: u64) -> (f64, f64) {
     if n == 0 {
@@ -223,14 +242,21 @@ fn share(k: u64, n: u64) -> String {
     format!("{p:.4} [{a:.4}, {b:.4}]")
 }
 
-/// `attribution [FAMILY…] [--seeds A-B] [--scale X] [--variants a,b|all] [--keep DIR] [--lines N] [--live] [--minutes N]`
+/// What somebody else would say of the sessions of a case: the name, and whether each session is the intruder's.
+pub type Says = (&'static str, Vec<bool>);
+
+/// `attribution [FAMILY…] [--seeds A-B] [--scale X] [--variants a,b|all] [--keep DIR] [--lines N] [--live] [--minutes N]`.
+/// `others` are asked beside the baselines known here.
 ///
 /// # Errors
 /// In words: an argument nobody knows, a case that cannot be played, or a law that did not hold.
-pub fn run(args: &[String]) -> Result<(), String> {
+pub fn run(
+    args: &[String],
+    others: &dyn Fn(&Ran) -> Result<Vec<Says>, String>,
+) -> Result<(), String> {
     let plan = plan(args)?;
     let mut rows: BTreeMap<(usize, Family), Row> = BTreeMap::new();
-    let mut rivals: BTreeMap<Baseline, Tally> = BTreeMap::new();
+    let mut rivals = Rivals::default();
     let mut scores = Calibration::default();
     let started = std::time::Instant::now();
     // Seeds outermost: an evaluation cut short has seen every variant alike.
@@ -261,6 +287,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
                     *family,
                     *seed,
                     &dir,
+                    others,
                     &mut rivals,
                     &mut scores,
                 )
@@ -284,7 +311,8 @@ fn one(
     family: Family,
     seed: u64,
     dir: &Path,
-    rivals: &mut BTreeMap<Baseline, Tally>,
+    others: &dyn Fn(&Ran) -> Result<Vec<Says>, String>,
+    rivals: &mut Rivals,
     scores: &mut Calibration,
 ) -> Result<Option<Row>, String> {
     let words = |e: &dyn std::fmt::Display| e.to_string();
@@ -343,7 +371,10 @@ fn one(
     let key = Key::new(&r, &truth);
     let rep = trial::compare(&r, &truth);
     for b in Baseline::ALL {
-        *rivals.entry(b).or_default() += key.tally(&b.verdicts(&r, &key));
+        rivals.add(&key, &(b.name(), b.says(&r, &key)));
+    }
+    for says in others(&r)? {
+        rivals.add(&key, &says);
     }
     let mut row = Row {
         runs: 1,
@@ -475,7 +506,7 @@ fn one(
 fn print(
     plan: &Plan,
     rows: &BTreeMap<(usize, Family), Row>,
-    rivals: &BTreeMap<Baseline, Tally>,
+    rivals: &Rivals,
     scores: &Calibration,
 ) -> Result<(), String> {
     println!(
@@ -562,10 +593,9 @@ fn print(
         share(t.right, t.said),
         t.accused
     );
-    for (b, t) in rivals {
+    for (name, t) in &rivals.0 {
         println!(
-            "| {} | {} | {} | {} |",
-            b.name(),
+            "| {name} | {} | {} | {} |",
             share(t.found, t.visible),
             share(t.right, t.said),
             t.accused

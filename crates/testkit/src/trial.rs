@@ -618,7 +618,7 @@ pub fn describe(r: &Ran, i: usize) -> String {
 }
 
 /// What would be done without Ampleur, on the same sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Baseline {
     /// From a country that is not home.
     Country,
@@ -641,27 +641,19 @@ impl Baseline {
             Baseline::Everything => "all the account did",
         }
     }
-    /// Its verdict on every session.
-    pub fn verdicts(self, r: &Ran, k: &Key) -> Vec<SessionVerdict> {
-        (0..r.sessions.list.len())
-            .map(|i| {
-                let hit = match self {
-                    Baseline::Country => abroad(r, i),
-                    Baseline::Thresholds => excess(r, i),
-                    Baseline::Everything => {
-                        matches!(k.whose[i], Whose::Intruder | Whose::Unlisted)
-                            || r.sessions.list[i].account.as_ref().is_some_and(|a| {
-                                !k.all_names(&norm(&a.to_string())).is_disjoint(&k.usurped)
-                            })
-                    }
-                };
-                if hit {
-                    SessionVerdict::Intruder
-                } else {
-                    SessionVerdict::Legitimate
-                }
-            })
-            .collect()
+    /// For every session, whether it would be called the intruder's.
+    pub fn says(self, r: &Ran, k: &Key) -> Vec<bool> {
+        let one = |i: usize| match self {
+            Baseline::Country => abroad(r, i),
+            Baseline::Thresholds => excess(r, i),
+            Baseline::Everything => {
+                matches!(k.whose[i], Whose::Intruder | Whose::Unlisted)
+                    || r.sessions.list[i].account.as_ref().is_some_and(|a| {
+                        !k.all_names(&norm(&a.to_string())).is_disjoint(&k.usurped)
+                    })
+            }
+        };
+        (0..r.sessions.list.len()).map(one).collect()
     }
 }
 
