@@ -4,11 +4,15 @@ use ampleur_testkit::{attribution::Says, trial::Ran};
 use std::{collections::BTreeMap, sync::OnceLock};
 
 /// Which findings are believed.
-const BELIEVED: [(&str, &[&str]); 2] = [
+const BELIEVED: [(&str, &[&str]); 3] = [
     ("Sigma alone, level high", &["high", "critical"]),
     (
-        "Sigma alone, medium and high",
+        "Sigma alone, level medium and above",
         &["medium", "high", "critical"],
+    ),
+    (
+        "Sigma alone, every level",
+        &["informational", "low", "medium", "high", "critical"],
     ),
 ];
 

@@ -3,6 +3,7 @@ pack! {
     "epr-break-glass.yml"
     "epr-bulk-export.yml"
     "epr-many-patients.yml"
+    "epr-many-searches.yml"
     "firewall-remote-desktop-in-tunnel.yml"
     "identity-impersonation.yml"
     "identity-login-after-failures.yml"
