@@ -274,7 +274,7 @@ impl TextColumn {
         }
         self.rows += 1;
     }
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, i: usize) -> &str {
         if self.offsets.is_empty() {
             assert!(i < self.rows, "row {i} of {}", self.rows);
