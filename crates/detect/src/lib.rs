@@ -188,14 +188,14 @@ pub fn attribute_on(
         pivot::run(threads, &model, &said)
     };
     let labels = pivot::label(&model, &outcome.verdicts);
-    // Said where it is not certain, and where nobody known is at a place nobody knows.
+    // Said where it is not certain, and where somebody known is at a place nobody knows.
     let unseen: Vec<Option<(Arc<str>, Arc<str>)>> = (0..units.list.len())
         .map(|u| {
             let open = match outcome.verdicts[u] {
                 SessionVerdict::Doubtful => true,
                 SessionVerdict::Legitimate => {
                     model.trust[u] == score::Trust::None
-                        && outcome.sums.of(u).total() > score::PRIOR
+                        && outcome.sums.of(u).alarms()
                         && units.list[u].parents.is_empty()
                 }
                 SessionVerdict::Intruder => false,

@@ -67,6 +67,10 @@ impl Sum {
             at => self.put(at, code, weight, fr.clone(), en.clone()),
         }
     }
+    /// True when something speaks for an outsider, whatever speaks against.
+    pub fn alarms(&self) -> bool {
+        self.list.iter().any(|r| r.weight > 0.0)
+    }
     fn find(&self, code: &str) -> Result<usize, usize> {
         self.list.binary_search_by(|r| r.code.cmp(code))
     }
