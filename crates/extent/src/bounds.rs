@@ -108,7 +108,8 @@ pub struct Bounds {
     pub persons: u64,
     /// Patients reachable, each once.
     pub patients: u64,
-    /// Records that could not be decoded and may be accesses of the intruder (contract §B); each is one more person at most.
+    /// Records that could not be decoded and may be accesses of the intruder (contract §B). Each can hide as many persons as the
+    /// fullest readable record of its source named.
     pub possible_accesses: u64,
     /// Gaps the intruder was there in, and which only logs close whose records nobody counts, sorted: no figure is wider for them,
     /// but no list is complete by their word alone.
@@ -184,6 +185,9 @@ impl Bounds {
     }
 }
 
+/// Above this a count is "nobody knows": still a whole number in every JSON reader.
+pub(crate) const UNBOUNDED: u64 = (1 << 53) - 1;
+
 impl Facts {
     /// Persons who have a value of the category in the establishment, at most. Without an identity base nobody knows: no limit.
     pub fn holders(&self, establishment: &str, category: Category) -> u64 {
@@ -196,7 +200,15 @@ impl Facts {
         {
             return *n;
         }
-        self.population.get(establishment).copied().unwrap_or(0)
+        let unknown = if self.population.is_empty() {
+            UNBOUNDED
+        } else {
+            0
+        };
+        self.population
+            .get(establishment)
+            .copied()
+            .unwrap_or(unknown)
     }
 }
 
@@ -417,7 +429,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
     let mut b = Bounds::default();
     let mut patients: BTreeMap<String, u64> = BTreeMap::new();
     let mut staff = 0u64;
-    let mut lone = 0u64;
+    let (mut lone, mut records) = (0u64, 0u64);
     let mut take = |b: &mut Bounds, w: Vec<Widening>| {
         let mut per: BTreeMap<String, u64> = BTreeMap::new();
         let mut own_staff = 0;
@@ -512,15 +524,18 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         let Some(s) = coverage.source(p.source) else {
             continue;
         };
-        // One record is one person, whatever the establishments and categories it could be of.
-        lone = lone.saturating_add(p.count);
+        // A record can have shown as many as the fullest readable one of its kind, whatever the establishments and categories.
+        let per = facts.persons_per_record.get(&p.source);
+        let persons = p.count.saturating_mul(per.copied().unwrap_or(1).max(1));
+        records = records.saturating_add(p.count);
+        lone = lone.saturating_add(persons);
         for e in facts
             .establishments
             .iter()
             .filter(|e| s.speaks_for(Some(e)))
         {
             for (c, from, n) in spread(p.categories, |c| facts.holders(e, c)) {
-                let n = n.min(p.count);
+                let n = n.min(persons);
                 if n == 0 {
                     continue;
                 }
@@ -543,7 +558,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             }
         }
     }
-    b.possible_accesses = lone;
+    b.possible_accesses = records;
     b.on_trust = trusted.into_iter().map(|t| t.hole).collect();
     b.on_trust.dedup();
     // Without the log of a door nobody can say which sessions were an outsider's: any of them may have been.
@@ -1106,14 +1121,14 @@ mod tests {
         f.addresses.insert("198.51.100.9".into());
         let c = coverage(vec![door(whole()), t.clone()]);
         let b = bounds(&f, &c, &Context::default());
-        assert_eq!(
-            (
-                b.possible_accesses,
-                b.patients,
-                b.cells[&("finess:1".to_string(), Category::IdName)].persons
-            ),
-            (2, 2, 2)
-        );
+        let told = |b: &Bounds| {
+            let cell = &b.cells[&("finess:1".to_string(), Category::IdName)];
+            (b.possible_accesses, b.patients, cell.persons)
+        };
+        assert_eq!(told(&b), (2, 2, 2));
+        // A search answers with several at a time.
+        f.persons_per_record.insert(t.index, 3);
+        assert_eq!(told(&bounds(&f, &c, &Context::default())), (2, 6, 6));
         // A second journal that was complete has the same access, readable.
         let c = seen_together(coverage(vec![
             door(whole()),

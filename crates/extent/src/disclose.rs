@@ -959,6 +959,25 @@ impl<'a> Work<'a, '_, '_> {
                     let shown = n.min(page.unwrap_or(n));
                     self.calibrate(self.input.case.source_of(l.file), l.e.bytes_in, shown);
                 }
+                let sure = |w: &Self| {
+                    let entry = w.input.case.entry(source);
+                    entry.is_some_and(|s| s.shows_results == Some(true)) && !subjects.is_empty()
+                };
+                if base.is_empty() && !sure(self) {
+                    // No snapshot says who was in the answer: as many as a page or the told number allows.
+                    let most = [page, told].into_iter().flatten().min();
+                    if most != Some(0) {
+                        lone.push(Lone {
+                            access,
+                            session: head.session,
+                            line_source: self.input.case.source_of(line.unwrap_or(head).file),
+                            bytes: line.map(|l| l.e.bytes_in).filter(|b| *b != NONE),
+                            page: most,
+                            categories: cats,
+                        });
+                    }
+                    return;
+                }
                 let order = endpoint.as_ref().and_then(|x| x.endpoint.order.clone());
                 let mut persons: BTreeSet<Who> = answer
                     .certain

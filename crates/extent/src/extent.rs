@@ -3,10 +3,12 @@
 //! Every count is of data subjects, once each (L4, EX-4), as an interval (L1, EX-1). What the logs establish is the lower
 //! bound; doubtful sessions, exposed persons and what gaps may hide are added above.
 use crate::{
-    bounds, catalog, claims,
+    bounds,
+    bounds::UNBOUNDED,
+    catalog, claims,
     coverage::{self, Coverage},
     disclose::{self, Access, AccessKind, Disclosures, EvidenceRef, Touch},
-    files::{Inventory, short_host},
+    files::{Inventory, share_key, short_host},
     identity::{IdentityBase, PersonId},
     leak::LeakLine,
     model::{Cell, CoverageRow, Extent, PersonRow, Statement, Targeted},
@@ -25,8 +27,6 @@ use ampleur_session::Sessions;
 use ampleur_sources::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Above this a count is "nobody knows": still a whole number in every JSON reader.
-const UNBOUNDED: u64 = (1 << 53) - 1;
 /// Records cited per row of `persons.csv`; the rest is counted.
 const CITED: usize = 50;
 
@@ -387,6 +387,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         possible_writes: maybe_writes,
         possible_accesses: bounds.possible_accesses,
         leak_examined: !input.leaks.is_empty(),
+        leak_compared: inventoried(context, input.inventory),
         unreadable_files: input.unreadable_files,
         unresolved_accesses: d.loose.len() as u64,
     };
@@ -466,6 +467,16 @@ struct State {
     from: Vec<Category>,
     /// Accesses behind it.
     accesses: Vec<u32>,
+}
+
+/// True when what every share holds is known: only then says a list that matches nothing that nothing of ours is in it.
+fn inventoried(context: &ampleur_event::Context, inventory: &Inventory) -> bool {
+    let known: BTreeSet<String> = inventory.shares().iter().map(|s| share_key(s)).collect();
+    !known.is_empty()
+        && context
+            .shares
+            .iter()
+            .all(|s| known.contains(&share_key(&s.path)))
 }
 
 /// Calls `each(who, place, states)` for every person and establishment touched, in order; canaries are left out.
@@ -1012,8 +1023,18 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         .iter()
         .map(|e| e.id.clone())
         .collect();
+    // A hole hides whoever the base holds, declared or not; without either, whoever there may be.
+    establishments.extend(
+        populations
+            .by_place
+            .keys()
+            .map(|p| d.places.id(*p).to_string()),
+    );
     establishments.sort();
     establishments.dedup();
+    if establishments.is_empty() {
+        establishments.push(d.places.id(0).to_string());
+    }
     let mut blind = vec![];
     for (share, counted) in &d.blind_shares {
         // With an inventory its persons are named as exposed already.

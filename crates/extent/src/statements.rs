@@ -61,6 +61,8 @@ pub struct Facts {
     pub possible_accesses: u64,
     /// Published lists were examined.
     pub leak_examined: bool,
+    /// What every share of the case holds is known, so that a list can be compared with all of it.
+    pub leak_compared: bool,
     /// Whole files that could not be decoded.
     pub unreadable_files: u64,
     /// Accesses of intruder sessions whose persons could not be resolved.
@@ -215,8 +217,12 @@ impl Judge<'_> {
                 let gone = self.cells_with(&["leaked"], None, CategorySet::EMPTY, true);
                 if !gone.is_empty() {
                     untrue(gone)
-                } else if f.leak_examined {
+                } else if f.leak_examined && f.leak_compared {
                     yes(vec!["published lists examined, no match".into()])
+                } else if f.leak_examined {
+                    unsupported(vec![
+                        "published lists examined without an inventory of every share".into(),
+                    ])
                 } else {
                     unsupported(vec!["no published list was examined".into()])
                 }
@@ -1123,8 +1129,8 @@ fn sentence(code: &str, holds: bool, untrue: bool) -> (String, String) {
                 "Data were published or may have been.",
             ),
             (
-                "Aucune liste publiée n’a été examinée : on ne peut rien dire d’une publication.",
-                "No published list was examined: nothing can be said of publication.",
+                "Aucune liste publiée n’a pu être comparée à l’inventaire de tous les partages : on ne peut rien dire d’une publication.",
+                "No published list could be compared with an inventory of every share: nothing can be said of publication.",
             ),
         ),
         "nothing_written" => (
@@ -1404,6 +1410,15 @@ mod tests {
         ] {
             assert!(!holds(&v, code), "{code}");
         }
+    }
+    #[test]
+    fn a_list_without_an_inventory_of_every_share_denies_no_publication() {
+        let mut f = facts(vec![]);
+        f.leak_examined = true;
+        let said_of = |f: &Facts| holds(&said(f, &sound(), &Bounds::default()), "nothing_leaked");
+        assert!(!said_of(&f));
+        f.leak_compared = true;
+        assert!(said_of(&f));
     }
     #[test]
     fn what_was_seen_or_may_have_been_is_not_denied() {

@@ -84,6 +84,17 @@ impl FileSink for Sink<'_> {
 
 /// Plays requests of one account, one a minute, and hands the outcome to `check`.
 fn play(requests: &[(&str, u16)], verdict: SessionVerdict, check: impl FnOnce(&Outcome<'_>)) {
+    let day = 1_757_714_400_000_000_000; // 2025-09-13 00:00 in Paris
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    play_on(&identity, requests, verdict, check);
+}
+
+fn play_on(
+    identity: &IdentityBase,
+    requests: &[(&str, u16)],
+    verdict: SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let root = dir.path();
     std::fs::create_dir_all(root.join("logs/web")).expect("folder");
@@ -130,8 +141,6 @@ fn play(requests: &[(&str, u16)], verdict: SessionVerdict, check: impl FnOnce(&O
             intrusion: Some("i".into()),
         })
         .collect();
-    let day = 1_757_714_400_000_000_000; // 2025-09-13 00:00 in Paris
-    let identity = IdentityBase::from_lines(&[(day, &base())]);
     let coverage = Coverage::build(&case, observations, None);
     let inventory = Inventory::default();
     let outcome = assemble(&Input {
@@ -139,7 +148,7 @@ fn play(requests: &[(&str, u16)], verdict: SessionVerdict, check: impl FnOnce(&O
         sessions: &sessions,
         judgements: &judgements,
         door: &door,
-        identity: &identity,
+        identity,
         inventory: &inventory,
         leaks: &[],
         coverage: &coverage,
@@ -226,6 +235,28 @@ fn a_page_of_unknown_order_proves_how_many_but_not_who() {
             );
         },
     );
+}
+
+/// Nobody knows who was in an answer: as many as a page holds, or anybody.
+#[test]
+fn without_a_snapshot_a_search_may_have_shown_a_page_of_people() {
+    let most = |requests: &[(&str, u16)]| {
+        let mut most = 0;
+        let none = IdentityBase::from_lines(&[]);
+        play_on(&none, requests, SessionVerdict::Intruder, |o| {
+            assert_eq!(o.extent.subjects.at_least, 0);
+            most = o.extent.subjects.at_most;
+        });
+        most
+    };
+    assert_eq!(most(&[("/fhir/Patient?family=MART&_count=20", 200)]), 20);
+    let twice = [
+        ("/fhir/Patient?family=MART&_count=20", 200),
+        ("/fhir/Patient?family=DUP&_count=20", 200),
+    ];
+    assert_eq!(most(&twice), 40);
+    assert_eq!(most(&[("/fhir/Patient?family=MART&_count=20", 403)]), 0);
+    assert!(most(&[("/fhir/Patient?family=MART", 200)]) > 1 << 30);
 }
 
 #[test]

@@ -475,14 +475,14 @@ fn hops(
                         .then(|| s.features[j as usize].list(List::Destinations)),
                 )
             };
-            let mut habit = BTreeMap::new();
+            let mut habit: BTreeMap<_, Vec<Nanos>> = BTreeMap::new();
             for j in &all {
                 let b = w.start(*j);
                 if !remote
                     .iter()
                     .any(|l| s.list[*l as usize].from - MINUTE <= b && b <= end(*l))
                 {
-                    *habit.entry(trait_of(*j)).or_insert(0u32) += 1;
+                    habit.entry(trait_of(*j)).or_default().push(b);
                 }
             }
             for j in &all {
@@ -517,7 +517,8 @@ fn hops(
                             || (mine.is_some() && w.side.targets[*l as usize].iter().any(target))
                     })
                     .collect();
-                let usual = habit.get(&trait_of(*j)).copied().unwrap_or(0);
+                let by_itself = habit.get(&trait_of(*j)).map_or(&[][..], Vec::as_slice);
+                let usual = by_itself.len();
                 let flow_inside = s.is_flow(*j as usize)
                     && !s
                         .texts_of(*j as usize, List::Destinations)
@@ -527,7 +528,9 @@ fn hops(
                     .map(|l| s.list[*l as usize].origin.address)
                     .collect();
                 let (chosen, certainty) = if !named.is_empty() && !s.is_flow(*j as usize) {
-                    (named, 0.95)
+                    // Whoever used this account from here: what the machine does by itself at that minute is not his.
+                    let its_own = on_the_minute(rules, b, by_itself);
+                    (named, if its_own { 0.3 } else { 0.95 })
                 } else if origins.len() > 1 {
                     ambiguous.insert(*j);
                     (open, 0.45)
@@ -552,6 +555,26 @@ fn hops(
             }
         }
     }
+}
+
+/// True when this minute of the local day is that of `others` on three other days or more: a timetable, not a person.
+fn on_the_minute(rules: &Rules, t: Nanos, others: &[Nanos]) -> bool {
+    const NEAR: i64 = 2;
+    let place = |t: Nanos| {
+        crate::intake::local(t, &rules.zone)
+            .map(|z| (z.date(), i64::from(z.hour()) * 60 + i64::from(z.minute())))
+    };
+    let Some((day, minute)) = place(t) else {
+        return false;
+    };
+    let days: BTreeSet<_> = others
+        .iter()
+        .filter_map(|o| place(*o))
+        .filter(|(_, m)| (m - minute).abs().min(1440 - (m - minute).abs()) <= NEAR)
+        .map(|(d, _)| d)
+        .filter(|d| *d != day)
+        .collect();
+    days.len() >= 3
 }
 
 /// True when sessions like this one (account, host, program, origin) never happen at this hour of day on other days.
@@ -604,4 +627,40 @@ fn components(s: &Sessions, links: &[Link]) -> Vec<Arc<str>> {
         out.push(label);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ampleur_event::Context;
+
+    #[test]
+    fn a_timetable_is_the_same_minute_on_other_days() {
+        let zone = "version = 1\ntimezone = \"Europe/Paris\"\n";
+        let rules = Rules::new(&Context::parse(zone).expect("a context"));
+        // 2023-03-20 01:02 in Paris; the clocks go forward six days later.
+        let first: Nanos = 1_679_270_520_000_000_000;
+        let nights: Vec<Nanos> = (0..4).map(|d| first + d * DAY).collect();
+        assert!(on_the_minute(&rules, first + 4 * DAY, &nights));
+        assert!(on_the_minute(
+            &rules,
+            first + 5 * DAY + 90 * SECOND,
+            &nights
+        ));
+        let summer = first + 9 * DAY - HOUR;
+        assert!(
+            on_the_minute(&rules, summer, &nights),
+            "local minutes count"
+        );
+        assert!(!on_the_minute(
+            &rules,
+            first + 4 * DAY + 5 * MINUTE,
+            &nights
+        ));
+        assert!(!on_the_minute(&rules, first + 4 * DAY, &nights[..2]));
+        // Many starts of one night are one night, and the night itself does not count.
+        let one_night = [first, first + MINUTE, first + 2 * MINUTE];
+        assert!(!on_the_minute(&rules, first + DAY, &one_night));
+        assert!(!on_the_minute(&rules, first, &nights[..3]));
+    }
 }
