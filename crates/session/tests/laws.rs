@@ -686,3 +686,63 @@ fn a_login_whose_clock_is_off_keeps_its_requests() {
     assert_eq!((all, joined), (60, 60));
     assert!((skews[0] - 47 * MINUTE).abs() <= MINUTE, "{skews:?}");
 }
+
+/// People who stay in their tunnels for hours: a clock 47 minutes off leaves most of what they do inside them all the same.
+#[test]
+fn the_clock_of_long_tunnels_is_told_by_the_few_outside() {
+    let (_d, c) = case("", &["vpn/a.log", "web/a.log"]);
+    let users = ["u0", "u1", "u2", "u3"];
+    let inner = ["10.8.0.1", "10.8.0.2", "10.8.0.3", "10.8.0.4"];
+    let ids: Vec<&'static str> = (0..48)
+        .map(|i| &*Box::leak(format!("t{i}").into()))
+        .collect();
+    let skews = |off: i64| {
+        let (mut tunnels, mut asked) = (vec![], vec![]);
+        for i in 0..48i64 {
+            let who = (i % 4) as usize;
+            let (from, hours) = (i / 4 * 86_400 + i * 131 % 7_000, 8 + i % 3);
+            for (t, verb) in [
+                (from, Verb::TunnelUp),
+                (from + hours * 3600, Verb::TunnelDown),
+            ] {
+                tunnels.push(Event {
+                    time: T0 + (t + off) * SECOND,
+                    verb,
+                    system: System::Vpn,
+                    user: users[who].into(),
+                    src_ip: "198.51.100.7".into(),
+                    inner_ip: inner[who].into(),
+                    session_id: ids[i as usize].into(),
+                    ..Event::default()
+                });
+            }
+            // The first a moment after the tunnel is up, then one each half hour.
+            for k in 0..hours * 2 {
+                let t = from + 40 + i % 20 + k * 1_860;
+                if t < from + hours * 3600 {
+                    asked.push(web(
+                        t,
+                        users[who],
+                        inner[who],
+                        "Firefox/130",
+                        format!("/p/{k}"),
+                    ));
+                }
+            }
+        }
+        let s = build(
+            &c,
+            &[
+                ("vpn/a.log", "openvpn", tunnels),
+                ("web/a.log", "http-access", asked),
+            ],
+        );
+        s.skews.values().copied().collect::<Vec<_>>()
+    };
+    assert!(skews(0).is_empty());
+    for off in [-47 * 60, 47 * 60] {
+        let told = skews(off);
+        let right = told.len() == 1 && (told[0] + off * SECOND).abs() <= MINUTE;
+        assert!(right, "{off}: {told:?}");
+    }
+}
