@@ -9,6 +9,8 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// From here on a count is "nobody knows": still a whole number in every JSON reader.
+    pub const UNBOUNDED: u64 = (1 << 53) - 1;
     pub const ZERO: Interval = Interval {
         at_least: 0,
         at_most: 0,
@@ -27,6 +29,10 @@ impl Interval {
             "EX-1: an interval's lower bound is above its upper bound"
         );
         Interval { at_least, at_most }
+    }
+    /// True when nobody can say how many at most.
+    pub const fn is_open(self) -> bool {
+        self.at_most >= Self::UNBOUNDED
     }
     pub const fn contains(self, n: u64) -> bool {
         self.at_least <= n && n <= self.at_most

@@ -116,6 +116,15 @@ pub struct Bounds {
     pub on_trust: Vec<Hole>,
 }
 
+/// A bound in words: `∞` where nobody knows one.
+pub(crate) fn told(n: u64) -> String {
+    if n >= UNBOUNDED {
+        "∞".into()
+    } else {
+        n.to_string()
+    }
+}
+
 /// The categories with those that come with them: each with what it follows from (empty when it is one of the set) and how many
 /// persons may have it, when `people` tells how many may have one of the set.
 fn spread(
@@ -185,8 +194,7 @@ impl Bounds {
     }
 }
 
-/// Above this a count is "nobody knows": still a whole number in every JSON reader.
-pub(crate) const UNBOUNDED: u64 = (1 << 53) - 1;
+pub(crate) const UNBOUNDED: u64 = ampleur_event::Interval::UNBOUNDED;
 
 impl Facts {
     /// Persons who have a value of the category in the establishment, at most. Without an identity base nobody knows: no limit.
@@ -497,6 +505,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             }
             for (c, follows, n) in spread(categories, |c| reach.people(facts, e, c)) {
                 let n = n.min(limit);
+                let up_to = told(n);
                 w.push(Widening {
                     establishment: e.clone(),
                     category: c,
@@ -504,13 +513,13 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                     at_most: n,
                     because: s.name.clone(),
                     fr: format!(
-                        "{} ne dit pas tout entre {} et {} : jusqu’à {n} personnes ont pu être vues",
+                        "{} ne dit pas tout entre {} et {} : jusqu’à {up_to} personnes ont pu être vues",
                         s.name,
                         rfc3339(from),
                         rfc3339(to)
                     ),
                     en: format!(
-                        "{} does not tell everything between {} and {}: up to {n} persons may have been seen",
+                        "{} does not tell everything between {} and {}: up to {up_to} persons may have been seen",
                         s.name,
                         rfc3339(from),
                         rfc3339(to)
@@ -608,6 +617,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             .into_iter()
             .map(|(c, from, cap)| {
                 let n = place.persons.unwrap_or(cap);
+                let up_to = told(n);
                 Widening {
                     establishment: place.establishment.clone(),
                     category: c,
@@ -615,10 +625,10 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                     at_most: n,
                     because: place.name.clone(),
                     fr: format!(
-                        "aucun journal ne surveille {} : {n} personnes au plus",
+                        "aucun journal ne surveille {} : {up_to} personnes au plus",
                         place.name
                     ),
-                    en: format!("no log watches {}: {n} persons at most", place.name),
+                    en: format!("no log watches {}: {up_to} persons at most", place.name),
                 }
             })
             .collect();

@@ -264,10 +264,14 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     let subjects = total(false);
     let patients = total(true);
     let population = populations.patients.unwrap_or(0);
-    let unaffected = interval(
-        population.saturating_sub(patients.at_most),
-        population.saturating_sub(patients.at_least),
-    );
+    // Without a base nobody knows of how many.
+    let unaffected = match populations.patients {
+        Some(n) => interval(
+            n.saturating_sub(patients.at_most),
+            n.saturating_sub(patients.at_least),
+        ),
+        None => interval(0, UNBOUNDED),
+    };
 
     // ---- targeted, canaries, writes
     let session_ids: Vec<SessionId> = input.sessions.list.iter().map(|s| s.id).collect();

@@ -3,7 +3,7 @@
 //! A sentence holds only on positive evidence (law L2). Each refusal begins `untrue:` when the evidence shows the contrary, and
 //! `unsupported:` when it shows nothing either way; the rest names cells, sources and instants, never a person.
 use crate::{
-    bounds::Bounds,
+    bounds::{Bounds, told},
     coverage::{Coverage, Hole, Kind, State},
     model::{Cell, Partial, Statement},
 };
@@ -232,7 +232,8 @@ impl Judge<'_> {
                 if f.subjects.at_least != f.subjects.at_most {
                     return unsupported(vec![format!(
                         "subjects {}..{}",
-                        f.subjects.at_least, f.subjects.at_most
+                        f.subjects.at_least,
+                        told(f.subjects.at_most)
                     )]);
                 }
                 let mut why = vec![];
@@ -271,7 +272,8 @@ impl Judge<'_> {
                 if f.unaffected.at_least != f.unaffected.at_most {
                     why.push(format!(
                         "unaffected {}..{}",
-                        f.unaffected.at_least, f.unaffected.at_most
+                        f.unaffected.at_least,
+                        told(f.unaffected.at_most)
                     ));
                 }
                 if self.possible_accesses() > 0 {
@@ -351,7 +353,11 @@ impl Judge<'_> {
             .map(|c| {
                 format!(
                     "{} {} {} {}..{}",
-                    c.establishment, c.category, c.verdict, c.subjects.at_least, c.subjects.at_most
+                    c.establishment,
+                    c.category,
+                    c.verdict,
+                    c.subjects.at_least,
+                    told(c.subjects.at_most)
                 )
             })
             .collect();
@@ -504,7 +510,11 @@ impl Judge<'_> {
             }
             let text = format!(
                 "{} {} {} {}..{}",
-                c.establishment, c.category, c.verdict, c.subjects.at_least, c.subjects.at_most
+                c.establishment,
+                c.category,
+                c.verdict,
+                c.subjects.at_least,
+                told(c.subjects.at_most)
             );
             if c.subjects.at_least > 0 {
                 touched.push(text);
@@ -639,7 +649,10 @@ impl Judge<'_> {
             .map(|c| {
                 format!(
                     "{} {} {} 0..{}",
-                    c.establishment, c.category, c.verdict, c.subjects.at_most
+                    c.establishment,
+                    c.category,
+                    c.verdict,
+                    told(c.subjects.at_most)
                 )
             })
             .collect();

@@ -374,7 +374,7 @@ impl Page {
             tr("Au plus", "At most"),
             num(s.at_most)
         );
-        if v.answer.extent.unaffected != Interval::ZERO {
+        if v.answer.extent.unaffected != Interval::ZERO && !v.answer.extent.unaffected.is_open() {
             let _ = writeln!(
                 self.out,
                 "<div><span class=\"key rest\"></span><dt>{}</dt><dd>{}</dd></div>",

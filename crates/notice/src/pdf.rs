@@ -528,7 +528,7 @@ fn range_bar(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
         ),
     };
     let un = v.answer.extent.unaffected;
-    if un != ampleur_event::Interval::ZERO {
+    if un != ampleur_event::Interval::ZERO && !un.is_open() {
         text.push_str(&match l {
             Lang::Fr => format!(" Patients non concernés : {}.", words::interval(un, l)),
             Lang::En => format!(" Patients not affected: {}.", words::interval(un, l)),

@@ -57,7 +57,7 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
         let _ = writeln!(out, "  {line}");
     }
     let un = answer.extent.unaffected;
-    if un != ampleur_event::Interval::ZERO {
+    if un != ampleur_event::Interval::ZERO && !un.is_open() {
         let _ = writeln!(
             out,
             "  {} {}",

@@ -158,7 +158,7 @@ impl<'a> View<'a> {
             })
             .collect();
         let unaffected = answer.extent.unaffected;
-        let population = (unaffected != Interval::ZERO)
+        let population = (unaffected != Interval::ZERO && !unaffected.is_open())
             .then(|| unaffected.at_least.saturating_add(subjects.at_most));
         let places = places(answer, persons, options);
         View {
@@ -199,6 +199,14 @@ impl<'a> View<'a> {
                     "No session attributed to an intruder".into()
                 }
                 (_, _) if s.is_exact() => persons(s.at_least),
+                (_, Lang::Fr) if s.is_open() && s.at_least == 0 => {
+                    "Combien de personnes : nul ne peut le dire".into()
+                }
+                (_, Lang::En) if s.is_open() && s.at_least == 0 => {
+                    "How many people: nobody can say".into()
+                }
+                (_, Lang::Fr) if s.is_open() => format!("Au moins {}", persons(s.at_least)),
+                (_, Lang::En) if s.is_open() => format!("At least {}", persons(s.at_least)),
                 (_, Lang::Fr) => format!(
                     "Entre {} et {}",
                     words::number(s.at_least, l),
@@ -230,6 +238,12 @@ impl<'a> View<'a> {
                     if s.at_least == 0 { "None is".to_string() } else { words::count(s.at_least, l, ("", ""), ("is", "are")) }, words::number(s.at_most, l)),
             };
             let mut why = Vec::new();
+            if s.is_open() {
+                why.push(match l {
+                    Lang::Fr => "aucun cliché de la base d’identités, qui seul dirait combien de personnes elle tient (∞)".into(),
+                    Lang::En => "no snapshot of the identity base, which alone would say how many people it holds (∞)".to_string(),
+                });
+            }
             if self.open_gaps > 0 {
                 why.push(words::count(
                     self.open_gaps as u64,

@@ -45,8 +45,11 @@ impl From<(&str, &str)> for Both {
     }
 }
 
-/// Groups of three digits: U+202F in French, a comma in English.
+/// Groups of three digits: U+202F in French, a comma in English; `∞` for a bound nobody knows.
 pub fn number(n: u64, lang: Lang) -> String {
+    if n >= Interval::UNBOUNDED {
+        return "∞".into();
+    }
     let digits = n.to_string();
     let sep = match lang {
         Lang::Fr => '\u{202f}',
@@ -376,6 +379,7 @@ mod tests {
         assert_eq!(number(1_234_567, Lang::Fr), "1\u{202f}234\u{202f}567");
         assert_eq!(number(1_234_567, Lang::En), "1,234,567");
         assert_eq!(number(999, Lang::En), "999");
+        assert_eq!(number(Interval::UNBOUNDED, Lang::Fr), "∞");
         assert_eq!(
             interval(Interval::new(1, 1200), Lang::En),
             "1\u{a0}–\u{a0}1,200"
