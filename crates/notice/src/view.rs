@@ -281,6 +281,11 @@ impl<'a> View<'a> {
                 }
                 out.push_str(&why.join(", "));
                 out.push('.');
+            } else if s.is_open() {
+                out.push_str(match l {
+                    Lang::Fr => " Sans cliché de la base d’identités, nul ne sait combien de personnes elle tient (∞).",
+                    Lang::En => " Without a snapshot of the identity base nobody knows how many people it holds (∞).",
+                });
             }
             out
         })
