@@ -1111,6 +1111,14 @@ mod tests {
         );
     }
     #[test]
+    fn without_a_base_nobody_knows_how_many_hold_a_category() {
+        let mut f = facts();
+        assert_eq!(f.holders("finess:1", Category::IdName), 100);
+        assert_eq!(f.holders("finess:3", Category::IdName), 0);
+        f.population.clear();
+        assert_eq!(f.holders("finess:1", Category::IdName), UNBOUNDED);
+    }
+    #[test]
     fn a_cut_line_is_one_possible_access_and_only_when_it_fits() {
         use crate::coverage::RejectMark;
         let mut t = teller(whole());
