@@ -959,11 +959,13 @@ impl<'a> Work<'a, '_, '_> {
                     let shown = n.min(page.unwrap_or(n));
                     self.calibrate(self.input.case.source_of(l.file), l.e.bytes_in, shown);
                 }
-                let sure = |w: &Self| {
-                    let entry = w.input.case.entry(source);
-                    entry.is_some_and(|s| s.shows_results == Some(true)) && !subjects.is_empty()
-                };
-                if base.is_empty() && !sure(self) {
+                let named = !subjects.is_empty()
+                    && self
+                        .input
+                        .case
+                        .entry(source)
+                        .is_some_and(|s| s.shows_results == Some(true));
+                if base.is_empty() && !named {
                     // No snapshot says who was in the answer: as many as a page or the told number allows.
                     let most = [page, told].into_iter().flatten().min();
                     if most != Some(0) {

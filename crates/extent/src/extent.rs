@@ -3,8 +3,7 @@
 //! Every count is of data subjects, once each (L4, EX-4), as an interval (L1, EX-1). What the logs establish is the lower
 //! bound; doubtful sessions, exposed persons and what gaps may hide are added above.
 use crate::{
-    bounds,
-    bounds::UNBOUNDED,
+    bounds::{self, UNBOUNDED},
     catalog, claims,
     coverage::{self, Coverage},
     disclose::{self, Access, AccessKind, Disclosures, EvidenceRef, Touch},

@@ -475,6 +475,7 @@ fn hops(
                         .then(|| s.features[j as usize].list(List::Destinations)),
                 )
             };
+            // When it did so, ascending.
             let mut habit: BTreeMap<_, Vec<Nanos>> = BTreeMap::new();
             for j in &all {
                 let b = w.start(*j);
@@ -485,6 +486,7 @@ fn hops(
                     habit.entry(trait_of(*j)).or_default().push(b);
                 }
             }
+            habit.values_mut().for_each(|starts| starts.sort_unstable());
             for j in &all {
                 let x = &s.list[*j as usize];
                 if machine(&x.host) == *host && !s.is_flow(*j as usize) {
@@ -557,7 +559,8 @@ fn hops(
     }
 }
 
-/// True when this minute of the local day is that of `others` on three other days or more: a timetable, not a person.
+/// True when this minute of the local day, two more or less, is that of `others` (UTC nanoseconds, ascending) on three other days or
+/// more: a timetable, not a person.
 fn on_the_minute(rules: &Rules, t: Nanos, others: &[Nanos]) -> bool {
     const NEAR: i64 = 2;
     let place = |t: Nanos| {
@@ -567,7 +570,10 @@ fn on_the_minute(rules: &Rules, t: Nanos, others: &[Nanos]) -> bool {
     let Some((day, minute)) = place(t) else {
         return false;
     };
-    let days: BTreeSet<_> = others
+    // The nearest ones in time are enough to know a habit, however busy the machine is.
+    let at = others.partition_point(|o| *o < t);
+    let near = &others[at.saturating_sub(1000)..(at + 1000).min(others.len())];
+    let days: BTreeSet<_> = near
         .iter()
         .filter_map(|o| place(*o))
         .filter(|(_, m)| (m - minute).abs().min(1440 - (m - minute).abs()) <= NEAR)

@@ -22,17 +22,9 @@ fn foreign_examples_pass_their_scorer() {
         let out = common::scratch();
         let example = shared.join("examples").join(name);
         common::run(&example.join("case"), out.path(), 2);
-        let score = Command::new("python3")
-            .arg(shared.join("tools/score.py"))
-            .arg(&example)
-            .arg(out.path())
-            .output();
-        let Ok(score) = score else {
-            eprintln!("SKIPPED: python3 is absent, {name} was investigated but not scored");
+        let Some((said, passed)) = scored(&shared, name, out.path()) else {
             continue;
         };
-        let said: Value = serde_json::from_slice(&score.stdout)
-            .unwrap_or_else(|e| panic!("{name}: {e}: {}", String::from_utf8_lossy(&score.stderr)));
         eprintln!(
             "{name} persons {} overall {} fails {}",
             said["persons"]["touched"], said["overall"], said["fails"]
@@ -51,7 +43,7 @@ fn foreign_examples_pass_their_scorer() {
             }
         }
         assert_eq!(
-            score.status.success(),
+            passed,
             strings(&said["fails"]).is_empty(),
             "{name}: exit code and figures of the scorer disagree"
         );
@@ -115,17 +107,9 @@ fn foreign_examples_with_something_missing_stay_right() {
             }
         };
         common::run(&case, out.path(), 2);
-        let score = Command::new("python3")
-            .arg(shared.join("tools/score.py"))
-            .arg(&example)
-            .arg(out.path())
-            .output();
-        let Ok(score) = score else {
-            eprintln!("SKIPPED: python3 is absent, {name} was investigated but not scored");
+        let Some((said, _)) = scored(&shared, name, out.path()) else {
             continue;
         };
-        let said: Value = serde_json::from_slice(&score.stdout)
-            .unwrap_or_else(|e| panic!("{name}: {e}: {}", String::from_utf8_lossy(&score.stderr)));
         let right = said["false_ruled_out"] == 0
             && said["overall"]["contained"] == true
             && said["cells"]["not_contained"] == Value::Array(vec![])
@@ -144,6 +128,22 @@ fn foreign_examples_with_something_missing_stay_right() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the foreign scorer says of an answer to an example, and whether it passed; nothing, said aloud, without Python.
+fn scored(shared: &Path, name: &str, out: &Path) -> Option<(Value, bool)> {
+    let score = Command::new("python3")
+        .arg(shared.join("tools/score.py"))
+        .arg(shared.join("examples").join(name))
+        .arg(out)
+        .output();
+    let Ok(score) = score else {
+        eprintln!("SKIPPED: python3 is absent, {name} was investigated but not scored");
+        return None;
+    };
+    let said = serde_json::from_slice(&score.stdout)
+        .unwrap_or_else(|e| panic!("{name}: {e}: {}", String::from_utf8_lossy(&score.stderr)));
+    Some((said, score.status.success()))
 }
 
 /// A folder and all below it.
