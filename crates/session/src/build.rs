@@ -706,16 +706,14 @@ impl Sessions {
                 at.entry(a).or_default().push(i as u32);
             }
         }
+        let bare = self.bare_names();
         for source in doors {
             // A job that runs at its hour meets what runs at another: only who comes at no fixed minute tells a clock.
-            let mut people: FxHashMap<String, Vec<Nanos>> = FxHashMap::default();
-            let bare = |s: &Session| s.account.as_ref().map(|a| a.bare()).unwrap_or_default();
-            for s in self
-                .list
-                .iter()
-                .filter(|s| s.source == source && is_login(s))
-            {
-                people.entry(bare(s)).or_default().push(s.from);
+            let mut people: FxHashMap<u32, Vec<Nanos>> = FxHashMap::default();
+            for (s, name) in self.list.iter().zip(&bare) {
+                if s.source == source && is_login(s) {
+                    people.entry(*name).or_default().push(s.from);
+                }
             }
             people.retain(|_, times| at_no_fixed_minute(times));
             // (distance to what was heard, login)
@@ -723,7 +721,7 @@ impl Sessions {
             for (i, login) in self.list.iter().enumerate() {
                 let here = login.origin.address.and_then(|a| at.get(&a));
                 let Some(here) = here.filter(|_| {
-                    login.source == source && is_login(login) && people.contains_key(&bare(login))
+                    login.source == source && is_login(login) && people.contains_key(&bare[i])
                 }) else {
                     continue;
                 };
@@ -736,19 +734,18 @@ impl Sessions {
                 }
                 let others = here[first..past]
                     .iter()
-                    .map(|j| &self.list[*j as usize])
-                    .filter(|x| x.source != source)
-                    .filter(|x| match (&x.account, &login.account) {
-                        (Some(p), Some(q)) => {
-                            p.bare() == q.bare() || (x.person.is_some() && x.person == login.person)
-                        }
-                        _ => true,
+                    .map(|j| (&self.list[*j as usize], bare[*j as usize]))
+                    .filter(|(x, _)| x.source != source)
+                    .filter(|(x, name)| {
+                        x.account.is_none()
+                            || *name == bare[i]
+                            || (x.person.is_some() && x.person == login.person)
                     });
                 let before = heard.len();
                 heard.extend(
                     others
                         .take(CROWD + 1)
-                        .map(|x| (x.from - login.from, i as u32)),
+                        .map(|(x, _)| (x.from - login.from, i as u32)),
                 );
                 if heard.len() - before > CROWD {
                     heard.truncate(before);
@@ -780,10 +777,7 @@ impl Sessions {
                 .is_none_or(|q| q.0 - near[near.len() / 4].0 < SECOND / 2);
             let there = logins(near);
             let usual = logins(within(-MINUTE, 3 * MINUTE));
-            let accounts: BTreeSet<String> = there
-                .iter()
-                .filter_map(|i| Some(self.list[*i as usize].account.as_ref()?.bare()))
-                .collect();
+            let accounts: BTreeSet<u32> = there.iter().map(|i| bare[*i as usize]).collect();
             if (-MINUTE..=10 * MINUTE).contains(&peak)
                 || there.len() < ENOUGH
                 || there.len() * 10 < all * 6
@@ -796,6 +790,22 @@ impl Sessions {
             }
             self.skews.insert(source, peak);
         }
+    }
+
+    /// Per session, the number of its account's bare name: equal for equal names, 0 where there is no account.
+    fn bare_names(&self) -> Vec<u32> {
+        let mut spelled: FxHashMap<&str, u32> = FxHashMap::default();
+        let mut names: FxHashMap<String, u32> = FxHashMap::default();
+        self.list
+            .iter()
+            .map(|s| {
+                let Some(a) = &s.account else { return 0 };
+                *spelled.entry(&a.name).or_insert_with(|| {
+                    let next = names.len() as u32 + 1;
+                    *names.entry(a.bare()).or_insert(next)
+                })
+            })
+            .collect()
     }
 
     fn learn_machines(&mut self, case: &Case, side: &Side, told: BTreeMap<(String, String), u64>) {
