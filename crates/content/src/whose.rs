@@ -150,12 +150,12 @@ struct Near {
     main: bool,
 }
 
-/// The words of the text at hand, in order.
+/// Words of the text at hand, in order: those that start in `from..to`, read when somebody asks for what is near.
 #[derive(Default)]
 struct Around {
     words: Vec<Near>,
-    /// One of them may be a family name.
-    main: bool,
+    from: usize,
+    to: usize,
     /// The first word not before the last hit asked about.
     cursor: usize,
 }
@@ -163,34 +163,42 @@ struct Around {
 impl Around {
     fn clear(&mut self) {
         self.words.clear();
-        self.main = false;
-        self.cursor = 0;
+        (self.from, self.to, self.cursor) = (0, 0, 0);
     }
-    #[inline]
-    fn push(&mut self, roster: &Roster, word: u64, at: usize, len: usize) {
-        let main = len >= 2 && roster.is_main(word);
-        self.main |= main;
-        self.words.push(Near {
-            word,
-            at: at as u32,
-            len: len.min(255) as u8,
-            main,
-        });
+    /// Reads the words that start in `a..z`; those read before are kept where the next are asked for behind them.
+    fn cover(&mut self, roster: &Roster, text: &[u8], a: usize, z: usize) {
+        if a < self.from || a > self.to {
+            self.words.clear();
+            (self.from, self.to, self.cursor) = (a, a, 0);
+        }
+        if z > self.to {
+            self.read(roster, text, z);
+            self.to = z;
+        }
     }
-    /// The words of letters in `text[from..to]`.
-    fn letters(&mut self, roster: &Roster, text: &[u8], from: usize, to: usize) {
-        let mut i = from;
-        while i < to {
-            if !text[i].is_ascii_lowercase() {
+    fn read(&mut self, roster: &Roster, text: &[u8], z: usize) {
+        let mut i = self.to;
+        if i > 0 && text[i - 1].is_ascii_lowercase() {
+            // Within a word that starts before.
+            i = runs::word(text, i);
+        }
+        while i < z {
+            let end = runs::word(text, i);
+            if end == i {
                 i += 1;
                 continue;
             }
-            let end = runs::word(text, i);
-            self.push(roster, key_at(WORD, text, i, end), i, end - i);
-            i = end;
+            let word = key_at(WORD, text, i, end);
+            self.words.push(Near {
+                word,
+                at: i as u32,
+                len: (end - i).min(255) as u8,
+                main: end - i >= 2 && roster.is_main(word),
+            });
+            i = end + 1;
         }
     }
-    /// The words that start in `a..from` and in `to..z`, the nearest where there are many.
+    /// The words that start in `a..from` and in `to..z`, the nearest where there are many. [`Around::cover`] comes first.
     fn beside(&mut self, a: usize, from: usize, to: usize, z: usize) -> [&[Near]; 2] {
         let w = &self.words[..];
         let mut c = self.cursor.min(w.len());
@@ -386,24 +394,7 @@ impl<'k> Reader<'k> {
         hits.clear();
         seen.clear();
         self.around.clear();
-        self.around.letters(&self.know.roster, &self.buf, 0, from);
-        Self::tokens(
-            self.know,
-            &self.buf,
-            (from, to),
-            &mut self.around,
-            &mut hits,
-            &mut seen,
-        );
-        // A hit may end behind `to`, a run of letters too.
-        let behind = match to {
-            0 => 0,
-            _ if self.buf[to - 1].is_ascii_alphanumeric() => runs::run(&self.buf, to).0,
-            _ => to,
-        };
-        let after = (to + AFTER + 64).min(len);
-        self.around
-            .letters(&self.know.roster, &self.buf, behind, after);
+        Self::tokens(self.know, &self.buf, (from, to), &mut hits, &mut seen);
         if !self.document.prose && (from == 0 || last) {
             self.document.prose = prose(&self.buf[from..to.min(from + (1 << 16))]);
         }
@@ -646,45 +637,30 @@ impl<'k> Reader<'k> {
         line.categories.insert(IdLocal);
     }
 
-    /// One pass over `text[from..to]`: hits, words of letters, and words of the list, none within another.
+    /// One pass over `text[from..to]`: hits, and words of the list, none within another.
     fn tokens(
         know: &Knowledge,
         text: &[u8],
         (from, to): (usize, usize),
-        around: &mut Around,
         hits: &mut Vec<Hit>,
         seen: &mut Vec<(usize, Category)>,
     ) {
         let mut done = from;
-        walk(text, from, to, &mut |h| hits.push(h), &mut |a, z, digit| {
-            // No word of the list begins with a digit.
-            if digit && text[a].is_ascii_digit() {
-                if runs::letter(text, a, z) {
-                    around.letters(&know.roster, &text[..z], a, z);
-                }
-                return;
-            }
-            let run = key_at(WORD, text, a, z);
-            if let Some((end, c)) = know.words.at(text, a, run)
+        walk(text, from, to, &mut |h| hits.push(h), &mut |a, z, _| {
+            if know.words.may_start(text, a, z)
+                && let Some((end, c)) = know.words.at(text, a, key_at(WORD, text, a, z))
                 && a >= done
             {
                 seen.push((a, c));
                 done = end;
-            }
-            if digit {
-                around.letters(&know.roster, &text[..z], a, z);
-            } else {
-                around.push(&know.roster, run, a, z - a);
             }
         });
     }
 
     /// Fills `near` with the words around `from..to`. `names`: only when one of them may be a family name, else `false`.
     fn window(&mut self, buf: &[u8], from: usize, to: usize, reach: Reach, names: bool) -> bool {
-        if names && !self.around.main {
-            return false;
-        }
         let (a, z) = bounds_of(buf, from, to, reach);
+        self.around.cover(&self.know.roster, buf, a, z);
         let sides = self.around.beside(a, from, to, z);
         if names && !sides.iter().any(|s| s.iter().any(|n| n.main)) {
             return false;
@@ -902,8 +878,7 @@ impl<'k> Reader<'k> {
         }
         self.around.clear();
         seen.clear();
-        let all = (0, row.len());
-        Self::tokens(self.know, &row, all, &mut self.around, &mut hits, &mut seen);
+        Self::tokens(self.know, &row, (0, row.len()), &mut hits, &mut seen);
         for (_, c) in &seen {
             line.categories.insert(*c);
         }

@@ -4,7 +4,7 @@
 //! only raises to "possible", which is why the lists name things, not people: nobody is found by a word.
 use crate::{
     roster::{WORD, key},
-    runs::run,
+    runs::{load, lowest, run},
 };
 use ampleur_event::{
     Category::{self, *},
@@ -1217,7 +1217,7 @@ const BITS: usize = 1 << 16;
 
 /// Words of free text, looked up by their first run of letters and digits.
 pub struct Words {
-    /// One bit per first run, by other bits of its hash than its place.
+    /// One bit per [`opening`] of a first run.
     bits: Box<[u64; BITS / 64]>,
     /// Per place of a first run: 0, or one more than the first of its entries.
     places: Vec<u16>,
@@ -1249,19 +1249,28 @@ impl Default for Words {
         };
         for (text, of) in list {
             let (end, _) = run(text, 0);
-            words.put(key(WORD, &text[..end]), text, of);
+            words.put(&text[..end], text, of);
             if end == text.len() {
-                words.put(key(WORD, &[text, b"s"].concat()), text, of);
+                words.put(&[text, b"s"].concat(), text, of);
             }
         }
         words
     }
 }
 
+/// Place of a run's first four bytes and its length among [`BITS`].
+#[inline]
+fn opening(text: &[u8], from: usize, to: usize) -> usize {
+    let len = to - from;
+    let head = lowest(load(text, from), len.min(4)) | (len as u64) << 32;
+    (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+}
+
 impl Words {
-    fn put(&mut self, first: u64, text: &'static [u8], of: Category) {
-        let bit = (first >> 48) as usize;
+    fn put(&mut self, first: &[u8], text: &'static [u8], of: Category) {
+        let bit = opening(first, 0, first.len());
         self.bits[bit / 64] |= 1 << (bit % 64);
+        let first = key(WORD, first);
         let place = &mut self.places[first as usize % PLACES];
         self.entries.push(Entry {
             first,
@@ -1272,17 +1281,15 @@ impl Words {
         *place = self.entries.len() as u16;
     }
 
-    /// The longest word of the list that starts at `from` with the whole run whose hash this is: where it ends, and its category.
+    /// False when no word of the list starts with the whole run `text[from..to]`; true may be by chance.
     #[inline]
-    pub fn at(&self, text: &[u8], from: usize, run: u64) -> Option<(usize, Category)> {
-        let bit = (run >> 48) as usize;
-        if self.bits[bit / 64] >> (bit % 64) & 1 == 0 {
-            return None;
-        }
-        self.listed(text, from, run)
+    pub fn may_start(&self, text: &[u8], from: usize, to: usize) -> bool {
+        let bit = opening(text, from, to);
+        self.bits[bit / 64] >> (bit % 64) & 1 == 1
     }
+    /// The longest word of the list that starts at `from` with the whole run whose hash this is: where it ends, and its category.
     #[inline(never)]
-    fn listed(&self, text: &[u8], from: usize, run: u64) -> Option<(usize, Category)> {
+    pub fn at(&self, text: &[u8], from: usize, run: u64) -> Option<(usize, Category)> {
         let mut next = self.places[run as usize % PLACES];
         while next != 0 {
             let e = &self.entries[usize::from(next) - 1];

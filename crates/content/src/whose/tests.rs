@@ -232,11 +232,10 @@ proptest! {
             i += w.len() + 1;
         }
         let mut around = Around::default();
-        Reader::tokens(&k, b, (0, b.len()), &mut around, &mut vec![], &mut vec![]);
-        let got: Vec<(usize, u64)> = around.words.iter().map(|n| (n.at as usize, n.word)).collect();
-        prop_assert_eq!(&got, &plain);
         for (from, len, before, after) in places {
-            let (a, to) = (from.saturating_sub(before), from + len);
+            let (from, to) = (from.min(b.len()), (from + len).min(b.len()));
+            let (a, after) = (from.saturating_sub(before), after.min(b.len() - to));
+            around.cover(&k.roster, b, a, to + after);
             let within = |x: usize, y: usize| plain.iter().filter(move |p| (x..y).contains(&p.0)).map(|p| p.1);
             let near: Vec<u64> = within(a, from).collect();
             let near = &near[near.len().saturating_sub(WINDOW_WORDS)..];
