@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Changes when the same bytes may give another row: rows of another version are not taken over.
-pub const ENGINE: u32 = 3;
+pub const ENGINE: u32 = 4;
 
 /// OID of the INS-NIR, the authority of a NIR that is nobody's in the identity base.
 pub const NIR_SYSTEM: &str = "urn:oid:1.2.250.1.213.1.4.8";

@@ -13,6 +13,7 @@ pub mod log;
 pub mod mmdb;
 pub mod out;
 pub mod pathology;
+pub mod pst;
 pub mod reference;
 pub mod rng;
 pub mod score;

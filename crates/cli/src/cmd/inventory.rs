@@ -26,8 +26,8 @@ use std::{
   ampleur inventory /mnt/labo --identities identities --out labo.jsonl --clear
   ampleur investigate hospital --out answer --dpo-key inventory-keys/dpo.key
 
-Reads text, CSV, spreadsheets, Word, OpenDocument, RTF, PDF, mail, HL7 v2, FHIR, CDA, DICOM headers, and archives inside
-archives. Persons are told by NIR, local numbers, and names with birth dates of the identity base. Files nobody can read
+Reads text, CSV, spreadsheets, Word, OpenDocument, RTF, PDF, mail, Outlook's stores (.pst, .ost) of any size, HL7 v2, FHIR,
+CDA, DICOM headers, and archives inside archives. Persons are told by NIR, local numbers, and names with birth dates of the identity base. Files nobody can read
 (scans, passwords, unknown kinds) are rows that say so. A second run reads only what has changed; a run that was broken off
 goes on. The result is locked for the data-protection officer unless --clear is given.
 Exit code 0: every file was read; 3: some were not, and the result says which and why.")]

@@ -8,9 +8,11 @@ mod json;
 mod markup;
 mod office;
 mod parts;
+mod pst;
 mod risky;
 
-pub use parts::{Frame, read_frame, write_frame};
+pub use parts::{Frame, read_frame, write_ask, write_frame, write_next};
+pub use pst::{Bookmark, Seekable};
 pub use risky::{Direct, Risky, Unit};
 
 use crate::{
@@ -50,6 +52,7 @@ pub enum Kind {
     Zstd,
     Rar,
     Dicom,
+    /// Outlook store.
     Pst,
     Image,
     Media,
@@ -313,7 +316,7 @@ impl<'a, 'k> Walk<'a, 'k> {
         self.outcome.why.insert(why);
     }
 
-    /// A file that can be read from any place; zip archives of any size are walked in it.
+    /// A file that can be read from any place; zip archives and stores of mail of any size are walked in it.
     pub fn file(&mut self, mut file: impl Read + Seek, len: u64) {
         self.left = self
             .left
@@ -324,10 +327,15 @@ impl<'a, 'k> Walk<'a, 'k> {
         if !ok {
             return self.note(Why::Denied);
         }
-        if kind_of(&head) == Kind::Zip {
-            self.zip(file, 0);
-        } else {
-            self.stream(&mut file, 0, false);
+        match kind_of(&head) {
+            Kind::Zip => self.zip(file, 0),
+            Kind::Pst => {
+                // What a store gives lies in it, most of it as it is: the caps that protect from decompression grow with it.
+                self.left = self.left.max(len.saturating_mul(4));
+                self.limits.members = self.limits.members.max(len >> 13);
+                self.store(&mut file, len, 0);
+            }
+            _ => self.stream(&mut file, 0, false),
         }
     }
 
@@ -359,7 +367,7 @@ impl<'a, 'k> Walk<'a, 'k> {
                 return;
             }
             Kind::Image | Kind::Media => return self.note(Why::Scanned),
-            Kind::Program | Kind::Unknown | Kind::Rar | Kind::Database | Kind::Pst => {
+            Kind::Program | Kind::Unknown | Kind::Rar | Kind::Database => {
                 return self.note(Why::Unknown);
             }
             _ => {}
@@ -485,6 +493,7 @@ impl<'a, 'k> Walk<'a, 'k> {
                 self.reader.end_document();
             }
             Kind::Zip => self.zip(io::Cursor::new(bytes), depth),
+            Kind::Pst => self.store(&mut io::Cursor::new(bytes), bytes.len() as u64, depth),
             Kind::Pdf | Kind::Ole | Kind::SevenZip | Kind::Mail => self.risky(kind, bytes, depth),
             _ => self.note(Why::Unknown),
         }
@@ -492,12 +501,40 @@ impl<'a, 'k> Walk<'a, 'k> {
 
     /// A kind read by a large library: its parts come back one by one.
     fn risky(&mut self, kind: Kind, bytes: &[u8], depth: u32) {
+        let result = self.told(depth, |risky, out| risky.read(kind, bytes, out));
+        if let Err(w) = result {
+            self.note(w);
+        }
+    }
+
+    /// A store of mail, step by step: what one step tells is walked before the next begins.
+    fn store(&mut self, file: &mut dyn Seekable, len: u64, depth: u32) {
+        let mut from = Bookmark::default();
+        loop {
+            let file = &mut *file;
+            match self.told(depth, |risky, out| risky.step(file, len, from, out)) {
+                Ok(Some(next)) if next.node > from.node => from = next,
+                Ok(_) => return,
+                Err(w) => return self.note(w),
+            }
+            if self.left == 0 || self.members > self.limits.members {
+                return self.note(Why::Limit);
+            }
+        }
+    }
+
+    /// Takes what `run` tells; the members are walked at its end.
+    fn told<T>(
+        &mut self,
+        depth: u32,
+        run: impl FnOnce(&mut dyn Risky, &mut dyn FnMut(Unit<'_>)) -> Result<T, Why>,
+    ) -> Result<T, Why> {
         let mut members: Vec<Vec<u8>> = vec![];
         let mut why = vec![];
         let mut read = false;
         let reader = &mut *self.reader;
         let left = &mut self.left;
-        let result = self.risky.read(kind, bytes, &mut |unit| {
+        let result = run(self.risky, &mut |unit| {
             read |= matches!(
                 unit,
                 Unit::Text(_) | Unit::Row(_) | Unit::Fields(_) | Unit::Member(_)
@@ -538,12 +575,10 @@ impl<'a, 'k> Walk<'a, 'k> {
         for w in why {
             self.note(w);
         }
-        if let Err(w) = result {
-            self.note(w);
-        }
         for m in members {
             self.member(&mut &m[..], depth + 1, true);
         }
+        result
     }
 
     /// One member of an archive or message.
@@ -788,6 +823,11 @@ pub(crate) fn field(role: Role, categories: &[Category]) -> Column {
     }
 }
 
+#[cfg(test)]
+mod pst_tests;
+#[cfg(test)]
+#[path = "../../../testkit/src/pst.rs"]
+mod pst_writer;
 #[cfg(test)]
 // Social-security numbers are grouped as people write them.
 #[allow(clippy::inconsistent_digit_grouping)]

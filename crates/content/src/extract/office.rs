@@ -397,9 +397,13 @@ pub fn outlook(file: &mut Compound<'_>, out: &mut dyn FnMut(Unit<'_>)) -> Result
             out(Unit::Text(super::markup::html(&b).as_bytes()));
         } else if let Some(b) = stream(file, "/__substg1.0_1013001F") {
             out(Unit::Text(super::markup::html(&b).as_bytes()));
-        } else if stream(file, "/__substg1.0_10090102").is_some() {
+        } else if let Some(b) = stream(file, "/__substg1.0_10090102") {
             // A body in compressed RTF alone.
-            missing = true;
+            let (packed, whole) = super::pst::unpack_rtf(&b).unwrap_or_default();
+            out(Unit::Text(rtf(&packed).as_bytes()));
+            if !whole {
+                out(Unit::Why(Why::Damaged));
+            }
         }
     }
     out(Unit::End);

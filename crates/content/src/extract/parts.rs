@@ -1,5 +1,5 @@
 //! Delimited text, and the frames that carry [`Unit`]s between two processes.
-use super::{Unit, Why};
+use super::{Unit, Why, pst::Bookmark};
 use std::io::{self, Read, Write};
 
 /// A record longer than this is cut: a quote that never closes must not swallow a file.
@@ -216,6 +216,10 @@ pub enum Frame {
     Fields(Vec<(String, Vec<u8>)>),
     Member(Vec<u8>),
     Why(Why),
+    /// The reader of a store asks for so many bytes from a place on; the answer is a `Text`.
+    Ask(u64, u64),
+    /// Where the next step of a store begins.
+    Next(Bookmark),
     /// The document is over.
     Done,
 }
@@ -252,6 +256,24 @@ pub fn write_frame(out: &mut dyn Write, unit: Option<&Unit<'_>>) -> io::Result<(
     }
 }
 
+/// Asks for so many bytes of a store from a place on.
+pub fn write_ask(out: &mut dyn Write, at: u64, bytes: u64) -> io::Result<()> {
+    put(out, b'a', &[&at.to_le_bytes(), &bytes.to_le_bytes()])
+}
+
+/// Tells where the next step of a store begins.
+pub fn write_next(out: &mut dyn Write, next: Bookmark) -> io::Result<()> {
+    put(
+        out,
+        b'n',
+        &[
+            &next.node.to_le_bytes(),
+            &next.work.to_le_bytes(),
+            &next.told.to_le_bytes(),
+        ],
+    )
+}
+
 /// Reads a frame; anything malformed is an error.
 pub fn read_frame(input: &mut dyn Read) -> io::Result<Frame> {
     let bad = || io::Error::new(io::ErrorKind::InvalidData, "no frame");
@@ -276,6 +298,10 @@ pub fn read_frame(input: &mut dyn Read) -> io::Result<Frame> {
         rest = tail;
     }
     let one = |mut p: Vec<Vec<u8>>| p.pop().ok_or_else(bad);
+    let numbers = |p: Vec<Vec<u8>>| -> io::Result<Vec<u64>> {
+        let number = |x: &Vec<u8>| x[..].try_into().map(u64::from_le_bytes);
+        p.iter().map(|x| number(x).map_err(|_| bad())).collect()
+    };
     Ok(match head[0] {
         b't' => Frame::Text(one(parts)?),
         b'e' => Frame::End,
@@ -298,6 +324,14 @@ pub fn read_frame(input: &mut dyn Read) -> io::Result<Frame> {
                     .ok_or_else(bad)?,
             )
         }
+        b'a' => match numbers(parts)?[..] {
+            [at, bytes] => Frame::Ask(at, bytes),
+            _ => return Err(bad()),
+        },
+        b'n' => match numbers(parts)?[..] {
+            [node, work, told] => Frame::Next(Bookmark { node, work, told }),
+            _ => return Err(bad()),
+        },
         b'.' => Frame::Done,
         _ => return Err(bad()),
     })
@@ -369,13 +403,18 @@ mod tests {
             let _ = read_frame(&mut &bytes[..]);
         }
         #[test]
-        fn frames_come_back(cells in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..6)) {
+        fn frames_come_back(cells in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..6), node in any::<u64>()) {
+            let next = Bookmark { node, work: 7, told: 8 };
             let refs: Vec<&[u8]> = cells.iter().map(Vec::as_slice).collect();
             let mut out = vec![];
             write_frame(&mut out, Some(&Unit::Row(&refs))).unwrap();
+            write_ask(&mut out, node, u64::MAX).unwrap();
+            write_next(&mut out, next).unwrap();
             write_frame(&mut out, None).unwrap();
             let mut r = &out[..];
             prop_assert_eq!(read_frame(&mut r).unwrap(), Frame::Row(cells));
+            prop_assert_eq!(read_frame(&mut r).unwrap(), Frame::Ask(node, u64::MAX));
+            prop_assert_eq!(read_frame(&mut r).unwrap(), Frame::Next(next));
             prop_assert_eq!(read_frame(&mut r).unwrap(), Frame::Done);
         }
     }

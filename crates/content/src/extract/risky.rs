@@ -1,6 +1,9 @@
-//! Kinds read by large libraries: PDF, spreadsheets, old Office files, messages, 7z. A hostile file may make such a library
+//! Kinds read by large libraries: PDF, spreadsheets, old Office files, messages, 7z; and stores of mail. A hostile file may make such a library
 //! panic, loop or eat memory, so callers run this in a process of its own ([`Risky`]); here a panic is caught.
-use super::{Kind, Why, office};
+use super::{
+    Kind, Why, office,
+    pst::{self, Bookmark, Seekable},
+};
 use std::{
     io::{Cursor, Read},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,6 +32,19 @@ pub trait Risky {
     /// # Errors
     /// Why the document, or its rest, was not read; what was told before stays told.
     fn read(&mut self, kind: Kind, bytes: &[u8], out: &mut dyn FnMut(Unit<'_>)) -> Result<(), Why>;
+
+    /// Tells the parts of a store of mail ([`Kind::Pst`]) of `len` bytes from `from` on, those of some megabytes. Returns where
+    /// the next step begins, `None` at the end.
+    ///
+    /// # Errors
+    /// Why the rest was not read; what was told before stays told.
+    fn step(
+        &mut self,
+        file: &mut dyn Seekable,
+        len: u64,
+        from: Bookmark,
+        out: &mut dyn FnMut(Unit<'_>),
+    ) -> Result<Option<Bookmark>, Why>;
 }
 
 /// In this very process; a panic ends the document, not the run. Loops are not stopped.
@@ -45,6 +61,17 @@ impl Risky for Direct {
             _ => Err(Why::Unknown),
         }));
         r.unwrap_or(Err(Why::Stopped))
+    }
+
+    fn step(
+        &mut self,
+        file: &mut dyn Seekable,
+        len: u64,
+        from: Bookmark,
+        out: &mut dyn FnMut(Unit<'_>),
+    ) -> Result<Option<Bookmark>, Why> {
+        catch_unwind(AssertUnwindSafe(|| pst::step(file, len, from, out)))
+            .unwrap_or(Err(Why::Stopped))
     }
 }
 

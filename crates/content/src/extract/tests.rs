@@ -27,7 +27,7 @@ fn know() -> Knowledge {
     Knowledge::new(b.finish())
 }
 
-fn read_with(bytes: &[u8], limits: Limits) -> (Found, Outcome) {
+pub(super) fn read_with(bytes: &[u8], limits: Limits) -> (Found, Outcome) {
     let k = know();
     let mut reader = Reader::new(&k, "x/y");
     let mut direct = Direct;
@@ -36,11 +36,11 @@ fn read_with(bytes: &[u8], limits: Limits) -> (Found, Outcome) {
     let outcome = walk.outcome;
     (reader.finish(), outcome)
 }
-fn read(bytes: &[u8]) -> (Found, Outcome) {
+pub(super) fn read(bytes: &[u8]) -> (Found, Outcome) {
     read_with(bytes, Limits::default())
 }
 /// The file names these persons and was read to its end.
-fn names(bytes: &[u8], want: &[u32]) -> Found {
+pub(super) fn names(bytes: &[u8], want: &[u32]) -> Found {
     let (f, o) = read(bytes);
     assert!(o.why.is_empty() && o.read, "{o:?}");
     let got: Vec<u32> = f
@@ -59,7 +59,7 @@ fn a_member_written_twice_hides_nobody() {
         &[0, 1],
     );
 }
-fn has(f: &Found, p: u32, codes: &[&str]) {
+pub(super) fn has(f: &Found, p: u32, codes: &[&str]) {
     let got: Vec<&str> = f.persons[&p]
         .categories
         .iter()
@@ -70,7 +70,7 @@ fn has(f: &Found, p: u32, codes: &[&str]) {
     }
 }
 
-fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut z = zip::ZipWriter::new(io::Cursor::new(vec![]));
     for (n, b) in members {
         z.start_file(*n, zip::write::SimpleFileOptions::default())
@@ -84,7 +84,7 @@ fn gz(b: &[u8]) -> Vec<u8> {
     w.write_all(b).unwrap();
     w.finish().unwrap()
 }
-fn docx(text: &str) -> Vec<u8> {
+pub(super) fn docx(text: &str) -> Vec<u8> {
     let body = format!(
         "<?xml version=\"1.0\"?><w:document xmlns:w=\"x\"><w:body><w:p><w:r><w:t>{text}</w:t></w:r></w:p><w:tbl><w:tr><w:tc><w:p><w:r><w:t>NGUYEN Li</w:t></w:r><w:r><w:t>nh</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>05/05/1990</w:t></w:r></w:p></w:tc></w:tr></w:tbl></w:body></w:document>"
     );
@@ -387,7 +387,7 @@ fn old_office_in_compound_files() {
 #[test]
 fn what_is_not_read_is_said() {
     for (b, w) in [
-        (&b"!BDN\x01\x02"[..], Why::Unknown),
+        (&b"!BDN\x01\x02"[..], Why::Damaged),
         (b"\x89PNG\r\n\x1a\n", Why::Scanned),
         (b"\0\x01\x02\x03\x04\x05\x06", Why::Unknown),
         (b"PK\x03\x04broken", Why::Damaged),

@@ -1,11 +1,17 @@
 //! Readers of hostile documents in a process of their own: one that takes too long is ended and started again, one that breaks
 //! down takes nothing with it.
 //!
-//! The process is this program with arguments the caller gives; it runs [`serve_documents`] over its standard streams.
-use ampleur_content::extract::{Direct, Frame, Kind, Risky, Unit, Why, read_frame, write_frame};
+//! The process is this program with arguments the caller gives; it runs [`serve_documents`] over its standard streams. A store
+//! of mail stays in the hands of this side: the process asks for the parts it wants, so it needs no path and no memory for all.
+use ampleur_content::extract::{
+    Bookmark, Direct, Frame, Kind, Risky, Seekable, Unit, Why, read_frame, write_ask, write_frame,
+    write_next,
+};
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     ffi::OsString,
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, Condvar, Mutex, PoisonError},
@@ -121,13 +127,42 @@ impl Drop for Process {
 
 impl Risky for Reader {
     fn read(&mut self, kind: Kind, bytes: &[u8], out: &mut dyn FnMut(Unit<'_>)) -> Result<(), Why> {
+        let more = Duration::from_secs(bytes.len() as u64 >> 20);
+        self.ask(word(kind), bytes, more, &mut io::empty(), out)
+            .map(|_| ())
+    }
+
+    fn step(
+        &mut self,
+        file: &mut dyn Seekable,
+        len: u64,
+        from: Bookmark,
+        out: &mut dyn FnMut(Unit<'_>),
+    ) -> Result<Option<Bookmark>, Why> {
+        let mut place = vec![];
+        for n in [len, from.node, from.work, from.told] {
+            place.extend_from_slice(&n.to_le_bytes());
+        }
+        self.ask(STORE, &place, Duration::ZERO, file, out)
+    }
+}
+
+impl Reader {
+    fn ask(
+        &mut self,
+        what: &str,
+        bytes: &[u8],
+        more: Duration,
+        file: &mut dyn Seekable,
+        out: &mut dyn FnMut(Unit<'_>),
+    ) -> Result<Option<Bookmark>, Why> {
         let mut process = match self.process.take() {
             Some(p) => p,
             None => Process::start(&self.how).map_err(|_| Why::Stopped)?,
         };
-        let patience = self.how.patience + Duration::from_secs(bytes.len() as u64 >> 20);
+        let patience = self.how.patience + more;
         process.until(Some(Instant::now() + patience));
-        match exchange(&mut process, kind, bytes, out) {
+        match exchange(&mut process, patience, what, bytes, file, out) {
             Ok(r) => {
                 process.until(None);
                 self.process = Some(process);
@@ -138,6 +173,14 @@ impl Risky for Reader {
         }
     }
 }
+
+/// A step of a store, as it travels.
+const STORE: &str = "store";
+/// Bytes of a store that are asked for at once, and how many such pieces are kept.
+const PIECE: u64 = 1 << 16;
+const PIECES_KEPT: usize = 64;
+/// Bytes one step may ask for; the largest message with all inside it needs a fraction.
+const ASKED_MAX: u64 = 16 << 30;
 
 /// The word a kind travels as.
 fn word(kind: Kind) -> &'static str {
@@ -153,13 +196,18 @@ fn word(kind: Kind) -> &'static str {
 
 fn exchange(
     p: &mut Process,
-    kind: Kind,
+    patience: Duration,
+    what: &str,
     bytes: &[u8],
+    file: &mut dyn Seekable,
     out: &mut dyn FnMut(Unit<'_>),
-) -> io::Result<Result<(), Why>> {
-    write_frame(&mut p.to, Some(&Unit::Fields(&[(word(kind), bytes)])))?;
+) -> io::Result<Result<Option<Bookmark>, Why>> {
+    write_frame(&mut p.to, Some(&Unit::Fields(&[(what, bytes)])))?;
     p.to.flush()?;
+    let began = Instant::now();
     let mut last = None;
+    let mut next = None;
+    let mut asked = 0u64;
     loop {
         match read_frame(&mut p.from)? {
             Frame::Text(t) => out(Unit::Text(&t)),
@@ -182,10 +230,30 @@ fn exchange(
                     out(Unit::Why(before));
                 }
             }
+            Frame::Ask(at, n) => {
+                asked = asked.saturating_add(n);
+                if n > PIECE || asked > ASKED_MAX {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                let mut part = vec![];
+                file.seek(SeekFrom::Start(at))?;
+                (&mut *file).take(n).read_to_end(&mut part)?;
+                write_frame(&mut p.to, Some(&Unit::Text(&part)))?;
+                p.to.flush()?;
+                // A second more for each megabyte, as for other documents.
+                let more = Duration::from_secs(asked >> 20);
+                p.until(Some(began + patience + more));
+            }
+            Frame::Next(n) => next = Some(n),
             Frame::Done => {
-                return Ok(match last {
-                    Some(w) => Err(w),
-                    None => Ok(()),
+                return Ok(match (last, next) {
+                    (Some(w), None) => Err(w),
+                    (why, next) => {
+                        if let Some(w) = why {
+                            out(Unit::Why(w));
+                        }
+                        Ok(next)
+                    }
                 });
             }
         }
@@ -197,6 +265,7 @@ fn exchange(
 /// # Errors
 /// When the other side goes away or speaks another language.
 pub fn serve_documents(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
+    let output = RefCell::new(output);
     loop {
         let frame = match read_frame(input) {
             Ok(f) => f,
@@ -207,30 +276,119 @@ pub fn serve_documents(input: &mut dyn Read, output: &mut dyn Write) -> io::Resu
             return Err(io::ErrorKind::InvalidData.into());
         };
         for (name, bytes) in f {
-            let kind = match &*name {
-                "pdf" => Kind::Pdf,
-                "zip" => Kind::Zip,
-                "ole" => Kind::Ole,
-                "7z" => Kind::SevenZip,
-                "mail" => Kind::Mail,
-                _ => Kind::Unknown,
-            };
             let mut failed = None;
-            let r = Direct.read(kind, &bytes, &mut |u| {
+            let mut tell = |u: Unit<'_>| {
                 if failed.is_none()
-                    && let Err(e) = write_frame(output, Some(&u))
+                    && let Err(e) = write_frame(&mut **output.borrow_mut(), Some(&u))
                 {
                     failed = Some(e);
                 }
-            });
+            };
+            let r = if name == STORE {
+                let numbers: Vec<u64> = bytes
+                    .chunks_exact(8)
+                    .map(|b| b.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
+                    .collect();
+                let [len, node, work, told] = numbers[..] else {
+                    return Err(io::ErrorKind::InvalidData.into());
+                };
+                let mut file = Afar {
+                    input: &mut *input,
+                    output: &output,
+                    at: 0,
+                    len,
+                    pieces: BTreeMap::new(),
+                    uses: 0,
+                };
+                let from = Bookmark { node, work, told };
+                Direct.step(&mut file, len, from, &mut tell)
+            } else {
+                let kind = match &*name {
+                    "pdf" => Kind::Pdf,
+                    "zip" => Kind::Zip,
+                    "ole" => Kind::Ole,
+                    "7z" => Kind::SevenZip,
+                    "mail" => Kind::Mail,
+                    _ => Kind::Unknown,
+                };
+                Direct.read(kind, &bytes, &mut tell).map(|()| None)
+            };
             if let Some(e) = failed {
                 return Err(e);
             }
-            if let Err(w) = r {
-                write_frame(output, Some(&Unit::Why(w)))?;
+            let mut o = output.borrow_mut();
+            match r {
+                Ok(Some(next)) => write_next(&mut **o, next)?,
+                Ok(None) => {}
+                Err(w) => write_frame(&mut **o, Some(&Unit::Why(w)))?,
             }
-            write_frame(output, None)?;
-            output.flush()?;
+            write_frame(&mut **o, None)?;
+            o.flush()?;
         }
+    }
+}
+
+/// A store the other side holds, read in pieces; the pieces used last are kept.
+struct Afar<'a, 'o> {
+    input: &'a mut dyn Read,
+    output: &'a RefCell<&'o mut dyn Write>,
+    at: u64,
+    len: u64,
+    /// Piece → when it was used last, its bytes.
+    pieces: BTreeMap<u64, (u64, Vec<u8>)>,
+    uses: u64,
+}
+
+impl Afar<'_, '_> {
+    fn fetch(&mut self, piece: u64) -> io::Result<()> {
+        {
+            let mut o = self.output.borrow_mut();
+            write_ask(&mut **o, piece * PIECE, PIECE)?;
+            o.flush()?;
+        }
+        let Frame::Text(bytes) = read_frame(self.input)? else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        if self.pieces.len() >= PIECES_KEPT
+            && let Some(oldest) = self.pieces.iter().min_by_key(|p| p.1.0).map(|p| *p.0)
+        {
+            self.pieces.remove(&oldest);
+        }
+        self.pieces.insert(piece, (0, bytes));
+        Ok(())
+    }
+}
+
+impl Read for Afar<'_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.len || buf.is_empty() {
+            return Ok(0);
+        }
+        let piece = self.at / PIECE;
+        if !self.pieces.contains_key(&piece) {
+            self.fetch(piece)?;
+        }
+        self.uses += 1;
+        let Some((used, bytes)) = self.pieces.get_mut(&piece) else {
+            return Ok(0);
+        };
+        *used = self.uses;
+        let rest = bytes.get((self.at % PIECE) as usize..).unwrap_or_default();
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for Afar<'_, '_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(n) => Some(n),
+            SeekFrom::Current(n) => self.at.checked_add_signed(n),
+            SeekFrom::End(n) => self.len.checked_add_signed(n),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
