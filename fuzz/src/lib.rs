@@ -1,8 +1,10 @@
-//! Fuzzing of decoders without a special compiler: inputs are mutated from golden cases and kept finds, fed in arbitrary pieces, and
+//! Fuzzing of decoders (and, in [`store`], of Outlook's stores) without a special compiler: inputs are mutated from golden cases and kept finds, fed in arbitrary pieces, and
 //! what is new about a result (reasons, verbs, columns filled, counts) decides whether an input joins the pool.
 //!
 //! Checked on every run: no panic, records = events + rejects + skipped, places inside the input. On every eighth: the pieces
 //! make no difference. Same seed, same runs.
+pub mod store;
+
 use ampleur_sources::{
     Decoded, Reason, Setting, Source,
     reader::{decode_bytes, decode_cut},

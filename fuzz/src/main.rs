@@ -1,8 +1,12 @@
-//! `cargo run -p ampleur-fuzz --release -- --source NAME --runs N --seed S [--keep K]`: fuzzes one decoder (or `all`), prints how many
-//! executions ran, and writes a failing input to `fuzz/corpus/NAME/crash-*` before it stops with exit code 101.
+//! `cargo run -p ampleur-fuzz --release -- --source NAME --runs N --seed S [--keep K]`: fuzzes one decoder (or `all`, or the
+//! reader of `outlook-store`), prints how many executions ran, and writes a failing input to `fuzz/corpus/NAME/crash-*` before
+//! it stops with exit code 101.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use ampleur_fuzz::{Session, corpus_folder};
+use ampleur_fuzz::{
+    Session, corpus_folder,
+    store::{STORE, Stores},
+};
 use ampleur_sources::{SOURCES, by_name};
 use std::{
     fs,
@@ -32,6 +36,9 @@ fn main() -> ExitCode {
             }
         }
     }
+    if source == STORE {
+        return ExitCode::from(if stores(runs, seed) { 0 } else { 101 });
+    }
     let names: Vec<&str> = if source == "all" {
         SOURCES.iter().map(|s| s.name()).collect()
     } else {
@@ -47,6 +54,36 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Stores are larger than records and their finds are not kept, only what fails.
+fn stores(runs: u64, seed: u64) -> bool {
+    let started = Instant::now();
+    let mut session = Stores::new(seed);
+    for i in 0..runs {
+        let input = session.input();
+        let began = Instant::now();
+        let ok = catch_unwind(AssertUnwindSafe(|| session.run(&input))).is_ok();
+        if !ok || began.elapsed() > Duration::from_secs(20) {
+            let dir = corpus_folder(STORE);
+            let _ = fs::create_dir_all(&dir);
+            let path = dir.join(format!("crash-{seed}-{i}"));
+            let _ = fs::write(&path, &input);
+            eprintln!(
+                "{STORE}: failed or took long at run {i} of seed {seed}; input kept in {}",
+                path.display()
+            );
+            return false;
+        }
+    }
+    let s = started.elapsed().as_secs_f64();
+    println!(
+        "{STORE}: {} executions in {s:.0} s ({:.0}/s), {} kinds of result, no failure",
+        session.runs,
+        session.runs as f64 / s,
+        session.kinds()
+    );
+    true
 }
 
 fn fuzz(source: &'static dyn ampleur_sources::Source, runs: u64, seed: u64, keep: usize) -> bool {

@@ -1,7 +1,10 @@
 //! Every kept find, whole and in pieces, under every setting; and a short run of each target.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use ampleur_fuzz::{Session, check, corpus, settings};
+use ampleur_fuzz::{
+    Session, check, corpus, settings,
+    store::{STORE, Stores, read},
+};
 use ampleur_sources::SOURCES;
 
 #[test]
@@ -32,4 +35,18 @@ fn a_short_run_of_every_target_holds() {
             s.run(&input, setting, &cuts);
         }
     }
+}
+
+#[test]
+fn a_short_run_over_stores_holds() {
+    for (path, input) in corpus(STORE) {
+        println!("{}", path.display());
+        read(&input);
+    }
+    let mut s = Stores::new(7);
+    for _ in 0..300 {
+        let input = s.input();
+        s.run(&input);
+    }
+    assert!(s.kinds() > 10, "{}", s.kinds());
 }

@@ -1,11 +1,12 @@
 //! A share of mixed files with the truth about whose data is in each: what an inventory is measured against.
 //!
-//! Files are made in the formats hospitals keep (tables in three encodings, letters, HL7 v2, FHIR, CDA, mail, Office, PDF, DICOM,
-//! archives inside archives), with what misleads beside the persons: numbers of the same length, dates of visits, staff with
+//! Files are made in the formats hospitals keep (tables in three encodings, letters, HL7 v2, FHIR, CDA, mail, stores of Outlook,
+//! Office, PDF, DICOM, archives inside archives), with what misleads beside the persons: numbers of the same length, dates of visits, staff with
 //! the same family names, strangers born on a patient's day, patients' names with other birth dates. Equal seed, equal bytes.
 use crate::{
     Error,
     civil::{self, DAY, Ms},
+    pst::{self, Attachment, Layout, Message, Shape, Value},
     rng::{Rng, mix},
     world::{FAMILIES, MEN, Plan, WOMEN, World, capital},
 };
@@ -416,6 +417,10 @@ impl Maker<'_> {
                 let b = pdf(&t);
                 self.put(&name("pdf"), "pdf", &b, &[&w])
             }
+            12 if i % 40 >= 20 => {
+                let (b, who) = self.outlook(i)?;
+                self.put(&name("pst"), "pst", &b, &who.iter().collect::<Vec<_>>())
+            }
             12 => {
                 let (t, w) = self.letter();
                 let (rows, mut who) = self.rows(5);
@@ -691,6 +696,61 @@ impl Maker<'_> {
             let _ = writeln!(t, "{}", self.noise());
         }
         (t, w)
+    }
+
+    /// A store with two messages, the second one forwarded with what was attached to it, and a contact.
+    fn outlook(&mut self, i: usize) -> io::Result<(Vec<u8>, Vec<Who>)> {
+        let (first, a) = self.letter();
+        let (inner, b) = self.letter();
+        let (attached, c) = self.letter();
+        let (rows, mut who) = self.rows(5);
+        let d = self.who();
+        let docx = zipped(&[
+            ("[Content_Types].xml", b"<Types/>"),
+            (
+                "word/document.xml",
+                paragraphs("w:p", "w:t", &attached).as_bytes(),
+            ),
+        ])?;
+        let mail = |body: &str, attachments: Vec<Attachment>| Message {
+            subject: "liste".into(),
+            properties: vec![
+                (0x1000, Value::Text(body.into())),
+                (0x0c1a, Value::Text("Secretariat".into())),
+                (0x0c1f, Value::Text("secretariat@ch.example".into())),
+            ],
+            recipients: vec![("Labo".into(), "labo@ch.example".into())],
+            attachments,
+        };
+        let file = |name: &str, b: &[u8]| Attachment::File(name.into(), b.to_vec());
+        let forwarded = mail(&inner, vec![file("courrier.docx", &docx)]);
+        // Days since 1601; a birth day is kept as the midnight of Paris.
+        let day = civil::days_from_civil(d.born.0, d.born.1, d.born.2) + 134_774;
+        let ticks = (day * 86_400 - 3_600) * 10_000_000;
+        let contact = Message {
+            subject: "fiche".into(),
+            properties: vec![
+                (0x001a, Value::Text("IPM.Contact".into())),
+                (0x3a11, Value::Text(d.family.clone())),
+                (0x3a06, Value::Text(d.given.clone())),
+                (0x3a42, Value::Time(ticks.unsigned_abs())),
+            ],
+            ..Message::default()
+        };
+        let messages = [
+            mail(
+                &first,
+                vec![file("liste.csv", csv_text(&rows, ';').as_bytes())],
+            ),
+            mail("Pour suite.", vec![Attachment::Message(forwarded)]),
+            contact,
+        ];
+        let layout = [Layout::Unicode, Layout::Ansi, Layout::Wide][i / 40 % 3];
+        who.extend([a, b, c, d]);
+        Ok((
+            pst::store(&Shape::plain(layout), "Boîte de réception", &messages),
+            who,
+        ))
     }
 
     fn hl7(&mut self) -> (Vec<u8>, Vec<Who>) {
