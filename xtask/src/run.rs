@@ -34,7 +34,7 @@ fn whole<'a>(verb: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
         "--workspace",
         "--locked",
         "--features",
-        "ampleur/cluster,ampleur/sigma",
+        "ampleur/cluster,ampleur/sigma,ampleur/vrl",
     ];
     [verb, &all, rest].concat()
 }

@@ -29,7 +29,7 @@ const FLOORS: [(&str, u8); 12] = [
 const BESIDE: [&str; 4] = ["ampleur-testkit", "ampleur-bench", "ampleur-fuzz", "xtask"];
 
 /// Heavy or delicate dependencies and the only crates that may name them.
-const FENCED: [(&str, &[&str]); 10] = [
+const FENCED: [(&str, &[&str]); 11] = [
     ("datafusion", &["ampleur-query"]),
     ("ballista", &["ampleur-query"]),
     ("async-nats", &["ampleur-serve"]),
@@ -40,6 +40,7 @@ const FENCED: [(&str, &[&str]); 10] = [
     ("mail-parser", &["ampleur-content"]),
     ("clap", &["ampleur"]),
     ("rsigma-eval", &["ampleur-rules"]),
+    ("vrl", &["ampleur-sources"]),
 ];
 
 /// Below `serve` nothing prints, exits, or reads the clock or the environment. Pattern, and the files that may.

@@ -94,9 +94,10 @@ fn main() -> ExitCode {
             .to_string_lossy()
             .into_owned();
         // A built-in mapping may have the name already.
-        match mapped::load(
+        match mapped::load_in(
             &format!("{name}*"),
             &fs::read_to_string(f).unwrap_or_default(),
+            Some(folder),
         ) {
             Ok(s) => {
                 if f == file || f.file_name() == file.file_name() {

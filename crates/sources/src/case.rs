@@ -445,7 +445,7 @@ fn mappings(root: &Path) -> Result<Vec<&'static crate::mapped::Mapped>, CaseErro
             path: f.path.clone(),
             source,
         })?;
-        all.push(crate::mapped::load(name, &text).map_err(wrong)?);
+        all.push(crate::mapped::load_in(name, &text, f.path.parent()).map_err(wrong)?);
     }
     Ok(all)
 }

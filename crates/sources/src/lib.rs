@@ -32,7 +32,7 @@ mod zeek;
 pub use canonical::canonical;
 pub use case::{Case, FileId};
 pub use reader::{FileReport, FileSink, Limits, Piece, ReadError, decode_bytes, read_file};
-pub use sink::{Decoded, Reason, Reject};
+pub use sink::{Decoded, Reason, Reject, Stop};
 
 use ampleur_event::{Capability, System};
 

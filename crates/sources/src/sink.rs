@@ -24,6 +24,25 @@ pub enum Reason {
     Damaged,
     /// A cap on decompression was reached. One reject for all that would follow.
     Capped,
+    /// The program of a mapping gave no record. `line` is the program's own, from 1; 0 when it is about none.
+    Program { stop: Stop, line: u32 },
+}
+
+/// How a program of a mapping ended without a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stop {
+    /// It said `abort`.
+    Aborted,
+    /// A function in it failed and nothing caught that.
+    Failed,
+    /// It went through more steps than a record may take.
+    Steps,
+    /// It left nothing.
+    Nothing,
+    /// It left what is no object.
+    NoObject,
+    /// It left more than one record may hold.
+    Large,
 }
 
 impl std::fmt::Display for Reason {
@@ -39,6 +58,20 @@ impl std::fmt::Display for Reason {
             Reason::UnknownFormat => f.write_str("no source knows this format"),
             Reason::Damaged => f.write_str("compressed data is damaged, the rest cannot be read"),
             Reason::Capped => f.write_str("decompression limit reached, the rest was not read"),
+            Reason::Program { stop, line } => {
+                f.write_str(match stop {
+                    Stop::Aborted => "the mapping's program aborted",
+                    Stop::Failed => "the mapping's program failed",
+                    Stop::Steps => "the mapping's program took too many steps",
+                    Stop::Nothing => "the mapping's program left nothing",
+                    Stop::NoObject => "the mapping's program left no object",
+                    Stop::Large => "the mapping's program left too much",
+                })?;
+                match line {
+                    0 => Ok(()),
+                    n => write!(f, " at its line {n}"),
+                }
+            }
         }
     }
 }
@@ -93,10 +126,28 @@ impl Decoded {
         reason: Reason,
         time: Option<i64>,
     ) {
+        let end = (at + len.min(512)).min(bytes.len());
+        self.refuse(
+            bytes.get(at..end).unwrap_or_default(),
+            at,
+            len,
+            reason,
+            time,
+        )
+    }
+    /// The same where only the start of the record is at hand.
+    pub(crate) fn refuse(
+        &mut self,
+        start: &[u8],
+        at: usize,
+        len: usize,
+        reason: Reason,
+        time: Option<i64>,
+    ) {
         self.records += 1;
         self.reject_count += 1;
-        let end = (at + len.min(512)).min(bytes.len());
-        let readable = String::from_utf8_lossy(bytes.get(at..end).unwrap_or_default()).into_owned();
+        let start = &start[..start.len().min(512)];
+        let readable = String::from_utf8_lossy(start).into_owned();
         self.rejects.push(Reject {
             record: self.records,
             offset: self.base + at as u64,

@@ -8,7 +8,7 @@ use ampleur_sources::{
     Confidence, Head, Limits, Reject, SOURCES, Setting, Source, canonical,
     reader::{self, Collect, decode_cut, read_bytes, read_path},
 };
-use common::{GENERIC, testdata};
+use common::{GENERIC, own_mappings, testdata};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -64,8 +64,14 @@ struct Case {
     setting: Setting,
 }
 
-static MAPPINGS: std::sync::LazyLock<Vec<&str>> =
-    std::sync::LazyLock::new(|| ampleur_sources::mapped::built_in().map(|m| m.0).collect());
+/// Built-in mappings and those of `testdata/mappings`.
+static MAPPINGS: std::sync::LazyLock<Vec<&str>> = std::sync::LazyLock::new(|| {
+    let own = own_mappings().into_iter().map(|(m, _)| m.name());
+    ampleur_sources::mapped::built_in()
+        .map(|m| m.0)
+        .chain(own)
+        .collect()
+});
 
 fn folders(of: &Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = fs::read_dir(of)
@@ -78,10 +84,15 @@ fn folders(of: &Path) -> Vec<PathBuf> {
 
 fn cases() -> Vec<Case> {
     let mut all = vec![];
-    for folder in folders(&testdata()) {
+    let built_in = folders(&testdata()).into_iter().map(|folder| {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let source = ampleur_sources::by_name(&name)
             .unwrap_or_else(|| panic!("testdata/sources/{name} belongs to no source"));
+        (source, folder)
+    });
+    let own = own_mappings().into_iter();
+    for (source, folder) in built_in.chain(own) {
+        let name = source.name();
         for dir in folders(&folder) {
             let case = format!("{name}/{}", dir.file_name().unwrap().to_string_lossy());
             let text = fs::read_to_string(dir.join("case.toml"))

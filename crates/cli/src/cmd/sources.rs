@@ -49,7 +49,9 @@ const SAMPLE_MAX: u64 = 4 << 20;
 pub fn mapping(path: &Path) -> anyhow::Result<&'static dyn Source> {
     let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let name = name_of(path);
-    let source = mapped::load(&name, &text).map_err(|e| {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let source = mapped::load_in(&name, &text, Some(folder)).map_err(|e| {
         refuse(
             format!("read {}", path.display()),
             format!("{e}; docs/adding-a-source.md describes mappings"),
@@ -100,7 +102,10 @@ fn learn(
     let proposal = mapped::learn::learn(&bytes, &name).map_err(|e| {
         refuse(
             format!("learn from {}", sample.display()),
-            format!("{e}; a sample of a hundred lines or more of one format works best"),
+            format!(
+                "{e}; a sample of a hundred lines or more of one format works best, and a program reads what no mapping describes \
+                 (docs/adding-a-source.md)"
+            ),
         )
     })?;
     let source = mapped::load(&name, &proposal.text)

@@ -5,6 +5,8 @@ use super::{
     stamp,
     steps::{self, Step},
 };
+#[cfg(feature = "vrl")]
+use crate::Stop;
 use crate::{
     Decode, Decoded, Head, Reason, Setting, kv, lines, net,
     scan::{self, Elements, RECORD_MAX, Seen, Values, XmlStop},
@@ -306,6 +308,9 @@ struct Around<'a> {
     started: bool,
 }
 
+/// A record whose slots are filled: its surroundings and what a pattern said. `None`: the line is a header, no record.
+type Read<'a> = Result<Option<(Around<'a>, Option<&'static Says>)>, Reason>;
+
 impl Decoder {
     pub(super) fn new(plan: &'static Plan, setting: &Setting) -> Decoder {
         let mut layout_header = None;
@@ -358,7 +363,7 @@ impl Decoder {
         }
         if let Err(reason) = self.record(&text, at, len, out) {
             let reason = match reason {
-                Reason::Shape if !finished => Reason::Truncated,
+                Reason::Shape | Reason::Program { .. } if !finished => Reason::Truncated,
                 r => r,
             };
             out.reject(bytes, at, len, reason);
@@ -403,6 +408,32 @@ impl Decoder {
         out: &mut Decoded,
     ) -> Result<(), Reason> {
         let first = text.trim_start().as_bytes().first().copied();
+        #[cfg(feature = "vrl")]
+        if let Some(program) = &self.plan.program {
+            let Err(reason) = self.programmed(program, text, at, len, out) else {
+                return Ok(());
+            };
+            // Perhaps only the envelope of a collector.
+            if first == Some(b'{')
+                && let Some(inner) = envelope(text)
+                && let inner = inner.trim_end_matches(['\n', '\r', '\0'])
+                && self.programmed(program, inner, at, len, out).is_ok()
+            {
+                return Ok(());
+            }
+            let Reason::Program {
+                stop: Stop::Aborted | Stop::Nothing,
+                ..
+            } = reason
+            else {
+                return Err(reason);
+            };
+            if !program.abort_skips {
+                return Err(reason);
+            }
+            out.skip();
+            return Ok(());
+        }
         if first == Some(b'{') {
             let json = self.plan.containers.contains(&Container::Json);
             if json {
@@ -427,6 +458,41 @@ impl Decoder {
         self.attempt(text, text, at, len, out)
     }
 
+    /// What a program makes of one record. `Err` means that nothing was accounted for; of several results each is a record.
+    #[cfg(feature = "vrl")]
+    fn programmed(
+        &mut self,
+        program: &'static super::program::Program,
+        text: &str,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
+        let around = self.around(text);
+        let payload = around.payload.trim_start();
+        let results = program.run(payload)?.0;
+        let alone = results.len() == 1;
+        for value in &results {
+            let memory = std::mem::take(&mut self.scratch);
+            let mut slots = Slots::new(
+                memory.into_iter().map(|_| Cow::Borrowed("")).collect(),
+                self.plan.names.list().len(),
+            );
+            let read = self.plan.trie.value(value, &mut slots).and_then(|()| {
+                let understood = slots.filled >= self.plan.known.min(1);
+                self.rest(around, payload, Container::Vrl, understood, &mut slots)
+            });
+            let done = self.account(read, &mut slots, at, len, out);
+            self.scratch = slots.recycle();
+            match done {
+                Ok(()) => {}
+                Err(reason) if alone => return Err(reason),
+                Err(reason) => out.refuse(text.as_bytes(), at, len, reason, None),
+            }
+        }
+        Ok(())
+    }
+
     fn attempt(
         &mut self,
         text: &str,
@@ -441,28 +507,30 @@ impl Decoder {
             memory.into_iter().map(|_| Cow::Borrowed("")).collect(),
             plan.names.list().len(),
         );
-        let result = self.read(text, whole, &mut slots).and_then(|a| match a {
-            None => Ok(None),
-            Some((around, says)) => {
-                let mut extra = String::new();
-                let e = self.event(&around, says, &mut slots, &mut extra)?;
-                Ok(Some((e, extra)))
-            }
-        });
-        let done = match result {
-            Ok(Some((mut e, extra))) => {
-                e.extra = Cow::Borrowed(&extra);
-                out.event(e, at, len);
-                Ok(())
-            }
-            Ok(None) => {
-                out.skip();
-                Ok(())
-            }
-            Err(r) => Err(r),
-        };
+        let read = self.read(text, whole, &mut slots);
+        let done = self.account(read, &mut slots, at, len, out);
         self.scratch = slots.recycle();
         done
+    }
+
+    /// Counts a record that was read: an event, or a header and no record. `Err` means that nothing was accounted for.
+    fn account<'a>(
+        &mut self,
+        read: Read<'a>,
+        slots: &mut Slots<'a>,
+        at: usize,
+        len: usize,
+        out: &mut Decoded,
+    ) -> Result<(), Reason> {
+        let Some((around, says)) = read? else {
+            out.skip();
+            return Ok(());
+        };
+        let mut extra = String::new();
+        let mut e = self.event(&around, says, slots, &mut extra)?;
+        e.extra = Cow::Borrowed(&extra);
+        out.event(e, at, len);
+        Ok(())
     }
 
     /// Cuts the envelope off.
@@ -508,16 +576,11 @@ impl Decoder {
     }
 
     /// Fills the slots. `None`: the line is a header, no record.
-    fn read<'a>(
-        &mut self,
-        text: &'a str,
-        whole: &'a str,
-        slots: &mut Slots<'a>,
-    ) -> Result<Option<(Around<'a>, Option<&'static Says>)>, Reason> {
+    fn read<'a>(&mut self, text: &'a str, whole: &'a str, slots: &mut Slots<'a>) -> Read<'a> {
         let plan = self.plan;
         let has = |c: Container| plan.containers.contains(&c);
         let xml = has(Container::Xml) && is_markup(text.as_bytes());
-        let mut around = if xml {
+        let around = if xml {
             Around {
                 payload: text,
                 ..Around::default()
@@ -637,8 +700,23 @@ impl Decoder {
                 }
                 understood = slots.filled > 0;
             }
-            Container::Text => {}
+            // A program fills the slots elsewhere.
+            Container::Text | Container::Vrl => {}
         }
+        let _ = whole;
+        self.rest(around, payload, kind, understood, slots)
+    }
+
+    /// What the patterns and the header say, once the record's own fields are there.
+    fn rest<'a>(
+        &mut self,
+        mut around: Around<'a>,
+        payload: &'a str,
+        kind: Container,
+        understood: bool,
+        slots: &mut Slots<'a>,
+    ) -> Read<'a> {
+        let plan = self.plan;
         slots.put_envelope(plan.slots.payload, Cow::Borrowed(payload));
         let says = self.patterns(payload, slots);
         if let Some(h) = &around.header {
@@ -657,11 +735,10 @@ impl Decoder {
             || around
                 .header
                 .is_some_and(|h| h.time != Stamp::NONE || !h.program.is_empty());
-        let line = enveloped && !matches!(kind, Container::Json | Container::Xml);
+        let line = enveloped && !matches!(kind, Container::Json | Container::Xml | Container::Vrl);
         if !understood && says.is_none() && !line {
             return Err(Reason::Shape);
         }
-        let _ = whole;
         around.payload = payload;
         Ok(Some((around, says)))
     }

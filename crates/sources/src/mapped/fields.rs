@@ -221,15 +221,18 @@ impl Trie {
         slots: &mut Slots<'a>,
     ) -> Result<usize, serde_json::Error> {
         let mut stream = serde_json::Deserializer::from_str(text);
+        self.walk(slots).deserialize(&mut stream)?;
+        // What follows the object is the caller's business.
+        Ok(text.len())
+    }
+    /// Takes the fields of one object, whatever it is written in.
+    pub(super) fn walk<'a>(&self, slots: &mut Slots<'a>) -> impl DeserializeSeed<'a, Value = ()> {
         Walk {
             trie: self,
             node: 0,
             slots,
             depth: 0,
         }
-        .deserialize(&mut stream)?;
-        // What follows the object is the caller's business.
-        Ok(text.len())
     }
     fn give<'a>(&self, node: u32, v: Cow<'a, str>, slots: &mut Slots<'a>, depth: usize) {
         let n = &self.nodes[node as usize];

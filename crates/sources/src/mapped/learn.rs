@@ -2084,5 +2084,5 @@ fn free_text(lines: &[&str], name: &str, syslogged: bool) -> Option<Proposal> {
 
 /// For tests and previews: the mapping read back.
 pub fn check(proposal: &Proposal) -> Result<(), super::MappingError> {
-    plan::Plan::parse(&proposal.text)?.check()
+    plan::Plan::parse(&proposal.text, None)?.check()
 }

@@ -1,6 +1,8 @@
 //! Sources that are data: one TOML file in `crates/sources/mappings/` each, read by one engine. The same files are read from a case
 //! (`mappings/*.toml`). The format is described in `docs/adding-a-source.md`; what a mapping follows is in the file itself.
 //!
+//! Where a mapping has a program instead of a container, that program makes the fields of a record ([`program`]).
+//!
 //! A record passes through an optional JSON envelope, an optional syslog header and its container, which together fill named slots;
 //! patterns add more; then time, columns, verb and outcome are read from the slots. Whatever parses is an event, of verb `other`
 //! when no rule speaks of it.
@@ -8,6 +10,7 @@ mod decode;
 mod fields;
 pub mod learn;
 mod plan;
+mod program;
 mod stamp;
 mod steps;
 mod syslog_mixed;
@@ -18,8 +21,12 @@ pub(crate) use syslog_mixed::SyslogMixed;
 use crate::{Confidence, Decode, Head, Setting, Source, Standard, lines};
 use ampleur_event::Capability;
 use plan::{Container, Plan};
+#[cfg(feature = "vrl")]
+#[doc(hidden)]
+pub use program::language::{FUNCTIONS, LEFT_OUT, RESULTS_MAX};
 use std::{
     borrow::Cow,
+    path::Path,
     sync::{OnceLock, RwLock},
 };
 
@@ -49,7 +56,7 @@ impl Mapped {
     /// Read once and kept: a mapping lives as long as the process.
     fn plan(&self) -> Result<&'static Plan, &MappingError> {
         self.plan
-            .get_or_init(|| Plan::parse(self.text).map(|p| &*Box::leak(Box::new(p))))
+            .get_or_init(|| Plan::parse(self.text, None).map(|p| &*Box::leak(Box::new(p))))
             .as_ref()
             .copied()
     }
@@ -67,6 +74,11 @@ impl Mapped {
         self.text
     }
 
+    /// Its program, which may stand in a file of its own.
+    fn program(&self) -> Option<&'static str> {
+        self.plan().ok()?.program.as_ref().map(|p| p.text())
+    }
+
     pub(crate) fn tags(&self) -> &'static [String] {
         self.plan().map_or(&[], |p| &p.tags)
     }
@@ -79,23 +91,43 @@ impl Mapped {
 /// Mappings read at run time: name, text, source. Kept for the life of the process.
 static LOADED: RwLock<Vec<&'static Mapped>> = RwLock::new(Vec::new());
 
+/// True in a build that reads mappings with a program.
+pub const PROGRAMS: bool = cfg!(feature = "vrl");
+
 /// Makes a mapping known under `name` beside the built-in sources. The same name with the same text is the same source; with
-/// another text it replaces the earlier one from here on.
+/// another text, or another program, it replaces the earlier one from here on.
 ///
 /// Errors: the text is no valid mapping; a built-in source has this name.
 pub fn load(name: &str, text: &str) -> Result<&'static Mapped, MappingError> {
+    load_in(name, text, None)
+}
+
+/// The same for a mapping kept in `folder`, where the file of its program is read (`program_file`).
+pub fn load_in(
+    name: &str,
+    text: &str,
+    folder: Option<&Path>,
+) -> Result<&'static Mapped, MappingError> {
     if crate::SOURCES.iter().any(|s| s.name() == name) {
         return Err(MappingError {
             key: name.to_string(),
             what: "a built-in source has this name; choose another".into(),
         });
     }
-    if let Some(m) = loaded().into_iter().find(|m| m.name == name)
-        && m.text == text
+    let earlier = loaded()
+        .into_iter()
+        .find(|m| m.name == name && m.text == text);
+    if let Some(m) = earlier
+        && m.program().is_none()
     {
         return Ok(m);
     }
-    let plan = Plan::parse(text)?;
+    let plan = Plan::parse(text, folder)?;
+    if let Some(m) = earlier
+        && m.program() == plan.program.as_ref().map(program::Program::text)
+    {
+        return Ok(m);
+    }
     plan.check()?;
     let plan: &'static Plan = Box::leak(Box::new(plan));
     let cell = OnceLock::new();

@@ -1,6 +1,7 @@
 //! A mapping file made ready: TOML → [`Plan`]. Every error names the key and what is allowed there.
 use super::{
     fields::{Names, Trie},
+    program::{self, Program},
     stamp::Layout,
     steps::Step,
 };
@@ -8,7 +9,7 @@ use crate::{Confidence, Standard};
 use ampleur_event::{Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb};
 use regex::Regex;
 use rustc_hash::FxHashMap;
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, path::Path, sync::OnceLock};
 use toml::{Table, Value};
 
 /// What is wrong with a mapping file, and where.
@@ -40,6 +41,8 @@ pub(super) enum Container {
     Leef,
     Xml,
     Text,
+    /// A program makes the fields ([`Program`]).
+    Vrl,
 }
 
 const CONTAINERS: &[(&str, Container)] = &[
@@ -51,6 +54,7 @@ const CONTAINERS: &[(&str, Container)] = &[
     ("leef", Container::Leef),
     ("xml", Container::Xml),
     ("text", Container::Text),
+    ("vrl", Container::Vrl),
 ];
 
 /// Where a condition or a column looks.
@@ -268,6 +272,7 @@ pub(super) struct Plan {
     pub rules: Vec<Rule>,
     pub kv: Option<KvShape>,
     pub csv: CsvShape,
+    pub program: Option<Program>,
     /// `cs1Label=Rule cs1=x`: slots asked for by label.
     pub labels: bool,
     pub slots: Fixed,
@@ -544,6 +549,7 @@ const TOP: &[&str] = &[
     "rule",
     "kv",
     "csv",
+    "vrl",
 ];
 
 struct Maker {
@@ -664,17 +670,18 @@ impl Maker {
 }
 
 impl Plan {
-    /// Compiles every expression. Errors: the first that is no regular expression or too large.
+    /// Compiles every expression and the program. Errors: the first that is no regular expression or too large; a program that does not
+    /// compile, or any without the feature `vrl`.
     pub fn check(&self) -> Made<()> {
         let patterns = self.patterns.iter().map(|p| &p.regex);
         let sniffs = self.sniff.iter().filter_map(|s| s.regex.as_ref());
         for e in patterns.chain(sniffs).chain(&self.begin) {
             e.check()?;
         }
-        Ok(())
+        self.program.as_ref().map_or(Ok(()), Program::check)
     }
-    /// Reads a mapping. Errors name the key; a mistyped one gets its nearest allowed neighbour.
-    pub(super) fn parse(source: &str) -> Made<Plan> {
+    /// Reads a mapping kept in `folder`, if in any. Errors name the key; a mistyped one gets its nearest allowed neighbour.
+    pub(super) fn parse(source: &str, folder: Option<&Path>) -> Made<Plan> {
         let t: Table = match source.parse() {
             Ok(t) => t,
             Err(e) => {
@@ -717,9 +724,10 @@ impl Plan {
         let line_based = containers.iter().any(|c| {
             !matches!(
                 c,
-                Container::Json | Container::Csv | Container::W3c | Container::Xml
+                Container::Json | Container::Csv | Container::W3c | Container::Xml | Container::Vrl
             )
         });
+        let program = program(&t, source, folder, &containers)?;
         let syslog = match text(&t, "", "header")? {
             None => line_based,
             Some(h) => word(h, "header", &[("syslog", true), ("none", false)])?,
@@ -956,6 +964,7 @@ impl Plan {
             rules,
             kv,
             csv,
+            program,
             labels,
             slots,
             names: m.names,
@@ -1057,6 +1066,48 @@ fn times(t: &Table, m: &mut Maker) -> Made<Vec<TimeWay>> {
         });
     }
     Ok(ways)
+}
+
+/// The program of `container = "vrl"`, from the table `[vrl]` or the file it names.
+fn program(
+    t: &Table,
+    source: &str,
+    folder: Option<&Path>,
+    containers: &[Container],
+) -> Made<Option<Program>> {
+    let Some(v) = table(t, "vrl")? else {
+        if containers.contains(&Container::Vrl) {
+            return wrong(
+                "vrl",
+                "the container `vrl` needs a table [vrl] with `program` or `program_file`",
+            );
+        }
+        return Ok(None);
+    };
+    keys(v, "vrl", &["program", "program_file", "abort"])?;
+    if containers != [Container::Vrl] {
+        return wrong(
+            "container",
+            "with a table [vrl] it is `vrl` alone: the program tells what a record is written in",
+        );
+    }
+    let abort_skips = match text(v, "vrl", "abort")? {
+        None => false,
+        Some(w) => word(w, "vrl.abort", &[("reject", false), ("skip", true)])?,
+    };
+    let (given, file) = (text(v, "vrl", "program")?, text(v, "vrl", "program_file")?);
+    let program = match (given, file) {
+        (Some(p), None) if p.len() as u64 > program::TEXT_MAX => {
+            return wrong(
+                "vrl.program",
+                format!("larger than {} bytes", program::TEXT_MAX),
+            );
+        }
+        (Some(p), None) => p.to_string(),
+        (None, Some(f)) => program::read(f, folder)?,
+        _ => return wrong("vrl", "either `program` or `program_file` is expected"),
+    };
+    Ok(Some(Program::new(program, file, source, abort_skips)))
 }
 
 fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
