@@ -8,6 +8,7 @@ use crate::{
     key_of, net,
     profile::People,
     texts::{Table, TextId, Texts},
+    tickets::{self, Tickets},
 };
 use ampleur_event::{
     Account, Event, Link, Origin, Session, SessionCounts, SessionId, SessionKey, System,
@@ -40,7 +41,7 @@ pub struct Sessions {
     pub machines: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Addresses that stand for many clients: gateways, reverse proxies, public egress. Value: distinct accounts seen there.
     pub shared: BTreeMap<IpAddr, usize>,
-    /// Source of tunnels or logins → nanoseconds to add to its times so that they agree with what followed elsewhere; only where
+    /// Source of tunnels, logins or logons → nanoseconds to add to its times so that they agree with what followed elsewhere; only where
     /// they clearly disagree. Session times are left as the source gave them.
     pub skews: BTreeMap<u32, Nanos>,
     /// Autonomous system → name of its operator, as the case's files say.
@@ -212,6 +213,7 @@ struct Together {
     names: BTreeMap<String, BTreeSet<Account>>,
     restarts: BTreeMap<String, BTreeSet<Nanos>>,
     machines: BTreeMap<(String, String), u64>,
+    tickets: BTreeMap<u32, Tickets>,
 }
 
 impl Together {
@@ -258,6 +260,7 @@ impl Together {
         for (k, v) in p.machines {
             *self.machines.entry(k).or_default() += v;
         }
+        self.tickets.entry(source).or_default().join(p.tickets);
     }
 }
 
@@ -339,6 +342,7 @@ impl Sessions {
             names,
             restarts,
             machines,
+            tickets,
         } = all;
         let addresses = slots.iter().map(|m| texts.get(m.slot.key.address));
         let gateways = gateways(addresses, &estates);
@@ -443,6 +447,7 @@ impl Sessions {
             .collect();
         out.order(threads, &mut side, places, keys, table);
         out.texts = texts;
+        out.skews = tickets::offsets(&tickets);
         out.learn_skews();
         out.learn_login_skews();
         out.learn_machines(case, &side, machines);

@@ -84,19 +84,26 @@ impl Web<'_> {
         let s = &self.s.list[i as usize];
         s.from.min(self.side.began[i as usize])
     }
+    /// When it started by the clock of the others.
+    fn true_start(&self, i: u32) -> Nanos {
+        let skew = self.s.skew(self.s.list[i as usize].source);
+        self.start(i).saturating_add(skew)
+    }
     /// Sessions from `address` that begin inside `[from, to]`.
     fn begun(&self, address: IpAddr, from: Nanos, to: Nanos) -> Vec<u32> {
         let Some(list) = self.by_address.get(&address) else {
             return vec![];
         };
-        // A flow can begin up to its duration before its row: look a little beyond and test the true begin.
-        let a = list.partition_point(|i| self.s.list[*i as usize].from < from);
+        // A flow can begin up to its duration before its row, and clocks may be off: look a little beyond and test the true begin.
+        let off = self.s.skews.values().map(|s| s.abs()).max().unwrap_or(0);
+        let (first, last) = (from.saturating_sub(off), to.saturating_add(off + 2 * DAY));
+        let a = list.partition_point(|i| self.s.list[*i as usize].from < first);
         list[a..]
             .iter()
             .copied()
-            .take_while(|i| self.s.list[*i as usize].from <= to.saturating_add(2 * DAY))
+            .take_while(|i| self.s.list[*i as usize].from <= last)
             .filter(|i| {
-                let b = self.start(*i);
+                let b = self.true_start(*i);
                 b >= from && b <= to
             })
             .collect()
@@ -132,7 +139,8 @@ pub(crate) fn link(
         let (mut w, mut ambiguous) = (web(), BTreeSet::new());
         let through = tunnels(&mut w, &mut ambiguous);
         same_account(case, &rules, &through, &mut w);
-        hops(case, &rules, estates, &mut w, &mut ambiguous);
+        let late = late_logons(&w, &through);
+        hops(case, &rules, estates, &late, &mut w, &mut ambiguous);
         (w, ambiguous)
     };
     // One kind does not depend on the other, and the order in which links are found does not matter.
@@ -346,12 +354,7 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
         if let (Some(k), Some(at)) = (w.side.known(i), x.origin.address)
             && !services[w.side.account[i] as usize]
         {
-            uses.push((
-                k.who,
-                at,
-                w.start(i as u32).saturating_add(s.skew(x.source)),
-                i as u32,
-            ));
+            uses.push((k.who, at, w.true_start(i as u32), i as u32));
         }
     }
     uses.sort_unstable();
@@ -408,11 +411,44 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
 /// How long an interactive logon without a seen end is thought to stay open.
 const OPEN_END: Nanos = 4 * HOUR;
 
+/// Sources whose logons through tunnels come long after the tunnel each time, and each time as long: people log on soon after the
+/// tunnel is up, so that this clock may be ahead, by the longest of these times at most. Too little to move a clock, enough to doubt.
+fn late_logons(w: &Web<'_>, through: &FxHashMap<u32, u32>) -> BTreeMap<u32, Nanos> {
+    const ENOUGH: usize = 5;
+    const LATE: Nanos = 10 * MINUTE;
+    let s = w.s;
+    let mut first: BTreeMap<(u32, u32), Nanos> = BTreeMap::new();
+    for (j, tunnel) in through {
+        let x = &s.list[*j as usize];
+        if x.key_kind != SessionKey::LogonId {
+            continue;
+        }
+        let t = &s.list[*tunnel as usize];
+        let delay = w.true_start(*j) - t.from.saturating_add(s.skew(t.source));
+        let known = first.entry((x.source, *tunnel)).or_insert(delay);
+        *known = delay.min(*known);
+    }
+    let mut delays: BTreeMap<u32, Vec<Nanos>> = BTreeMap::new();
+    for ((source, _), delay) in first {
+        delays.entry(source).or_default().push(delay);
+    }
+    let ahead = |mut d: Vec<Nanos>| {
+        d.sort_unstable();
+        let longest = d[d.len() - 1 - d.len() / 10];
+        (d.len() >= ENOUGH && d[0] >= LATE && longest - d[0] <= LATE).then_some(longest)
+    };
+    delays
+        .into_iter()
+        .filter_map(|(source, d)| Some((source, ahead(d)?)))
+        .collect()
+}
+
 /// Sessions that start from a machine somebody is logged on to.
 fn hops(
     case: &Case,
     rules: &Rules,
     estates: &Estates,
+    late: &BTreeMap<u32, Nanos>,
     w: &mut Web<'_>,
     ambiguous: &mut BTreeSet<u32>,
 ) {
@@ -438,13 +474,14 @@ fn hops(
     }
     for (host, logons) in &stays {
         let addresses = &s.machines[host];
+        let begin = |l: u32| {
+            let x = &s.list[l as usize];
+            x.from.saturating_add(s.skew(x.source))
+        };
         let end = |l: u32| {
             let x = &s.list[l as usize];
-            if x.closed {
-                x.to + 2 * MINUTE
-            } else {
-                x.to + OPEN_END
-            }
+            let slack = if x.closed { 2 * MINUTE } else { OPEN_END };
+            x.to.saturating_add(s.skew(x.source)).saturating_add(slack)
         };
         // Remote ones are the hop; a logon at the machine's own console from its own address is its user.
         let remote: Vec<u32> = logons
@@ -478,10 +515,10 @@ fn hops(
             // When it did so, ascending.
             let mut habit: BTreeMap<_, Vec<Nanos>> = BTreeMap::new();
             for j in &all {
-                let b = w.start(*j);
+                let b = w.true_start(*j);
                 if !remote
                     .iter()
-                    .any(|l| s.list[*l as usize].from - MINUTE <= b && b <= end(*l))
+                    .any(|l| begin(*l) - MINUTE <= b && b <= end(*l))
                 {
                     habit.entry(trait_of(*j)).or_default().push(b);
                 }
@@ -495,13 +532,26 @@ fn hops(
                 if job_of(rules, s, *j as usize).is_some() {
                     continue;
                 }
-                let b = w.start(*j);
+                let b = w.true_start(*j);
                 let open: Vec<u32> = remote
                     .iter()
                     .copied()
-                    .filter(|l| s.list[*l as usize].from - 30 * SECOND <= b && b <= end(*l))
+                    .filter(|l| begin(*l) - 30 * SECOND <= b && b <= end(*l))
                     .collect();
                 if open.is_empty() {
+                    // By a clock that may be ahead he was there already.
+                    let early = remote.iter().copied().filter(|l| {
+                        let ahead = late.get(&s.list[*l as usize].source);
+                        ahead.is_some_and(|a| begin(*l) - a - MINUTE <= b && b < begin(*l))
+                    });
+                    let by_itself = habit.get(&trait_of(*j)).map_or(&[][..], Vec::as_slice);
+                    let early: Vec<u32> = early.collect();
+                    if !early.is_empty() && !on_the_minute(rules, b, by_itself) {
+                        ambiguous.insert(*j);
+                        for l in early {
+                            w.add(l, *j, LinkKind::Hop, 0.45);
+                        }
+                    }
                     continue;
                 }
                 let named: Vec<u32> = open
@@ -510,9 +560,11 @@ fn hops(
                     .filter(|l| {
                         let o = &s.list[*l as usize];
                         let mine = w.side.canonical(*j as usize);
+                        let (from, skew) = (begin(*j), s.skew(o.source));
                         let target = |(t, at): &(TextId, Nanos)| {
+                            let at = at.saturating_add(skew);
                             w.side.named(s.texts.get(*t)) == mine
-                                && ((x.from - at).abs() <= 30 * MINUTE || *at <= x.from)
+                                && ((from - at).abs() <= 30 * MINUTE || at <= from)
                         };
                         (mine.is_some() && mine == w.side.canonical(*l as usize))
                             || (o.person.is_some() && o.person == x.person)

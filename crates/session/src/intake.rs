@@ -5,6 +5,7 @@ use crate::{
     key::{INACTIVITY, Keyed, canonical, clip, used_by},
     net,
     texts::{Table, TextId, Texts},
+    tickets::Tickets,
 };
 use ampleur_event::{
     Account, Event, EventBatch, Outcome, SessionCounts, System, Verb,
@@ -59,6 +60,7 @@ pub struct Partial {
     pub(crate) restarts: BTreeMap<String, BTreeSet<Nanos>>,
     /// (host name, address) → rows that say so.
     pub(crate) machines: BTreeMap<(String, String), u64>,
+    pub(crate) tickets: Tickets,
 }
 
 /// Reads the events of one file, in file order.
@@ -221,6 +223,9 @@ impl FileIntake {
     /// What rows say about names, machines and lives, whatever session they are in.
     fn learn(&mut self, e: &Event<'_>, named: Option<&Named>) {
         let p = &mut self.partial;
+        if matches!(e.code, 4624 | 4769) {
+            p.tickets.take(e, named);
+        }
         if !e.user_id.is_empty()
             && p.names.len() < FACTS
             && let Some(a) = named.map(|n| &n.account).filter(|a| a.name != e.user_id)

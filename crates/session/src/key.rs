@@ -3,6 +3,7 @@ use crate::texts::{TextId, Texts, folded};
 use ampleur_event::{
     Account, Event, SessionKey, System, Verb,
     account::is_placeholder,
+    batch::NONE,
     time::{HOUR, MINUTE, Nanos},
 };
 use rustc_hash::FxHasher;
@@ -16,7 +17,7 @@ pub struct Key {
     /// Index of the source in the case.
     pub source: u32,
     pub kind: SessionKey,
-    /// The source's own id (tunnel id, `LogonId@host`, sid, token, backend), empty for inactivity.
+    /// The source's own id (tunnel id, `LogonId@host`, sid, token, `pid@host` of a backend or file server), empty for inactivity.
     pub id: String,
     /// Canonical account text ([`canonical`]), or `#` and the source's user id, or empty.
     pub account: String,
@@ -100,6 +101,8 @@ pub const KEY_COLUMNS: &[&str] = &[
     "host",
     "process",
     "code",
+    "pid",
+    "share",
 ];
 
 /// A key whose texts are numbers; of which source stands elsewhere.
@@ -262,6 +265,21 @@ impl Key {
         }
         if account.is_empty() && no_address {
             return false;
+        }
+        // Gateways that number no tunnel (Cisco ASA): one user has one from one address at a time, whatever its silence.
+        let tunnel = matches!(
+            e.verb,
+            Verb::TunnelUp | Verb::TunnelDown | Verb::TunnelStats
+        );
+        if id.is_empty() && tunnel && e.system == System::Vpn && !account.is_empty() && !no_address
+        {
+            return key(SessionKey::Tunnel, "", account, src, client, "");
+        }
+        // A file server's process serves one client: two at once from one machine are two.
+        let share = matches!(e.system, System::Smb | System::Ad) && !e.share.is_empty();
+        if id.is_empty() && share && e.pid != NONE && e.code == NONE {
+            let id = format!("{}@{}", e.pid, clip(&e.host, CLIP));
+            return key(SessionKey::Backend, &id, account, src, client, device);
         }
         if !id.is_empty() {
             return key(SessionKey::Application, id, account, src, client, device);

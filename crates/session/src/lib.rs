@@ -19,6 +19,7 @@ mod key;
 pub mod net;
 pub mod profile;
 mod texts;
+mod tickets;
 
 pub use build::{Finder, Sessions};
 pub use features::{Asks, Features, List};

@@ -746,3 +746,79 @@ fn the_clock_of_long_tunnels_is_told_by_the_few_outside() {
         assert!(right, "{off}: {told:?}");
     }
 }
+
+/// A file server's process serves one client: a job and somebody else who use one account from one machine at the same time are two.
+#[test]
+fn two_connections_to_a_share_are_two_sessions() {
+    let (_d, c) = case("", &["smb/a.log"]);
+    let row = |t: i64, pid: u64, path: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb: Verb::FileRead,
+        system: System::Ad,
+        domain: "CH".into(),
+        user: "svc_lis".into(),
+        src_ip: "10.60.40.11".into(),
+        host: "fs1".into(),
+        share: "labo".into(),
+        file_path: path.into(),
+        pid,
+        outcome: Outcome::Success,
+        ..Event::default()
+    };
+    let hour = 3600;
+    // He is silent for forty minutes at a time; the job comes in between.
+    let rows = vec![
+        row(0, 71, "a"),
+        row(40 * 60, 71, "b"),
+        row(45 * 60, 99, "c"),
+        row(50 * 60, 99, "d"),
+        row(80 * 60, 71, "e"),
+        row(30 * hour, 71, "f"),
+    ];
+    let s = build(&c, &[("smb/a.log", "samba-audit", rows)]);
+    let mut said: Vec<(i64, u64)> = s
+        .list
+        .iter()
+        .map(|x| ((x.to - x.from) / SECOND, x.counts.files))
+        .collect();
+    said.sort_unstable();
+    assert_eq!(said, [(0, 1), (5 * 60, 2), (80 * 60, 3)]);
+}
+
+/// Gateways that number no tunnel: its end hours later ends the one that began.
+#[test]
+fn a_tunnel_without_a_number_is_one_session() {
+    let (_d, c) = case("", &["vpn/a.log"]);
+    let row = |t: i64, verb, inner: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb,
+        system: System::Vpn,
+        user: "ext-lis".into(),
+        src_ip: "203.0.113.9".into(),
+        inner_ip: inner.into(),
+        outcome: Outcome::Success,
+        ..Event::default()
+    };
+    let rows = vec![
+        row(0, Verb::TunnelUp, "10.212.134.8"),
+        row(4 * 3600, Verb::TunnelDown, ""),
+        row(6 * 3600, Verb::TunnelUp, "10.212.134.9"),
+        row(7 * 3600, Verb::TunnelDown, ""),
+    ];
+    let s = build(&c, &[("vpn/a.log", "cisco-asa", rows)]);
+    let said: Vec<(i64, i64, String)> = s
+        .list
+        .iter()
+        .map(|x| {
+            let inner = x.inner.map(|a| a.to_string()).unwrap_or_default();
+            ((x.from - T0) / SECOND, (x.to - T0) / SECOND, inner)
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (0, 4 * 3600, "10.212.134.8".to_string()),
+            (6 * 3600, 7 * 3600, "10.212.134.9".to_string())
+        ]
+    );
+}
