@@ -66,6 +66,8 @@ pub struct Facts {
     pub bytes_per_person: BTreeMap<u32, u64>,
     /// Most persons one record of the source ever named; with numbered gaps it limits what the missing records can hold.
     pub persons_per_record: BTreeMap<u32, u64>,
+    /// Establishments whose persons the source was seen to serve, whatever it is declared for.
+    pub served: BTreeMap<u32, BTreeSet<String>>,
     /// Texts that show the intruder in a record that could only be read in part: his addresses.
     pub addresses: BTreeSet<String>,
 }
@@ -197,6 +199,14 @@ impl Bounds {
 pub(crate) const UNBOUNDED: u64 = ampleur_event::Interval::UNBOUNDED;
 
 impl Facts {
+    /// True when the source may hold data of the establishment: it is declared for it, or for none, or was seen to serve it.
+    fn holds_data_of(&self, s: &SourceCoverage, establishment: &str) -> bool {
+        s.speaks_for(Some(establishment))
+            || self
+                .served
+                .get(&s.index)
+                .is_some_and(|e| e.contains(establishment))
+    }
     /// Persons who have a value of the category in the establishment, at most. Without an identity base nobody knows: no limit.
     pub fn holders(&self, establishment: &str, category: Category) -> u64 {
         if category.is_staff() {
@@ -432,6 +442,30 @@ fn held_anywhere(coverage: &Coverage, context: &Context) -> CategorySet {
         .fold(CategorySet::EMPTY, CategorySet::union)
 }
 
+/// Establishments whose data can be reached through a door: its own, and all those of every system behind it. What a system is
+/// declared for may be another establishment than its door's; a system declared for none holds data of all, and so does, for all
+/// anybody knows, one that no log tells of.
+fn behind_door(facts: &Facts, coverage: &Coverage, door: &SourceCoverage) -> Vec<String> {
+    let mut systems = coverage
+        .sources
+        .iter()
+        .filter(|t| t.index != door.index && !t.tells.is_empty())
+        .peekable();
+    let unwatched = systems.peek().is_none();
+    let reached: Vec<&SourceCoverage> = systems
+        .filter(|t| match (&t.establishment, &door.establishment) {
+            (Some(_), Some(d)) => facts.holds_data_of(t, d),
+            _ => true,
+        })
+        .collect();
+    let all = facts.establishments.iter();
+    all.filter(|e| {
+        unwatched || door.speaks_for(Some(e)) || reached.iter().any(|t| facts.holds_data_of(t, e))
+    })
+    .cloned()
+    .collect()
+}
+
 /// What the holes may hide.
 pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
     let mut b = Bounds::default();
@@ -500,7 +534,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         );
         let mut w = Vec::new();
         for e in &facts.establishments {
-            if !s.speaks_for(Some(e)) {
+            if !facts.holds_data_of(s, e) {
                 continue;
             }
             for (c, follows, n) in spread(categories, |c| reach.people(facts, e, c)) {
@@ -541,7 +575,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         for e in facts
             .establishments
             .iter()
-            .filter(|e| s.speaks_for(Some(e)))
+            .filter(|e| facts.holds_data_of(s, e))
         {
             for (c, from, n) in spread(p.categories, |c| facts.holders(e, c)) {
                 let n = n.min(persons);
@@ -575,11 +609,8 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
     let held = held_anywhere(coverage, context);
     for s in coverage.lost_doors() {
         let mut w = Vec::new();
-        for e in facts
-            .establishments
-            .iter()
-            .filter(|e| s.speaks_for(Some(e)))
-        {
+        let behind = behind_door(facts, coverage, s);
+        for e in &behind {
             for (c, from, n) in spread(held, |c| facts.holders(e, c)) {
                 w.push(Widening {
                     establishment: e.clone(),
@@ -602,7 +633,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
         lost.push(Hole {
             source: s.index,
             name: s.name.clone(),
-            establishment: s.establishment.clone(),
+            establishment: s.establishment.clone().filter(|_| behind.len() == 1),
             window: coverage.window,
             state: State::Gap,
             kind: Kind::Silence,
@@ -1099,6 +1130,43 @@ mod tests {
         assert!(bounds(&f, &c, &Context::default()).widenings.is_empty());
         f.presences[0].system = System::Ad;
         assert_eq!(bounds(&f, &c, &Context::default()).patients, 140);
+    }
+    #[test]
+    fn a_door_never_handed_over_opens_every_establishment_of_the_systems_behind_it() {
+        let lost = || SourceCoverage {
+            establishment: Some("finess:1".into()),
+            first: None,
+            last: None,
+            events: 0,
+            ..source(2, true, &[], &[], vec![])
+        };
+        let system = |of: Option<&str>| SourceCoverage {
+            establishment: of.map(str::to_string),
+            ..teller(whole())
+        };
+        let reached = |f: &Facts, of: Option<&str>| {
+            let c = coverage(vec![door(whole()), system(of), lost()]);
+            let b = bounds(f, &c, &Context::default());
+            let n = |e: &str| {
+                b.cells
+                    .get(&(e.to_string(), Category::IdName))
+                    .map_or(0, |c| c.persons)
+            };
+            (n("finess:1"), n("finess:2"), b.patients)
+        };
+        let mut f = facts();
+        assert_eq!(reached(&f, None), (100, 50, 140), "a shared system");
+        assert_eq!(reached(&f, Some("finess:1")), (100, 0, 100));
+        assert_eq!(
+            reached(&f, Some("finess:2")),
+            (100, 0, 100),
+            "another's system"
+        );
+        // Declared for one, it was seen to serve the other too.
+        f.served
+            .insert(1, ["finess:1".into(), "finess:2".into()].into());
+        assert_eq!(reached(&f, Some("finess:1")), (100, 50, 140));
+        assert_eq!(reached(&f, Some("finess:2")), (100, 50, 140));
     }
     #[test]
     fn another_kind_of_account_does_not_open_a_source() {

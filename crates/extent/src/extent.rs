@@ -1082,6 +1082,7 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         bytes_out: BTreeMap::new(),
         bytes_per_person: d.bytes_per_person.clone(),
         persons_per_record: persons_per_record(d),
+        served: served(d),
         addresses: list
             .iter()
             .enumerate()
@@ -1097,12 +1098,33 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
     }
 }
 
+/// Establishments of the persons each source was seen to serve.
+fn served(d: &Disclosures) -> BTreeMap<u32, BTreeSet<String>> {
+    let seen: BTreeSet<(u32, PlaceId)> = d
+        .touches
+        .iter()
+        .filter(|t| t.verdict.touched())
+        .map(|t| (&d.accesses[t.access as usize], t.place))
+        .filter(|(a, _)| !a.evidence.is_empty())
+        .map(|(a, p)| (a.source, p))
+        .collect();
+    let mut out: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for (s, p) in seen {
+        out.entry(s).or_default().insert(d.places.id(p).to_string());
+    }
+    out
+}
+
 /// Most persons one record of a source can name, where the source only ever served pages and single records; a statement or an
 /// export that is missing may hold any number.
 fn persons_per_record(d: &Disclosures) -> BTreeMap<u32, u64> {
     let mut by_access = vec![0u64; d.accesses.len()];
     for t in &d.touches {
         by_access[t.access as usize] += 1;
+    }
+    for l in &d.loose {
+        let n = &mut by_access[l.access as usize];
+        *n = n.saturating_add(l.up_to);
     }
     let mut out: BTreeMap<u32, Option<u64>> = BTreeMap::new();
     for (a, n) in d.accesses.iter().zip(by_access) {
