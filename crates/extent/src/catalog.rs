@@ -174,6 +174,41 @@ impl<'a> Catalog<'a> {
                 .fold(CategorySet::EMPTY, CategorySet::union),
         }
     }
+    /// What the columns of a statement may hold beyond [`Catalog::of_columns`]: those of a `*` that nobody describes, and those whose
+    /// name says nothing. `anything` is what the place may hold; a table declared as a whole holds no more than that.
+    pub fn open_columns(
+        &self,
+        tables: &[String],
+        columns: &[String],
+        star: bool,
+        anything: CategorySet,
+    ) -> CategorySet {
+        let data: Vec<&String> = tables.iter().filter(|t| !of_the_server(t)).collect();
+        let described = |t: &Table| !(t.columns.is_empty() && t.categories.is_empty());
+        let declared: Vec<&Table> = data.iter().filter_map(|t| self.table(t)).collect();
+        let all_declared = declared.len() == data.len() && declared.iter().all(|t| described(t));
+        if star && !all_declared {
+            return anything;
+        }
+        let told = |c: &str| {
+            says_nothing_of_people(c)
+                || !of_column_name(c).is_empty()
+                || declared
+                    .iter()
+                    .any(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(c)))
+        };
+        if data.is_empty() || columns.iter().all(|c| told(c)) {
+            return CategorySet::EMPTY;
+        }
+        let whole = |t: &&Table| CategorySet::parse(&t.categories).unwrap_or_default();
+        if all_declared && declared.iter().all(|t| t.columns.is_empty()) {
+            return declared
+                .iter()
+                .map(whole)
+                .fold(CategorySet::EMPTY, CategorySet::union);
+        }
+        anything
+    }
     pub fn table(&self, name: &str) -> Option<&'a Table> {
         sql::find_table(&self.context.tables, name)
     }
@@ -227,6 +262,41 @@ fn of_column(name: &str, c: &Column) -> CategorySet {
             }
         }
     }
+}
+
+/// True for the tables in which a database describes itself.
+fn of_the_server(table: &str) -> bool {
+    let t = table.to_lowercase();
+    let (schema, name) = t.rsplit_once('.').unwrap_or(("", &t));
+    matches!(
+        schema.rsplit('.').next().unwrap_or(schema),
+        "pg_catalog" | "information_schema" | "sys" | "mysql" | "performance_schema"
+    ) || ["pg_", "sqlite_", "v$", "dba_"]
+        .iter()
+        .any(|p| name.starts_with(p))
+        || name == "dual"
+}
+
+/// True for the columns by which tables are kept: keys, versions, times of a change.
+fn says_nothing_of_people(column: &str) -> bool {
+    matches!(
+        column,
+        "id" | "pk"
+            | "oid"
+            | "ctid"
+            | "xmin"
+            | "rowid"
+            | "rownum"
+            | "uuid"
+            | "guid"
+            | "version"
+            | "created_at"
+            | "updated_at"
+            | "cree_le"
+            | "modifie_le"
+            | "actif"
+            | "active"
+    )
 }
 
 /// Categories a column's name suggests (data-categories §3.4).
@@ -575,6 +645,25 @@ path = "\\\\FS01\\Dentaire"
             ["ID.DOB"],
             "an undeclared column by its name"
         );
+    }
+    #[test]
+    fn columns_nobody_describes_stay_open() {
+        let c = context();
+        let k = Catalog::new(&c);
+        let all = CategorySet::of(&[C::CareDate, C::ContactEmail]);
+        let open = |tables: &[&str], columns: &[&str], star| {
+            let own = |l: &[&str]| l.iter().map(|s| s.to_string()).collect::<Vec<_>>();
+            k.open_columns(&own(tables), &own(columns), star, all)
+        };
+        assert_eq!(open(&["public.sejour"], &[], true), all);
+        assert_eq!(open(&["public.sejour"], &["ipp", "date_disp"], false), all);
+        assert!(open(&["public.sejour"], &["ipp", "nom", "id"], false).is_empty());
+        // The operator said what `*` is.
+        assert!(open(&["public.patient"], &[], true).is_empty());
+        assert_eq!(open(&["patient"], &["nom", "zone_3"], false), all);
+        assert_eq!(open(&["patient", "sejour"], &[], true), all);
+        assert!(open(&["pg_catalog.pg_stat_activity"], &[], true).is_empty());
+        assert!(open(&["information_schema.tables"], &["table_name"], false).is_empty());
     }
     #[test]
     fn summary_still_shows_identity() {

@@ -14,9 +14,10 @@ use crate::{
         fhir::{self, Paging, Shape, What},
         sql,
     },
+    undescribed,
 };
 use ampleur_event::{
-    Category, Event, Nanos, Outcome, SessionVerdict, System, Verb, Verdict, Window,
+    Category, Event, Nanos, Outcome, SessionVerdict, Silence, System, Verb, Verdict, Window,
     batch::NONE,
     category::CategorySet,
     context::Population,
@@ -236,6 +237,8 @@ struct Work<'a, 'p, 'b> {
     out: Disclosures,
     set_ids: FxHashMap<CategorySet, u16>,
     roots: Roots,
+    /// Some record of the base names its practitioner.
+    practitioners: bool,
 }
 
 const VERBS: &[Verb] = &[
@@ -269,6 +272,7 @@ pub fn disclose<'a>(
         },
         set_ids: FxHashMap::default(),
         roots: Roots::default(),
+        practitioners: input.identity.names_practitioners(),
         input,
         people,
     };
@@ -534,20 +538,41 @@ impl<'a> Work<'a, '_, '_> {
         let base = self.input.identity;
         let who = base.person_of(hit.record);
         let place = self.place_of(hit.version, source);
-        let carried = IdentityBase::carried();
-        let held = |v: VersionId| categories.intersect(base.held(v).union(carried_not(carried)));
-        let (a, b) = (held(hit.version), held(hit.other));
+        let (a, b) = (
+            self.held_of(hit.version, categories),
+            self.held_of(hit.other, categories),
+        );
         let both = a.intersect(b);
         let shown = both.without(known);
         let mut derived: CategorySet = catalog::derived(both).into_iter().map(|d| d.0).collect();
         derived = derived.union(both.intersect(known));
         self.touch(who, place, access, shown, derived, certain);
-        let maybe = a.union(b).without(both);
+        let mut maybe = a.union(b).without(both);
+        if categories.contains(Category::CarePro)
+            && !a.union(b).contains(Category::CarePro)
+            && !(self.practitioners && categories.contains(Category::IdName))
+        {
+            // A base that names nobody's practitioner need not be all the server knows.
+            maybe.insert(Category::CarePro);
+        }
         if !maybe.is_empty() {
             let follows = catalog::with_derived(a.union(b)).without(catalog::with_derived(both));
             self.touch(who, place, access, maybe, follows.without(maybe), false);
         }
         (who, place)
+    }
+    /// What of `categories` an answer showed of a version: only fields it holds. In an answer about identity alone the practitioner
+    /// is the one the record names; elsewhere the visit's.
+    fn held_of(&self, v: VersionId, categories: CategorySet) -> CategorySet {
+        let carried = IdentityBase::carried();
+        let practitioner = CategorySet::of(&[Category::CarePro]);
+        let identity = categories.without(carried).without(practitioner).is_empty();
+        let carried = if identity {
+            carried.union(practitioner)
+        } else {
+            carried
+        };
+        categories.intersect(self.input.identity.held(v).union(carried_not(carried)))
     }
     /// A subject named by a record: its record as it was then.
     #[allow(clippy::too_many_arguments)]
@@ -1011,6 +1036,7 @@ impl<'a> Work<'a, '_, '_> {
                     access,
                     source,
                     categories: cats,
+                    open: CategorySet::EMPTY,
                     expr: e.clone(),
                     answer,
                     paging: asked.paging.clone(),
@@ -1215,6 +1241,10 @@ impl<'a> Work<'a, '_, '_> {
             ambiguous = hit.endpoint.subject.is_some() && named.len() > 1;
         }
         if cats.is_empty() {
+            // A bundle holds anything; another resource without categories holds nobody's data.
+            if declared.is_none() && kinds.iter().all(|k| k == "Bundle") {
+                self.undescribed(&all, line, url, criteria, &subjects, told);
+            }
             return;
         }
         let list = endpoint.as_ref().is_some_and(|e| e.endpoint.list);
@@ -1276,6 +1306,145 @@ impl<'a> Work<'a, '_, '_> {
                 access,
             });
         }
+    }
+    /// An answer of an address nobody described. Whom the request names may have been shown, with all that the place may hold; where
+    /// it names nobody, or several that may be the ends of a range, so may as many as the bytes and the rights allow.
+    fn undescribed(
+        &mut self,
+        rows: &[&Row],
+        line: Option<&Row>,
+        url: &str,
+        criteria: &str,
+        subjects: &BTreeSet<String>,
+        told: Option<u64>,
+    ) {
+        let bytes = line.map(|l| l.e.bytes_in).filter(|b| *b != NONE);
+        let no_content = line.is_some_and(|l| matches!(l.e.status, 204 | 205));
+        if told == Some(0) || bytes == Some(0) || no_content {
+            return;
+        }
+        let mut sources: Vec<u32> = rows
+            .iter()
+            .map(|r| self.input.case.source_of(r.file))
+            .collect();
+        sources.dedup();
+        // A log of what passes by, or of who comes in, is not the log of a place of data.
+        let passes = rows.iter().all(|r| {
+            let format = &self.input.sessions.list[r.session as usize].format;
+            ampleur_sources::by_name(format).is_some_and(|s| {
+                matches!(
+                    s.capability().silence,
+                    Silence::NoPresence | Silence::NoTransfer
+                )
+            })
+        });
+        let held = self.may_hold(&sources, !passes && !undescribed::elsewhere(url));
+        let silent = held.is_empty();
+        let named_hold = match silent {
+            // A number of the base is about a person wherever it stands.
+            true => crate::coverage::every_category(),
+            false => held,
+        };
+        let patients = undescribed::of_patients(named_hold);
+        let head = rows[0];
+        let (source, t) = (self.input.case.source_of(head.file), head.e.time);
+        let (rights, absolute) = self.rights(head.session);
+        let mut named = subjects.clone();
+        let (mut numbers, mut telling): (Vec<String>, bool) = (vec![], true);
+        for w in undescribed::words(url, criteria) {
+            if numbers.iter().any(|n| n.contains(&w.text)) {
+                continue;
+            }
+            let mut owners = self.owners_of_word(&w.text);
+            // One number, several establishments: his who may be reached.
+            let within = |s: &String| {
+                let owner = s
+                    .split_once('|')
+                    .and_then(|(a, _)| self.out.places.owner(a));
+                owner.is_none_or(|o| rights.contains(&o))
+            };
+            if !rights.is_empty() && owners.iter().any(within) {
+                owners.retain(within);
+            }
+            if owners.is_empty() {
+                continue;
+            }
+            telling &= w.telling;
+            numbers.push(w.text);
+            named.extend(owners);
+        }
+        // What an audit names is what was shown; of the numbers of a request only a single one says so.
+        let all_named = !subjects.is_empty() || numbers.len() == 1 && telling;
+        if named.is_empty() && (silent || undescribed::same_for_all(url)) {
+            return;
+        }
+        let access = self.access(AccessKind::Read, rows, Verdict::Exposed, false);
+        let (mut who, mut lost) = (BTreeSet::new(), 0);
+        for s in &named {
+            match self.serve_named(s, t, access, source, patients, CategorySet::EMPTY, false) {
+                Some(w) => _ = who.insert(w),
+                None => lost += 1,
+            }
+        }
+        let up_to = match (all_named, undescribed::most_by_bytes(bytes)) {
+            (true, _) => lost,
+            (false, most) => [most, told, absolute]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(u64::MAX),
+        };
+        if up_to > 0 && !silent {
+            self.out.loose.push(Loose {
+                access,
+                places: rights,
+                categories: held,
+                up_to,
+            });
+        }
+        if all_named {
+            self.out.questions.push(Question {
+                session: head.session,
+                source,
+                time: t,
+                one: who.first().copied().filter(|_| who.len() == 1),
+                broad: who.len() > 1,
+                access,
+            });
+        }
+    }
+    /// What the place behind these sources may hold: what they tell; every category of patients where nothing is declared of any
+    /// source and this may be a place of data. Where others are declared to tell and these are not, nothing.
+    fn may_hold(&self, sources: &[u32], data: bool) -> CategorySet {
+        let tells = |s: u32| {
+            let entry = self.input.case.entry(s);
+            entry.map_or(CategorySet::EMPTY, |e| {
+                CategorySet::parse(&e.tells).unwrap_or_default()
+            })
+        };
+        let told = sources
+            .iter()
+            .fold(CategorySet::EMPTY, |s, x| s.union(tells(*x)));
+        let all = 0..self.input.case.sources.len() as u32;
+        if !told.is_empty() || !data || all.into_iter().any(|s| !tells(s).is_empty()) {
+            return told;
+        }
+        undescribed::of_patients(crate::coverage::every_category())
+    }
+    /// The persons of the base whose number or logical id a text is, as subjects.
+    fn owners_of_word(&self, word: &str) -> Vec<String> {
+        let base = self.input.identity;
+        if word.contains('|') {
+            return match base.records_named(word).is_empty() {
+                true => vec![],
+                false => vec![word.to_string()],
+            };
+        }
+        let mut out = self.owners(word);
+        if out.is_empty() && base.record_by_id(word).is_some() {
+            out.push(format!("Patient/{word}"));
+        }
+        out
     }
     /// Persons an audit names in a search: absent from the criteria, they come from the answer and are proven.
     #[allow(clippy::too_many_arguments)]
@@ -1565,6 +1734,9 @@ impl<'a> Work<'a, '_, '_> {
                 {
                     let known = p.expr.known(base, h.version);
                     self.serve(h, p.access, p.source, p.categories, known, true);
+                    if !p.open.is_empty() {
+                        self.serve(h, p.access, p.source, p.open, known, false);
+                    }
                 }
             }
             return;
@@ -1598,6 +1770,9 @@ impl<'a> Work<'a, '_, '_> {
         {
             let known = widest.expr.known(base, h.version);
             self.serve(*h, access, widest.source, widest.categories, known, certain);
+            if !widest.open.is_empty() {
+                self.serve(*h, access, widest.source, widest.open, known, false);
+            }
         }
         if !whole && shown > 0 {
             // So many records were shown, whoever they were.
@@ -1636,11 +1811,9 @@ impl<'a> Work<'a, '_, '_> {
                 .or_default()
                 .entry(base.person_of(h.record))
                 .or_default() += 1;
-            let both = base
-                .held(h.version)
-                .intersect(base.held(h.other))
-                .union(carried_not(IdentityBase::carried()))
-                .intersect(cats);
+            let both = self
+                .held_of(h.version, cats)
+                .intersect(self.held_of(h.other, cats));
             let e = held.entry(place).or_insert(both);
             *e = e.intersect(both);
         }
@@ -1809,7 +1982,15 @@ impl<'a> Work<'a, '_, '_> {
         } else {
             Verdict::Consulted
         };
-        if cats.is_empty() && table.is_none() {
+        let mut anything = self.may_hold(&[source], true);
+        if anything.is_empty() && (table.is_some() || main_is_patients(&main)) {
+            anything = undescribed::of_patients(crate::coverage::every_category());
+        }
+        let open = self
+            .catalog
+            .open_columns(&st.tables, &st.columns, st.star, anything)
+            .without(cats);
+        if cats.is_empty() && open.is_empty() && table.is_none() {
             return;
         }
         let access = self.access(AccessKind::Statement, rows, verdict, false);
@@ -1841,11 +2022,12 @@ impl<'a> Work<'a, '_, '_> {
                 Some(p) if places.is_empty() => vec![p],
                 _ => places,
             };
-            if !cats.is_empty() {
+            let categories = cats.union(open);
+            if !categories.is_empty() {
                 self.out.loose.push(Loose {
                     access,
                     places,
-                    categories: cats,
+                    categories,
                     up_to: st.limit.unwrap_or(u64::MAX),
                 });
             }
@@ -1906,6 +2088,7 @@ impl<'a> Work<'a, '_, '_> {
                     access,
                     source,
                     categories: cats,
+                    open,
                     expr: st.rows.clone(),
                     answer,
                     paging: Paging {
@@ -1930,13 +2113,14 @@ impl<'a> Work<'a, '_, '_> {
         } else {
             (answer.certain, answer.possible)
         };
-        for h in &certain {
-            let known = st.rows.known(base, h.version);
-            self.serve(*h, access, source, cats, known, true);
-        }
-        for h in &possible {
-            let known = st.rows.known(base, h.version);
-            self.serve(*h, access, source, cats, known, false);
+        for (hits, sure) in [(&certain, true), (&possible, false)] {
+            for h in hits {
+                let known = st.rows.known(base, h.version);
+                self.serve(*h, access, source, cats, known, sure);
+                if !open.is_empty() {
+                    self.serve(*h, access, source, open, known, false);
+                }
+            }
         }
     }
     fn statement_writes(&mut self, rows: &[&Row], st: &sql::Statement, doubtful: bool) {
@@ -2699,6 +2883,8 @@ struct PageSeen {
     access: u32,
     source: u32,
     categories: CategorySet,
+    /// What it may have shown beside, nobody knows.
+    open: CategorySet,
     expr: Expr,
     answer: Answer,
     paging: Paging,

@@ -833,6 +833,10 @@ impl IdentityBase {
         }
         s
     }
+    /// True when some record names its practitioner.
+    pub fn names_practitioners(&self) -> bool {
+        (0..self.version_count()).any(|v| self.version(v).extras & extra::PRACTITIONER != 0)
+    }
     /// Categories an identity base decides about: absent from [`IdentityBase::held`] means the person had no such field.
     pub fn carried() -> CategorySet {
         CategorySet::of(&[

@@ -22,5 +22,6 @@ pub mod replay;
 pub mod statements;
 pub mod strings;
 pub mod targeted;
+mod undescribed;
 pub mod versions;
 pub mod writes;

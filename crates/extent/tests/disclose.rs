@@ -95,6 +95,28 @@ fn play_on(
     verdict: SessionVerdict,
     check: impl FnOnce(&Outcome<'_>),
 ) {
+    play_all(TOML, identity, requests, verdict, check);
+}
+
+/// The same under another context.
+fn play_case(
+    toml: &str,
+    requests: &[(&str, u16)],
+    verdict: SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
+    let day = 1_757_714_400_000_000_000;
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    play_all(toml, &identity, requests, verdict, check);
+}
+
+fn play_all(
+    toml: &str,
+    identity: &IdentityBase,
+    requests: &[(&str, u16)],
+    verdict: SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let root = dir.path();
     std::fs::create_dir_all(root.join("logs/web")).expect("folder");
@@ -108,7 +130,7 @@ fn play_on(
         })
         .collect();
     std::fs::write(root.join("logs/web/access.log"), lines).expect("log");
-    let case = Case::with_context(root, Context::parse(TOML).expect("context")).expect("case");
+    let case = Case::with_context(root, Context::parse(toml).expect("context")).expect("case");
     let mut door = MemoryDoor::default();
     let (mut partials, mut observations) = (vec![], vec![]);
     for f in 0..case.files.len() as u32 {
@@ -324,6 +346,129 @@ fn who_is_asked_for_by_number_among_lists_is_targeted() {
                 o.extent.targeted.is_empty(),
                 "where each request names one person nobody stands out"
             );
+        },
+    );
+}
+
+const UNDESCRIBED: &str = r#"
+version = 1
+timezone = "Europe/Paris"
+[[establishment]]
+id = "finess:1"
+authorities = ["urn:oid:1.2.1"]
+[[establishment]]
+id = "finess:2"
+authorities = ["urn:oid:1.2.2"]
+[[source]]
+files = "logs/web/*"
+format = "http-access"
+tells = ["ID.*", "CONTACT.*", "HEALTH.*"]
+"#;
+
+fn said(o: &Outcome<'_>, code: &str, establishment: Option<&str>) -> bool {
+    o.statements
+        .iter()
+        .any(|s| s.holds && s.code == code && s.establishment.as_deref() == establishment)
+}
+
+/// An answer nobody described is an access with unknown content.
+#[test]
+fn an_address_nobody_described_exposes_whom_the_request_names() {
+    for url in [
+        "/cabinet/1/patient/100/administratif",
+        "/dossier?ipp=100",
+        "/x/Patient-a.pdf?id=urn:oid:1.2.1%7C100",
+    ] {
+        play_case(UNDESCRIBED, &[(url, 200)], SessionVerdict::Intruder, |o| {
+            assert_eq!(
+                (o.extent.subjects.at_least, o.extent.subjects.at_most),
+                (0, 1),
+                "{url}"
+            );
+            assert_eq!(
+                (o.extent.unaffected.at_least, o.extent.unaffected.at_most),
+                (2, 3)
+            );
+            assert_eq!(cell(o, "finess:1", "CONTACT.PHONE", "exposed"), (0, 1));
+            assert_eq!(cell(o, "finess:1", "HEALTH.STATE", "exposed"), (0, 1));
+            // His record holds no such field.
+            assert_eq!(cell(o, "finess:1", "CONTACT.EMAIL", "exposed"), (0, 0));
+            assert!(rows(o).contains(&"urn:oid:1.2.1|100 ID.NAME exposed".to_string()));
+            for code in [
+                "no_contact_data",
+                "no_health_data",
+                "no_evidence_of_access",
+                "list_complete",
+                "unaffected_can_be_told",
+                "nothing_exfiltrated",
+            ] {
+                assert!(!said(o, code, None), "{code}");
+            }
+            assert!(!said(o, "no_contact_data", Some("finess:1")));
+        });
+    }
+}
+
+#[test]
+fn an_address_nobody_described_that_names_nobody_opens_as_far_as_its_bytes() {
+    let most = |toml: &str, url: &str, status: u16| {
+        let mut most = 0;
+        play_case(toml, &[(url, status)], SessionVerdict::Intruder, |o| {
+            assert_eq!(o.extent.subjects.at_least, 0);
+            most = o.extent.subjects.at_most;
+        });
+        most
+    };
+    for url in [
+        "/cabinet/1/patients?nom=MAR",
+        "/accueil",
+        "/liste?ipp_apres=100",
+        "/patients/100/200",
+        "/fhir",
+    ] {
+        assert_eq!(most(UNDESCRIBED, url, 200), 3, "{url}");
+        assert_eq!(most("", url, 200), 3, "without a context: {url}");
+        assert_eq!(most(UNDESCRIBED, url, 302), 0);
+        assert_eq!(most(UNDESCRIBED, url, 204), 0);
+    }
+    for url in [
+        "/static/app.css",
+        "/logo.png",
+        "/login",
+        "/fhir/metadata",
+        "/fhir/Organization/1",
+    ] {
+        assert_eq!(most(UNDESCRIBED, url, 200), 0, "{url}");
+    }
+    // Rights limit it, and where others are declared to tell, a log that is not tells of nobody it does not name.
+    let rights =
+        format!("{UNDESCRIBED}\n[[rights]]\naccount = \"web:u1\"\npopulation = \"finess:2\"\n");
+    assert_eq!(most(&rights, "/accueil", 200), 1);
+    let other = UNDESCRIBED.replace("tells = [\"ID.*\", \"CONTACT.*\", \"HEALTH.*\"]", "")
+        + "[[source]]\nfiles = \"logs/db/*\"\ntells = [\"ID.*\"]\n";
+    let named = |url| {
+        let mut n = 0;
+        play_case(&other, &[(url, 200)], SessionVerdict::Doubtful, |o| {
+            n = o.persons.len()
+        });
+        n
+    };
+    assert_eq!(named("/accueil"), 0);
+    assert!(named("/patient/100") > 0);
+}
+
+/// The practitioner of an answer about identity is the one the record names.
+#[test]
+fn a_practitioner_nobody_has_is_not_certain() {
+    let toml = UNDESCRIBED.replace("\"HEALTH.*\"", "\"CARE.*\"");
+    play_case(
+        &toml,
+        &[("/fhir/Patient/a", 200)],
+        SessionVerdict::Intruder,
+        |o| {
+            assert_eq!(cell(o, "finess:1", "ID.NAME", "consulted"), (1, 1));
+            assert_eq!(cell(o, "finess:1", "CARE.PRO", "consulted"), (0, 0));
+            assert_eq!(cell(o, "finess:1", "CARE.PRO", "exposed"), (0, 1));
         },
     );
 }

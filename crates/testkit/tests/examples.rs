@@ -90,6 +90,7 @@ fn foreign_examples_with_something_missing_stay_right() {
         ("s2-small", Folder("logs/sri-idp")),
         ("s2-small", Folder("logs/sri-audit")),
         ("s2-small", Table("rights")),
+        ("s2-small", Table("endpoint")),
         ("s2-small", Table("establishment")),
     ];
     let mut wrong = vec![];

@@ -264,6 +264,53 @@ fn damage_never_makes_the_answer_untrue() {
     faults.check();
 }
 
+/// L2, L5: what the operator never described may have shown anything. Without the description of addresses, of tables, or of anything,
+/// every figure still holds the truth and no sentence is untrue.
+#[test]
+fn what_nobody_described_is_not_ruled_out() {
+    let mut faults = Faults::new();
+    for f in chosen(&[Family::S2, Family::S4, Family::S5]) {
+        let p = play(&whole(f, 1));
+        let toml = std::fs::read_to_string(p.case.join("ampleur.toml")).unwrap();
+        for table in ["endpoint", "table"] {
+            let less = without_tables(&toml, table);
+            if less.len() == toml.len() {
+                continue;
+            }
+            let dir = common::scratch();
+            copy(&p.case, dir.path(), &|_| true);
+            std::fs::write(dir.path().join("ampleur.toml"), less).unwrap();
+            let r = run(dir.path());
+            let s = score(&p.truth, &r.x, &r.csv);
+            let mut untrue = s.not_contained.clone();
+            untrue.extend(s.false_statements.iter().map(|c| format!("{c} is untrue")));
+            if !s.subjects_contained || s.false_ruled_out > 0 {
+                untrue.push(format!(
+                    "subjects {:?} of {}, {} wrongly ruled out",
+                    s.subjects, s.subjects_truth, s.false_ruled_out
+                ));
+            }
+            faults.note(&format!("without {table} {}", f.name()), &s, untrue);
+        }
+    }
+    faults.check();
+}
+
+/// A context without its tables `[[name]]`.
+fn without_tables(toml: &str, name: &str) -> String {
+    let head = format!("[[{name}]]");
+    let mut skipping = false;
+    toml.lines()
+        .filter(|l| {
+            if l.starts_with('[') {
+                skipping = l.trim() == head;
+            }
+            !skipping
+        })
+        .map(|l| format!("{l}\n"))
+        .collect()
+}
+
 /// L7: equal evidence, equal bytes, on any number of threads.
 #[test]
 fn equal_evidence_gives_equal_bytes() {
