@@ -60,6 +60,28 @@ pub(crate) struct Visits {
     canonical: Vec<TextId>,
     /// `who` is the number of the session here.
     list: Vec<Visit>,
+    /// A name of a record → the one it stands beside in rows that name it twice; none when these differ.
+    beside: FxHashMap<TextId, Option<TextId>>,
+}
+
+/// A server's own number of a record, not an identifier.
+fn local(subject: &str) -> bool {
+    subject.starts_with("Patient/")
+}
+
+/// The names of the one record a row is about, its identifier first: a server's own number beside identifiers names the same
+/// record, and so do identifiers of different authorities. None when the row is about several or nobody.
+fn names<'e>(subjects: impl Iterator<Item = &'e str>) -> Option<Vec<&'e str>> {
+    let mut list: Vec<&str> = subjects.collect();
+    list.sort_unstable_by_key(|s| (local(s), *s));
+    list.dedup();
+    let authority = |s: &'e str| s.rsplit_once('|').map_or(s, |x| x.0);
+    let one = list.windows(2).all(|w| match (local(w[0]), local(w[1])) {
+        (false, false) => authority(w[0]) != authority(w[1]),
+        (false, true) => true,
+        _ => false,
+    });
+    (one && !list.is_empty()).then_some(list)
 }
 
 impl Visits {
@@ -70,6 +92,7 @@ impl Visits {
             accounts: vec![],
             canonical: vec![],
             list: vec![],
+            beside: FxHashMap::default(),
         };
         let verbs = vec![
             Verb::Read,
@@ -94,8 +117,7 @@ impl Visits {
             &columns,
             &mut |file, batch| {
                 for e in batch.iter() {
-                    let mut subjects = e.subject_list();
-                    let (Some(subject), None) = (subjects.next(), subjects.next()) else {
+                    let Some(names) = names(e.subject_list()) else {
                         continue;
                     };
                     let Some((session, Some(named))) = finder.of_event(file, &e) else {
@@ -117,8 +139,14 @@ impl Visits {
                     let Some(account) = account else {
                         continue;
                     };
+                    let subject = out.texts.put(names[0]);
+                    for other in &names[1..] {
+                        let other = out.texts.put(other);
+                        let known = out.beside.entry(other).or_insert(Some(subject));
+                        *known = known.filter(|k| *k == subject);
+                    }
                     out.list.push(Visit {
-                        subject: out.texts.put(subject),
+                        subject,
                         who: session,
                         time: e.time,
                         did: match e.verb {
@@ -146,7 +174,16 @@ impl Visits {
             accounts,
             canonical,
             list: mut visits,
+            beside,
         } = self;
+        for v in &mut visits {
+            // A number, an identifier, the first of them: two steps.
+            for _ in 0..2 {
+                if let Some(Some(first)) = beside.get(&v.subject) {
+                    v.subject = *first;
+                }
+            }
+        }
         let mut persons: FxHashMap<u32, TextId> = FxHashMap::default();
         visits.retain_mut(|v| {
             let session = v.who as usize;
@@ -343,4 +380,26 @@ fn busiest_week(visits: &[Visit], inside: &mut FxHashMap<TextId, usize>) -> Crow
         members.dedup();
     }
     Crowd { size, members }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_number_beside_an_identifier_is_the_same_record() {
+        let of = |list: &'static [&'static str]| names(list.iter().copied());
+        assert_eq!(
+            of(&["Patient/7", "urn:oid:1.2|42"]),
+            Some(vec!["urn:oid:1.2|42", "Patient/7"])
+        );
+        assert_eq!(of(&["Patient/7"]), Some(vec!["Patient/7"]));
+        assert_eq!(
+            of(&["urn:oid:1.3|9", "urn:oid:1.2|42"]),
+            Some(vec!["urn:oid:1.2|42", "urn:oid:1.3|9"])
+        );
+        assert_eq!(of(&["urn:oid:1.2|42", "urn:oid:1.2|43"]), None);
+        assert_eq!(of(&["Patient/7", "Patient/8"]), None);
+        assert_eq!(of(&[]), None);
+    }
 }

@@ -1,13 +1,13 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
     in_pieces,
-    score::{DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, common_browser},
-    units::{Manner, Units},
+    score::{DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, common_browser, technical},
+    units::{Manner, Unit, Units, WALK},
 };
 use ampleur_event::{
     SessionVerdict,
     session::Reason,
-    time::{MINUTE, Nanos},
+    time::{DAY, MINUTE, Nanos},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -93,6 +93,8 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         base[i] = sum;
     }
     campaign(m, &mut base);
+    one_address(m, &mut base);
+    one_tool(m, &mut base);
     let mut sums = Sums {
         base,
         found: BTreeMap::new(),
@@ -100,6 +102,9 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums.base, &out.0);
+        beside_usurped(m, &sums.base, &out.0, &mut next);
+        in_campaign(m, &sums.base, &out.0, &mut next);
+        always_beside(m, &sums.base, &out.0, &mut next);
         // What was once found shared stays found: the set of bad units only grows.
         for (i, old) in &sums.found {
             let sum = next.entry(*i).or_insert_with(|| sums.base[*i].clone());
@@ -146,10 +151,369 @@ fn rare_manner(m: &Model<'_>, i: usize) -> Option<Manner> {
     u.does.manner().filter(|k| m.rare(*k))
 }
 
+/// Nobody's sign: the work was planned.
+fn planned(s: &Sum) -> bool {
+    s.weight("ticket") < 0.0 || s.weight("job") < 0.0
+}
+
+/// A use somebody made on purpose, opened by nothing else that is known.
+fn own_use(u: &Unit<'_>) -> bool {
+    !u.who.is_empty()
+        && !u.machine
+        && !u.flow_only
+        && u.job.is_none()
+        && !u.parents.iter().any(|(_, c)| *c >= 0.5)
+}
+
+/// Uses from outside at a place nobody knows, without a device of their owner's and without a plan, by address.
+fn unknown_places(m: &Model<'_>, base: &[Sum]) -> BTreeMap<IpAddr, Vec<usize>> {
+    let mut at: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+    for (i, u) in m.units.list.iter().enumerate() {
+        if let Some(a) = u.address.filter(|a| !m.on_site(*a) && !m.lent_place(*a))
+            && own_use(u)
+            && m.trust[i] == Trust::None
+            && !planned(&base[i])
+            && base[i].weight("own_device") >= 0.0
+        {
+            at.entry(a).or_default().push(i);
+        }
+    }
+    at
+}
+
+/// An account the intruder has and another one of a stranger to it come from one place neither is known at, within days.
+fn beside_usurped(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    const WITHIN: Nanos = 3 * DAY;
+    const MANY: usize = 8;
+    let units = &m.units.list;
+    let bad = |i: &usize| verdicts[*i] == SessionVerdict::Intruder;
+    let usurped: BTreeSet<&str> = (0..units.len())
+        .filter(|i| bad(i) && own_use(&units[*i]))
+        .map(|i| units[i].who)
+        .collect();
+    if usurped.is_empty() {
+        return;
+    }
+    for list in unknown_places(m, base).values() {
+        let whos: BTreeSet<&str> = list.iter().map(|i| units[*i].who).collect();
+        if whos.len() < 2 || whos.len() > MANY || whos.is_disjoint(&usurped) {
+            continue;
+        }
+        for i in list.iter().filter(|i| !bad(i)) {
+            let u = &units[*i];
+            let near = list.iter().map(|j| &units[*j]).any(|v| {
+                v.who != u.who
+                    && (v.from - u.from).abs() <= WITHIN
+                    && (usurped.contains(u.who) || usurped.contains(v.who))
+                    && m.strangers(u, v)
+            });
+            if near {
+                doubt(
+                    base,
+                    out,
+                    *i,
+                    "one_address",
+                    (
+                        "un compte usurpé et un autre, sans rapport, viennent en quelques jours d'une adresse inconnue des deux",
+                        "a usurped account and another that has nothing to do with it come within days from an address neither is known at",
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// A rented or foreign address that works accounts of people who have nothing to do with each other, within days.
+fn one_address(m: &Model<'_>, base: &mut [Sum]) {
+    const WITHIN: Nanos = 7 * DAY;
+    const MANY: usize = 64;
+    let units = &m.units.list;
+    for (a, mut list) in unknown_places(m, base) {
+        list.retain(|i| m.rented(&units[*i]) || !m.at_home(&units[*i]));
+        // Of each account one unit that stands for it, and when it came.
+        let mut came: BTreeMap<&str, (usize, Vec<Nanos>)> = BTreeMap::new();
+        for i in &list {
+            let times = came.entry(units[*i].who).or_insert((*i, vec![]));
+            times.1.push(units[*i].from);
+        }
+        // What so many come through is an exit, whoever rents it.
+        if came.len() < 2 || came.len() > MANY {
+            continue;
+        }
+        came.values_mut().for_each(|c| c.1.sort_unstable());
+        let strangers: BTreeMap<&str, Vec<&str>> = came
+            .iter()
+            .map(|(who, (i, _))| {
+                let others = came.iter().filter(|(_, (j, _))| {
+                    units[*i].who != units[*j].who && m.strangers(&units[*i], &units[*j])
+                });
+                (*who, others.map(|(who, _)| *who).collect())
+            })
+            .collect();
+        for i in &list {
+            let u = &units[*i];
+            let near = |who: &&&str| {
+                let times = &came[**who].1;
+                let after = times.partition_point(|t| *t < u.from - WITHIN);
+                times.get(after).is_some_and(|t| *t <= u.from + WITHIN)
+            };
+            let n = strangers[u.who].iter().filter(near).count() + 1;
+            // Two travellers in one hotel abroad are no sign; a rented server is no hotel.
+            let w = match (m.rented(u), n) {
+                (_, 0 | 1) | (false, 2) => continue,
+                (false, _) => 1.5,
+                (true, 2) => 2.0,
+                (true, _) => 3.0,
+            };
+            base[*i].add(
+                "one_address",
+                w,
+                format!("{a} sert en quelques jours à {n} comptes sans rapport entre eux"),
+                format!(
+                    "{a} works {n} accounts that have nothing to do with each other within days"
+                ),
+            );
+        }
+    }
+}
+
+/// Programs of a unit, in small letters, each with its machine.
+fn tools<'u>(u: &'u Unit<'_>) -> impl Iterator<Item = (IpAddr, String)> + 'u {
+    let named = u.programs.iter().filter(|g| !g.is_empty());
+    named.filter_map(|g| Some((u.address?, g.to_lowercase())))
+}
+
+/// A program on one machine that takes up several technical accounts, none of which is ever used like that.
+fn one_tool(m: &Model<'_>, base: &mut [Sum]) {
+    let units = &m.units.list;
+    let mut by: BTreeMap<(IpAddr, String), BTreeSet<&str>> = BTreeMap::new();
+    let mut usual: BTreeSet<(IpAddr, String)> = BTreeSet::new();
+    let mut uses = vec![];
+    for (i, u) in units.iter().enumerate() {
+        if !technical(u) || u.flow_only || u.machine || u.who.is_empty() || u.programs.is_empty() {
+            continue;
+        }
+        // An administrator has tools, and several accounts.
+        if u.job.is_some() || m.admin(u) || m.usual_way(i) {
+            usual.extend(tools(u));
+        } else if !planned(&base[i]) {
+            uses.push(i);
+            for t in tools(u) {
+                by.entry(t).or_default().insert(u.who);
+            }
+        }
+    }
+    for i in uses {
+        let n = tools(&units[i])
+            .filter(|t| !usual.contains(t))
+            .filter_map(|t| by.get(&t))
+            .map(BTreeSet::len)
+            .max()
+            .unwrap_or(0);
+        if n >= 2 {
+            base[i].add(
+                "one_tool",
+                2.0,
+                format!("même programme sur une même machine sous {n} comptes techniques, dont ce n'est pas l'usage"),
+                format!("one program on one machine under {n} technical accounts that are not used so"),
+            );
+        }
+    }
+}
+
+/// What makes a unit doubtful and no more, given what else speaks.
+fn doubt(
+    base: &[Sum],
+    out: &mut BTreeMap<usize, Sum>,
+    i: usize,
+    code: &'static str,
+    (fr, en): (&str, &str),
+) {
+    let sum = out.entry(i).or_insert_with(|| base[i].clone());
+    let w = DOUBTFUL + 0.5 - (sum.total() - sum.weight(code));
+    if w > 0.0 {
+        sum.share(code, w, &fr.into(), &en.into());
+    }
+}
+
+/// While strangers work account after account from places nobody knows, a use from such a place with signs of its own, of which no
+/// log shows what it asked for, may be one of theirs.
+fn in_campaign(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    const WITHIN: Nanos = 10 * DAY;
+    const SIGNS: [&str; 5] = [
+        "pace",
+        "hosting",
+        "new_country",
+        "automated_client",
+        "one_address",
+    ];
+    let units = &m.units.list;
+    let away = |i: usize| {
+        let u = &units[i];
+        own_use(u)
+            && m.trust[i] == Trust::None
+            && u.address.is_some_and(|a| !m.on_site(a) && !m.lent_place(a))
+    };
+    let formats = |i: usize| {
+        let list = units[i].members.iter();
+        list.map(|x| m.s.list[*x as usize].format)
+            .collect::<BTreeSet<_>>()
+    };
+    let bad: Vec<usize> = (0..units.len())
+        .filter(|i| verdicts[*i] == SessionVerdict::Intruder && away(*i))
+        .collect();
+    let whos: BTreeSet<&str> = bad.iter().map(|i| units[*i].who).collect();
+    if whos.len() < 3 {
+        return;
+    }
+    // What several of them were done with.
+    let mut clients: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    for i in &bad {
+        for d in units[*i].devices.iter() {
+            clients.entry(*d).or_default().insert(units[*i].who);
+        }
+    }
+    clients.retain(|_, whos| whos.len() >= 3);
+    let bad: Vec<(Nanos, BTreeSet<&str>)> = bad
+        .into_iter()
+        .map(|i| (units[i].from, formats(i)))
+        .collect();
+    for i in 0..units.len() {
+        let own = &base[i];
+        if verdicts[i] == SessionVerdict::Intruder
+            || !away(i)
+            || planned(own)
+            || own.weight("own_device") < 0.0
+        {
+            continue;
+        }
+        let u = &units[i];
+        let b = &u.does;
+        let asked = b.prefix > 0.0 || b.range > 0.0 || b.exact > 0.0 || b.walk >= WALK;
+        let unseen = !asked && b.subjects == 0 && b.asks as u64 + b.requests + b.queries > 0;
+        let signs = own.reasons().iter().filter(|r| r.weight >= 0.5).count();
+        let like = SIGNS.iter().any(|c| own.weight(c) > 0.0)
+            || own.weight("new_device") > 0.0
+                && (own.weight("hours") > 0.0 || u.devices.iter().any(|d| clients.contains_key(d)));
+        if !unseen || signs < 2 || !like {
+            continue;
+        }
+        let mine = formats(i);
+        let near = bad
+            .iter()
+            .any(|(t, f)| (t - u.from).abs() <= WITHIN && !f.is_disjoint(&mine));
+        if near {
+            doubt(
+                base,
+                out,
+                i,
+                "in_campaign",
+                (
+                    "des comptes sont usurpés tour à tour ces jours-là, et nul journal ne montre ce que cette session a demandé",
+                    "accounts are usurped one after the other in these days, and no log shows what this session asked for",
+                ),
+            );
+        }
+    }
+}
+
+/// Uses inside that all fall into the logons of somebody in doubt, though these fill little of the time: no chain ties the two, but
+/// chance does not do that.
+fn always_beside(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    const SLACK: Nanos = 2 * MINUTE;
+    let units = &m.units.list;
+    let seats: Vec<usize> = (0..units.len())
+        .filter(|i| {
+            let u = &units[*i];
+            verdicts[*i] != SessionVerdict::Legitimate && u.does.interactive && !u.who.is_empty()
+        })
+        .filter(|i| units[*i].to - units[*i].from >= MINUTE)
+        .collect();
+    if seats.len() < 3 {
+        return;
+    }
+    let first = units.iter().map(|u| u.from).min().unwrap_or(0);
+    let last = units.iter().map(|u| u.to).max().unwrap_or(0);
+    let (mut filled, mut end) = (0, first);
+    let mut order: Vec<(Nanos, Nanos)> = seats
+        .iter()
+        .map(|i| (units[*i].from - SLACK, units[*i].to + SLACK))
+        .collect();
+    order.sort_unstable();
+    for (a, b) in order {
+        filled += (b - a.max(end)).max(0);
+        end = end.max(b);
+    }
+    let share = filled as f64 / (last - first).max(1) as f64;
+    let mut groups: BTreeMap<(&str, IpAddr, Vec<&str>), Vec<usize>> = BTreeMap::new();
+    for (i, u) in units.iter().enumerate() {
+        if let Some(a) = u.address.filter(|a| m.on_site(*a) && !m.lent_place(*a))
+            && !u.who.is_empty()
+            && !u.machine
+            && !u.flow_only
+            && u.job.is_none()
+            && !u.does.interactive
+            && !planned(&base[i])
+        {
+            // A person's programs are of no account.
+            let programs = if technical(u) {
+                u.programs.to_vec()
+            } else {
+                vec![]
+            };
+            groups.entry((u.who, a, programs)).or_default().push(i);
+        }
+    }
+    let strange = |i: &usize| base[*i].alarms() || technical(&units[*i]) && !m.usual_way(*i);
+    groups.retain(|_, list| list.len() >= 3 && list.iter().any(strange));
+    let bar = (groups.len().max(1) as f64).ln() + 5.0;
+    for list in groups.values() {
+        let mut within: BTreeSet<usize> = BTreeSet::new();
+        let all = list.iter().all(|i| {
+            let u = &units[*i];
+            let seat = seats.iter().find(|s| {
+                let v = &units[**s];
+                v.who != u.who && v.from - SLACK <= u.from && u.to <= v.to + SLACK
+            });
+            within.extend(seat);
+            seat.is_some()
+        });
+        if !all || within.len() < 3 || within.len() as f64 * -share.ln() < bar {
+            continue;
+        }
+        for i in list {
+            doubt(
+                base,
+                out,
+                *i,
+                "always_beside",
+                (
+                    "n'a lieu que pendant les sessions d'un compte suspect",
+                    "happens only during the sessions of a suspicious account",
+                ),
+            );
+        }
+    }
+}
+
 /// One method under several accounts: what one owner may do once, three strangers to each other do not all begin to do.
 fn campaign(m: &Model<'_>, base: &mut [Sum]) {
     let mut by: BTreeMap<Manner, BTreeSet<&str>> = BTreeMap::new();
-    let planned = |s: &Sum| s.weight("ticket") < 0.0 || s.weight("job") < 0.0;
     for (i, sum) in base.iter().enumerate() {
         if let Some(k) = rare_manner(m, i).filter(|_| !planned(sum)) {
             by.entry(k).or_default().insert(m.units.list[i].who);
@@ -358,6 +722,8 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
     let mut taken: BTreeMap<(&str, IpAddr), Vec<_>> = BTreeMap::new();
     let mut manners: BTreeSet<Manner> = BTreeSet::new();
+    // Programs on machines inside under which technical accounts are the intruder's, and when.
+    let mut hands: BTreeMap<(IpAddr, String), Vec<(&str, Nanos)>> = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         let bad = verdicts[i] == SessionVerdict::Intruder;
         if bad && root(i) {
@@ -372,6 +738,11 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             }
             tokens.extend(&u.tokens);
             manners.extend(rare_manner(m, i));
+        }
+        if bad && technical(u) && !u.flow_only && !m.usual_way(i) {
+            for t in tools(u) {
+                hands.entry(t).or_default().push((u.who, u.from));
+            }
         }
         if bad
             && u.service
@@ -399,6 +770,24 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             clean_devices.entry(*d).or_default().insert(u.who);
             if m.trust[i] >= Trust::Habit {
                 owned.insert(*d);
+            }
+        }
+    }
+    // Who else lawfully uses a machine on which the intruder has a program: nobody of whom something there is in doubt.
+    // A machine from which one is used day after day serves a house.
+    let mut neighbours: BTreeMap<IpAddr, BTreeMap<&str, bool>> = BTreeMap::new();
+    let mut serving: BTreeSet<IpAddr> = BTreeSet::new();
+    for (a, _) in hands.keys() {
+        neighbours.entry(*a).or_default();
+    }
+    for (i, u) in units.iter().enumerate() {
+        if !u.who.is_empty()
+            && !u.machine
+            && let Some(whos) = u.address.and_then(|a| neighbours.get_mut(&a))
+        {
+            *whos.entry(u.who).or_insert(true) &= verdicts[i] == SessionVerdict::Legitimate;
+            if technical(u) && !u.flow_only && m.usual_way(i) {
+                serving.extend(u.address);
             }
         }
     }
@@ -464,6 +853,37 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                     if beside { 7.0 } else { 5.0 },
                     "même compte technique, même machine que l'intrus".into(),
                     "same technical account, same machine as the intruder".into(),
+                );
+            }
+        }
+        // Another technical account, with the program the intruder has there: where others work too it may be one of them.
+        if technical(u)
+            && !u.flow_only
+            && verdicts[i] != SessionVerdict::Intruder
+            && !m.usual_way(i)
+            && let Some(a) = u.address
+            && tools(u)
+                .filter_map(|t| hands.get(&t))
+                .flatten()
+                .any(|(who, t)| *who != u.who && (u.from - t).abs() <= 14 * DAY)
+        {
+            let alone = !serving.contains(&a)
+                && neighbours
+                    .get(&a)
+                    .is_some_and(|w| w.iter().all(|(who, clean)| *who == u.who || !clean));
+            let w = if alone {
+                5.0
+            } else {
+                DOUBTFUL + 0.5 - own.total()
+            };
+            if w > 0.0 {
+                sum.add(
+                    "same_way",
+                    w,
+                    "même programme, même machine que l'intrus sous un autre compte technique"
+                        .into(),
+                    "same program, same machine as the intruder under another technical account"
+                        .into(),
                 );
             }
         }

@@ -232,7 +232,15 @@ pub(crate) struct Past<'a> {
     pub trusted_units: usize,
     pub most: Behaviour,
     /// Database and service accounts: (address, program) → days.
-    pub ways: BTreeMap<(Option<IpAddr>, String), Days>,
+    pub ways: BTreeMap<Way, Days>,
+    /// Those of them it is used in day after day.
+    daily: Vec<Way>,
+    /// Ways that begin at one minute of the day, and that minute.
+    clocks: Vec<(Way, i64)>,
+    /// First used when its log had been there for a week, and not for two weeks since.
+    new_here: bool,
+    /// Day → writes.
+    written: Flat<i64, u64>,
     pub exports: bool,
     /// Servers used on trusted ground, by number.
     pub servers: Vec<u32>,
@@ -246,32 +254,91 @@ pub(crate) struct Past<'a> {
     pub away: Vec<(i64, i64)>,
 }
 
+/// Address and program a technical account is used with.
+pub(crate) type Way = (Option<IpAddr>, String);
+
 impl Past<'_> {
     /// Ways a database or technical account is used day after day.
-    fn daily_ways(&self) -> Vec<&(Option<IpAddr>, String)> {
+    fn find_daily(&self) -> Vec<Way> {
         self.ways
             .iter()
             .filter(|(_, d)| d.len() >= 3 && d.len() * 5 >= self.days.len() * 2)
             .map(|(w, _)| w)
+            .filter(|w| !self.came_beside(w))
+            .cloned()
             .collect()
+    }
+    /// A program or machine that came when the account had been used otherwise for three days, and while that use went on: its own
+    /// days never make it usual. One that takes the place of another is a change of the house.
+    fn came_beside(&self, way: &Way) -> bool {
+        let beside = |same: &dyn Fn(&Way) -> bool| {
+            let days = |alike: bool| {
+                let mut out = Days::default();
+                for (_, d) in self.ways.iter().filter(|(w, _)| same(w) == alike) {
+                    out.extend(&**d);
+                }
+                out
+            };
+            let (its, others) = (days(true), days(false));
+            let before = its
+                .first()
+                .map_or(0, |first| others.partition_point(|d| d < first));
+            before >= 3 && others.len() > before
+        };
+        beside(&|w| w.1 == way.1) || beside(&|w| w.0 == way.0)
     }
     /// True for a use of a technical account that is not one of its daily ways: what it did is no habit, wherever it came from.
     fn stray(&self, u: &Unit) -> bool {
         if !technical(u) {
             return false;
         }
-        let daily = self.daily_ways();
-        let programs = ways_of(&u.programs);
-        u.job.is_none()
-            && !daily.is_empty()
-            && !daily
-                .iter()
-                .any(|(a, g)| *a == u.address && programs.contains(g))
+        u.job.is_none() && !self.daily.is_empty() && !self.usual_way(u)
     }
 }
 
+impl Past<'_> {
+    /// The unit is one of the account's daily ways.
+    fn usual_way(&self, u: &Unit) -> bool {
+        let programs = ways_of(&u.programs);
+        self.daily
+            .iter()
+            .any(|(a, g)| *a == u.address && programs.contains(g))
+    }
+    /// The unit begins when it does on most days: nobody's hand.
+    fn by_the_clock(&self, u: &Unit) -> bool {
+        let at = minute_of_day(u.from);
+        let programs = ways_of(&u.programs);
+        self.clocks
+            .iter()
+            .any(|((a, g), m)| *a == u.address && programs.contains(g) && *m == at)
+    }
+}
+
+/// Of the universal day, and without summer time: what begins by the clock is the same minute on nearly all days of a case.
+fn minute_of_day(t: Nanos) -> i64 {
+    t.rem_euclid(DAY) / MINUTE
+}
+
+/// Minutes of the day at which somebody begins on five days and on most of all days, within ten minutes; `begun` is (minute, day).
+fn minutes_of_most_days(begun: &BTreeSet<(i64, i64)>) -> Vec<i64> {
+    const NEAR: i64 = 10;
+    const ALL: i64 = 24 * 60;
+    let days: BTreeSet<i64> = begun.iter().map(|b| b.1).collect();
+    let mut minutes: Vec<i64> = begun.iter().map(|b| b.0).collect();
+    minutes.dedup();
+    minutes.retain(|m| {
+        let near: BTreeSet<i64> = (-NEAR..=NEAR)
+            .map(|by| (m + by).rem_euclid(ALL))
+            .flat_map(|m| begun.range((m, i64::MIN)..=(m, i64::MAX)))
+            .map(|b| b.1)
+            .collect();
+        near.len() >= 5 && near.len() * 5 >= days.len() * 3
+    });
+    minutes
+}
+
 /// An account programs and databases work under.
-fn technical(u: &Unit) -> bool {
+pub(crate) fn technical(u: &Unit) -> bool {
     u.service || u.account.is_some_and(|a| a.system == System::Db)
 }
 
@@ -396,6 +463,8 @@ pub(crate) struct Model<'a> {
     exporters: f64,
     first_day: i64,
     last_day: i64,
+    /// Format of a log → its first local day.
+    since: FxHashMap<&'static str, i64>,
     /// Addresses that tunnels lend, and their neighbourhoods: inside, but nobody's place.
     lent: FxHashSet<IpAddr>,
     pool: Vec<Net>,
@@ -535,6 +604,31 @@ const BOTS: &[&str] = &[
     "ffuf",
     "gobuster",
 ];
+
+/// Programs somebody types queries into.
+const HAND_TOOLS: &[&str] = &[
+    "psql",
+    "pgadmin",
+    "dbeaver",
+    "sql workbench",
+    "sqlworkbench",
+    "datagrip",
+    "heidisql",
+    "toad",
+    "sqlplus",
+    "sql*plus",
+    "sql developer",
+    "sqldeveloper",
+    "management studio",
+    "mysql workbench",
+    "squirrel",
+    "navicat",
+    "azure data studio",
+];
+
+fn by_hand(program: &str) -> bool {
+    HAND_TOOLS.iter().any(|t| program.contains(t))
+}
 
 /// True for a client that is a program, not a browser a person sits at.
 pub(crate) fn automated(device: &str) -> bool {
@@ -788,6 +882,7 @@ impl<'a> Model<'a> {
             holders: FxHashMap::default(),
             people_with_devices: 0,
             lodgers: FxHashMap::default(),
+            since: FxHashMap::default(),
             told: BTreeMap::new(),
             desktops: BTreeMap::new(),
             last_day: units
@@ -804,6 +899,14 @@ impl<'a> Model<'a> {
                 .unwrap_or(0),
         };
         m.sort_by_who();
+        for u in &units.list {
+            for x in u.members.iter().map(|m| &s.list[*m as usize]) {
+                if let Some(day) = u.days.first() {
+                    let first = m.since.entry(x.format).or_insert(*day);
+                    *first = (*first).min(*day);
+                }
+            }
+        }
         let mut near: BTreeMap<Net, usize> = BTreeMap::new();
         for n in m.lent.iter().map(|a| net::neighbourhood(*a)) {
             *near.entry(n).or_default() += 1;
@@ -1134,6 +1237,7 @@ impl<'a> Model<'a> {
                     && u.parents.is_empty()
                     && !u.machine
                     && u.does.asks >= 5
+                    && self.past(u).is_none_or(|p| !p.stray(u))
             })
             .map(|(_, u)| u)
             .collect();
@@ -1164,6 +1268,7 @@ impl<'a> Model<'a> {
         let mine = || self.units_of(whose).map(|i| &self.units.list[i]);
         // How programs are used is asked of technical accounts only.
         let ways = mine().any(technical);
+        let mut begun: BTreeMap<Way, BTreeSet<(i64, i64)>> = BTreeMap::new();
         for u in mine().filter(|u| !u.machine) {
             let p = past.get_or_insert_default();
             p.days.extend(&u.days);
@@ -1176,7 +1281,14 @@ impl<'a> Model<'a> {
                 p.any_device.at(*d).extend(&u.days);
             }
             for g in ways_of(&u.programs).into_iter().filter(|_| ways) {
+                if let Some(day) = u.days.first() {
+                    let begun = begun.entry((u.address, g.clone())).or_default();
+                    begun.insert((minute_of_day(u.from), *day));
+                }
                 p.ways.entry((u.address, g)).or_default().extend(&u.days);
+            }
+            if let Some(day) = u.days.first().filter(|_| u.does.writes > 0) {
+                *p.written.at(*day) += u.does.writes;
             }
         }
         for r in rows {
@@ -1197,6 +1309,29 @@ impl<'a> Model<'a> {
                 let way = p.ways.entry((r.address, g.to_lowercase())).or_default();
                 way.extend(days);
             }
+        }
+        if let Some(p) = past {
+            // Only a log that has been there for a while shows that a use is the first one.
+            let shown = mine()
+                .filter(|u| ways && !u.flow_only)
+                .flat_map(|u| &u.members)
+                .filter_map(|m| self.since.get(self.s.list[*m as usize].format))
+                .max();
+            if let (Some(shown), Some(first), Some(last)) = (shown, p.days.first(), p.days.last()) {
+                p.new_here = *first >= shown + 7 && last - first < 14;
+            }
+            // What begins with its first use may be the thief's from the first day on.
+            if !p.new_here {
+                p.daily = p.find_daily();
+            }
+            p.clocks = begun
+                .into_iter()
+                .filter(|(_, b)| b.len() >= 5)
+                .flat_map(|(way, b)| {
+                    let minutes = minutes_of_most_days(&b).into_iter();
+                    minutes.map(move |m| (way.clone(), m))
+                })
+                .collect();
         }
     }
 
@@ -1377,6 +1512,17 @@ impl<'a> Model<'a> {
         days.len() >= 3
     }
 
+    /// A use of a technical account that is one of its daily ways.
+    pub fn usual_way(&self, i: usize) -> bool {
+        let u = &self.units.list[i];
+        let past = self.past(u);
+        past.is_some_and(|p| p.usual_way(u) || p.by_the_clock(u))
+    }
+    /// Two accounts that are certainly not one person's, none of which opens the other.
+    pub fn strangers(&self, u: &Unit, v: &Unit) -> bool {
+        comparable(u, v) && !related(u, v) && !self.opens(u, v) && !self.opens(v, u)
+    }
+
     /// True when hardly anybody goes through an index like this from known ground.
     pub fn rare(&self, manner: Manner) -> bool {
         let share = match manner {
@@ -1542,6 +1688,15 @@ impl<'a> Model<'a> {
         };
         let db = u.account.as_ref().is_some_and(|a| a.system == System::Db);
         match trust {
+            // What an account is declared for is a hint: of a use that is none of its usual ones it says little.
+            Trust::Declared if p.stray(u) && !p.by_the_clock(u) => sum.add(
+                "declared_network",
+                -1.0,
+                format!("vient de {addr}, réseau déclaré pour ce compte, qui ne sert pas ainsi"),
+                format!(
+                    "comes from {addr}, a network declared for this account, which is not used so"
+                ),
+            ),
             Trust::Declared => sum.add(
                 "declared_network",
                 -3.0,
@@ -2030,6 +2185,9 @@ impl<'a> Model<'a> {
                 format!("{} writes, at most {} usually", b.writes, p.most.writes),
             );
         }
+        if trusted {
+            self.burst(i, u, sum);
+        }
         if b.tampering > 0 && !trusted {
             sum.add(
                 "tampering",
@@ -2042,7 +2200,56 @@ impl<'a> Model<'a> {
         self.reached(u, p, &reach, sum);
         self.another(i, u, sum);
         self.in_anothers(i, u, sum);
-        self.ways(i, u, p, sum);
+        self.ways(u, p, sum);
+    }
+
+    /// On known ground: a burst of writing far beyond what the account ever wrote in a day, at hours it hardly ever works. The place
+    /// clears nobody then, and somebody's big night alone is never more than doubt.
+    fn burst(&self, i: usize, u: &Unit, sum: &mut Sum) {
+        const SLACK: Nanos = 10 * MINUTE;
+        if u.does.writes == 0 || u.job.is_some() || u.flow_only {
+            return;
+        }
+        let Some(p) = self.past(u) else {
+            return;
+        };
+        let apart = |day: &i64| !u.days.contains(day);
+        let other = |(day, n): &(i64, u64)| apart(day).then_some(*n);
+        let most = p.written.iter().filter_map(other).max().unwrap_or(0);
+        let today = u.days.first().and_then(|d| p.written.get(d));
+        let far = |n: u64| n >= 30 && n > 5 * most.max(6);
+        if !today.is_some_and(|n| far(*n)) {
+            return;
+        }
+        let (mut now, mut days) = (0, BTreeSet::new());
+        let mut at_hours = BTreeSet::new();
+        let hours = around(self.hours_of(u));
+        for j in self.units_of(u.whose) {
+            let v = &self.units.list[j];
+            if v.flow_only || v.machine {
+                continue;
+            }
+            if v.address == u.address && v.from <= u.to + SLACK && v.to >= u.from - SLACK {
+                now += v.does.writes;
+            } else if let Some(day) = v.days.first().filter(|d| apart(d)) {
+                days.insert(*day);
+                if self.hours_of(v) & hours != 0 {
+                    at_hours.insert(*day);
+                }
+            }
+        }
+        let strange = at_hours.len() < 3 || at_hours.len() * 5 < days.len();
+        if !far(now) || !strange || self.daily(i) {
+            return;
+        }
+        let ground = ["on_site", "declared_network", "shared_exit", "own_device"];
+        let ground: f32 = ground.iter().map(|c| sum.weight(c)).sum();
+        sum.add(
+            "mass_writing",
+            5.0 - ground,
+            format!("{now} écritures, {most} au plus par jour d'ordinaire, à des heures où ce compte ne travaille guère"),
+            format!("{now} writes, at most {most} a day usually, at hours this account hardly works"),
+        );
     }
 
     /// A machine nobody has on known ground, under accounts that have nothing to do with each other.
@@ -2207,7 +2414,7 @@ impl<'a> Model<'a> {
     }
 
     /// Administrators by what the context says or by their name.
-    fn admin(&self, v: &Unit) -> bool {
+    pub fn admin(&self, v: &Unit) -> bool {
         self.past(v).is_some_and(|p| p.kind == "admin")
             || v.account.as_ref().is_some_and(|a| {
                 a.bare()
@@ -2260,24 +2467,18 @@ impl<'a> Model<'a> {
     }
 
     /// Database and technical accounts: how the account is used every day, and this use.
-    fn ways(&self, _i: usize, u: &Unit, p: &Past, sum: &mut Sum) {
+    fn ways(&self, u: &Unit, p: &Past, sum: &mut Sum) {
         let Some(a) = &u.account else { return };
         let technical = a.system == System::Db || u.service;
         if !technical || u.job.is_some() || u.flow_only {
             return;
         }
         let id = account_id(a);
-        let programs: BTreeSet<String> = if u.programs.is_empty() {
-            BTreeSet::from([String::new()])
-        } else {
-            u.programs.iter().map(|g| g.to_lowercase()).collect()
-        };
-        let strong = p.daily_ways();
+        let programs = ways_of(&u.programs);
+        let strong = &p.daily;
         let job = self.rules.jobs.iter().any(|j| j.account == id);
         if a.system == System::Db && (!strong.is_empty() || job) {
-            let own = strong
-                .iter()
-                .any(|(x, g)| *x == u.address && programs.contains(g));
+            let own = p.usual_way(u) || p.stray(u) && p.by_the_clock(u);
             let program = strong.iter().any(|(_, g)| programs.contains(g));
             let host = strong.iter().any(|(x, _)| *x == u.address);
             if own {
@@ -2315,8 +2516,31 @@ impl<'a> Model<'a> {
                 }
             }
         }
+        if a.system == System::Db && !p.usual_way(u) && !p.by_the_clock(u) {
+            if let Some(tool) = programs.iter().find(|g| by_hand(g)).filter(|_| u.service) {
+                sum.add(
+                    "service_by_hand",
+                    1.5,
+                    format!("emploie un compte technique à la main : {tool}"),
+                    format!("uses a technical account by hand: {tool}"),
+                );
+            }
+            if p.new_here {
+                sum.add(
+                    "first_use",
+                    2.0,
+                    "compte technique jamais employé avant ces jours-ci".into(),
+                    "a technical account never used before these days".into(),
+                );
+            }
+        }
         let span = (self.last_day - self.first_day + 1).max(1) as usize;
-        if u.service && u.does.interactive && p.interactive_days.len() * 5 < span.max(10) * 2 {
+        // Usual from the beginning on: what came later may have come with the thief.
+        let sits = p.interactive_days.len() * 5 >= span.max(10) * 2
+            && p.interactive_days
+                .first()
+                .is_some_and(|d| *d < self.first_day + 3);
+        if u.service && u.does.interactive && !sits {
             sum.add(
                 "service_logon",
                 3.5,

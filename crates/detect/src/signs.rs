@@ -3,6 +3,11 @@
 /// What speaks for an outsider, in words without names: (code, French, English).
 pub const SIGNS: &[(&str, &str, &str)] = &[
     (
+        "always_beside",
+        "toujours pendant les sessions d'un suspect",
+        "always during a suspect's sessions",
+    ),
+    (
         "another_account",
         "ouvre un autre compte",
         "opens another account",
@@ -36,6 +41,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
     ("enumeration", "parcourt l'index", "walks the index"),
     ("export", "fonction d'export", "export function"),
     (
+        "first_use",
+        "compte technique jamais employé",
+        "technical account never used before",
+    ),
+    (
         "guessing",
         "échecs répétés avant d'entrer",
         "repeated failures before getting in",
@@ -43,6 +53,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
     ("hosting", "loueur de serveurs", "rented servers"),
     ("hours", "heures inhabituelles", "unusual hours"),
     ("id_walk", "parcourt les identifiants", "walks identifiers"),
+    (
+        "in_campaign",
+        "pendant une série d'usurpations",
+        "during a series of usurpations",
+    ),
     ("left", "personne partie", "person who has left"),
     ("mass_writing", "écritures en masse", "mass writing"),
     ("new_country", "depuis l'étranger", "from abroad"),
@@ -55,6 +70,16 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "not_the_job",
         "hors du traitement prévu",
         "not the scheduled batch",
+    ),
+    (
+        "one_address",
+        "une adresse pour plusieurs comptes",
+        "one address for several accounts",
+    ),
+    (
+        "one_tool",
+        "un programme sous plusieurs comptes techniques",
+        "one program under several technical accounts",
     ),
     ("outflow", "envoi vers l'extérieur", "data sent outside"),
     ("pace", "rythme d'automate", "a machine's pace"),

@@ -1,0 +1,693 @@
+//! Small cases written by hand, one law each: what must not make a use lawful, and what must not accuse its neighbours.
+use ampleur_detect::Word;
+use ampleur_event::{Session, SessionVerdict, session::Judgement};
+use ampleur_testkit::{
+    mmdb::{self, Value},
+    trial,
+};
+use jiff::{ToSpan, civil::DateTime};
+use std::{fmt::Write, path::Path};
+
+const MINUTES_A_DAY: i64 = 24 * 60;
+
+fn at(minute: i64) -> DateTime {
+    jiff::civil::date(2025, 6, 2).at(0, 0, 0, 0) + minute.minutes()
+}
+
+/// A database's log: connections with their statements, minutes since the first day began.
+#[derive(Default)]
+struct Database {
+    lines: Vec<(i64, String)>,
+    connections: i64,
+}
+
+impl Database {
+    fn connection(
+        &mut self,
+        user: &str,
+        host: &str,
+        program: &str,
+        (from, to): (i64, i64),
+        statements: &[(i64, &str)],
+    ) {
+        self.connections += 1;
+        let pid = 2000 + self.connections;
+        let mut n = 0;
+        let mut line = |minute: i64, tag: &str, message: &str| {
+            n += 1;
+            let (t, start) = (
+                at(minute).strftime("%Y-%m-%d %H:%M:%S"),
+                at(from).strftime("%Y-%m-%d %H:%M:%S"),
+            );
+            let text = message.replace('"', "\"\"");
+            self.lines.push((minute, format!(
+                "{t}.000 CEST,\"{user}\",\"dpi\",{pid},\"{host}:40022\",{:x}.{pid:x},{n},\"{tag}\",{start} CEST,3/0,0,LOG,00000,\"{text}\",,,,,,,,,,\"{program}\",\"client backend\",,0",
+                0x683f_0000 + from * 60
+            )));
+        };
+        line(
+            from,
+            "authentication",
+            &format!("connection authorized: user={user} database=dpi application_name={program}"),
+        );
+        for (k, (minute, sql)) in statements.iter().enumerate() {
+            let sql = format!(
+                "AUDIT: SESSION,{},1,READ,SELECT,TABLE,public.patient,\"{sql}\",<none>",
+                k + 1
+            );
+            line(*minute, "SELECT", &sql);
+        }
+        line(
+            to,
+            "idle",
+            &format!(
+                "disconnection: session time: 0:10:00.000 user={user} database=dpi host={host} port=40022"
+            ),
+        );
+    }
+    /// The application's own connections: from early to late every day, one record at a time.
+    fn front_end(&mut self, days: i64) {
+        for day in 0..days {
+            let from = day * MINUTES_A_DAY + 6 * 60 + day % 7;
+            let asked: Vec<(i64, String)> = (0..24)
+                .map(|k| {
+                    let n = 100_000 + (day * 7919 + k * 104_729) % 9000;
+                    (
+                        from + 30 + k * 35,
+                        format!("SELECT nom FROM public.patient WHERE ipp = '{n}'"),
+                    )
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            self.connection(
+                "dpi_app",
+                "10.60.40.22",
+                "DpiFront",
+                (from, from + 17 * 60),
+                &asked,
+            );
+        }
+    }
+    fn write(mut self, case: &Path) {
+        self.lines.sort_by_key(|l| l.0);
+        let text: Vec<String> = self.lines.into_iter().map(|l| l.1).collect();
+        put(case, "logs/db/postgresql.csv", text.join("\n") + "\n");
+    }
+}
+
+fn put(case: &Path, file: &str, content: impl AsRef<[u8]>) {
+    let file = case.join(file);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, content).unwrap();
+}
+
+const ESTABLISHMENT: &str = "version = 1\ntimezone = \"Europe/Paris\"\nhome_countries = [\"FR\"]\n\
+    [[establishment]]\nid = \"finess:590780193\"\nname = \"CH\"\nnetworks = [\"10.60.0.0/16\"]\n";
+
+/// Judges a case folder; what was said of each session `of` picks.
+fn judged(case: &Path, of: &dyn Fn(&Session) -> bool) -> Vec<(Session, Judgement)> {
+    let ran = trial::run(case, &Word::default()).unwrap();
+    let all = ran.sessions.list.iter().zip(&ran.judged.judgements);
+    let out: Vec<_> = all
+        .filter(|(s, _)| of(s))
+        .map(|(s, j)| (s.clone(), j.clone()))
+        .collect();
+    assert!(!out.is_empty(), "no such session");
+    out
+}
+
+fn account(s: &Session) -> String {
+    s.account
+        .as_deref()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+fn from(s: &Session, address: &str) -> bool {
+    s.origin.address.is_some_and(|a| a.to_string() == address)
+}
+fn has(j: &Judgement, code: &str) -> bool {
+    j.reasons.iter().any(|r| r.code == code)
+}
+fn said(list: &[(Session, Judgement)]) -> String {
+    let mut out = String::new();
+    for (s, j) in list {
+        let reasons: Vec<String> = j
+            .reasons
+            .iter()
+            .map(|r| format!("{}{:+.1}", r.code, r.weight))
+            .collect();
+        writeln!(
+            out,
+            "{} {:?} {} {:?} {}",
+            account(s),
+            s.origin.address,
+            j.score,
+            j.verdict,
+            reasons.join(" ")
+        )
+        .unwrap();
+    }
+    out
+}
+
+const BULK: &[&str] = &[
+    "SELECT nom, nir FROM public.patient WHERE nom LIKE 'DU%'",
+    "SELECT nom, nir FROM public.patient WHERE nom LIKE 'MA%'",
+    "SELECT nom, nir FROM public.patient WHERE nom LIKE 'BE%'",
+    "SELECT nom, nir FROM public.patient WHERE nom LIKE 'LE%'",
+    "SELECT nom, nir FROM public.patient WHERE nom LIKE 'RO%'",
+];
+/// Minutes of the day at which a thief comes.
+const WHENEVER: &[i64] = &[787, 1360, 195, 710, 873, 142, 1205, 1008, 925];
+
+fn theft(
+    db: &mut Database,
+    user: &str,
+    host: &str,
+    program: &str,
+    days: std::ops::Range<i64>,
+) -> Vec<i64> {
+    let mut starts = vec![];
+    for day in days {
+        let begin = day * MINUTES_A_DAY + WHENEVER[day as usize % WHENEVER.len()];
+        let asked: Vec<(i64, &str)> = BULK
+            .iter()
+            .enumerate()
+            .map(|(k, q)| (begin + 2 + 4 * k as i64, *q))
+            .collect();
+        db.connection(user, host, program, (begin, begin + 25), &asked);
+        starts.push(begin);
+    }
+    starts
+}
+
+/// A log that begins three days before the first theft: the thief's own days must not make his program usual.
+#[test]
+fn what_a_thief_does_day_after_day_is_no_habit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = Database::default();
+    db.front_end(12);
+    theft(&mut db, "dpi_app", "10.60.40.22", "psql", 3..12);
+    db.write(dir.path());
+    let context = format!(
+        "{ESTABLISHMENT}[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\nnetworks = [\"10.60.40.0/24\"]\n"
+    );
+    put(dir.path(), "ampleur.toml", context);
+    let all = judged(dir.path(), &|s| account(s) == "db:dpi_app");
+    let (thief, owner): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, j)| has(j, "new_program"));
+    assert_eq!(thief.len(), 9, "{}", said(&thief));
+    assert_eq!(owner.len(), 12, "{}", said(&owner));
+    assert!(
+        thief
+            .iter()
+            .all(|(_, j)| !has(j, "usual_way") && j.verdict != SessionVerdict::Legitimate),
+        "{}",
+        said(&thief)
+    );
+    assert!(
+        owner
+            .iter()
+            .all(|(_, j)| has(j, "usual_way") && j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&owner)
+    );
+}
+
+/// A program that takes the place of another, and a batch that begins at one minute of every day, are the house's.
+#[test]
+fn a_new_version_and_a_new_batch_accuse_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = Database::default();
+    for day in 0..20 {
+        let from = day * MINUTES_A_DAY + 6 * 60;
+        let version = if day < 8 {
+            "DpiFront 2.3"
+        } else {
+            "DpiFront 2.4"
+        };
+        let asked = [(
+            from + 60,
+            "SELECT nom FROM public.patient WHERE ipp = '100123'",
+        )];
+        db.connection(
+            "dpi_app",
+            "10.60.40.22",
+            version,
+            (from, from + 900),
+            &asked,
+        );
+        if day >= 9 {
+            let from = day * MINUTES_A_DAY + 95;
+            let asked = [(from + 1, "SELECT nom, prenom FROM public.patient")];
+            db.connection(
+                "dpi_app",
+                "10.60.40.50",
+                "Extract",
+                (from, from + 20),
+                &asked,
+            );
+        }
+    }
+    db.write(dir.path());
+    put(
+        dir.path(),
+        "ampleur.toml",
+        format!("{ESTABLISHMENT}[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\n"),
+    );
+    let all = judged(dir.path(), &|s| account(s) == "db:dpi_app");
+    assert_eq!(all.len(), 31, "{}", said(&all));
+    assert!(
+        all.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&all)
+    );
+}
+
+/// The second account a thief takes up with the same program on the same machine is told with the first, and whoever lawfully works
+/// on that machine is not.
+#[test]
+fn a_second_account_joins_by_machine_and_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = Database::default();
+    db.front_end(16);
+    theft(&mut db, "dpi_app", "10.60.20.188", "DBeaver 23.1.0", 5..13);
+    theft(
+        &mut db,
+        "ro_stats",
+        "10.60.20.188",
+        "DBeaver 23.1.0",
+        13..16,
+    );
+    for day in 0..16 {
+        let from = day * MINUTES_A_DAY + 9 * 60 + day * 11 % 60;
+        let asked = [(from + 5, "SELECT count(*) FROM public.patient")];
+        db.connection(
+            "biolab",
+            "10.60.20.188",
+            "BioLab",
+            (from, from + 45),
+            &asked,
+        );
+    }
+    db.write(dir.path());
+    let mut context = ESTABLISHMENT.to_string();
+    for name in ["dpi_app", "ro_stats", "biolab"] {
+        writeln!(
+            context,
+            "[[account]]\nname = \"db:{name}\"\nkind = \"service\""
+        )
+        .unwrap();
+    }
+    put(dir.path(), "ampleur.toml", context);
+    let all = judged(dir.path(), &|s| s.account.is_some());
+    let of = |name: &str, at: &str| -> Vec<_> {
+        let list = all.iter();
+        list.filter(|(s, _)| account(s) == name && from(s, at))
+            .cloned()
+            .collect()
+    };
+    let first = of("db:dpi_app", "10.60.20.188");
+    assert_eq!(first.len(), 8);
+    assert!(
+        first
+            .iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&first)
+    );
+    let second = of("db:ro_stats", "10.60.20.188");
+    assert_eq!(second.len(), 3);
+    assert!(
+        second
+            .iter()
+            .all(|(_, j)| j.verdict != SessionVerdict::Legitimate && has(j, "one_tool")),
+        "{}",
+        said(&second)
+    );
+    for lawful in [
+        of("db:biolab", "10.60.20.188"),
+        of("db:dpi_app", "10.60.40.22"),
+    ] {
+        assert_eq!(lawful.len(), 16);
+        assert!(
+            lawful
+                .iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&lawful)
+        );
+    }
+}
+
+/// One rented server that works accounts of three people within days is a sign; one traveller's is not.
+#[test]
+fn one_rented_address_under_several_accounts_is_a_sign() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    let mut login = |minute: i64, user: &str, address: &str, id: i64| {
+        let t = at(minute).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        writeln!(log, "{t},123 INFO  [org.keycloak.events] (executor-thread-1) type=LOGIN, realmId=r1, clientId=dossier, userId=u-{user}, ipAddress={address}, auth_method=openid-connect, redirect_uri=https://dossier.example/, username={user}, code_id=c{id}").unwrap();
+    };
+    let people = ["adubois", "bmartin", "cleroy", "dpetit"];
+    let mut id = 0;
+    let mut uses = vec![];
+    for day in 0..20 {
+        for (k, p) in people.iter().enumerate() {
+            uses.push((
+                day * MINUTES_A_DAY + 540 + k as i64 * 7,
+                *p,
+                format!("10.60.20.{}", 10 + k),
+            ));
+        }
+    }
+    for (k, p) in people[..3].iter().enumerate() {
+        uses.push((
+            (14 + k as i64 / 2) * MINUTES_A_DAY + 130 + k as i64 * 40,
+            *p,
+            "198.51.100.7".into(),
+        ));
+    }
+    uses.push((15 * MINUTES_A_DAY + 1300, people[3], "198.51.100.90".into()));
+    uses.sort();
+    for (t, p, a) in &uses {
+        id += 1;
+        login(*t, p, a, id);
+    }
+    put(dir.path(), "logs/idp/keycloak.log", log);
+    let rented = Value::Map(vec![
+        ("autonomous_system_number", Value::U32(64500)),
+        (
+            "autonomous_system_organization",
+            Value::text("Example Cloud Servers"),
+        ),
+    ]);
+    put(
+        dir.path(),
+        "geo/asn.mmdb",
+        mmdb::build(
+            "GeoLite2-ASN",
+            &[([198, 51, 100, 0], 24, rented)],
+            1_748_736_000,
+        ),
+    );
+    put(
+        dir.path(),
+        "ampleur.toml",
+        ESTABLISHMENT.replacen(
+            "home_countries",
+            "geoip = [\"geo/asn.mmdb\"]\nhome_countries",
+            1,
+        ),
+    );
+    let several = judged(dir.path(), &|s| from(s, "198.51.100.7"));
+    assert_eq!(several.len(), 3);
+    assert!(
+        several
+            .iter()
+            .all(|(_, j)| has(j, "one_address") && j.verdict != SessionVerdict::Legitimate),
+        "{}",
+        said(&several)
+    );
+    let one = judged(dir.path(), &|s| from(s, "198.51.100.90"));
+    assert!(
+        one.iter()
+            .all(|(_, j)| !has(j, "one_address") && j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&one)
+    );
+}
+
+/// Files rewritten by the hundred at an hour the account never works are in doubt inside the establishment too; the same by day from
+/// somebody who always writes that much is not.
+#[test]
+fn a_burst_of_writing_at_night_is_in_doubt_inside() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut lines: Vec<(i64, String)> = vec![];
+    let mut write = |minute: i64, second: i64, user: &str, address: &str, file: String| {
+        let t = (at(minute) + second.seconds())
+            .strftime("%b %e %H:%M:%S")
+            .to_string();
+        // A process of the server for each user and third of a day.
+        let pid = 2000 + minute / (MINUTES_A_DAY / 3) * 10 + user.len() as i64;
+        lines.push((minute * 60 + second, format!(
+            "{t} fs1 smbd_audit[{pid}]: CH\\{user}|{address}|PC-{user}|Admissions|pwrite|ok|{file}"
+        )));
+    };
+    for day in 0..15 {
+        let nine = day * MINUTES_A_DAY + 9 * 60;
+        for k in 0..3 {
+            write(
+                nine + k * 40,
+                5,
+                "mdupont",
+                "10.60.20.31",
+                format!("2025/{day}-{k}.docx"),
+            );
+        }
+        for k in 0..80 {
+            write(
+                nine + k,
+                20,
+                "scans",
+                "10.60.20.32",
+                format!("scan/{day}-{k}.pdf"),
+            );
+        }
+    }
+    for k in 0..120 {
+        write(
+            12 * MINUTES_A_DAY + 120 + k / 10,
+            k % 10 * 6,
+            "mdupont",
+            "10.60.20.31",
+            format!("2024/{k}.docx.lockd"),
+        );
+    }
+    lines.sort();
+    let text: Vec<String> = lines.into_iter().map(|l| l.1).collect();
+    put(dir.path(), "logs/smb/audit.log", text.join("\n") + "\n");
+    put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+    let all = judged(dir.path(), &|s| s.account.is_some());
+    let (odd, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, j)| has(j, "mass_writing"));
+    assert!(!odd.is_empty());
+    assert!(
+        odd.iter()
+            .all(|(s, j)| account(s).contains("mdupont") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&odd)
+    );
+    assert!(
+        rest.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&rest)
+    );
+}
+
+/// One logon at a desktop, from and to, in minutes.
+fn desk(out: &mut String, user: &str, address: &str, n: i64, (from, to): (i64, i64)) {
+    for (id, minute) in [(4624, from), (4634, to)] {
+        let t = (at(minute) - 2.hours()).strftime("%Y-%m-%dT%H:%M:%S");
+        writeln!(out, "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><TimeCreated SystemTime='{t}.0000000Z'/><EventRecordID>{}</EventRecordID><Channel>Security</Channel><Computer>CTX02.ch.example</Computer></System><EventData><Data Name='TargetUserSid'>S-1-5-21-1-2-3-1999</Data><Data Name='TargetUserName'>{user}</Data><Data Name='TargetDomainName'>CHU</Data><Data Name='TargetLogonId'>0x4a{n:04x}</Data><Data Name='LogonType'>10</Data><Data Name='IpAddress'>{address}</Data></EventData></Event>", 1000 + 2 * n + i64::from(id == 4634)).unwrap();
+    }
+}
+
+/// No line ties the terminal server to its address: uses of a database that happen only while a doubtful account is logged on are in
+/// doubt, though their log names no program and the machine is the application's own.
+#[test]
+fn what_happens_only_beside_a_suspect_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = Database::default();
+    db.front_end(16);
+    let mut starts = vec![];
+    for day in 6..16 {
+        let begin = day * MINUTES_A_DAY + WHENEVER[day as usize % WHENEVER.len()];
+        let asked = [(
+            begin + 3,
+            "SELECT * FROM public.patient WHERE code_postal = '59000'",
+        )];
+        db.connection("dpi_app", "10.60.40.22", "", (begin, begin + 20), &asked);
+        starts.push(begin);
+    }
+    db.write(dir.path());
+    let mut log = String::new();
+    for (n, begin) in starts.iter().enumerate() {
+        desk(
+            &mut log,
+            "svc_ctx",
+            "10.60.20.15",
+            n as i64,
+            (begin - 5, begin + 30),
+        );
+    }
+    put(dir.path(), "logs/ctx02/security.xml", log);
+    put(
+        dir.path(),
+        "ampleur.toml",
+        format!(
+            "{ESTABLISHMENT}[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\nnetworks = [\"10.60.40.0/24\"]\n\
+             [[account]]\nname = \"ad:CHU\\\\svc_ctx\"\nkind = \"service\"\n"
+        ),
+    );
+    let all = judged(dir.path(), &|s| account(s) == "db:dpi_app");
+    let (odd, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, j)| has(j, "always_beside"));
+    assert_eq!(odd.len(), 10, "{}", said(&odd));
+    assert!(
+        odd.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&odd)
+    );
+    assert_eq!(rest.len(), 16, "{}", said(&rest));
+    assert!(
+        rest.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&rest)
+    );
+}
+
+const OWN: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:122.0) Gecko/20100101 Firefox/122.0";
+const THIEF: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36";
+
+/// A web server's log: (second, line).
+#[derive(Default)]
+struct Web {
+    lines: Vec<(i64, String)>,
+}
+
+impl Web {
+    /// Requests some seconds apart.
+    fn asks(&mut self, user: &str, address: &str, client: &str, begin: i64, requests: &[String]) {
+        for (k, request) in requests.iter().enumerate() {
+            let second = begin * 60 + k as i64 * 7 + k as i64 % 2;
+            let t = at(0) + second.seconds();
+            let t = t.strftime("%d/%b/%Y:%H:%M:%S +0200");
+            self.lines.push((
+                second,
+                format!(
+                    "{address} - {user} [{t}] \"{request} HTTP/1.1\" 200 5120 \"-\" \"{client}\""
+                ),
+            ));
+        }
+    }
+    fn write(mut self, case: &Path) {
+        self.lines.sort();
+        let text: Vec<String> = self.lines.into_iter().map(|l| l.1).collect();
+        put(case, "logs/web/access.log", text.join("\n") + "\n");
+        put(case, "ampleur.toml", ESTABLISHMENT);
+    }
+    /// Three weeks of four people at their desks, and three of their accounts usurped from three places on two days.
+    fn campaign() -> Web {
+        let mut web = Web::default();
+        for day in 0..21 {
+            for (k, user) in PEOPLE.iter().enumerate() {
+                let asked: Vec<String> = (0..6)
+                    .map(|n| {
+                        let id = 1000 + (day * 7919 + n * 104_729 + k as i64 * 31) % 9000;
+                        format!("GET /fhir/Patient/{id}")
+                    })
+                    .collect();
+                let begin = day * MINUTES_A_DAY + 540 + k as i64 * 13;
+                web.asks(user, &format!("10.60.20.{}", 10 + k), OWN, begin, &asked);
+            }
+        }
+        for (k, user) in PEOPLE[..3].iter().enumerate() {
+            let asked: Vec<String> = ["MA", "MB", "MC", "MD", "ME", "MF", "MG", "MH", "MI", "MJ"]
+                .iter()
+                .map(|f| format!("GET /fhir/Patient?family={f}"))
+                .collect();
+            let begin = (15 + k as i64 / 2) * MINUTES_A_DAY + 600 + k as i64 * 50;
+            web.asks(
+                user,
+                &format!("198.51.100.{}", 20 + k),
+                THIEF,
+                begin,
+                &asked,
+            );
+        }
+        web
+    }
+}
+
+const PEOPLE: [&str; 5] = ["adubois", "bmartin", "cleroy", "dpetit", "emoreau"];
+
+fn unread() -> Vec<String> {
+    vec!["POST /fhir/Patient/_search".to_string(); 12]
+}
+
+/// Nothing shows what a use from an unknown place asked for, and accounts are usurped around it: that it looks like one of these is
+/// doubt. With the owner's own client it is the owner's.
+#[test]
+fn an_unread_use_amid_a_campaign_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut web = Web::campaign();
+    web.asks(
+        "dpetit",
+        "198.51.100.77",
+        THIEF,
+        16 * MINUTES_A_DAY + 660,
+        &unread(),
+    );
+    web.asks(
+        "emoreau",
+        "198.51.100.78",
+        OWN,
+        16 * MINUTES_A_DAY + 720,
+        &unread(),
+    );
+    web.write(dir.path());
+    let one = judged(dir.path(), &|s| from(s, "198.51.100.77"));
+    assert!(
+        one.iter()
+            .all(|(_, j)| has(j, "in_campaign") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&one)
+    );
+    let other = judged(dir.path(), &|s| from(s, "198.51.100.78"));
+    assert!(
+        other
+            .iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&other)
+    );
+}
+
+/// A usurped account and a stranger's come from one place neither is known at: both uses are in doubt, for all that they show nothing.
+#[test]
+fn a_place_shared_with_a_usurped_account_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut web = Web::campaign();
+    let asked = vec!["GET /fhir/Patient/4711".to_string()];
+    for (k, user) in ["adubois", "dpetit"].iter().enumerate() {
+        let begin = 17 * MINUTES_A_DAY + 600 + k as i64 * 90;
+        web.asks(user, "203.0.113.50", THIEF, begin, &asked);
+    }
+    web.asks(
+        "emoreau",
+        "203.0.113.51",
+        THIEF,
+        17 * MINUTES_A_DAY + 600,
+        &asked,
+    );
+    web.write(dir.path());
+    let both = judged(dir.path(), &|s| from(s, "203.0.113.50"));
+    assert_eq!(both.len(), 2, "{}", said(&both));
+    assert!(
+        both.iter()
+            .all(|(_, j)| has(j, "one_address") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&both)
+    );
+    let alone = judged(dir.path(), &|s| from(s, "203.0.113.51"));
+    assert!(
+        alone
+            .iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&alone)
+    );
+}
