@@ -418,14 +418,16 @@ fn late_logons(w: &Web<'_>, through: &FxHashMap<u32, u32>) -> BTreeMap<u32, Nano
     const LATE: Nanos = 10 * MINUTE;
     let s = w.s;
     let mut first: BTreeMap<(u32, u32), Nanos> = BTreeMap::new();
-    for (j, tunnel) in through {
-        let x = &s.list[*j as usize];
+    let mut pairs: Vec<(u32, u32)> = through.iter().map(|(j, t)| (*j, *t)).collect();
+    pairs.sort_unstable();
+    for (j, tunnel) in pairs {
+        let x = &s.list[j as usize];
         if x.key_kind != SessionKey::LogonId {
             continue;
         }
-        let t = &s.list[*tunnel as usize];
-        let delay = w.true_start(*j) - t.from.saturating_add(s.skew(t.source));
-        let known = first.entry((x.source, *tunnel)).or_insert(delay);
+        let t = &s.list[tunnel as usize];
+        let delay = w.true_start(j) - t.from.saturating_add(s.skew(t.source));
+        let known = first.entry((x.source, tunnel)).or_insert(delay);
         *known = delay.min(*known);
     }
     let mut delays: BTreeMap<u32, Vec<Nanos>> = BTreeMap::new();
