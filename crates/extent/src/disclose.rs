@@ -1915,7 +1915,20 @@ impl<'a> Work<'a, '_, '_> {
                     let killed = ["57p01", "57014", "57p02", "timeout", "cancel", "terminat"]
                         .iter()
                         .any(|k| why.contains(k));
+                    // An error of a statement that was refused before it ran, and so was not audited, says nothing of the one before.
+                    let of_another = |w: usize| {
+                        if e.query.is_empty() {
+                            ["42601", "42703", "42p01", "syntax error", "does not exist"]
+                                .iter()
+                                .any(|k| why.contains(k))
+                        } else {
+                            !may_be_one(&rows[w].e.query, &e.query)
+                        }
+                    };
                     for w in waiting.drain(..) {
+                        if of_another(w) {
+                            continue;
+                        }
                         fate.insert(w, if killed { Fate::Killed } else { Fate::Failed });
                         cites.entry(w).or_default().push(*i);
                     }
@@ -3048,14 +3061,21 @@ fn digits(s: &str) -> String {
 }
 
 fn same_statement(a: &str, b: &str) -> bool {
-    let norm = |s: &str| {
-        s.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .trim_end_matches(';')
-            .to_lowercase()
-    };
-    norm(a) == norm(b)
+    plain_statement(a) == plain_statement(b)
+}
+
+/// As [`same_statement`], or one is the other cut short.
+fn may_be_one(a: &str, b: &str) -> bool {
+    let (a, b) = (plain_statement(a), plain_statement(b));
+    a.starts_with(&b) || b.starts_with(&a)
+}
+
+fn plain_statement(s: &str) -> String {
+    s.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim_end_matches(';')
+        .to_lowercase()
 }
 
 fn main_is_patients(name: &str) -> bool {

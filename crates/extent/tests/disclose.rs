@@ -117,9 +117,6 @@ fn play_all(
     verdict: SessionVerdict,
     check: impl FnOnce(&Outcome<'_>),
 ) {
-    let dir = tempfile::tempdir().expect("temporary folder");
-    let root = dir.path();
-    std::fs::create_dir_all(root.join("logs/web")).expect("folder");
     let lines: String = requests
         .iter()
         .enumerate()
@@ -129,7 +126,30 @@ fn play_all(
             )
         })
         .collect();
-    std::fs::write(root.join("logs/web/access.log"), lines).expect("log");
+    play_log(
+        toml,
+        identity,
+        ("logs/web/access.log", "http-access"),
+        &lines,
+        verdict,
+        check,
+    );
+}
+
+/// Plays the lines of one log of the given format.
+fn play_log(
+    toml: &str,
+    identity: &IdentityBase,
+    (file, format): (&str, &'static str),
+    lines: &str,
+    verdict: SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let root = dir.path();
+    let file = root.join(file);
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("folder");
+    std::fs::write(file, lines).expect("log");
     let case = Case::with_context(root, Context::parse(toml).expect("context")).expect("case");
     let mut door = MemoryDoor::default();
     let (mut partials, mut observations) = (vec![], vec![]);
@@ -137,11 +157,11 @@ fn play_all(
         let mut sink = Sink {
             case: &case,
             door: &mut door,
-            intake: FileIntake::new(&case, f, "http-access"),
-            observer: Observer::new(f, case.source_of(f), "http-access"),
+            intake: FileIntake::new(&case, f, format),
+            observer: Observer::new(f, case.source_of(f), format),
         };
         let r = read_file(&case, f, &Limits::default(), &mut sink).expect("readable");
-        assert_eq!(r.events, requests.len() as u64);
+        assert_eq!(r.events, lines.lines().count() as u64);
         partials.push(sink.intake.finish());
         observations.push(sink.observer.finish(Counts {
             records: r.records,
@@ -470,5 +490,78 @@ fn a_practitioner_nobody_has_is_not_certain() {
             assert_eq!(cell(o, "finess:1", "CARE.PRO", "consulted"), (0, 0));
             assert_eq!(cell(o, "finess:1", "CARE.PRO", "exposed"), (0, 1));
         },
+    );
+}
+
+/// A statement the server refused before it ran is not audited: its error takes nothing from the answer of the one before.
+#[test]
+fn an_error_belongs_to_its_own_statement() {
+    const DB: &str = r#"
+version = 1
+timezone = "Europe/Paris"
+[[establishment]]
+id = "finess:1"
+authorities = ["urn:oid:1.2.1"]
+[[establishment]]
+id = "finess:2"
+authorities = ["urn:oid:1.2.2"]
+[[source]]
+files = "logs/db/*"
+format = "postgresql"
+tells = ["ID.*", "CONTACT.*"]
+[[table]]
+name = "public.patient"
+columns = { ipp = "identifier:urn:oid:1.2.1", nom = "name.family", date_naissance = "birthDate", telephone = "telecom:phone" }
+"#;
+    let asked = "SELECT * FROM public.patient WHERE nom LIKE 'MARTI%'";
+    let line = |second: u32,
+                n: u32,
+                tag: &str,
+                level: &str,
+                code: &str,
+                message: &str,
+                query: &str| {
+        format!(
+            "2025-09-14 10:00:{second:02}.000 CEST,\"app\",\"dpi\",71,\"198.51.100.9:4000\",68c67a00.47,{n},\"{tag}\",2025-09-14 10:00:00 CEST,3/0,0,{level},{code},\"{message}\",,,,,,\"{query}\",,,\"psql\",\"client backend\",,0\n"
+        )
+    };
+    let audited = line(
+        2,
+        2,
+        "SELECT",
+        "LOG",
+        "00000",
+        &format!("AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.patient,{asked},<none>"),
+        "",
+    );
+    let error =
+        |code: &str, message: &str, of: &str| line(3, 3, "SELECT", "ERROR", code, message, of);
+    let day = 1_757_714_400_000_000_000;
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    let seen = |after: &str| {
+        let mut said = (0, 0);
+        let lines = format!("{audited}{after}");
+        let log = ("logs/db/a.csv", "postgresql");
+        play_log(DB, &identity, log, &lines, SessionVerdict::Intruder, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    let all = seen("");
+    assert!(all.0 > 0, "{all:?}");
+    let missing = "column num_secu does not exist";
+    assert_eq!(
+        seen(&error(
+            "42703",
+            missing,
+            "SELECT num_secu FROM public.patient"
+        )),
+        all
+    );
+    assert_eq!(seen(&error("42703", missing, "")), all);
+    // Its own failure: nobody was shown.
+    assert_eq!(
+        seen(&error("53100", "No space left on device", asked)),
+        (0, 0)
     );
 }
