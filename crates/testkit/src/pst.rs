@@ -170,6 +170,15 @@ impl Writer<'_> {
         }
     }
 
+    /// What ends a page or block, in the order of its layout.
+    fn name_and_sum(&self, b: &mut Vec<u8>, id: u64, sum: u32) {
+        let (id, sum) = (self.number(id), sum.to_le_bytes());
+        match self.shape.layout {
+            Layout::Ansi => b.extend([&id[..], &sum].concat()),
+            _ => b.extend([&sum[..], &id].concat()),
+        }
+    }
+
     fn block_max(&self) -> usize {
         match self.shape.layout {
             Layout::Ansi => 8180,
@@ -202,13 +211,7 @@ impl Writer<'_> {
         b.resize((size + trailer).next_multiple_of(unit) - trailer, 0);
         b.extend((size as u16).to_le_bytes());
         b.extend(sign(at, id).to_le_bytes());
-        if layout == Layout::Ansi {
-            b.extend(self.number(id));
-            b.extend(sum.to_le_bytes());
-        } else {
-            b.extend(sum.to_le_bytes());
-            b.extend(self.number(id));
-        }
+        self.name_and_sum(&mut b, id, sum);
         if layout == Layout::Wide {
             b.extend(1u16.to_le_bytes());
             b.extend((if whole == size { 0 } else { whole as u16 }).to_le_bytes());
@@ -577,13 +580,7 @@ impl Writer<'_> {
                 let sum = checksum(&b);
                 b.extend([kind, kind]);
                 b.extend(sign(at, id).to_le_bytes());
-                if layout == Layout::Ansi {
-                    b.extend(self.number(id));
-                    b.extend(sum.to_le_bytes());
-                } else {
-                    b.extend(sum.to_le_bytes());
-                    b.extend(self.number(id));
-                }
+                self.name_and_sum(&mut b, id, sum);
                 b.resize(page, 0);
                 self.out.extend(b);
                 let key = &some[0][..self.number(0).len()];

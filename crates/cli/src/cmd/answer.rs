@@ -308,7 +308,17 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> anyhow::Result<Exit> {
             .collect();
         out.write_all(columns(&table).as_bytes())?;
     }
-    writeln!(out, "\n{}", shell.say("Enregistrements", "Records"))?;
+    // A row of persons.csv cites the records of all its sessions together.
+    let shared = session.is_some() && rows.iter().any(|r| r.sessions.contains(' '));
+    let heading = if shared {
+        shell.say(
+            "Enregistrements qui montrent ces personnes, dans cette session ou une autre",
+            "Records that show these people, in this session or another",
+        )
+    } else {
+        shell.say("Enregistrements", "Records")
+    };
+    writeln!(out, "\n{heading}")?;
     for c in &cited {
         writeln!(out, "  {}:{}", plain(&c.0), c.1)?;
         if let Some(text) = originals.get(c) {

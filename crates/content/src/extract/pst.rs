@@ -723,26 +723,29 @@ impl<'f> Store<'f> {
         out
     }
 
-    /// A block that lists blocks: its level and what it lists.
-    fn list(&mut self, block: u64) -> Option<(u8, Vec<u64>)> {
+    /// A block of a tree below a node: its level, how many entries it says it has, its bytes.
+    fn branch(&mut self, block: u64, kind: u8) -> Option<(u8, usize, Vec<u8>)> {
         if block & 2 == 0 {
             return self.wrong();
         }
         let b = self.block(block)?;
-        let (Some(1), Some(level), Some(count)) = (b.first(), b.get(1), u16_at(&b, 2)) else {
-            return self.wrong();
-        };
-        let n = self.form.number();
-        let count = usize::from(count);
+        match (b.first(), b.get(1), u16_at(&b, 2)) {
+            (Some(k), Some(level), Some(count)) if *k == kind => {
+                Some((*level, usize::from(count), b))
+            }
+            _ => self.wrong(),
+        }
+    }
+
+    /// A block that lists blocks: its level and what it lists.
+    fn list(&mut self, block: u64) -> Option<(u8, Vec<u64>)> {
+        let (level, count, b) = self.branch(block, 1)?;
+        let f = self.form;
+        let n = f.number();
         let held = b.len().saturating_sub(8) / n;
         self.damaged |= count > held;
-        let f = self.form;
-        Some((
-            *level,
-            (0..count.min(held))
-                .filter_map(|i| f.number_at(&b, 8 + i * n))
-                .collect(),
-        ))
+        let blocks = (0..count.min(held)).filter_map(|i| f.number_at(&b, 8 + i * n));
+        Some((level, blocks.collect()))
     }
 
     /// A value put together, up to `most` bytes.
@@ -797,18 +800,11 @@ impl<'f> Store<'f> {
     }
 
     fn inner_block(&mut self, block: u64) -> Option<(u8, Vec<Node>)> {
-        if block & 2 == 0 {
-            return self.wrong();
-        }
-        let b = self.block(block)?;
-        let (Some(2), Some(level), Some(count)) = (b.first(), b.get(1), u16_at(&b, 2)) else {
-            return self.wrong();
-        };
+        let (level, count, b) = self.branch(block, 2)?;
         let f = self.form;
         let n = f.number();
         let from = if f == Form::Ansi { 4 } else { 8 };
-        let size = if *level == 0 { n * 3 } else { n * 2 };
-        let count = usize::from(count);
+        let size = if level == 0 { n * 3 } else { n * 2 };
         let held = b.len().saturating_sub(from) / size;
         self.damaged |= count > held;
         let nodes = (0..count.min(held)).filter_map(|i| {
@@ -817,14 +813,14 @@ impl<'f> Store<'f> {
                 // Its upper half means nothing.
                 id: u64::from(u32_at(&b, at)?),
                 data: f.number_at(&b, at + n)?,
-                inner: if *level == 0 {
+                inner: if level == 0 {
                     f.number_at(&b, at + n * 2)?
                 } else {
                     0
                 },
             })
         });
-        Some((*level, nodes.collect()))
+        Some((level, nodes.collect()))
     }
 
     fn heap(&mut self, block: u64) -> Option<Heap> {

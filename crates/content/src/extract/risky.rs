@@ -1,5 +1,5 @@
-//! Kinds read by large libraries: PDF, spreadsheets, old Office files, messages, 7z; and stores of mail. A hostile file may make such a library
-//! panic, loop or eat memory, so callers run this in a process of its own ([`Risky`]); here a panic is caught.
+//! Kinds read by large libraries: PDF, spreadsheets, old Office files, messages, 7z; and stores of mail. A hostile file may make
+//! such a library panic, loop or eat memory, so callers run this in a process of its own ([`Risky`]); here a panic is caught.
 use super::{
     Kind, Why, office,
     pst::{self, Bookmark, Seekable},
