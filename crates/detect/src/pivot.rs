@@ -93,7 +93,8 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         base[i] = sum;
     }
     campaign(m, &mut base);
-    one_address(m, &mut base);
+    let unknown = unknown_places(m, &base);
+    one_address(m, &unknown, &mut base);
     one_tool(m, &mut base);
     let mut sums = Sums {
         base,
@@ -102,7 +103,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums.base, &out.0);
-        beside_usurped(m, &sums.base, &out.0, &mut next);
+        beside_usurped(m, &unknown, &sums.base, &out.0, &mut next);
         in_campaign(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
         // What was once found shared stays found: the set of bad units only grows.
@@ -184,6 +185,7 @@ fn unknown_places(m: &Model<'_>, base: &[Sum]) -> BTreeMap<IpAddr, Vec<usize>> {
 /// An account the intruder has and another one of a stranger to it come from one place neither is known at, within days.
 fn beside_usurped(
     m: &Model<'_>,
+    unknown: &BTreeMap<IpAddr, Vec<usize>>,
     base: &[Sum],
     verdicts: &[SessionVerdict],
     out: &mut BTreeMap<usize, Sum>,
@@ -199,7 +201,7 @@ fn beside_usurped(
     if usurped.is_empty() {
         return;
     }
-    for list in unknown_places(m, base).values() {
+    for list in unknown.values() {
         let whos: BTreeSet<&str> = list.iter().map(|i| units[*i].who).collect();
         if whos.len() < 2 || whos.len() > MANY || whos.is_disjoint(&usurped) {
             continue;
@@ -229,11 +231,12 @@ fn beside_usurped(
 }
 
 /// A rented or foreign address that works accounts of people who have nothing to do with each other, within days.
-fn one_address(m: &Model<'_>, base: &mut [Sum]) {
+fn one_address(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
     const WITHIN: Nanos = 7 * DAY;
     const MANY: usize = 64;
     let units = &m.units.list;
-    for (a, mut list) in unknown_places(m, base) {
+    for (a, list) in unknown {
+        let mut list = list.clone();
         list.retain(|i| m.rented(&units[*i]) || !m.at_home(&units[*i]));
         // Of each account one unit that stands for it, and when it came.
         let mut came: BTreeMap<&str, (usize, Vec<Nanos>)> = BTreeMap::new();
