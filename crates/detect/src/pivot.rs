@@ -7,7 +7,7 @@ use crate::{
 use ampleur_event::{
     SessionVerdict,
     session::Reason,
-    time::{DAY, MINUTE, Nanos},
+    time::{DAY, HOUR, MINUTE, Nanos},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -106,6 +106,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         beside_usurped(m, &unknown, &sums.base, &out.0, &mut next);
         in_campaign(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
+        only_beside(m, &sums.base, &out.0, &mut next);
         // What was once found shared stays found: the set of bad units only grows.
         for (i, old) in &sums.found {
             let sum = next.entry(*i).or_insert_with(|| sums.base[*i].clone());
@@ -337,8 +338,20 @@ fn doubt(
     code: &'static str,
     (fr, en): (&str, &str),
 ) {
+    up_to(DOUBTFUL + 0.5, base, out, i, code, (fr, en));
+}
+
+/// What brings a unit to a score, given what else speaks.
+fn up_to(
+    score: f32,
+    base: &[Sum],
+    out: &mut BTreeMap<usize, Sum>,
+    i: usize,
+    code: &'static str,
+    (fr, en): (&str, &str),
+) {
     let sum = out.entry(i).or_insert_with(|| base[i].clone());
-    let w = DOUBTFUL + 0.5 - (sum.total() - sum.weight(code));
+    let w = score - (sum.total() - sum.weight(code));
     if w > 0.0 {
         sum.share(code, w, &fr.into(), &en.into());
     }
@@ -508,6 +521,142 @@ fn always_beside(
                 (
                     "n'a lieu que pendant les sessions d'un compte suspect",
                     "happens only during the sessions of a suspicious account",
+                ),
+            );
+        }
+    }
+}
+
+/// When the intruder is at work, on other accounts than one.
+struct Presence {
+    /// Apart from each other, ascending.
+    spans: Vec<(Nanos, Nanos)>,
+}
+
+impl Presence {
+    const SLACK: Nanos = 2 * MINUTE;
+    /// Hours of a day in which somebody may be at work, at the least.
+    const WORK: f64 = 10.0;
+
+    fn of(times: impl Iterator<Item = (Nanos, Nanos)>) -> Presence {
+        let mut times: Vec<_> = times.collect();
+        times.sort_unstable();
+        let mut spans: Vec<(Nanos, Nanos)> = vec![];
+        for (a, b) in times {
+            match spans.last_mut() {
+                Some(l) if a <= l.1 + Self::SLACK => l.1 = l.1.max(b),
+                _ => spans.push((a, b)),
+            }
+        }
+        Presence { spans }
+    }
+    /// The span a use lies in, or that lies in it.
+    fn beside(&self, from: Nanos, to: Nanos) -> Option<usize> {
+        let s = Self::SLACK;
+        let i = self.spans.partition_point(|(_, b)| b + s < from);
+        let (a, b) = *self.spans.get(i)?;
+        let inside = a - s <= from && to <= b + s;
+        (inside || from - s <= a && b <= to + s).then_some(i)
+    }
+    /// How likely a use of that length meets a span by chance: what share of the days has one at this time of day, and what share of
+    /// this day's work they fill, whichever is more.
+    fn chance(&self, from: Nanos, to: Nanos) -> f64 {
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return 0.0;
+        };
+        let lead = to - from + Self::SLACK;
+        let covers = |t: Nanos| {
+            let i = self.spans.partition_point(|(_, b)| b + Self::SLACK < t);
+            self.spans.get(i).is_some_and(|(a, _)| a - lead <= t)
+        };
+        let (before, after) = ((from - first.0) / DAY, (last.1 - from) / DAY);
+        let days = -before.max(0)..=after.max(0);
+        let n = days.clone().count() as f64;
+        let met = days.filter(|d| covers(from + d * DAY)).count() as f64;
+        let near = self
+            .spans
+            .iter()
+            .filter(|(a, b)| a - lead <= from + DAY / 2 && from - DAY / 2 <= b + Self::SLACK);
+        let filled: Nanos = near.map(|(a, b)| b - a + lead + Self::SLACK).sum();
+        let today = filled as f64 / HOUR as f64 / Self::WORK;
+        (met / n).max(today).min(1.0)
+    }
+}
+
+/// Uses in doubt that all fall together with the intruder's own, occasion after occasion, at whatever time he comes: they are his.
+fn only_beside(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    /// What chance must be held against, in natural log units, besides the number of groups looked at.
+    const SURE: f64 = 8.0;
+    let units = &m.units.list;
+    let his: Vec<usize> = (0..units.len())
+        .filter(|i| {
+            let u = &units[*i];
+            verdicts[*i] == SessionVerdict::Intruder
+                && !u.who.is_empty()
+                && !u.machine
+                && !u.flow_only
+                && u.to - u.from >= MINUTE
+        })
+        .collect();
+    if his.len() < 3 {
+        return;
+    }
+    // Uses of a program are one group, whatever the account; without one, uses of an account.
+    let mut groups: BTreeMap<(&str, IpAddr, Vec<String>), Vec<usize>> = BTreeMap::new();
+    for (i, u) in units.iter().enumerate() {
+        if let Some(a) = u.address.filter(|a| m.on_site(*a) && !m.lent_place(*a))
+            && !u.who.is_empty()
+            && !u.machine
+            && !u.flow_only
+            && u.job.is_none()
+            && !planned(&base[i])
+        {
+            let programs: Vec<String> = tools(u).map(|t| t.1).collect();
+            let who = if programs.is_empty() { u.who } else { "" };
+            groups.entry((who, a, programs)).or_default().push(i);
+        }
+    }
+    // Most of a group is in doubt by now, whatever put it there.
+    groups.retain(|_, list| {
+        let now = |i: &&usize| out.get(i).unwrap_or(&base[**i]).total() >= DOUBTFUL;
+        list.len() >= 3 && list.iter().filter(now).count() * 2 > list.len()
+    });
+    let bar = (groups.len().max(1) as f64).ln() + SURE;
+    for list in groups.values() {
+        let whos: BTreeSet<&str> = list.iter().map(|i| units[*i].who).collect();
+        let others = his.iter().filter(|i| !whos.contains(units[**i].who));
+        let presence = Presence::of(others.map(|i| (units[*i].from, units[*i].to)));
+        let mut occasions: BTreeMap<usize, f64> = BTreeMap::new();
+        let all = list.iter().all(|i| {
+            let u = &units[*i];
+            let Some(at) = presence.beside(u.from, u.to) else {
+                return false;
+            };
+            let chance = presence.chance(u.from, u.to);
+            let known = occasions.entry(at).or_insert(chance);
+            *known = known.max(chance);
+            true
+        });
+        let against: f64 = occasions.values().map(|p| -p.ln()).sum();
+        if !all || against < bar {
+            continue;
+        }
+        let n = occasions.len();
+        for i in list {
+            up_to(
+                INTRUDER + 0.5,
+                base,
+                out,
+                *i,
+                "only_beside",
+                (
+                    &format!("{n} fois sur {n}, n'a lieu qu'au moment où l'intrus est à l'œuvre"),
+                    &format!("{n} times out of {n}, happens only while the intruder is at work"),
                 ),
             );
         }
@@ -686,7 +835,7 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
             continue;
         }
         // Tickets of one moment are one occasion.
-        if j != i && (x.from - u.from).abs() < 6 * ampleur_event::time::HOUR {
+        if j != i && (x.from - u.from).abs() < 6 * HOUR {
             continue;
         }
         all += 1;

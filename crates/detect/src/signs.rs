@@ -81,6 +81,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "un programme sous plusieurs comptes techniques",
         "one program under several technical accounts",
     ),
+    (
+        "only_beside",
+        "toujours pendant que l'intrus est à l'œuvre",
+        "always while the intruder is at work",
+    ),
     ("outflow", "envoi vers l'extérieur", "data sent outside"),
     ("pace", "rythme d'automate", "a machine's pace"),
     (

@@ -106,7 +106,12 @@ const ESTABLISHMENT: &str = "version = 1\ntimezone = \"Europe/Paris\"\nhome_coun
 
 /// Judges a case folder; what was said of each session `of` picks.
 fn judged(case: &Path, of: &dyn Fn(&Session) -> bool) -> Vec<(Session, Judgement)> {
-    let ran = trial::run(case, &Word::default()).unwrap();
+    judged_on(case, &Word::default(), of)
+}
+
+/// The same with the analyst's word.
+fn judged_on(case: &Path, word: &Word, of: &dyn Fn(&Session) -> bool) -> Vec<(Session, Judgement)> {
+    let ran = trial::run(case, word).unwrap();
     let all = ran.sessions.list.iter().zip(&ran.judged.judgements);
     let out: Vec<_> = all
         .filter(|(s, _)| of(s))
@@ -494,43 +499,52 @@ fn desk(out: &mut String, user: &str, address: &str, n: i64, (from, to): (i64, i
     }
 }
 
-/// No line ties the terminal server to its address: uses of a database that happen only while a doubtful account is logged on are in
-/// doubt, though their log names no program and the machine is the application's own.
-#[test]
-fn what_happens_only_beside_a_suspect_is_in_doubt() {
-    let dir = tempfile::tempdir().unwrap();
+/// No line ties the terminal server to its address. On every day told, somebody is logged on there around that minute; a program without
+/// a name asks the database at the minutes `asked`.
+fn beside(case: &Path, logons: &[i64], asked: &[i64]) {
     let mut db = Database::default();
     db.front_end(16);
-    let mut starts = vec![];
-    for day in 6..16 {
-        let begin = day * MINUTES_A_DAY + WHENEVER[day as usize % WHENEVER.len()];
-        let asked = [(
-            begin + 3,
-            "SELECT * FROM public.patient WHERE code_postal = '59000'",
-        )];
-        db.connection("dpi_app", "10.60.40.22", "", (begin, begin + 20), &asked);
-        starts.push(begin);
-    }
-    db.write(dir.path());
-    let mut log = String::new();
-    for (n, begin) in starts.iter().enumerate() {
-        desk(
-            &mut log,
-            "svc_ctx",
-            "10.60.20.15",
-            n as i64,
-            (begin - 5, begin + 30),
+    for begin in asked {
+        let sql = "SELECT * FROM public.patient WHERE code_postal = '59000'";
+        db.connection(
+            "dpi_app",
+            "10.60.40.22",
+            "",
+            (*begin, begin + 20),
+            &[(begin + 3, sql)],
         );
     }
-    put(dir.path(), "logs/ctx02/security.xml", log);
+    db.write(case);
+    let mut log = String::new();
+    for (n, begin) in logons.iter().enumerate() {
+        let times = (begin - 5, begin + 30);
+        desk(&mut log, "svc_ctx", "10.60.20.15", n as i64, times);
+    }
+    put(case, "logs/ctx02/security.xml", log);
     put(
-        dir.path(),
+        case,
         "ampleur.toml",
         format!(
             "{ESTABLISHMENT}[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\nnetworks = [\"10.60.40.0/24\"]\n\
              [[account]]\nname = \"ad:CHU\\\\svc_ctx\"\nkind = \"service\"\n"
         ),
     );
+}
+
+/// Ten days, each at another time.
+fn whenever() -> Vec<i64> {
+    let minute = |day: i64| WHENEVER[day as usize % WHENEVER.len()];
+    (6..16)
+        .map(|day| day * MINUTES_A_DAY + minute(day))
+        .collect()
+}
+
+/// Uses of a database that happen only while a doubtful account is logged on are in doubt, though their log names no program and the
+/// machine is the application's own.
+#[test]
+fn what_happens_only_beside_a_suspect_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    beside(dir.path(), &whenever(), &whenever());
     let all = judged(dir.path(), &|s| account(s) == "db:dpi_app");
     let (odd, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, j)| has(j, "always_beside"));
     assert_eq!(odd.len(), 10, "{}", said(&odd));
@@ -547,6 +561,43 @@ fn what_happens_only_beside_a_suspect_is_in_doubt() {
         "{}",
         said(&rest)
     );
+}
+
+/// Uses of the program without a name, once the analyst has said whose the logons are: the intruder's, and others.
+fn once_known(logons: &[i64], asked: &[i64]) -> (usize, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    beside(dir.path(), logons, asked);
+    let word = Word {
+        accounts: vec!["ad:CHU\\svc_ctx".into()],
+        ..Word::default()
+    };
+    let all = judged_on(dir.path(), &word, &|s| account(s) == "db:dpi_app");
+    let his = all
+        .iter()
+        .filter(|(_, j)| j.verdict == SessionVerdict::Intruder);
+    let his = his.count();
+    (his, all.len() - his)
+}
+
+/// What happens time after time only while the intruder is there, at no hour of its own, is his.
+#[test]
+fn what_happens_only_beside_the_intruder_is_his() {
+    assert_eq!(once_known(&whenever(), &whenever()), (10, 16));
+}
+
+/// One use without him, and it may be somebody else's.
+#[test]
+fn what_also_happens_without_the_intruder_is_not_his_for_that() {
+    let mut asked = whenever();
+    asked.push(9 * MINUTES_A_DAY + 300);
+    assert_eq!(once_known(&whenever(), &asked), (0, 27));
+}
+
+/// He comes every day at one hour, and so does a batch: that is no coincidence worth a word.
+#[test]
+fn what_has_the_intruders_hour_is_not_his_for_that() {
+    let daily: Vec<i64> = (6..16).map(|day| day * MINUTES_A_DAY + 787).collect();
+    assert_eq!(once_known(&daily, &daily), (0, 26));
 }
 
 const OWN: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:122.0) Gecko/20100101 Firefox/122.0";

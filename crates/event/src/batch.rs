@@ -21,6 +21,11 @@ pub type Text<'a> = Cow<'a, str>;
 /// Absent number. Every numeric column uses it, so that a row stays plain data.
 pub const NONE: u64 = u64::MAX;
 
+/// Key of `extra`: the machine that wrote the record, where `host` is no more than that.
+pub const OBSERVER: &str = "observer";
+/// Key of `extra`: the host a request asked for, where `host` is another.
+pub const HTTP_HOST: &str = "http_host";
+
 macro_rules! row {
     (text { $($(#[$tmeta:meta])* $t:ident,)+ } number { $($(#[$nmeta:meta])* $n:ident,)+ }) => {
         /// One normalised row of a source, pointing back to the evidence it came from.
@@ -460,6 +465,15 @@ impl Event<'_> {
     /// Subjects named by the row.
     pub fn subject_list(&self) -> impl Iterator<Item = &str> {
         self.subjects.split('\n').filter(|s| !s.is_empty())
+    }
+    /// The host a web request asked for: the `Host` header, or its like, where the source gives it. `None` when the row only tells who
+    /// wrote it ([`OBSERVER`]), or nothing.
+    pub fn host_asked(&self) -> Option<&str> {
+        let told = |v: &&str| !v.is_empty();
+        self.extra_value(HTTP_HOST).filter(told).or_else(|| {
+            let host = Some(&*self.host).filter(told)?;
+            (self.extra_value(OBSERVER) != Some(host)).then_some(host)
+        })
     }
     /// Value of one key of `extra`.
     pub fn extra_value(&self, key: &str) -> Option<&str> {

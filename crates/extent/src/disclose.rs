@@ -901,8 +901,7 @@ impl<'a> Work<'a, '_, '_> {
             return;
         }
         let host = line
-            .map(|r| &*r.e.host)
-            .filter(|h| !h.is_empty())
+            .and_then(|r| r.e.host_asked())
             .or_else(|| url_host(url))
             .unwrap_or("");
         let criteria = criteria_of(group);

@@ -10,7 +10,8 @@ use crate::{
     time::{self, Clock, Stamp},
 };
 use ampleur_event::{
-    Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb, batch::NONE,
+    Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb,
+    batch::{NONE, OBSERVER},
 };
 use std::borrow::Cow;
 
@@ -192,6 +193,10 @@ impl<'a> Row<'a> {
         }
         let (host, port) = host_port(dash(self.vhost));
         e.host = Cow::Borrowed(if host.is_empty() { outer_host } else { host });
+        if host.is_empty() && !outer_host.is_empty() {
+            // Who wrote the line is not the host somebody asked for.
+            e.extra = Cow::Owned(format!("{OBSERVER}={outer_host}"));
+        }
         if let Some(p) = port.or_else(|| self.port.parse().ok()) {
             e.dst_port = u64::from(p);
         }

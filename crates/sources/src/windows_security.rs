@@ -526,11 +526,72 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         }
         _ => {}
     }
-    if !security {
+    if let Some((_, document)) = f.data.iter().find(|(_, v)| v.contains(AUDIT_BASE)) {
+        federation(&mut e, document, &mut extra);
+    } else if !security {
         other_channel(&mut e, f);
     }
     e.extra = extra.done();
     Ok(e)
+}
+
+/// How the document begins in which AD FS tells what it audits (events 1200 to 1207); a text of the event has it, escaped once more.
+const AUDIT_BASE: &str = "<AuditBase";
+
+/// An audit event of AD FS: who signed in to what, from where.
+fn federation(e: &mut Event<'_>, document: &str, extra: &mut Extra) {
+    let told = |name: &str| {
+        let open = format!("<{name}>");
+        let from = document.find(&open)? + open.len();
+        let len = document[from..].find("</")?;
+        let v = scan::unescape(&document[from..from + len]).ok()?;
+        let v = v.trim();
+        (!v.is_empty() && !v.eq_ignore_ascii_case("N/A") && v != "None").then(|| v.to_string())
+    };
+    let own = |name: &str| Cow::Owned(told(name).unwrap_or_default());
+    e.verb = match told("AuditType").as_deref() {
+        Some("FreshCredentials") => Verb::Login,
+        Some("AppToken" | "AppCredentials") => Verb::Token,
+        Some("SignOut") => Verb::Logout,
+        Some("PasswordChange") => Verb::Config,
+        _ => Verb::Other,
+    };
+    e.outcome = match told("AuditResult").as_deref() {
+        Some("Success") => Outcome::Success,
+        Some("Failure") => Outcome::Failure,
+        _ => e.outcome,
+    };
+    let user = told("UserId").unwrap_or_default();
+    // The account the service runs under wrote it, and is not who signed in.
+    (e.user_id, e.session_id) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    (e.domain, e.user) = match (user.split_once('\\'), user.split_once('@')) {
+        (Some((d, u)), _) | (None, Some((u, d))) => {
+            (Cow::Owned(d.to_string()), Cow::Owned(u.to_string()))
+        }
+        _ => (Cow::Borrowed(""), Cow::Owned(user.clone())),
+    };
+    let address = |name: &str| {
+        let list = told(name)?;
+        let first = scan::address(list.split(',').next()?.trim()).to_string();
+        scan::is_address(&first).then_some(first)
+    };
+    e.src_ip = Cow::Owned(address("IpAddress").unwrap_or_default());
+    e.forwarded = Cow::Owned(address("ForwardedIpAddress").unwrap_or_default());
+    (e.device, e.url, e.process) = (own("UserAgentString"), own("Endpoint"), own("RelyingParty"));
+    if e.outcome == Outcome::Failure {
+        e.reason = Cow::Owned(
+            told("FailureType")
+                .or_else(|| told("ErrorCode"))
+                .unwrap_or_default(),
+        );
+    }
+    for (key, name) in [
+        ("protocol", "AuthProtocol"),
+        ("network", "NetworkLocation"),
+        ("method", "PrimaryAuth"),
+    ] {
+        extra.put(key, &told(name).unwrap_or_default());
+    }
 }
 
 /// Events of the terminal server and system channels that tell of presence or restarts.
@@ -659,6 +720,9 @@ fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
                     },
                     Some("EventData") if !name.is_empty() => {
                         f.data.push((Cow::Borrowed(name), value))
+                    }
+                    Some("EventData") if value.contains(AUDIT_BASE) => {
+                        f.data.push((Cow::Borrowed(AUDIT_BASE), value))
                     }
                     Some("EventData" | "Event" | "RenderingInfo") | None => {}
                     Some(_) if path.contains(&"UserData") => {

@@ -13,7 +13,11 @@ use crate::{
     syslog,
     time::{Clock, Stamp},
 };
-use ampleur_event::{Event, Outcome, System, TimeNote, Verb, batch::NONE, time::DAY};
+use ampleur_event::{
+    Event, Outcome, System, TimeNote, Verb,
+    batch::{NONE, OBSERVER},
+    time::DAY,
+};
 use std::borrow::Cow;
 
 /// A mapping that could not be read decodes nothing: every line is a reject.
@@ -933,9 +937,15 @@ impl Decoder {
             }
             Outcome::Unknown
         });
+        let mut observer = "";
         if let Some(h) = &around.header {
+            let writer = host_of(h);
             if e.host.is_empty() {
-                e.host = Cow::Borrowed(host_of(h));
+                e.host = Cow::Borrowed(writer);
+            }
+            // Who wrote the line is not the host somebody asked for.
+            if !e.http_method.is_empty() && !writer.is_empty() && e.host == writer {
+                observer = writer;
             }
             if e.process.is_empty() && !plan.own.process {
                 e.process = Cow::Borrowed(h.program);
@@ -947,11 +957,10 @@ impl Decoder {
         if !e.user.is_empty() || !e.user_id.is_empty() {
             e.system = self.accounts.or(system).unwrap_or(plan.system);
         }
-        for (k, ways) in &plan.extra {
-            let v = value(ways, slots, &e.action, e.verb);
+        let mut put = |k: &str, v: &str| {
             let v = v.trim();
             if v.is_empty() || v == "-" {
-                continue;
+                return;
             }
             if !extra.is_empty() {
                 extra.push('\n');
@@ -963,7 +972,20 @@ impl Decoder {
             } else {
                 extra.push_str(v);
             }
+        };
+        let told = !observer.is_empty();
+        for (k, ways) in &plan.extra {
+            if k.as_str() >= OBSERVER {
+                put(OBSERVER, std::mem::take(&mut observer));
+            }
+            let v = value(ways, slots, &e.action, e.verb);
+            // Asked of a web request only: of everything else the host is what it is.
+            let writer = k == OBSERVER;
+            if !writer || !told && !e.http_method.is_empty() && e.host == v.trim() {
+                put(k, &v);
+            }
         }
+        put(OBSERVER, observer);
         Ok(e)
     }
 
