@@ -1888,17 +1888,37 @@ impl<'a> Work<'a, '_, '_> {
         let mut fate: BTreeMap<usize, Fate> = BTreeMap::new();
         let mut cites: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for list in lives.values() {
+            let texts = Texts::of(list.iter().map(|i| &rows[*i].e));
             let mut waiting: Vec<usize> = vec![];
             let mut last: Option<usize> = None;
             for i in list {
                 let e = &rows[*i].e;
+                // Some auditors write a line for each table besides the statement's own.
+                if e.query.trim().is_empty() && texts.tell_of(e) {
+                    continue;
+                }
                 if e.verb == Verb::Query {
                     // The statement log and the audit both write one execution, the audit once per table.
                     if let Some(l) = last
-                        && same_statement(&rows[l].e.query, &e.query)
+                        && same_execution(&rows[l].e.query, &e.query)
                         && e.time - rows[l].e.time <= SECOND
                     {
-                        cites.entry(l).or_default().push(*i);
+                        if given_with(&rows[l].e.query).is_empty()
+                            && !given_with(&e.query).is_empty()
+                        {
+                            // The line with its values speaks for both.
+                            let mut cited = cites.remove(&l).unwrap_or_default();
+                            cited.push(l);
+                            cites.insert(*i, cited);
+                            if let Some(f) = fate.remove(&l) {
+                                fate.insert(*i, f);
+                            }
+                            waiting.retain(|w| *w != l);
+                            waiting.push(*i);
+                            last = Some(*i);
+                        } else {
+                            cites.entry(l).or_default().push(*i);
+                        }
                         continue;
                     }
                     waiting.clear();
@@ -1957,22 +1977,43 @@ impl<'a> Work<'a, '_, '_> {
         let source = self.input.case.source_of(r.file);
         let texts = sql::texts_of(self.input.sessions.list[r.session as usize].format)
             .declared(self.server_of(source).compare);
-        let st = sql::parse(&r.e.query, tables).compared(texts);
+        let st = asked(&r.e, tables).compared(texts);
         let doubtful = self.verdict(r.session) != SessionVerdict::Intruder;
         match st.kind {
             sql::Kind::Nothing | sql::Kind::Aggregate => return,
             sql::Kind::Insert | sql::Kind::Update | sql::Kind::Delete => {
                 self.statement_writes(rows, &st, doubtful);
-                return;
+                if !st.returning {
+                    return;
+                }
             }
             _ => {}
         }
         let Some(main) = st.tables.first().cloned() else {
+            // Nobody can say what came back: whatever the source holds may have.
+            let categories = self.may_hold(&[source], true);
+            if !categories.is_empty() {
+                let access = self.access(AccessKind::Statement, rows, Verdict::Consulted, false);
+                let (places, _) = self.rights(r.session);
+                let places = match self.source_place(source) {
+                    Some(p) if places.is_empty() => vec![p],
+                    _ => places,
+                };
+                self.out.loose.push(Loose {
+                    access,
+                    places,
+                    categories,
+                    up_to: u64::MAX,
+                });
+            }
             return;
         };
         let table = self.catalog.table(&main);
-        let mut cats = CategorySet::EMPTY;
+        let (mut cats, mut perhaps) = (CategorySet::EMPTY, CategorySet::EMPTY);
         for (k, t) in st.tables.iter().enumerate() {
+            if !st.perhaps.is_empty() {
+                perhaps = perhaps.union(self.catalog.of_columns(t, &st.perhaps, false));
+            }
             if st.star || k == 0 || self.catalog.table(t).is_some() {
                 let names: Vec<String> = st
                     .columns
@@ -1986,7 +2027,9 @@ impl<'a> Work<'a, '_, '_> {
                     })
                     .cloned()
                     .collect();
-                cats = cats.union(self.catalog.of_columns(t, &names, st.star));
+                if st.star || !names.is_empty() || st.perhaps.is_empty() {
+                    cats = cats.union(self.catalog.of_columns(t, &names, st.star));
+                }
             }
         }
         let verdict = if st.kind == sql::Kind::Copy {
@@ -2001,6 +2044,11 @@ impl<'a> Work<'a, '_, '_> {
         let open = self
             .catalog
             .open_columns(&st.tables, &st.columns, st.star, anything)
+            .union(perhaps)
+            .union(
+                self.catalog
+                    .open_columns(&st.tables, &st.perhaps, false, anything),
+            )
             .without(cats);
         if cats.is_empty() && open.is_empty() && table.is_none() {
             return;
@@ -2976,6 +3024,63 @@ fn everything_set() -> CategorySet {
     ])
 }
 
+/// The statements of one backend, in order of time.
+struct Texts<'e> {
+    list: Vec<&'e Event<'e>>,
+    by_id: FxHashMap<&'e str, usize>,
+}
+
+impl<'e> Texts<'e> {
+    fn of(rows: impl Iterator<Item = &'e Event<'e>>) -> Texts<'e> {
+        let list: Vec<&Event<'_>> = rows.filter(|e| !e.query.trim().is_empty()).collect();
+        let ids = list.iter().enumerate();
+        let by_id = ids
+            .filter_map(|(i, e)| Some((e.extra_value("query_id")?, i)))
+            .collect();
+        Texts { list, by_id }
+    }
+    /// True when a row that only names an object belongs to one of them: the auditor says so by number, else by its name at that time.
+    fn tell_of(&self, e: &Event<'_>) -> bool {
+        const NEAR: Nanos = 2 * SECOND;
+        let table = e.object.rsplit('.').next().unwrap_or("").trim();
+        let names = |t: &Event<'_>| !table.is_empty() && contains_word(&t.query, table);
+        if let Some(id) = e.extra_value("query_id") {
+            return self.by_id.get(id).is_some_and(|i| names(self.list[*i]));
+        }
+        let from = self.list.partition_point(|t| t.time < e.time - NEAR);
+        let near = self.list[from..].iter();
+        near.take_while(|t| t.time <= e.time + NEAR)
+            .any(|t| names(t))
+    }
+}
+
+/// True when a name stands in a text, whatever its case, and not as a part of another.
+fn contains_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.to_lowercase());
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(&word)
+        .any(|(i, _)| !text[..i].ends_with(part) && !text[i + word.len()..].starts_with(part))
+}
+
+/// The statement of a row. One that only names an object read all of it, for all anybody knows; one that names nothing is not understood.
+fn asked(e: &Event<'_>, tables: &[ampleur_event::context::Table]) -> sql::Statement {
+    if !e.query.trim().is_empty() || e.object.trim().is_empty() {
+        return sql::parse(&e.query, tables);
+    }
+    let action = e.action.to_ascii_lowercase();
+    let reads = ["select", "read", "find", "get", "query", "execute"];
+    if !reads.iter().any(|w| action.contains(w)) && !action.is_empty() {
+        return sql::parse(&action, tables);
+    }
+    let mut st = sql::parse("select *", tables);
+    st.kind = sql::Kind::Select;
+    st.star = true;
+    st.tables = vec![e.object.trim().to_lowercase()];
+    st.rows = Expr::Unknown;
+    st.reshaped = true;
+    st
+}
+
 fn url_host(url: &str) -> Option<&str> {
     let rest = &url[url.find("://")? + 3..];
     Some(&rest[..rest.find(['/', '?']).unwrap_or(rest.len())])
@@ -3059,18 +3164,26 @@ fn digits(s: &str) -> String {
     s.chars().filter(char::is_ascii_digit).collect()
 }
 
-fn same_statement(a: &str, b: &str) -> bool {
-    plain_statement(a) == plain_statement(b)
+fn same_execution(a: &str, b: &str) -> bool {
+    let (va, vb) = (given_with(a), given_with(b));
+    plain_statement(a) == plain_statement(b) && (va == vb || va.is_empty() || vb.is_empty())
 }
 
-/// As [`same_statement`], or one is the other cut short.
+/// The values a statement was given, as the log tells them; empty when it does not.
+fn given_with(s: &str) -> &str {
+    s.rfind(sql::PARAMETERS)
+        .map_or("", |at| &s[at + sql::PARAMETERS.len()..])
+}
+
+/// The same text, whatever it was given, or one is the other cut short.
 fn may_be_one(a: &str, b: &str) -> bool {
     let (a, b) = (plain_statement(a), plain_statement(b));
     a.starts_with(&b) || b.starts_with(&a)
 }
 
 fn plain_statement(s: &str) -> String {
-    s.split_whitespace()
+    let text = s.rfind(sql::PARAMETERS).map_or(s, |at| &s[..at]);
+    text.split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .trim_end_matches(';')

@@ -493,10 +493,8 @@ fn a_practitioner_nobody_has_is_not_certain() {
     );
 }
 
-/// A statement the server refused before it ran is not audited: its error takes nothing from the answer of the one before.
-#[test]
-fn an_error_belongs_to_its_own_statement() {
-    const DB: &str = r#"
+/// A database whose patients the case describes.
+const DB: &str = r#"
 version = 1
 timezone = "Europe/Paris"
 [[establishment]]
@@ -513,6 +511,35 @@ tells = ["ID.*", "CONTACT.*"]
 name = "public.patient"
 columns = { ipp = "identifier:urn:oid:1.2.1", nom = "name.family", date_naissance = "birthDate", telephone = "telecom:phone" }
 "#;
+
+/// What nobody can read as a statement may have shown everybody the source tells of; a statement that shows nothing shows nobody.
+#[test]
+fn a_statement_nobody_can_read_may_have_shown_everybody() {
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |statement: &str| {
+        let line = format!(
+            "2025-09-14 10:00:02.000 CEST,\"app\",\"dpi\",71,\"198.51.100.9:4000\",68c67a00.47,2,\"CALL\",2025-09-14 10:00:00 CEST,3/0,0,LOG,00000,\"AUDIT: SESSION,1,1,MISC,CALL,,,{statement},<none>\",,,,,,,,,\"psql\",\"client backend\",,0\n"
+        );
+        let mut said = (0, 0);
+        let log = ("logs/db/a.csv", "postgresql");
+        play_log(DB, &identity, log, &line, SessionVerdict::Intruder, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    let all = seen("SELECT * FROM public.patient");
+    assert!(all.0 > 1, "{all:?}");
+    for unread in ["CALL lire_patient(42)", "DO 'x'", "SELECT lire_patient(42)"] {
+        let (least, most) = seen(unread);
+        assert_eq!(least, 0, "{unread}");
+        assert!(most >= all.1, "{unread}: {most} of {}", all.1);
+    }
+    assert_eq!(seen("SET search_path = dpi"), (0, 0));
+}
+
+/// A statement the server refused before it ran is not audited: its error takes nothing from the answer of the one before.
+#[test]
+fn an_error_belongs_to_its_own_statement() {
     let asked = "SELECT * FROM public.patient WHERE nom LIKE 'MARTI%'";
     let line = |second: u32,
                 n: u32,

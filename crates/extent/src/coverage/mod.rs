@@ -302,11 +302,12 @@ impl Coverage {
             && pairs::stands_in(&self.recaptures, &self.unaudited, second, first)
     }
 
-    /// Sources that were declared, tell no data, and of which nothing was handed over: who was there is unknown all along.
+    /// Sources that were declared, tell no data, and of which nothing was handed over, or nothing that can be read: who was there is
+    /// unknown all along.
     pub fn lost_doors(&self) -> impl Iterator<Item = &SourceCoverage> {
         self.sources
             .iter()
-            .filter(|s| s.first.is_none() && s.rejects == 0 && s.tells.is_empty())
+            .filter(|s| s.first.is_none() && s.tells.is_empty())
     }
 
     /// `Ok` when at every instant of `window` a source that tells `category` for `establishment` was complete.

@@ -367,27 +367,40 @@ fn one(
         bins.values().next().map(|b| b.first),
         bins.values().map(|b| b.last).max(),
     ) else {
-        let (state, why) = if o.counts.rejects > 0 {
-            (
-                State::Unknown,
-                Why::new(
-                    "fichiers présents mais illisibles",
-                    "files are there and cannot be read",
-                ),
+        // What cannot be read is as good as lost.
+        let why = if o.counts.rejects > 0 {
+            Why::new(
+                "fichiers présents mais illisibles",
+                "files are there and cannot be read",
             )
         } else {
-            (
-                State::Gap,
-                Why::new(
-                    "aucun enregistrement daté dans la période",
-                    "no dated record in the period",
-                ),
+            Why::new(
+                "aucun enregistrement daté dans la période",
+                "no dated record in the period",
             )
         };
-        return absent(s, state, why);
+        return absent(s, State::Gap, why);
     };
     s.first = Some(first);
     s.last = Some(last);
+    if o.counts.rejects > o.counts.events && !window.is_empty() {
+        gaps.push(gap(
+            window,
+            State::Gap,
+            Kind::Silence,
+            None,
+            Why::new(
+                format!(
+                    "{} enregistrements illisibles pour {} lus",
+                    o.counts.rejects, o.counts.events
+                ),
+                format!(
+                    "{} records cannot be read, {} can",
+                    o.counts.rejects, o.counts.events
+                ),
+            ),
+        ));
+    }
     let usable = o.numbers.usable();
     s.guarded = usable && o.numbers.per_host();
     let every_silence_numbered = usable && o.numbers.per_host() && o.numbers.ends().len() <= 1;

@@ -76,7 +76,7 @@ pub enum Kind {
     Delete,
     /// Nothing of a table comes back (`SET`, `BEGIN`, `EXPLAIN`, `SELECT 1`).
     Nothing,
-    /// Not understood.
+    /// Not understood, or a routine whose text is elsewhere: anything may have come back.
     Unknown,
 }
 
@@ -89,6 +89,8 @@ pub struct Statement {
     /// Columns returned, lower case, without alias; empty with `star` = all.
     pub columns: Vec<String>,
     pub star: bool,
+    /// Columns of items with a condition of their own (`CASE`, `DECODE`): not every row that comes back need show them.
+    pub perhaps: Vec<String>,
     pub rows: Expr,
     pub limit: Option<u64>,
     pub offset: Option<u64>,
@@ -96,6 +98,8 @@ pub struct Statement {
     pub set: Vec<(String, String)>,
     /// Grouped, joined or otherwise shaped so that not each matching row need come back.
     pub reshaped: bool,
+    /// The rows an update or a delete takes come back as well.
+    pub returning: bool,
 }
 
 impl Statement {
@@ -137,7 +141,121 @@ enum Tok {
 
 const STATEMENT_MAX: usize = 1 << 20;
 
+/// What stands before the values a statement was given, when the log tells them.
+pub(crate) const PARAMETERS: &str = "\n-- parameters: ";
+
+/// Values given with a statement, in order; `None`: not told, or cut.
+#[derive(Default)]
+struct Given {
+    values: Vec<Option<Tok>>,
+    next: usize,
+}
+
+impl Given {
+    /// Reads `$1 = 'a', $2 = NULL` (PostgreSQL), `#1(3):LA% #2(2):10` (Oracle), or a line of CSV (pgaudit).
+    fn of(list: &str) -> Given {
+        let list = list.trim();
+        let mut given = Given::default();
+        if list.starts_with('$') {
+            let c: Vec<char> = list.chars().collect();
+            let mut i = 0;
+            while c.get(i) == Some(&'$') {
+                let Some(eq) = c[i..].iter().position(|x| *x == '=') else {
+                    break;
+                };
+                i += eq + 1;
+                while c.get(i) == Some(&' ') {
+                    i += 1;
+                }
+                if c.get(i) != Some(&'\'') {
+                    let word: String = c[i..].iter().take_while(|x| **x != ',').collect();
+                    i += word.chars().count();
+                    let null = word.trim().eq_ignore_ascii_case("null");
+                    given.values.push(null.then(|| Tok::Word("null".into())));
+                } else {
+                    let mut v = String::new();
+                    i += 1;
+                    while let Some(x) = c.get(i) {
+                        if *x == '\'' && c.get(i + 1) != Some(&'\'') {
+                            break;
+                        }
+                        i += if *x == '\'' { 2 } else { 1 };
+                        v.push(*x);
+                    }
+                    i += 1;
+                    let whole = i <= c.len() && !v.ends_with("...");
+                    given.values.push(whole.then_some(Tok::Text(v)));
+                }
+                while matches!(c.get(i), Some(',' | ' ')) {
+                    i += 1;
+                }
+            }
+        } else if list.starts_with('#') {
+            let c: Vec<char> = list.chars().collect();
+            let mut i = 0;
+            while c.get(i) == Some(&'#') {
+                let open = c[i..].iter().position(|x| *x == '(');
+                let shut = c[i..].iter().position(|x| *x == ')');
+                let (Some(open), Some(shut)) = (open, shut) else {
+                    break;
+                };
+                if shut <= open || c.get(i + shut + 1) != Some(&':') {
+                    break;
+                }
+                let n: String = c[i + open + 1..i + shut].iter().collect();
+                let Ok(n) = n.parse::<usize>() else { break };
+                let from = i + shut + 2;
+                let Some(v) = c.get(from..from.saturating_add(n)) else {
+                    break;
+                };
+                given.values.push(Some(Tok::Text(v.iter().collect())));
+                i = from + n;
+                while c.get(i) == Some(&' ') {
+                    i += 1;
+                }
+            }
+        } else if !list.is_empty() && !list.starts_with('<') {
+            let mut reader = csv_cells(list);
+            given
+                .values
+                .extend(reader.drain(..).map(|v| Some(Tok::Text(v))));
+        }
+        given
+    }
+    /// The value of parameter `n`, from 1; of the next one without a number.
+    fn take(&mut self, n: Option<usize>) -> Tok {
+        let i = n.map_or(self.next, |n| n.wrapping_sub(1));
+        self.next += usize::from(n.is_none());
+        self.values.get(i).cloned().flatten().unwrap_or(Tok::Param)
+    }
+}
+
+/// Cells of one line of CSV.
+fn csv_cells(line: &str) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut quoted = false;
+    let mut c = line.chars().peekable();
+    while let Some(x) = c.next() {
+        let cell = out.last_mut().expect("never empty");
+        match x {
+            '"' if quoted && c.peek() == Some(&'"') => {
+                c.next();
+                cell.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => out.push(String::new()),
+            x => cell.push(x),
+        }
+    }
+    out
+}
+
 fn lex(sql: &str) -> Vec<Tok> {
+    let (sql, given) = match sql.rfind(PARAMETERS) {
+        Some(at) => (&sql[..at], &sql[at + PARAMETERS.len()..]),
+        None => (sql, ""),
+    };
+    let mut given = Given::of(given);
     let c: Vec<char> = sql.chars().take(STATEMENT_MAX).collect::<Vec<_>>();
     let mut out = vec![];
     let mut i = 0;
@@ -216,10 +334,12 @@ fn lex(sql: &str) -> Vec<Tok> {
             out.push(Tok::Word(s));
         } else if ch == '$' && c.get(i + 1).is_some_and(char::is_ascii_digit) {
             i += 1;
+            let from = i;
             while i < c.len() && c[i].is_ascii_digit() {
                 i += 1;
             }
-            out.push(Tok::Param);
+            let n: String = c[from..i].iter().collect();
+            out.push(given.take(Some(n.parse().unwrap_or(0))));
         } else if ch == '$'
             && let Some(tag) = c[i + 1..].iter().position(|x| *x == '$')
             && c[i + 1..i + 1 + tag]
@@ -233,12 +353,23 @@ fn lex(sql: &str) -> Vec<Tok> {
             let to = end.map_or(c.len(), |e| from + e);
             out.push(Tok::Text(c[from..to].iter().collect()));
             i = to + mark.len();
-        } else if ch == '?' || (ch == '@' && c.get(i + 1).is_some_and(|x| x.is_alphanumeric())) {
+        } else if ch == '?'
+            || (ch == '@' && c.get(i + 1).is_some_and(|x| x.is_alphanumeric()))
+            || (ch == ':'
+                && i > 0
+                && c[i - 1] != ':'
+                && c.get(i + 1).is_some_and(|x| x.is_alphanumeric()))
+        {
             i += 1;
             while i < c.len() && (c[i].is_alphanumeric() || c[i] == '_') {
                 i += 1;
             }
-            out.push(Tok::Param);
+            // A variable of the session (`@x`) is no parameter of the statement.
+            out.push(if ch == '@' {
+                Tok::Param
+            } else {
+                given.take(None)
+            });
         } else {
             let two: String = c[i..c.len().min(i + 2)].iter().collect();
             let three: String = c[i..c.len().min(i + 3)].iter().collect();
@@ -929,11 +1060,13 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
         tables: vec![],
         columns: vec![],
         star: false,
+        perhaps: vec![],
         rows: Expr::All(vec![]),
         limit: None,
         offset: None,
         set: vec![],
         reshaped: false,
+        returning: false,
     };
     let first = |k: usize| match t.get(k) {
         Some(Tok::Word(w)) => w.to_ascii_lowercase(),
@@ -959,6 +1092,10 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
     {
         several(t, tables, &mut st);
         return st;
+    }
+    // A selection in brackets.
+    while matches!(t.get(i), Some(Tok::Op(o)) if o == "(") {
+        i += 1;
     }
     match first(i).as_str() {
         "select" => select(t, i, tables, &mut st),
@@ -1079,10 +1216,213 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
                 }
             }
         }
-        "" => {}
-        _ => st.kind = Kind::Nothing,
+        "merge" => {
+            st.kind = Kind::Update;
+            st.rows = Expr::Unknown;
+            st.tables = word_at(t, "into")
+                .and_then(|k| table_name(t, k + 1))
+                .into_iter()
+                .map(|n| n.0)
+                .collect();
+        }
+        "begin" if !transaction(t.get(i + 1)) => {}
+        w if SILENT.contains(&w) => st.kind = Kind::Nothing,
+        // The whole statement in quotes: some auditors write it so.
+        "" => {
+            if let [Tok::Text(inner)] = t
+                && inner.contains(' ')
+            {
+                return parse_tokens(&lex(inner), tables);
+            }
+        }
+        _ => {}
+    }
+    // Rows that are changed and shown.
+    if matches!(st.kind, Kind::Update | Kind::Delete)
+        && (word_at(t, "returning").is_some() || word_at(t, "output").is_some())
+    {
+        st.returning = true;
+        st.star = true;
     }
     st
+}
+
+/// Statements by their first word that show nothing of a table, whatever follows.
+const SILENT: &[&str] = &[
+    "abort",
+    "alter",
+    "analyze",
+    "audit",
+    "begin",
+    "break",
+    "checkpoint",
+    "close",
+    "cluster",
+    "comment",
+    "commit",
+    "connect",
+    "dbcc",
+    "deallocate",
+    "desc",
+    "describe",
+    "discard",
+    "disconnect",
+    "drop",
+    "end",
+    "exit",
+    "explain",
+    "fetch",
+    "flush",
+    "grant",
+    "init",
+    "kill",
+    "listen",
+    "load",
+    "lock",
+    "move",
+    "noaudit",
+    "notify",
+    "optimize",
+    "ping",
+    "prepare",
+    "print",
+    "purge",
+    "quit",
+    "refresh",
+    "reindex",
+    "release",
+    "rename",
+    "repair",
+    "reset",
+    "revoke",
+    "rollback",
+    "save",
+    "savepoint",
+    "security",
+    "set",
+    "show",
+    "shutdown",
+    "start",
+    "startup",
+    "truncate",
+    "unlisten",
+    "unlock",
+    "use",
+    "vacuum",
+    "waitfor",
+    "xa",
+];
+
+/// What may follow `BEGIN` where it opens a transaction; anything else is a block of code.
+fn transaction(next: Option<&Tok>) -> bool {
+    match next {
+        None | Some(Tok::Op(_)) => true,
+        Some(Tok::Word(w)) => [
+            "work",
+            "transaction",
+            "tran",
+            "isolation",
+            "read",
+            "deferrable",
+            "not",
+            "immediate",
+            "deferred",
+            "exclusive",
+        ]
+        .contains(&w.to_ascii_lowercase().as_str()),
+        _ => false,
+    }
+}
+
+/// Where a word stands, outside names and texts.
+fn word_at(t: &[Tok], word: &str) -> Option<usize> {
+    t.iter()
+        .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case(word)))
+}
+
+/// Functions that tell of the server, the clock or the session, never of a row; and syntax written like one.
+const PLAIN_FUNCTIONS: &[&str] = &[
+    "abs",
+    "and",
+    "avg",
+    "as",
+    "cast",
+    "ceil",
+    "coalesce",
+    "concat",
+    "connection_id",
+    "convert",
+    "count",
+    "current_database",
+    "current_date",
+    "current_schema",
+    "current_schemas",
+    "current_setting",
+    "current_timestamp",
+    "current_user",
+    "database",
+    "date",
+    "db_id",
+    "db_name",
+    "extract",
+    "floor",
+    "getdate",
+    "getutcdate",
+    "host_name",
+    "if",
+    "in",
+    "isnull",
+    "last_insert_id",
+    "left",
+    "length",
+    "lower",
+    "max",
+    "md5",
+    "min",
+    "nextval",
+    "not",
+    "now",
+    "nullif",
+    "or",
+    "power",
+    "random",
+    "replace",
+    "right",
+    "round",
+    "schema",
+    "schema_name",
+    "serverproperty",
+    "session_user",
+    "set_config",
+    "sleep",
+    "sum",
+    "suser_name",
+    "suser_sname",
+    "sysdate",
+    "sysdatetime",
+    "sys_context",
+    "to_char",
+    "to_date",
+    "upper",
+    "user",
+    "user_name",
+    "userenv",
+    "uuid",
+    "values",
+    "version",
+];
+
+/// A call of a routine of the house in a statement without tables: what it shows is not written there.
+fn calls_a_routine(t: &[Tok]) -> bool {
+    t.windows(2).any(|w| match w {
+        [Tok::Word(f) | Tok::Name(f), Tok::Op(o)] if o == "(" => {
+            let f = f.to_ascii_lowercase();
+            !f.starts_with("pg_")
+                && !f.starts_with("txid_")
+                && !PLAIN_FUNCTIONS.contains(&f.as_str())
+        }
+        _ => false,
+    })
 }
 
 /// Tables behind FROM and JOIN, wherever they stand.
@@ -1232,6 +1572,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     }
     // The select list, item by item, up to FROM on the same level.
     let (mut aggregates, mut plain) = (0, 0);
+    let mut nested: Vec<String> = vec![];
+    let mut extremes = false;
     let mut depth = 0;
     let mut item: Vec<Tok> = vec![];
     let has_from;
@@ -1249,12 +1591,27 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         };
         let comma = matches!(x, Some(Tok::Op(o)) if o == "," && depth == 0);
         if end || comma {
-            match item_columns(&item) {
+            let inner = word_at(&item, "select")
+                .filter(|_| matches!(item.first(), Some(Tok::Op(o)) if o == "("))
+                .map(|k| parse_tokens(&item[k..], tables));
+            match inner.map_or_else(
+                || item_columns(&item),
+                |inner| nested_item(inner, &mut nested),
+            ) {
                 Item::Star => {
                     st.star = true;
                     plain += 1;
                 }
                 Item::Aggregate => aggregates += 1,
+                Item::Extreme(c) => {
+                    extremes = true;
+                    plain += 1;
+                    st.columns.extend(c);
+                }
+                Item::Columns(c) if conditional(&item, c.len()) => {
+                    plain += 1;
+                    st.perhaps.extend(c);
+                }
                 Item::Columns(c) => {
                     if !c.is_empty() {
                         plain += 1;
@@ -1289,8 +1646,16 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     }
     st.columns.sort();
     st.columns.dedup();
+    // One value of many rows, or what another selection says of each.
+    st.reshaped |= extremes || !nested.is_empty();
     if !has_from {
-        st.kind = Kind::Nothing;
+        st.kind = match (nested.is_empty(), calls_a_routine(&t[from..])) {
+            (false, _) => Kind::Select,
+            (true, true) => Kind::Unknown,
+            (true, false) => Kind::Nothing,
+        };
+        st.tables = nested;
+        st.rows = Expr::Unknown;
         return;
     }
     i += 1;
@@ -1396,6 +1761,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         }
         i += 1;
     }
+    st.tables.extend(nested);
     // The main table is the first one the context maps to identities.
     let main = st
         .tables
@@ -1456,11 +1822,15 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             Tok::Word(_) if depth == 0 => match word(i).as_str() {
                 "limit" => match (t.get(i + 1), t.get(i + 2), t.get(i + 3)) {
                     // MySQL: LIMIT offset, count.
-                    (Some(Tok::Number(a)), Some(Tok::Op(o)), Some(Tok::Number(b))) if o == "," => {
+                    (
+                        Some(Tok::Number(a) | Tok::Text(a)),
+                        Some(Tok::Op(o)),
+                        Some(Tok::Number(b) | Tok::Text(b)),
+                    ) if o == "," => {
                         st.offset = a.parse().ok();
                         st.limit = b.parse().ok();
                     }
-                    (Some(Tok::Number(n)), ..) if n.parse::<u64>().is_ok() => {
+                    (Some(Tok::Number(n) | Tok::Text(n)), ..) if n.parse::<u64>().is_ok() => {
                         st.limit = n.parse().ok();
                     }
                     (Some(Tok::Word(w)), ..)
@@ -1468,7 +1838,9 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                     _ => st.reshaped = true,
                 },
                 "offset" => match t.get(i + 1) {
-                    Some(Tok::Number(n)) if n.parse::<u64>().is_ok() => st.offset = n.parse().ok(),
+                    Some(Tok::Number(n) | Tok::Text(n)) if n.parse::<u64>().is_ok() => {
+                        st.offset = n.parse().ok()
+                    }
                     _ => st.reshaped = true,
                 },
                 "fetch" => match t.get(i + 2) {
@@ -1550,7 +1922,46 @@ fn alias(t: &[Tok], i: usize, name: &str) -> String {
 enum Item {
     Star,
     Aggregate,
+    /// The least or greatest value of columns: it is somebody's.
+    Extreme(Vec<String>),
     Columns(Vec<String>),
+}
+
+/// True for an item that shows its columns on a condition.
+fn conditional(item: &[Tok], columns: usize) -> bool {
+    let has = |words: &[&str]| words.iter().any(|w| word_at(item, w).is_some());
+    // The first of several that is not empty; of one it is that one.
+    has(&["case", "if", "iif", "nullif", "decode", "nvl2", "filter"])
+        || columns > 1 && has(&["coalesce", "nvl", "ifnull", "isnull"])
+}
+
+/// True when nothing but a name follows the call an item begins with.
+fn closes_last(item: &[Tok]) -> bool {
+    let mut depth = 0;
+    for (i, x) in item.iter().enumerate() {
+        match x {
+            Tok::Op(o) if o == "(" => depth += 1,
+            Tok::Op(o) if o == ")" => {
+                depth -= 1;
+                if depth == 0 {
+                    return !matches!(item.get(i + 1), Some(Tok::Op(_)));
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What a selection inside an item of a select list shows; its tables are kept.
+fn nested_item(inner: Statement, tables: &mut Vec<String>) -> Item {
+    match inner.kind {
+        Kind::Aggregate | Kind::Nothing => Item::Aggregate,
+        _ => {
+            tables.extend(inner.tables);
+            Item::Star
+        }
+    }
 }
 
 /// The columns one item of a select list shows.
@@ -1566,20 +1977,20 @@ fn item_columns(item: &[Tok]) -> Item {
     }
     if let Some(Tok::Word(w)) = item.first()
         && is_op(1, "(")
-        && matches!(
-            w.to_ascii_lowercase().as_str(),
-            "count"
-                | "sum"
-                | "avg"
-                | "min"
-                | "max"
-                | "stddev"
-                | "variance"
-                | "bool_or"
-                | "bool_and"
-        )
+        && closes_last(item)
     {
-        return Item::Aggregate;
+        match w.to_ascii_lowercase().as_str() {
+            "count" | "sum" | "avg" | "stddev" | "variance" | "bool_or" | "bool_and" => {
+                return Item::Aggregate;
+            }
+            "min" | "max" => {
+                return match item_columns(&item[1..]) {
+                    Item::Columns(c) => Item::Extreme(c),
+                    other => other,
+                };
+            }
+            _ => {}
+        }
     }
     while i < item.len() {
         match &item[i] {

@@ -544,6 +544,113 @@ fn what_a_statement_may_mean_is_never_ruled_out() {
     assert_eq!((s.limit, s.offset), (Some(10), Some(20)));
 }
 
+/// Values a log tells beside the statement are as good as written in it; what it does not tell stays open.
+#[test]
+fn parameters_are_put_where_they_belong() {
+    let tables = table();
+    let rows = |s: &str| sql::parse(s, &tables).rows;
+    let plain = rows("SELECT nom FROM patient WHERE ipp = '100' AND nom LIKE 'D''A%'");
+    for given in [
+        "SELECT nom FROM patient WHERE ipp = $1 AND nom LIKE $2\n-- parameters: $1 = '100', $2 = 'D''A%'",
+        "SELECT nom FROM patient WHERE ipp = $1 AND nom LIKE $2\n-- parameters: 100,D'A%",
+        "SELECT nom FROM patient WHERE ipp = :1 AND nom LIKE :B2\n-- parameters: #1(3):100 #2(4):D'A%",
+        "SELECT nom FROM patient WHERE ipp = ? AND nom LIKE ?\n-- parameters: \"100\",\"D'A%\"",
+    ] {
+        assert_eq!(rows(given), plain, "{given}");
+    }
+    let swapped = "SELECT nom FROM patient WHERE nom LIKE $2 AND ipp = $1\n-- parameters: $1 = '100', $2 = 'D''A%'";
+    assert_eq!(
+        rows(swapped),
+        rows("SELECT nom FROM patient WHERE nom LIKE 'D''A%' AND ipp = '100'")
+    );
+    let open = rows("SELECT nom FROM patient WHERE ipp = $1");
+    for cut in [
+        "SELECT nom FROM patient WHERE ipp = $1\n-- parameters: $1 = '10...'",
+        "SELECT nom FROM patient WHERE ipp = $2\n-- parameters: $1 = '100'",
+        "SELECT nom FROM patient WHERE ipp = $1\n-- parameters: $1 = '100",
+        "SELECT nom FROM patient WHERE ipp = :1\n-- parameters: #1(9):100",
+        "SELECT nom FROM patient WHERE ipp = $1\n-- parameters: <not logged>",
+    ] {
+        assert_eq!(rows(cut), open, "{cut}");
+    }
+    let s = sql::parse(
+        "SELECT nom FROM patient LIMIT $1 OFFSET $2\n-- parameters: $1 = '50', $2 = '100'",
+        &tables,
+    );
+    assert_eq!((s.limit, s.offset), (Some(50), Some(100)));
+}
+
+/// What is not understood, or done by a routine whose text is elsewhere, is never taken for nothing.
+#[test]
+fn what_is_not_understood_is_not_nothing() {
+    let tables = table();
+    let p = |s: &str| sql::parse(s, &tables);
+    for unknown in [
+        "",
+        "EXEC dbo.lire_patient 42",
+        "CALL lire_patient(42)",
+        "BEGIN lire_patient(42); END;",
+        "DO $$ BEGIN PERFORM 1; END $$",
+        "HANDLER patient READ FIRST",
+        "SELECT lire_patient(42)",
+        "SELECT dossier.lire(42) AS d",
+        "{\"find\": \"patient\"}",
+        "UNLOAD patient",
+    ] {
+        assert_eq!(p(unknown).kind, sql::Kind::Unknown, "{unknown}");
+    }
+    for nothing in [
+        "BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "BEGIN;",
+        "SET search_path = dpi",
+        "SELECT version(), now()",
+        "SELECT pg_sleep(3)",
+        "SHOW TABLES",
+    ] {
+        assert_eq!(p(nothing).kind, sql::Kind::Nothing, "{nothing}");
+    }
+    // A selection inside an item, and one in quotes, show what they show.
+    let s = p("SELECT (SELECT nom FROM patient LIMIT 1)");
+    assert_eq!(
+        (s.kind, s.tables.join(" "), s.reshaped),
+        (sql::Kind::Select, "patient".into(), true)
+    );
+    assert_eq!(
+        p("SELECT (SELECT count(*) FROM patient)").kind,
+        sql::Kind::Nothing
+    );
+    let s = p(r"'SELECT nom FROM patient WHERE ipp = \'100\''");
+    assert_eq!(
+        (s.kind, s.columns.join(" ")),
+        (sql::Kind::Select, "nom".into())
+    );
+    // The least of many values is somebody's; a number of rows is nobody's.
+    let s = p("SELECT max(nom) FROM patient");
+    assert_eq!(
+        (s.kind, s.columns.join(" "), s.reshaped),
+        (sql::Kind::Select, "nom".into(), true)
+    );
+    assert_eq!(
+        p("SELECT count(*) AS n, sum(x) FROM patient").kind,
+        sql::Kind::Aggregate
+    );
+    assert_eq!(
+        p("SELECT count(*) || string_agg(nom, ',') FROM patient").kind,
+        sql::Kind::Select
+    );
+    let s =
+        p("(SELECT CASE WHEN nom LIKE 'MA%' THEN nom END, coalesce(tel, ''), ipp FROM patient)");
+    assert_eq!(
+        (s.columns.join(" "), s.perhaps.join(" ")),
+        ("ipp tel".into(), "nom nom".into())
+    );
+    let s = p("DELETE FROM patient WHERE ipp = '100' RETURNING *");
+    assert_eq!(
+        (s.kind, s.returning, s.star),
+        (sql::Kind::Delete, true, true)
+    );
+}
+
 #[test]
 fn statements_are_taken_apart() {
     let tables = table();

@@ -59,7 +59,12 @@ impl Opened {
         let container = json.then(|| container(plan, head.bytes)).flatten();
         let values = json
             && (only(Container::Json) || container.is_some() || super::spans_lines(head.bytes));
-        let cut = if has(Container::Xml) && is_markup(head.bytes) {
+        let rows = first != Some(b'{') && has_rows(plan, head.bytes);
+        let cut = if rows {
+            Cut::Rows {
+                quote: plan.csv.quote.unwrap_or(b'"'),
+            }
+        } else if has(Container::Xml) && is_markup(head.bytes) {
             let name = element(plan, head.bytes);
             let (open, close) = (format!("<{name}"), format!("</{name}>"));
             Cut::Elements(Box::new(Elements::with_heading(&open, &close)))
@@ -85,10 +90,28 @@ impl Opened {
             cut,
             decoder: Decoder {
                 delimiter: delimiter(plan, head.bytes),
+                rows,
                 ..Decoder::new(plan, setting)
             },
         }
     }
+}
+
+/// True when a file that may be text begins with a header of known columns.
+fn has_rows(plan: &Plan, bytes: &[u8]) -> bool {
+    let has = |c: Container| plan.containers.contains(&c);
+    if !has(Container::Csv) || !has(Container::Text) || !plan.csv.header {
+        return false;
+    }
+    let mut lines = bytes.split(|b| *b == b'\n');
+    let line = lines.find(|l| !lines::is_blank(l)).unwrap_or_default();
+    let text = lines::text(line);
+    let mut cells = vec![];
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    fields::cells(text, delimiter(plan, bytes), plan.csv.quote, &mut cells);
+    let known = cells.iter();
+    let known = known.filter(|c| plan.names.find(c.trim()).is_some());
+    known.count() >= 3
 }
 
 /// The delimiter of the file; where the mapping leaves it open, the one its first line has most of.
@@ -302,6 +325,8 @@ pub(crate) struct Decoder {
     marks: Vec<bool>,
     /// Between the cells of CSV.
     delimiter: u8,
+    /// The file is rows of cells, though the mapping also reads text.
+    rows: bool,
 }
 
 /// Parts of the text around a record.
@@ -331,6 +356,7 @@ impl Decoder {
             header: layout_header,
             header_text: String::new(),
             marks: vec![],
+            rows: false,
             delimiter: match plan.csv.delimiter {
                 0 => b',',
                 d => d,
@@ -584,7 +610,7 @@ impl Decoder {
         let plan = self.plan;
         let has = |c: Container| plan.containers.contains(&c);
         let xml = has(Container::Xml) && is_markup(text.as_bytes());
-        let around = if xml {
+        let around = if xml || self.rows {
             Around {
                 payload: text,
                 ..Around::default()
@@ -594,7 +620,11 @@ impl Decoder {
         };
         let mut payload = around.payload.trim_start();
         let mut understood = false;
-        let mut kind = xml.then_some(Container::Xml);
+        let mut kind = match (self.rows, xml) {
+            (true, _) => Some(Container::Csv),
+            (false, true) => Some(Container::Xml),
+            _ => None,
+        };
         if has(Container::Json) && kind.is_none() {
             let open = if payload.starts_with('{') {
                 Some(0)
