@@ -742,3 +742,76 @@ fn a_place_shared_with_a_usurped_account_is_in_doubt() {
         said(&alone)
     );
 }
+
+/// A gateway that does not say which address it lends, and names the account on the flows from there: what comes from that address is
+/// of the login before it, whoever else has the account.
+#[test]
+fn flows_that_name_the_account_tell_what_a_login_was_lent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut gateway, mut desks) = (String::new(), String::new());
+    let line = |minute: i64, rest: &str| {
+        let t = (at(minute) - 2.hours()).strftime("%Y-%m-%d %H:%M:%S");
+        format!("<134>id=firewall sn=0017C5000001 time=\"{t} UTC\" fw=192.0.2.1 pri=6 {rest}\n")
+    };
+    let mut login = |user: &str, minute: i64, from: &str, lent: &str| {
+        gateway += &line(
+            minute,
+            &format!(
+                "c=16 m=1080 msg=\"SSL VPN zone remote user login allowed\" n=1 usr=\"{user}\" src={from}:50211:X1 dst=192.0.2.1:443:X1"
+            ),
+        );
+        for k in 1..6 {
+            gateway += &line(
+                minute + 4 * k,
+                &format!(
+                    "c=1024 m=537 msg=\"Connection Closed\" n=2 usr=\"{user}\" src={lent}:5{k}222:X1 dst=10.60.20.4:3389:X0 proto=tcp/3389 sent=81200 rcvd=2400100"
+                ),
+            );
+        }
+    };
+    for day in 0..14 {
+        login(
+            "adubois",
+            day * MINUTES_A_DAY + 540,
+            "203.0.113.20",
+            "10.212.134.6",
+        );
+    }
+    let night = 12 * MINUTES_A_DAY + 130;
+    login("adubois", night, "198.51.100.77", "10.212.134.9");
+    desk(
+        &mut desks,
+        "adubois",
+        "10.212.134.9",
+        1,
+        (night + 5, night + 30),
+    );
+    put(dir.path(), "logs/gateway/sonicwall.log", gateway);
+    put(dir.path(), "logs/ctx02/security.xml", desks);
+    put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+    let ran = trial::run(dir.path(), &Word::default()).unwrap();
+    let list = &ran.sessions.list;
+    let stranger = list
+        .iter()
+        .position(|s| s.origin.address == Some([198, 51, 100, 77].into()))
+        .unwrap();
+    let desktop = list
+        .iter()
+        .position(|s| account(s).starts_with("ad:"))
+        .unwrap();
+    let outer: Vec<u32> = ran
+        .sessions
+        .links
+        .iter()
+        .filter(|l| l.inner == desktop as u32 && l.certainty >= 0.5)
+        .map(|l| l.outer)
+        .collect();
+    assert!(outer.contains(&(stranger as u32)), "{outer:?} of {list:#?}");
+    assert!(
+        outer.iter().all(|o| {
+            let from = list[*o as usize].origin.address;
+            from != Some([203, 0, 113, 20].into())
+        }),
+        "the owner's own login is none of it"
+    );
+}

@@ -66,6 +66,8 @@ pub struct Facts {
     pub bytes_per_person: BTreeMap<u32, u64>,
     /// Most persons one record of the source ever named; with numbered gaps it limits what the missing records can hold.
     pub persons_per_record: BTreeMap<u32, u64>,
+    /// Most persons a record of the source that cannot be read may have shown; absent: one.
+    pub persons_per_reject: BTreeMap<u32, u64>,
     /// Establishments whose persons the source was seen to serve, whatever it is declared for.
     pub served: BTreeMap<u32, BTreeSet<String>>,
     /// Texts that show the intruder in a record that could only be read in part: his addresses.
@@ -568,7 +570,7 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             continue;
         };
         // A record can have shown as many as the fullest readable one of its kind, whatever the establishments and categories.
-        let per = facts.persons_per_record.get(&p.source);
+        let per = facts.persons_per_reject.get(&p.source);
         let persons = p.count.saturating_mul(per.copied().unwrap_or(1).max(1));
         records = records.saturating_add(p.count);
         lone = lone.saturating_add(persons);
@@ -1213,7 +1215,7 @@ mod tests {
         };
         assert_eq!(told(&b), (2, 2, 2));
         // A search answers with several at a time.
-        f.persons_per_record.insert(t.index, 3);
+        f.persons_per_reject.insert(t.index, 3);
         assert_eq!(told(&bounds(&f, &c, &Context::default())), (2, 6, 6));
         // A second journal that was complete has the same access, readable.
         let c = seen_together(coverage(vec![

@@ -1082,6 +1082,7 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         bytes_out: BTreeMap::new(),
         bytes_per_person: d.bytes_per_person.clone(),
         persons_per_record: persons_per_record(d),
+        persons_per_reject: persons_per_reject(d, input.inventory),
         served: served(d),
         addresses: list
             .iter()
@@ -1138,6 +1139,41 @@ fn persons_per_record(d: &Disclosures) -> BTreeMap<u32, u64> {
     out.into_iter()
         .filter_map(|(s, n)| Some((s, n.filter(|n| *n > 0)?)))
         .collect()
+}
+
+/// Most persons a record of a source that cannot be read may have shown: as many as the fullest readable one, and for files as many
+/// as the fullest file there is.
+fn persons_per_reject(d: &Disclosures, inventory: &Inventory) -> BTreeMap<u32, u64> {
+    let mut by_access = vec![0u64; d.accesses.len()];
+    for t in &d.touches {
+        by_access[t.access as usize] += 1;
+    }
+    for l in d.loose.iter().filter(|l| l.up_to != u64::MAX) {
+        let n = &mut by_access[l.access as usize];
+        *n = n.saturating_add(l.up_to);
+    }
+    let files = 0..inventory.files.len() as u32;
+    let fullest = files
+        .map(|f| {
+            let persons = inventory.subjects(f).iter().map(|s| s.subject);
+            persons.collect::<BTreeSet<_>>().len() as u64
+        })
+        .max()
+        .unwrap_or(0);
+    let mut out: BTreeMap<u32, u64> = BTreeMap::new();
+    for (a, n) in d.accesses.iter().zip(by_access) {
+        if a.evidence.is_empty() {
+            continue;
+        }
+        let file = matches!(
+            a.kind,
+            AccessKind::File | AccessKind::ShareTheft | AccessKind::ShareReach
+        );
+        let most = out.entry(a.source).or_default();
+        // What a whole share holds is no single record's.
+        *most = (*most).max(if file { fullest } else { n });
+    }
+    out
 }
 
 // ------------------------------------------------------------------ persons.csv

@@ -595,10 +595,13 @@ impl Sessions {
 
     /// Addresses that tunnels lend.
     pub fn lent(&self) -> BTreeSet<IpAddr> {
-        self.list
-            .iter()
-            .filter(|s| s.key_kind == SessionKey::Tunnel)
-            .filter_map(|s| s.inner)
+        let lendings = chain::lendings(self).into_iter();
+        lendings
+            .filter(|(i, ..)| {
+                let s = &self.list[*i as usize];
+                s.key_kind == SessionKey::Tunnel || s.inner.is_none()
+            })
+            .map(|(_, address, ..)| address)
             .collect()
     }
 

@@ -9,7 +9,7 @@ use crate::{
     texts::TextId,
 };
 use ampleur_event::{
-    Link, LinkKind, SessionKey, System,
+    Link, LinkKind, Session, SessionKey, System,
     time::{DAY, HOUR, MINUTE, Nanos, SECOND},
 };
 use ampleur_sources::case::Case;
@@ -163,26 +163,79 @@ pub(crate) fn link(
     out.ambiguous = ambiguous.into_iter().collect();
 }
 
+/// Who was lent which address, and when: (session, address, from, to).
+pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
+    let door = |x: &Session| x.account.as_ref().is_some_and(|a| a.system == System::Vpn);
+    let mut out = vec![];
+    // Sources that say what they lend.
+    let mut say: BTreeSet<u32> = BTreeSet::new();
+    for (i, x) in s.list.iter().enumerate() {
+        let tunnel = x.key_kind == SessionKey::Tunnel || door(x);
+        let Some(inner) = x.inner.filter(|_| tunnel) else {
+            continue;
+        };
+        say.insert(x.source);
+        if Some(inner) != x.origin.address {
+            out.push((i as u32, inner, x.from, x.to));
+        }
+    }
+    // A door that does not say it names the account on the flows from there: those of one address, one after the other, are one use,
+    // and it is the last login before it that brought it.
+    let mut logins: BTreeMap<(u32, String), Vec<(Nanos, u32)>> = BTreeMap::new();
+    let mut uses: BTreeMap<(u32, String, IpAddr), Vec<(Nanos, Nanos)>> = BTreeMap::new();
+    for (i, x) in s.list.iter().enumerate() {
+        let (Some(a), Some(at)) = (&x.account, x.origin.address) else {
+            continue;
+        };
+        if say.contains(&x.source) || !door(x) {
+            continue;
+        }
+        if !net::is_private(at) {
+            let key = (x.source, a.bare());
+            logins.entry(key).or_default().push((x.from, i as u32));
+        } else {
+            let key = (x.source, a.bare(), at);
+            uses.entry(key).or_default().push((x.from, x.to));
+        }
+    }
+    for ((source, who, at), mut list) in uses {
+        let Some(came) = logins.get_mut(&(source, who)) else {
+            continue;
+        };
+        came.sort_unstable();
+        list.sort_unstable();
+        let apart = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0 - a.1 <= 8 * HOUR;
+        for run in list.chunk_by(apart) {
+            let (from, to) = (run[0].0, run.iter().map(|r| r.1).max().unwrap_or(run[0].1));
+            let before = came.partition_point(|c| c.0 <= from + MINUTE);
+            if let Some((t, i)) = before.checked_sub(1).map(|k| came[k])
+                && from - t <= DAY
+            {
+                out.push((i, at, t, to));
+            }
+        }
+    }
+    out.sort_unstable();
+    out
+}
+
 /// Sessions that come from the address a tunnel lent, while it was up. Returns the tunnel of each that can have only one.
 fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32> {
     let mut through = FxHashMap::default();
     let mut claims: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     let mut lent: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-    for (i, s) in w.s.list.iter().enumerate() {
-        let Some(inner) = s.inner.filter(|_| {
-            s.key_kind == SessionKey::Tunnel
-                || s.account.as_ref().is_some_and(|a| a.system == System::Vpn)
-        }) else {
-            continue;
-        };
-        if Some(inner) == s.origin.address {
-            continue;
-        }
-        lent.entry(inner).or_default().push(i as u32);
-        let shift = w.s.skews.get(&s.source).copied().unwrap_or(0);
+    for (i, inner, from, to) in lendings(w.s) {
+        lent.entry(inner).or_default().push(i);
+        let shift =
+            w.s.skews
+                .get(&w.s.list[i as usize].source)
+                .copied()
+                .unwrap_or(0);
         let slack = if shift == 0 { MINUTE } else { 4 * MINUTE };
-        for j in w.begun(inner, s.from + shift - slack, s.to + shift + slack) {
-            claims.entry(j).or_default().push(i as u32);
+        for j in w.begun(inner, from + shift - slack, to + shift + slack) {
+            if i != j {
+                claims.entry(j).or_default().push(i);
+            }
         }
     }
     let s = w.s;

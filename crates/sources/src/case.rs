@@ -144,7 +144,10 @@ impl Case {
                 });
             }
         }
-        let (found, refused) = walk(root, "logs")?;
+        let (mut found, refused) = walk(root, "logs")?;
+        if let Some(at) = copied(root, &found)? {
+            found.iter_mut().for_each(|f| f.written = Some(at));
+        }
         let globs: Vec<Glob> = context
             .sources
             .iter()
@@ -362,6 +365,22 @@ fn snapshot_time(name: &str, zone: &jiff::tz::TimeZone) -> Option<Nanos> {
 }
 
 /// A year of this century standing in a path as four digits (`vpn-2023-06-24.log`), the last one.
+/// When the files must have been written at the latest, if their own word is worth nothing: all were written in one go, long after the
+/// dates their names carry, as a copy leaves them.
+fn copied(root: &Path, logs: &[CaseFile]) -> Result<Option<Nanos>, CaseError> {
+    let written = || logs.iter().filter_map(|f| f.written);
+    let (Some(first), Some(last)) = (written().min(), written().max()) else {
+        return Ok(None);
+    };
+    let latest = |files: &[CaseFile]| files.iter().filter_map(|f| day_in(&f.rel)).max();
+    let limit = match latest(logs) {
+        Some(day) => Some(day.saturating_add(40 * DAY)),
+        // A snapshot may be a good deal older than the logs.
+        None => latest(&walk(root, "identities")?.0).map(|day| day.saturating_add(366 * DAY)),
+    };
+    Ok(limit.filter(|limit| last - first < DAY && first > *limit))
+}
+
 fn year_in(rel: &str) -> Option<i16> {
     let b = rel.as_bytes();
     let mut found = None;

@@ -323,6 +323,9 @@ fn gap(window: Window, state: State, kind: Kind, missing: Option<u64>, why: Why)
     }
 }
 
+/// A rate proves a source complete when it shows an outage of that many hours: a lost day, by and large.
+const LONGEST_UNSEEN_H: f64 = 48.0;
+
 /// One source by its own signs.
 fn one(
     s: &mut SourceCoverage,
@@ -503,8 +506,9 @@ fn one(
                 State::Complete,
                 Why::new("numéros consécutifs", "consecutive numbers"),
             )
-        } else if rate.bursts_per_day >= 2.0 || rate.per_day >= 48.0 {
-            let h = rate.resolution_h().unwrap_or(168.0);
+        } else if (rate.bursts_per_day >= 2.0 || rate.per_day >= 48.0)
+            && let Some(h) = rate.resolution_h().filter(|h| *h <= LONGEST_UNSEEN_H)
+        {
             (
                 State::Complete,
                 Why::new(
