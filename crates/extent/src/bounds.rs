@@ -5,6 +5,7 @@
 //! number of missing records and by the population. Nothing here lowers a bound because evidence is missing.
 use crate::catalog;
 use crate::coverage::{Coverage, Hole, Kind, SourceCoverage, State, Why};
+use crate::pace::Pause;
 use ampleur_event::{
     Account, Category, Context, Nanos, System, Window,
     category::CategorySet,
@@ -66,10 +67,14 @@ pub struct Facts {
     pub bytes_per_person: BTreeMap<u32, u64>,
     /// Most persons one record of the source ever named; with numbered gaps it limits what the missing records can hold.
     pub persons_per_record: BTreeMap<u32, u64>,
+    /// Pauses in a program's pace in which lines may have been lost.
+    pub pauses: Vec<Pause>,
     /// Most persons a record of the source that cannot be read may have shown; absent: one.
     pub persons_per_reject: BTreeMap<u32, u64>,
     /// Establishments whose persons the source was seen to serve, whatever it is declared for.
     pub served: BTreeMap<u32, BTreeSet<String>>,
+    /// Texts that show somebody else in such a record: addresses and professionals' numbers of sessions that are nobody's but theirs.
+    pub others: BTreeSet<String>,
     /// Texts that show the intruder in a record that could only be read in part: his addresses.
     pub addresses: BTreeSet<String>,
 }
@@ -590,14 +595,28 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                     from,
                     at_most: n,
                     because: s.name.clone(),
-                    fr: format!(
-                        "{} enregistrements illisibles de {} ont pu être des accès",
-                        p.count, s.name
-                    ),
-                    en: format!(
-                        "{} unreadable records of {} may have been accesses",
-                        p.count, s.name
-                    ),
+                    fr: if p.lost {
+                        format!(
+                            "le rythme d’un automate s’interrompt dans {} : jusqu’à {} lignes ont pu s’y perdre",
+                            s.name, p.count
+                        )
+                    } else {
+                        format!(
+                            "{} enregistrements illisibles de {} ont pu être des accès",
+                            p.count, s.name
+                        )
+                    },
+                    en: if p.lost {
+                        format!(
+                            "a program's pace breaks off in {}: up to {} lines may have been lost there",
+                            s.name, p.count
+                        )
+                    } else {
+                        format!(
+                            "{} unreadable records of {} may have been accesses",
+                            p.count, s.name
+                        )
+                    },
                 };
                 b.put(w, u64::MAX);
             }
@@ -763,13 +782,15 @@ fn same_person(context: &Context, key: &str) -> BTreeSet<String> {
     out
 }
 
-/// Unreadable records of one source that may be accesses of the intruder.
+/// Records of one source that cannot be read, or may be lost, and may be accesses of the intruder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PossibleAccesses {
     pub source: u32,
     pub count: u64,
     /// What they could have shown, as far as their readable part lets one tell.
     pub categories: CategorySet,
+    /// They are not there: a pause in a program's pace has room for them.
+    pub lost: bool,
 }
 
 /// Records that could not be decoded and that fit a session of the intruder: in time, and by their readable part (contract §B).
@@ -805,54 +826,101 @@ pub fn possible_accesses(
             {
                 continue;
             }
-            let mut categories = match shown_by(context, &r.readable) {
+            let shown = match shown_by(context, &r.readable) {
                 Some(c) => s.tells.intersect(c),
                 None => s.tells,
             };
-            for o in coverage.sources.iter().filter(|o| o.index != s.index) {
-                let same_place = o.establishment.is_none() || o.establishment == s.establishment;
-                if same_place && o.complete_in(w) && coverage.stands_in(o.index, s.index) {
-                    categories = categories.without(o.tells);
-                }
-            }
+            let categories = elsewhere(coverage, s, w, shown);
             if categories.is_empty() {
                 continue;
             }
             match out
                 .iter_mut()
-                .find(|p| p.source == s.index && p.categories == categories)
+                .find(|p| p.source == s.index && p.categories == categories && !p.lost)
             {
                 Some(p) => p.count += 1,
                 None => out.push(PossibleAccesses {
                     source: s.index,
                     count: 1,
                     categories,
+                    lost: false,
                 }),
             }
         }
     }
-    out.sort_by_key(|p| (p.source, p.categories));
+    for p in &facts.pauses {
+        let Some(s) = coverage.source(p.source).filter(|s| !s.guarded) else {
+            continue;
+        };
+        let w = Window::new(p.from, p.to);
+        let categories = elsewhere(coverage, s, w, s.tells);
+        if categories.is_empty() {
+            continue;
+        }
+        let lost = PossibleAccesses {
+            source: s.index,
+            count: p.missing,
+            categories,
+            lost: true,
+        };
+        match out
+            .iter_mut()
+            .find(|o| o.source == s.index && o.categories == categories && o.lost)
+        {
+            Some(o) => o.count = o.count.saturating_add(p.missing),
+            None => out.push(lost),
+        }
+    }
+    out.sort_by_key(|p| (p.source, p.categories, p.lost));
     out
+}
+
+/// What of `categories` no other source that was complete then would have told in its stead.
+fn elsewhere(
+    coverage: &Coverage,
+    s: &SourceCoverage,
+    w: Window,
+    mut categories: CategorySet,
+) -> CategorySet {
+    for o in coverage.sources.iter().filter(|o| o.index != s.index) {
+        let same_place = o.establishment.is_none() || o.establishment == s.establishment;
+        if same_place && o.complete_in(w) && coverage.stands_in(o.index, s.index) {
+            categories = categories.without(o.tells);
+        }
+    }
+    categories
 }
 
 /// Whether the readable part of a record can be the intruder's.
 fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> bool {
     let text = readable.to_lowercase();
-    let words: Vec<&str> = text
-        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_')))
-        .filter(|w| !w.is_empty())
-        .collect();
+    // A version follows its product (`chrome/126.0.0.0`): it is no address.
+    let mut after_slash = false;
+    let mut words: Vec<&str> = vec![];
+    for part in text.split_inclusive(|c: char| {
+        !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'))
+    }) {
+        let word = part.trim_end_matches(|c: char| {
+            !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'))
+        });
+        if !word.is_empty() && !after_slash {
+            words.push(word);
+        }
+        after_slash = part.ends_with('/') && !word.is_empty();
+    }
+    // `198.51.100.7:37188` names the address as well.
+    let address = |w: &str| match w.rsplit_once(':') {
+        Some((a, port)) if port.bytes().all(|b| b.is_ascii_digit()) && a.contains('.') => a.into(),
+        _ => w.to_string(),
+    };
     if words
         .iter()
-        .any(|w| facts.addresses.contains(*w) || names.contains(*w))
+        .any(|w| facts.addresses.contains(&address(w)) || names.contains(*w))
     {
         return true;
     }
-    // Somebody else is named: an address, or a professional's number.
-    let names_other = words.iter().any(|w| {
-        w.parse::<std::net::IpAddr>().is_ok()
-            || (matches!(w.len(), 11 | 12) && w.bytes().all(|b| b.is_ascii_digit()))
-    });
+    // Somebody else is named: by an address or a number he is known by.
+    let names_other = words.iter().any(|w| facts.others.contains(&address(w)));
     // Without any known address an address proves nothing either way.
     !names_other || facts.addresses.is_empty()
 }
@@ -1207,6 +1275,17 @@ mod tests {
         ];
         let mut f = facts();
         f.addresses.insert("198.51.100.9".into());
+        f.others.insert("192.0.2.1".into());
+        // The address with its port, and a browser's version, which is no address.
+        let none = BTreeSet::new();
+        f.others.insert("126.0.0.0".into());
+        for his in [
+            "198.51.100.9:37188 [14/Sep",
+            "\u{fffd}.9 \"GET /\" Chrome/126.0.0.0 Safari/537.36",
+        ] {
+            assert!(fits(his, &f, &none), "{his}");
+        }
+        assert!(!fits("192.0.2.1:443 Chrome/126.0.0.0", &f, &none));
         let c = coverage(vec![door(whole()), t.clone()]);
         let b = bounds(&f, &c, &Context::default());
         let told = |b: &Bounds| {

@@ -8,6 +8,7 @@ use crate::{
     files::{self, Inventory, Roots, short_host},
     identity::{At, IdentityBase, VersionId},
     leak::{LeakLine, LeakMatch},
+    pace::{self, Pause},
     people::{People, PlaceId, Places, Who},
     replay::{
         self, Answer, Expr, Hit,
@@ -181,6 +182,8 @@ pub struct Disclosures {
     pub blind_shares: Vec<(String, bool)>,
     /// Bytes of answers per person, smallest ever seen, by source.
     pub bytes_per_person: BTreeMap<u32, u64>,
+    /// Pauses in a program's pace in which lines may have been lost.
+    pub pauses: Vec<Pause>,
     /// Replays that disagree with the count the log gives: (replayed, told).
     pub disagreements: u64,
 }
@@ -278,6 +281,7 @@ pub fn disclose<'a>(
     };
     w.set(CategorySet::EMPTY);
     let rows = w.collect()?;
+    w.pauses(&rows)?;
     let by_verb = |vs: &[Verb]| -> Vec<usize> {
         (0..rows.len())
             .filter(|i| vs.contains(&rows[*i].e.verb))
@@ -307,7 +311,7 @@ pub fn disclose<'a>(
             Verb::FileRename,
         ]),
     )?;
-    w.unlogged_shares();
+    w.unlogged_shares(&rows);
     w.leaks();
     let mut out = w.out;
     out.touches.sort_unstable();
@@ -423,6 +427,47 @@ impl<'a> Work<'a, '_, '_> {
             ))
         });
         Ok(rows)
+    }
+
+    /// Pauses in a program's pace in which its source tells of nobody.
+    fn pauses(&mut self, rows: &[Row]) -> Result<(), DoorError> {
+        let mut times: BTreeMap<(u32, u32), Vec<Nanos>> = BTreeMap::new();
+        for r in rows.iter().filter(|r| r.e.time != NO_TIME) {
+            if matches!(r.e.verb, Verb::Request | Verb::Read | Verb::Search) {
+                let source = self.input.case.source_of(r.file);
+                times.entry((r.session, source)).or_default().push(r.e.time);
+            }
+        }
+        let mut found: Vec<Pause> = times
+            .iter()
+            .flat_map(|((_, source), times)| pace::pauses(*source, times))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        let mut lone = vec![];
+        for p in found {
+            let files = (0..self.input.case.files.len() as u32)
+                .filter(|f| self.input.case.source_of(*f) == p.source)
+                .collect();
+            let mut heard = 0u64;
+            self.input.door.scan_columns(
+                &Select {
+                    files,
+                    window: Window::new(p.from.saturating_add(1), p.to),
+                    ..Select::default()
+                },
+                &["time"],
+                &mut |_, batch| {
+                    let inside = |t: Nanos| t > p.from && t < p.to;
+                    heard += batch.iter().filter(|e| inside(e.time)).count() as u64;
+                },
+            )?;
+            if heard == 0 {
+                lone.push(p);
+            }
+        }
+        self.out.pauses = lone;
+        Ok(())
     }
 
     // -------------------------------------------------------------- emitting
@@ -2799,9 +2844,49 @@ impl<'a> Work<'a, '_, '_> {
         }
         out
     }
+    /// Shares of which a file was published that no log shows him taking: their logs do not tell everything.
+    fn stolen_unseen(&self, rows: &[Row]) -> BTreeSet<String> {
+        let inventory = self.input.inventory;
+        let leaked: BTreeSet<u32> = self
+            .input
+            .leaks
+            .iter()
+            .filter_map(|l| match crate::leak::find(inventory, l) {
+                LeakMatch::File(f) => Some(f),
+                _ => None,
+            })
+            .collect();
+        if leaked.is_empty() {
+            return BTreeSet::new();
+        }
+        let mut seen: BTreeSet<u32> = BTreeSet::new();
+        let mut moved: BTreeSet<String> = BTreeSet::new();
+        for r in rows {
+            match r.e.verb {
+                Verb::FileRead | Verb::FileRename => {
+                    seen.extend(inventory.find(&self.roots, &r.e.host, &r.e.share, &r.e.file_path))
+                }
+                // Only the share is logged, not its files: the flow says how much was taken.
+                Verb::ShareConnect => {
+                    let share = Inventory::share_named(&self.roots, &r.e.host, &r.e.share, "");
+                    moved.extend(share);
+                }
+                _ => {}
+            }
+        }
+        let read: BTreeSet<&str> = seen.iter().map(|f| inventory.share_of(*f)).collect();
+        leaked
+            .iter()
+            .filter(|f| !seen.contains(*f))
+            .map(|f| inventory.share_of(*f))
+            .filter(|share| read.contains(share) || !moved.contains(*share))
+            .map(str::to_string)
+            .collect()
+    }
     /// Shares nobody logs, or whose log is silent for a time in which he was there, and that the intruder could reach: everybody in
     /// them is exposed.
-    fn unlogged_shares(&mut self) {
+    fn unlogged_shares(&mut self, rows: &[Row]) {
+        let stolen_unseen = self.stolen_unseen(rows);
         let list = &self.input.sessions.list;
         let bad: Vec<u32> = (0..list.len() as u32).filter(|s| self.is_bad(*s)).collect();
         // Only somebody inside the network reaches a file share.
@@ -2837,7 +2922,8 @@ impl<'a> Work<'a, '_, '_> {
                 .unwrap_or("")
                 .to_string();
             let logged = hosts.contains(&host) || self.input.logged_hosts.contains(&host);
-            if host.is_empty() || logged && !self.input.silent_hosts.contains(&host) {
+            let silent = self.input.silent_hosts.contains(&host) || stolen_unseen.contains(&share);
+            if host.is_empty() || logged && !silent {
                 continue;
             }
             let address = self.input.sessions.machines.get(&host);

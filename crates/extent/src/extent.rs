@@ -15,11 +15,12 @@ use crate::{
     statements, targeted, writes,
 };
 use ampleur_event::{
-    Category, Interval, LinkKind, Nanos, SessionId, SessionVerdict, System, Verdict, Window,
+    Category, Interval, LinkKind, Nanos, SessionId, SessionKey, SessionVerdict, System, Verdict,
+    Window,
     category::CategorySet,
     invariant::{self, EX_1},
     session::Judgement,
-    time::{NO_TIME, rfc3339},
+    time::{MINUTE, NO_TIME, rfc3339},
 };
 use ampleur_query::{Door, DoorError};
 use ampleur_session::Sessions;
@@ -125,6 +126,72 @@ fn silent_hosts(input: &Input<'_>) -> BTreeSet<String> {
         .collect()
 }
 
+/// Machines towards which a session that is not legitimate used credentials (Windows 4648), and whose own log heard nobody of that
+/// account at that time: lines are missing there, or its clock is off.
+fn unheard_hosts(input: &Input<'_>) -> Result<BTreeSet<String>, DoorError> {
+    const BEFORE: Nanos = 3 * MINUTE;
+    const AFTER: Nanos = 15 * MINUTE;
+    let bad = |s: u32| {
+        let j = input.judgements.get(s as usize);
+        j.is_some_and(|j| j.verdict != SessionVerdict::Legitimate)
+    };
+    let mut used: Vec<(String, String, (Nanos, Nanos))> = vec![];
+    input.door.scan_chosen(
+        &ampleur_query::Select {
+            verbs: vec![ampleur_event::Verb::Login],
+            ..ampleur_query::Select::default()
+        },
+        ampleur_session::KEY_COLUMNS,
+        &|_, e| e.code == 4648,
+        &mut |file, batch| {
+            for e in batch
+                .iter()
+                .filter(|e| e.outcome != ampleur_event::Outcome::Failure)
+            {
+                let host = short_host(&e.object);
+                let own = host == short_host(&e.host);
+                if host.is_empty() || host == "localhost" || own || e.time == NO_TIME {
+                    continue;
+                }
+                if let Some(s) = input.sessions.of_event(file, &e)
+                    && bad(s)
+                    && let Some(a) = e.account()
+                {
+                    let source = input.case.source_of(file);
+                    used.push((host, a.bare(), input.coverage.on_time(source, e.time)));
+                }
+            }
+        },
+    )?;
+    used.sort();
+    used.dedup();
+    if used.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let named: BTreeSet<&str> = used.iter().map(|u| u.0.as_str()).collect();
+    let mut heard: BTreeMap<(String, String), Vec<(Nanos, Nanos)>> = BTreeMap::new();
+    for x in &input.sessions.list {
+        let host = short_host(&x.host);
+        if let Some(a) = x.account.as_ref().filter(|_| named.contains(host.as_str())) {
+            let from = input.coverage.on_time(x.source, x.from).0;
+            let to = input.coverage.on_time(x.source, x.to).1;
+            heard.entry((host, a.bare())).or_default().push((from, to));
+        }
+    }
+    let mut out = BTreeSet::new();
+    for (host, account, (from, to)) in used {
+        let there = heard.get(&(host.clone(), account));
+        let met = there.is_some_and(|l| {
+            l.iter()
+                .any(|(a, b)| *a <= to.saturating_add(AFTER) && *b >= from.saturating_sub(BEFORE))
+        });
+        if !met {
+            out.insert(host);
+        }
+    }
+    Ok(out)
+}
+
 /// Asks what the bad sessions saw, and counts.
 pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     let case = input.case;
@@ -137,7 +204,8 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         .flat_map(|s| &s.hosts)
         .map(|h| short_host(h))
         .collect();
-    let silent_hosts = silent_hosts(input);
+    let mut silent_hosts = silent_hosts(input);
+    silent_hosts.extend(unheard_hosts(input)?);
     let di = disclose::Input {
         case,
         sessions: input.sessions,
@@ -336,8 +404,12 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         .iter()
         .filter(|s| verdict_of(**s) == Some(SessionVerdict::Intruder))
         .count() as u64;
-    let mut touched_sources: Vec<u32> =
-        bad.iter().map(|s| input.sessions.list[*s].source).collect();
+    let mut touched_sources: Vec<u32> = bad
+        .iter()
+        .map(|s| &input.sessions.list[*s])
+        .filter(|s| !web_sign_in(s))
+        .map(|s| s.source)
+        .collect();
     touched_sources.sort_unstable();
     touched_sources.dedup();
     let signs = bad
@@ -784,7 +856,8 @@ fn undecodable_sources(input: &Input<'_>, d: &mut Disclosures) {
             access: (d.accesses.len() - 1) as u32,
             places,
             categories: s.tells,
-            up_to: s.rejects,
+            // One record can have shown everybody.
+            up_to: u64::MAX,
         });
     }
 }
@@ -1082,8 +1155,10 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         bytes_out: BTreeMap::new(),
         bytes_per_person: d.bytes_per_person.clone(),
         persons_per_record: persons_per_record(d),
+        pauses: d.pauses.clone(),
         persons_per_reject: persons_per_reject(d, input.inventory),
         served: served(d),
+        others: others(input, list),
         addresses: list
             .iter()
             .enumerate()
@@ -1097,6 +1172,31 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
             .map(|a| a.to_string())
             .collect(),
     }
+}
+
+/// Addresses and professionals' numbers of legitimate sessions.
+fn others(input: &Input<'_>, list: &[ampleur_event::Session]) -> BTreeSet<String> {
+    let verdict = |i: usize| input.judgements.get(i).map(|j| j.verdict);
+    let legitimate = list
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| verdict(*i) == Some(SessionVerdict::Legitimate));
+    legitimate
+        .flat_map(|(_, s)| {
+            let number = s.account.as_ref().map(|a| a.bare());
+            let number = number
+                .filter(|n| matches!(n.len(), 11 | 12) && n.bytes().all(|b| b.is_ascii_digit()));
+            let addresses = s.origin.address.into_iter().chain(s.inner);
+            addresses.map(|a| a.to_string()).chain(number)
+        })
+        .collect()
+}
+
+/// A sign-in with a browser that a Windows log tells (AD FS): the machine that answers it is not entered.
+fn web_sign_in(s: &ampleur_event::Session) -> bool {
+    s.format == "windows-security"
+        && s.key_kind != SessionKey::LogonId
+        && s.origin.device.as_ref().is_some_and(|d| d.contains('/'))
 }
 
 /// Establishments of the persons each source was seen to serve.

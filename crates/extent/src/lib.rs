@@ -17,6 +17,7 @@ pub mod identity;
 pub mod leak;
 pub mod letters;
 pub mod model;
+pub mod pace;
 pub mod people;
 pub mod replay;
 pub mod statements;

@@ -27,6 +27,7 @@ authorities = ["urn:oid:1.2.2"]
 [[source]]
 files = "logs/web/*"
 format = "http-access"
+heartbeat_s = 86400
 tells = ["ID.*", "CONTACT.*"]
 [[endpoint]]
 match = { path = "/fhir/Patient*" }
@@ -382,6 +383,7 @@ authorities = ["urn:oid:1.2.2"]
 [[source]]
 files = "logs/web/*"
 format = "http-access"
+heartbeat_s = 86400
 tells = ["ID.*", "CONTACT.*", "HEALTH.*"]
 "#;
 
@@ -506,6 +508,7 @@ authorities = ["urn:oid:1.2.2"]
 [[source]]
 files = "logs/db/*"
 format = "postgresql"
+heartbeat_s = 86400
 tells = ["ID.*", "CONTACT.*"]
 [[table]]
 name = "public.patient"

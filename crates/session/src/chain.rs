@@ -181,8 +181,8 @@ pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
     }
     // A door that does not say it names the account on the flows from there: those of one address, one after the other, are one use,
     // and it is the last login before it that brought it.
-    let mut logins: BTreeMap<(u32, String), Vec<(Nanos, u32)>> = BTreeMap::new();
-    let mut uses: BTreeMap<(u32, String, IpAddr), Vec<(Nanos, Nanos)>> = BTreeMap::new();
+    let mut logins: BTreeMap<String, Vec<(Nanos, u32)>> = BTreeMap::new();
+    let mut uses: BTreeMap<(String, IpAddr), Vec<(Nanos, Nanos)>> = BTreeMap::new();
     for (i, x) in s.list.iter().enumerate() {
         let (Some(a), Some(at)) = (&x.account, x.origin.address) else {
             continue;
@@ -191,15 +191,13 @@ pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
             continue;
         }
         if !net::is_private(at) {
-            let key = (x.source, a.bare());
-            logins.entry(key).or_default().push((x.from, i as u32));
+            logins.entry(a.bare()).or_default().push((x.from, i as u32));
         } else {
-            let key = (x.source, a.bare(), at);
-            uses.entry(key).or_default().push((x.from, x.to));
+            uses.entry((a.bare(), at)).or_default().push((x.from, x.to));
         }
     }
-    for ((source, who, at), mut list) in uses {
-        let Some(came) = logins.get_mut(&(source, who)) else {
+    for ((who, at), mut list) in uses {
+        let Some(came) = logins.get_mut(&who) else {
             continue;
         };
         came.sort_unstable();

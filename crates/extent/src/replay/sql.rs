@@ -1051,7 +1051,18 @@ fn escaped_by(pattern: &str, sign: &str) -> Option<String> {
 
 /// Takes one statement apart; `resolve` knows the columns of its main table.
 pub fn parse(sql: &str, tables: &[Table]) -> Statement {
-    parse_tokens(&lex(sql), tables)
+    // The whole statement in quotes: some auditors write it so.
+    let quoted = sql
+        .trim()
+        .strip_prefix('\'')
+        .and_then(|s| s.strip_suffix('\''));
+    match quoted.filter(|s| s.contains(' ')) {
+        Some(inner) => {
+            let inner = inner.replace("\\'", "'").replace("\\\\", "\\");
+            parse_tokens(&lex(&inner), tables)
+        }
+        None => parse_tokens(&lex(sql), tables),
+    }
 }
 
 fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
@@ -1227,14 +1238,6 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
         }
         "begin" if !transaction(t.get(i + 1)) => {}
         w if SILENT.contains(&w) => st.kind = Kind::Nothing,
-        // The whole statement in quotes: some auditors write it so.
-        "" => {
-            if let [Tok::Text(inner)] = t
-                && inner.contains(' ')
-            {
-                return parse_tokens(&lex(inner), tables);
-            }
-        }
         _ => {}
     }
     // Rows that are changed and shown.
@@ -1390,6 +1393,7 @@ const PLAIN_FUNCTIONS: &[&str] = &[
     "right",
     "round",
     "schema",
+    "select",
     "schema_name",
     "serverproperty",
     "session_user",
