@@ -953,6 +953,11 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             }
         }
     }
+    // Accounts of which a use shows by itself that it is not the owner's.
+    let usurped: BTreeSet<&str> = (0..units.len())
+        .filter(|i| base[*i].total() >= INTRUDER && root(*i) && !units[*i].who.is_empty())
+        .map(|i| units[i].who)
+        .collect();
     let mut out = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         if u.machine
@@ -982,9 +987,17 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 && !(known && m.trust[i] == Trust::Habit)
                 && !m.on_site(a)
             {
+                // What is let to many is a place of many: with his own device, at no machine's pace and on an account that nothing
+                // else usurps, the owner may be a customer of it too.
+                let of_many = m.rented(u) && known && !works(own) && !usurped.contains(u.who);
+                let w = if of_many {
+                    (DOUBTFUL + 1.0 - own.total()).clamp(0.1, 4.0)
+                } else {
+                    4.0
+                };
                 sum.add(
                     "shared_origin",
-                    4.0,
+                    w,
                     format!("même origine qu'une session de l'intrus : {a}"),
                     format!("same origin as a session of the intruder: {a}"),
                 );
@@ -1128,6 +1141,27 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
         }
     }
     out
+}
+
+/// Something in what was done speaks for an outsider, not only the place and the hour it was done from.
+fn works(s: &Sum) -> bool {
+    const DONE: [&str; 14] = [
+        "another_account",
+        "automated_client",
+        "beyond_reach",
+        "campaign",
+        "enumeration",
+        "export",
+        "guessing",
+        "id_walk",
+        "mass_writing",
+        "new_device",
+        "outflow",
+        "pace",
+        "spread",
+        "volume",
+    ];
+    DONE.iter().any(|c| s.weight(c) > 0.0)
 }
 
 /// A device that tells somebody apart: a machine's own name or a tool; never a common browser, never one of the hospital's machines.

@@ -346,6 +346,71 @@ fn a_second_account_joins_by_machine_and_program() {
     }
 }
 
+/// 198.51.100.0/24 belongs to somebody who lets servers.
+fn rented(case: &Path) {
+    let rented = Value::Map(vec![
+        ("autonomous_system_number", Value::U32(64500)),
+        (
+            "autonomous_system_organization",
+            Value::text("Example Cloud Servers"),
+        ),
+    ]);
+    put(
+        case,
+        "geo/asn.mmdb",
+        mmdb::build(
+            "GeoLite2-ASN",
+            &[([198, 51, 100, 0], 24, rented)],
+            1_748_736_000,
+        ),
+    );
+    put(
+        case,
+        "ampleur.toml",
+        ESTABLISHMENT.replacen(
+            "home_countries",
+            "geoip = [\"geo/asn.mmdb\"]\nhome_countries",
+            1,
+        ),
+    );
+}
+
+/// An exit let to many: who has it in common with the intruder, on a device of his own and reading as ever, is not accused for that.
+#[test]
+fn a_customer_of_the_intruders_exit_is_not_accused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut web = Web::campaign();
+    let own = |n: i64| format!("GET /fhir/Patient/{}", 1000 + n * 613 % 9000);
+    for (day, user) in [(8, "dpetit"), (15, "dpetit"), (16, "dpetit")] {
+        let asked: Vec<String> = (0..4).map(|n| own(day * 31 + n)).collect();
+        let begin = day * MINUTES_A_DAY + 1180;
+        web.asks(user, "198.51.100.20", OWN, begin, &asked);
+    }
+    web.write(dir.path());
+    rented(dir.path());
+    let thief = judged(dir.path(), &|s| {
+        from(s, "198.51.100.20") && account(s).ends_with("adubois")
+    });
+    assert!(
+        thief
+            .iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&thief)
+    );
+    let customer = judged(dir.path(), &|s| {
+        from(s, "198.51.100.20") && account(s).ends_with("dpetit")
+    });
+    assert_eq!(customer.len(), 3, "{}", said(&customer));
+    assert!(
+        customer
+            .iter()
+            .all(|(_, j)| j.verdict != SessionVerdict::Intruder),
+        "{}",
+        said(&customer)
+    );
+}
+
 /// One rented server that works accounts of three people within days is a sign; one traveller's is not.
 #[test]
 fn one_rented_address_under_several_accounts_is_a_sign() {
@@ -381,31 +446,7 @@ fn one_rented_address_under_several_accounts_is_a_sign() {
         login(*t, p, a, id);
     }
     put(dir.path(), "logs/idp/keycloak.log", log);
-    let rented = Value::Map(vec![
-        ("autonomous_system_number", Value::U32(64500)),
-        (
-            "autonomous_system_organization",
-            Value::text("Example Cloud Servers"),
-        ),
-    ]);
-    put(
-        dir.path(),
-        "geo/asn.mmdb",
-        mmdb::build(
-            "GeoLite2-ASN",
-            &[([198, 51, 100, 0], 24, rented)],
-            1_748_736_000,
-        ),
-    );
-    put(
-        dir.path(),
-        "ampleur.toml",
-        ESTABLISHMENT.replacen(
-            "home_countries",
-            "geoip = [\"geo/asn.mmdb\"]\nhome_countries",
-            1,
-        ),
-    );
+    rented(dir.path());
     let several = judged(dir.path(), &|s| from(s, "198.51.100.7"));
     assert_eq!(several.len(), 3);
     assert!(

@@ -1971,7 +1971,9 @@ impl<'a> Work<'a, '_, '_> {
                     last = Some(*i);
                     fate.insert(*i, Fate::Done);
                     if e.outcome == Outcome::Failure {
-                        fate.insert(*i, Fate::Failed);
+                        let format = self.input.sessions.list[rows[*i].session as usize].format;
+                        let cut = cut_short(format, e.status);
+                        fate.insert(*i, if cut { Fate::Killed } else { Fate::Failed });
                     }
                 } else {
                     last = None;
@@ -3146,6 +3148,26 @@ fn contains_word(text: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(&word)
         .any(|(i, _)| !text[..i].ends_with(part) && !text[i + word.len()..].starts_with(part))
+}
+
+/// True for a code of failure after which rows may have been sent: the statement was killed, ran out of time, or its client went away.
+fn cut_short(format: &str, code: u64) -> bool {
+    match format {
+        // ORA-00028, 01013, 01089, 01092, 01555, 02396, 02399, 03113, 03114, 03135, 12571.
+        "oracle-audit" => matches!(
+            code,
+            28 | 1013 | 1089 | 1092 | 1555 | 2396 | 2399 | 3113 | 3114 | 3135 | 12571
+        ),
+        // ER_ABORTING_CONNECTION, ER_NET_*, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, client lost.
+        "mysql" => matches!(
+            code,
+            1028 | 1053 | 1077 | 1152 | 1158
+                ..=1161 | 1184 | 1317 | 1927 | 1969 | 2006 | 2013 | 3024
+        ),
+        // Attention, severe errors after rows have begun to flow, timeouts.
+        "mssql" => matches!(code, 1222 | 3617 | 3621 | 596 | 1205),
+        _ => false,
+    }
 }
 
 /// The statement of a row. One that only names an object read all of it, for all anybody knows; one that names nothing is not understood.
