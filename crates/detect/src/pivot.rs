@@ -15,6 +15,9 @@ use std::{
     sync::Arc,
 };
 
+/// From this certainty on a link is told by a log, and not merely the only one that was possible.
+const SAID: f32 = 0.9;
+
 /// Reasons of every unit.
 pub(crate) struct Sums {
     base: Vec<Sum>,
@@ -81,11 +84,31 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         if m.mute(i) || m.units.list[i].children.is_empty() {
             continue;
         }
-        let mut sum = own.clone();
-        for r in m.units.reach(i).into_iter().filter(|r| *r != i) {
-            for x in base[r].reasons().iter().filter(|x| x.weight > 0.0) {
-                sum.share(x.code, x.weight, &x.fr, &x.en);
+        let and_what_it_opened = |certainty: f32| {
+            let mut sum = own.clone();
+            for r in m
+                .units
+                .reach_by(i, certainty)
+                .into_iter()
+                .filter(|r| *r != i)
+            {
+                for x in base[r].reasons().iter().filter(|x| x.weight > 0.0) {
+                    sum.share(x.code, x.weight, &x.fr, &x.en);
+                }
             }
+            sum
+        };
+        let mut sum = and_what_it_opened(0.5);
+        // To have been alone on a machine when something happened there is no proof: where nothing else speaks against somebody, a
+        // service, a logon no log shows or a clock that is off may have done it.
+        let over = sum.total() - (INTRUDER - 0.5);
+        if over > 0.0 && and_what_it_opened(SAID).total() < DOUBTFUL {
+            sum.add(
+                "by_exclusion",
+                -over,
+                "seul présent sur cette machine alors, rien d'autre ne parle contre lui".into(),
+                "alone on that machine then, nothing else speaks against it".into(),
+            );
         }
         with.push((i, sum));
     }

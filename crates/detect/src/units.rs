@@ -270,6 +270,10 @@ impl<'s> Units<'s> {
 
     /// The unit and everything it made possible (links of certainty 0.5 or more), each once, in order of discovery.
     pub fn reach(&self, u: usize) -> Vec<usize> {
+        self.reach_by(u, 0.5)
+    }
+    /// The same by links of that certainty or more.
+    pub fn reach_by(&self, u: usize, certainty: f32) -> Vec<usize> {
         if self.list[u].children.is_empty() {
             return vec![u];
         }
@@ -278,7 +282,7 @@ impl<'s> Units<'s> {
         let mut at = 0;
         while at < out.len() {
             for (c, w) in &self.list[out[at]].children {
-                if *w >= 0.5 && seen.insert(*c) {
+                if *w >= certainty && seen.insert(*c) {
                     out.push(*c);
                 }
             }

@@ -97,6 +97,9 @@ impl Opened {
     }
 }
 
+/// Windows PowerShell says above the header what its rows are.
+const TYPE_LINE: &str = "#TYPE ";
+
 /// True when a file that may be text begins with a header of known columns.
 fn has_rows(plan: &Plan, bytes: &[u8]) -> bool {
     let has = |c: Container| plan.containers.contains(&c);
@@ -104,7 +107,9 @@ fn has_rows(plan: &Plan, bytes: &[u8]) -> bool {
         return false;
     }
     let mut lines = bytes.split(|b| *b == b'\n');
-    let line = lines.find(|l| !lines::is_blank(l)).unwrap_or_default();
+    let line = lines
+        .find(|l| !lines::is_blank(l) && !l.starts_with(TYPE_LINE.as_bytes()))
+        .unwrap_or_default();
     let text = lines::text(line);
     let mut cells = vec![];
     let text = text.trim_start_matches('\u{feff}').trim_end();
@@ -121,7 +126,7 @@ fn delimiter(plan: &Plan, head: &[u8]) -> u8 {
     }
     let line = head
         .split(|b| *b == b'\n')
-        .find(|l| !lines::is_blank(l))
+        .find(|l| !lines::is_blank(l) && !l.starts_with(TYPE_LINE.as_bytes()))
         .unwrap_or_default();
     let count = |d: u8| line.iter().filter(|b| **b == d).count();
     b";\t|,"
@@ -780,6 +785,9 @@ impl Decoder {
     /// One row of cells. `None`: it is the header. `Some(false)`: no known cell.
     fn row<'a>(&mut self, payload: &'a str, slots: &mut Slots<'a>) -> Result<Option<bool>, Reason> {
         let plan = self.plan;
+        if payload.starts_with(TYPE_LINE) {
+            return Ok(None);
+        }
         let mut cells = vec![];
         fields::cells(payload, self.delimiter, plan.csv.quote, &mut cells);
         if plan.csv.header {
