@@ -1010,9 +1010,10 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 && !(known && m.trust[i] == Trust::Habit)
                 && !m.on_site(a)
             {
-                // What is let to many is a place of many: with his own device, at no machine's pace and on an account that nothing
-                // else usurps, the owner may be a customer of it too.
-                let of_many = m.rented(u) && known && !works(own) && !usurped.contains(u.who);
+                // What is let to many is a place of many: with his own device, or none that is told, at no machine's pace and on an
+                // account that nothing else usurps, the owner may be a customer of it too.
+                let own_device = known || u.devices.is_empty() && u.children.is_empty();
+                let of_many = m.rented(u) && own_device && !works(own) && !usurped.contains(u.who);
                 let w = if of_many {
                     (DOUBTFUL + 1.0 - own.total()).clamp(0.1, 4.0)
                 } else {

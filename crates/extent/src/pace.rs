@@ -1,9 +1,6 @@
 //! Broken pace: a program that asks every second and then not for ten, in a log that tells of nobody else meanwhile. Lines may have been
 //! lost there, and nothing else would show it where records have no numbers.
-use ampleur_event::{
-    Nanos,
-    time::{MINUTE, SECOND},
-};
+use ampleur_event::{Nanos, time::SECOND};
 
 /// A pause in a machine's pace, `(from, to)`, and how many requests may have been made in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,8 +16,8 @@ pub struct Pause {
 const KNOWN: usize = 24;
 /// A pause is this many times longer than nine gaps of ten.
 const TIMES: Nanos = 5;
-/// Longer ones are a pause of whoever has the program.
-const LONGEST: Nanos = 10 * MINUTE;
+/// Longer ones are a pause of the program or of whoever has it: a burst of lost lines is short.
+const LONGEST: Nanos = 25 * SECOND;
 
 /// Pauses of one session in one source, its times ascending. None when the session has no pace, or pauses as its manner is.
 pub(crate) fn pauses(source: u32, times: &[Nanos]) -> Vec<Pause> {
@@ -78,6 +75,9 @@ mod tests {
         let p = found[0];
         assert_eq!((p.source, p.to - p.from), (3, 11 * SECOND));
         assert!(p.missing >= 11, "{p:?}");
+        // A minute's rest between two lists.
+        let rest = (0..60).map(|k| if k == 30 { 600 } else { 6 + k % 7 });
+        assert!(pauses(3, &times(rest)).is_empty());
         // Every eighth gap is long: that is its manner.
         let manner = (0..64).map(|k| if k % 8 == 7 { 110 } else { 8 });
         assert!(pauses(3, &times(manner)).is_empty());
@@ -93,7 +93,7 @@ mod tests {
         fn the_pause_has_room_for_what_was_taken_out(
             gaps in proptest::collection::vec(5i64..13, 60..120),
             at in 5usize..40,
-            n in 8usize..20,
+            n in 8usize..17,
         ) {
             let all = times(gaps);
             let mut left = all.clone();
