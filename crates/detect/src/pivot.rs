@@ -102,7 +102,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         // To have been alone on a machine when something happened there is no proof: where nothing else speaks against somebody, a
         // service, a logon no log shows or a clock that is off may have done it.
         let over = sum.total() - (INTRUDER - 0.5);
-        if over > 0.0 && and_what_it_opened(SAID).total() < DOUBTFUL {
+        if over > 0.0 && !and_what_it_opened(SAID).alarms() {
             sum.add(
                 "by_exclusion",
                 -over,
