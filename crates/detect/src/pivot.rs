@@ -259,9 +259,11 @@ fn one_address(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut
     const WITHIN: Nanos = 7 * DAY;
     const MANY: usize = 64;
     let units = &m.units.list;
+    let owners = Owners::of(units, base);
     for (a, list) in unknown {
         let mut list = list.clone();
         list.retain(|i| m.rented(&units[*i]) || !m.at_home(&units[*i]));
+        list.retain(|i| works(&base[*i]) || !owners.stand_at(&units[*i]));
         // Of each account one unit that stands for it, and when it came.
         let mut came: BTreeMap<&str, (usize, Vec<Nanos>)> = BTreeMap::new();
         for i in &list {
@@ -976,11 +978,13 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             }
         }
     }
-    // Accounts of which a use shows by itself that it is not the owner's.
+    // Accounts of which a use shows by itself, by what was done, that it is not the owner's.
     let usurped: BTreeSet<&str> = (0..units.len())
-        .filter(|i| base[*i].total() >= INTRUDER && root(*i) && !units[*i].who.is_empty())
+        .filter(|i| base[*i].total() >= INTRUDER && works(&base[*i]))
+        .filter(|i| root(*i) && !units[*i].who.is_empty())
         .map(|i| units[i].who)
         .collect();
+    let owners = Owners::of(units, base);
     let mut out = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         if u.machine
@@ -1012,7 +1016,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             {
                 // What is let to many is a place of many: with his own device, or none that is told, at no machine's pace and on an
                 // account that nothing else usurps, the owner may be a customer of it too.
-                let own_device = known || u.devices.is_empty() && u.children.is_empty();
+                let own_device = known || owners.stand_at(u);
                 let of_many = m.rented(u) && own_device && !works(own) && !usurped.contains(u.who);
                 let w = if of_many {
                     (DOUBTFUL + 1.0 - own.total()).clamp(0.1, 4.0)
@@ -1165,6 +1169,24 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
         }
     }
     out
+}
+
+/// Where somebody was seen with a device of the owner's.
+struct Owners(BTreeSet<(u32, IpAddr)>);
+
+impl Owners {
+    fn of(units: &[Unit<'_>], base: &[Sum]) -> Owners {
+        let with = units.iter().zip(base);
+        let with = with.filter(|(_, s)| s.weight("own_device") < 0.0);
+        Owners(
+            with.filter_map(|(u, _)| Some((u.whose, u.address?)))
+                .collect(),
+        )
+    }
+    /// A log that tells no device has him where another one shows his: nothing there speaks against its being him.
+    fn stand_at(&self, u: &Unit<'_>) -> bool {
+        u.devices.is_empty() && u.address.is_some_and(|a| self.0.contains(&(u.whose, a)))
+    }
 }
 
 /// Something in what was done speaks for an outsider, not only the place and the hour it was done from.
