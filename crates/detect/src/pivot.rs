@@ -18,6 +18,9 @@ use std::{
 /// From this certainty on a link is told by a log, and not merely the only one that was possible.
 const SAID: f32 = 0.9;
 
+/// Signs of a person that are about the technical accounts and others its session opened.
+const OPENED: [&str; 2] = ["another_account", "service_by_hand"];
+
 /// Reasons of every unit.
 pub(crate) struct Sums {
     base: Vec<Sum>,
@@ -102,7 +105,11 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         // To have been alone on a machine when something happened there is no proof: where nothing else speaks against somebody, a
         // service, a logon no log shows or a clock that is off may have done it.
         let over = sum.total() - (INTRUDER - 0.5);
-        if over > 0.0 && !and_what_it_opened(SAID).alarms() {
+        // What it opened speaks in these of its own signs too.
+        let of_opened = |c: &str| !technical(&m.units.list[i]) && OPENED.contains(&c);
+        let firm = and_what_it_opened(SAID);
+        let speaks = |r: &Reason| r.weight > 0.0 && !of_opened(r.code);
+        if over > 0.0 && !firm.reasons().iter().any(speaks) {
             sum.add(
                 "by_exclusion",
                 -over,
