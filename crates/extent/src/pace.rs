@@ -88,12 +88,12 @@ mod tests {
         assert!(pauses(3, &times([8; 20].into_iter().chain([110]))).is_empty());
     }
     proptest! {
-        /// Whatever consecutive requests of a steady run are taken out, the pause has room for them.
+        /// Whatever dozen or more consecutive requests of a steady run are taken out, the pause has room for them.
         #[test]
         fn the_pause_has_room_for_what_was_taken_out(
             gaps in proptest::collection::vec(5i64..13, 60..120),
             at in 5usize..40,
-            n in 8usize..17,
+            n in 12usize..17,
         ) {
             let all = times(gaps);
             let mut left = all.clone();
