@@ -18,8 +18,19 @@ use std::{
 /// From this certainty on a link is told by a log, and not merely the only one that was possible.
 const SAID: f32 = 0.9;
 
-/// Signs of a person that are about the technical accounts and others its session opened.
-const OPENED: [&str; 2] = ["another_account", "service_by_hand"];
+/// Signs of a person that may be about what its session opened: other accounts, and what was done under them.
+const OPENED: [&str; 10] = [
+    "another_account",
+    "beyond_reach",
+    "enumeration",
+    "export",
+    "id_walk",
+    "outflow",
+    "pace",
+    "service_by_hand",
+    "spread",
+    "volume",
+];
 
 /// Reasons of every unit.
 pub(crate) struct Sums {
