@@ -486,6 +486,14 @@ fn in_campaign(
     }
 }
 
+/// The machine inside a unit is a use from, that nobody planned and somebody's account shows.
+fn inside(m: &Model<'_>, base: &[Sum], i: usize) -> Option<IpAddr> {
+    let u = &m.units.list[i];
+    let used = !u.who.is_empty() && !u.machine && !u.flow_only && u.job.is_none();
+    let at = u.address.filter(|a| m.on_site(*a) && !m.lent_place(*a));
+    at.filter(|_| used && !planned(&base[i]))
+}
+
 /// Uses inside that all fall into the logons of somebody in doubt, though these fill little of the time: no chain ties the two, but
 /// chance does not do that.
 fn always_beside(
@@ -521,14 +529,7 @@ fn always_beside(
     let share = filled as f64 / (last - first).max(1) as f64;
     let mut groups: BTreeMap<(&str, IpAddr, Vec<&str>), Vec<usize>> = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
-        if let Some(a) = u.address.filter(|a| m.on_site(*a) && !m.lent_place(*a))
-            && !u.who.is_empty()
-            && !u.machine
-            && !u.flow_only
-            && u.job.is_none()
-            && !u.does.interactive
-            && !planned(&base[i])
-        {
+        if let Some(a) = inside(m, base, i).filter(|_| !u.does.interactive) {
             // A person's programs are of no account.
             let programs = if technical(u) {
                 u.programs.to_vec()
@@ -652,13 +653,7 @@ fn only_beside(
     // Uses of a program are one group, whatever the account; without one, uses of an account.
     let mut groups: BTreeMap<(&str, IpAddr, Vec<String>), Vec<usize>> = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
-        if let Some(a) = u.address.filter(|a| m.on_site(*a) && !m.lent_place(*a))
-            && !u.who.is_empty()
-            && !u.machine
-            && !u.flow_only
-            && u.job.is_none()
-            && !planned(&base[i])
-        {
+        if let Some(a) = inside(m, base, i) {
             let programs: Vec<String> = tools(u).map(|t| t.1).collect();
             let who = if programs.is_empty() { u.who } else { "" };
             groups.entry((who, a, programs)).or_default().push(i);

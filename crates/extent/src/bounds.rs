@@ -816,7 +816,14 @@ pub fn possible_accesses(
         .map(|k| Account::parse(&k).bare())
         .filter(|n| n.len() >= 3)
         .collect();
-    let mut out: Vec<PossibleAccesses> = Vec::new();
+    // (source, categories, lost) → how many.
+    let mut found: BTreeMap<(u32, CategorySet, bool), u64> = BTreeMap::new();
+    let mut add = |s: &SourceCoverage, categories: CategorySet, lost: bool, count: u64| {
+        if !categories.is_empty() {
+            let n = found.entry((s.index, categories, lost)).or_default();
+            *n = n.saturating_add(count);
+        }
+    };
     for s in coverage.sources.iter().filter(|s| !s.tells.is_empty()) {
         for r in &s.reject_marks {
             let w = Window::new(r.after, r.before.max(r.after).saturating_add(1));
@@ -830,49 +837,23 @@ pub fn possible_accesses(
                 Some(c) => s.tells.intersect(c),
                 None => s.tells,
             };
-            let categories = elsewhere(coverage, s, w, shown);
-            if categories.is_empty() {
-                continue;
-            }
-            match out
-                .iter_mut()
-                .find(|p| p.source == s.index && p.categories == categories && !p.lost)
-            {
-                Some(p) => p.count += 1,
-                None => out.push(PossibleAccesses {
-                    source: s.index,
-                    count: 1,
-                    categories,
-                    lost: false,
-                }),
-            }
+            add(s, elsewhere(coverage, s, w, shown), false, 1);
         }
     }
     for p in &facts.pauses {
-        let Some(s) = coverage.source(p.source).filter(|s| !s.guarded) else {
-            continue;
-        };
-        let w = Window::new(p.from, p.to);
-        let categories = elsewhere(coverage, s, w, s.tells);
-        if categories.is_empty() {
-            continue;
-        }
-        let lost = PossibleAccesses {
-            source: s.index,
-            count: p.missing,
-            categories,
-            lost: true,
-        };
-        match out
-            .iter_mut()
-            .find(|o| o.source == s.index && o.categories == categories && o.lost)
-        {
-            Some(o) => o.count = o.count.saturating_add(p.missing),
-            None => out.push(lost),
+        if let Some(s) = coverage.source(p.source).filter(|s| !s.guarded) {
+            let w = Window::new(p.from, p.to);
+            add(s, elsewhere(coverage, s, w, s.tells), true, p.missing);
         }
     }
-    out.sort_by_key(|p| (p.source, p.categories, p.lost));
-    out
+    let out = found.into_iter();
+    out.map(|((source, categories, lost), count)| PossibleAccesses {
+        source,
+        count,
+        categories,
+        lost,
+    })
+    .collect()
 }
 
 /// What of `categories` no other source that was complete then would have told in its stead.
@@ -894,19 +875,16 @@ fn elsewhere(
 /// Whether the readable part of a record can be the intruder's.
 fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> bool {
     let text = readable.to_lowercase();
+    let between = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'));
     // A version follows its product (`chrome/126.0.0.0`): it is no address.
-    let mut after_slash = false;
+    let mut version = false;
     let mut words: Vec<&str> = vec![];
-    for part in text.split_inclusive(|c: char| {
-        !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'))
-    }) {
-        let word = part.trim_end_matches(|c: char| {
-            !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'))
-        });
-        if !word.is_empty() && !after_slash {
+    for part in text.split_inclusive(between) {
+        let word = part.trim_end_matches(between);
+        if !word.is_empty() && !version {
             words.push(word);
         }
-        after_slash = part.ends_with('/') && !word.is_empty();
+        version = !word.is_empty() && part.ends_with('/');
     }
     // `198.51.100.7:37188` names the address as well.
     let address = |w: &str| match w.rsplit_once(':') {

@@ -438,35 +438,46 @@ impl<'a> Work<'a, '_, '_> {
                 times.entry((r.session, source)).or_default().push(r.e.time);
             }
         }
-        let mut found: Vec<Pause> = times
-            .iter()
-            .flat_map(|((_, source), times)| pace::pauses(*source, times))
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        let mut lone = vec![];
-        for p in found {
+        let mut by_source: BTreeMap<u32, Vec<Pause>> = BTreeMap::new();
+        for ((_, source), times) in &times {
+            let found = pace::pauses(*source, times);
+            by_source.entry(*source).or_default().extend(found);
+        }
+        for (source, mut found) in by_source {
+            found.sort_unstable();
+            found.dedup();
+            let (Some(first), Some(last)) = (found.first(), found.iter().map(|p| p.to).max())
+            else {
+                continue;
+            };
             let files = (0..self.input.case.files.len() as u32)
-                .filter(|f| self.input.case.source_of(*f) == p.source)
+                .filter(|f| self.input.case.source_of(*f) == source)
                 .collect();
-            let mut heard = 0u64;
+            let window = Window::new(first.from, last);
+            // Pauses last half a minute at most, so that only those that began just before hold an instant.
+            let mut heard = vec![false; found.len()];
             self.input.door.scan_columns(
                 &Select {
                     files,
-                    window: Window::new(p.from.saturating_add(1), p.to),
+                    window,
                     ..Select::default()
                 },
                 &["time"],
                 &mut |_, batch| {
-                    let inside = |t: Nanos| t > p.from && t < p.to;
-                    heard += batch.iter().filter(|e| inside(e.time)).count() as u64;
+                    for t in batch.iter().map(|e| e.time) {
+                        let from = found.partition_point(|p| p.from < t - pace::LONGEST);
+                        for (p, h) in found.iter().zip(&mut heard).skip(from) {
+                            if p.from >= t {
+                                break;
+                            }
+                            *h |= t < p.to;
+                        }
+                    }
                 },
             )?;
-            if heard == 0 {
-                lone.push(p);
-            }
+            let alone = found.into_iter().zip(heard).filter(|(_, h)| !h);
+            self.out.pauses.extend(alone.map(|(p, _)| p));
         }
-        self.out.pauses = lone;
         Ok(())
     }
 
@@ -3176,8 +3187,11 @@ fn asked(e: &Event<'_>, tables: &[ampleur_event::context::Table]) -> sql::Statem
         return sql::parse(&e.query, tables);
     }
     let action = e.action.to_ascii_lowercase();
-    let reads = ["select", "read", "find", "get", "query", "execute"];
-    if !reads.iter().any(|w| action.contains(w)) && !action.is_empty() {
+    let one_of = |words: &[&str]| words.iter().any(|w| action.contains(w));
+    if one_of(&["write", "update", "insert", "delete"]) {
+        return sql::parse("update", tables);
+    }
+    if !one_of(&["select", "read", "find", "get", "query", "execute"]) && !action.is_empty() {
         return sql::parse(&action, tables);
     }
     let mut st = sql::parse("select *", tables);

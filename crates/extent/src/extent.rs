@@ -1136,6 +1136,9 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
             });
         }
     }
+    // Who else there was and what files hold is asked of records nobody can read only.
+    let mut sources = input.coverage.sources.iter();
+    let rejects = sources.any(|s| !s.tells.is_empty() && !s.reject_marks.is_empty());
     bounds::Facts {
         presences,
         population: populations
@@ -1156,9 +1159,17 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         bytes_per_person: d.bytes_per_person.clone(),
         persons_per_record: persons_per_record(d),
         pauses: d.pauses.clone(),
-        persons_per_reject: persons_per_reject(d, input.inventory),
+        persons_per_reject: if rejects {
+            persons_per_reject(d, input.inventory)
+        } else {
+            BTreeMap::new()
+        },
         served: served(d),
-        others: others(input, list),
+        others: if rejects {
+            others(input, list)
+        } else {
+            BTreeSet::new()
+        },
         addresses: list
             .iter()
             .enumerate()
@@ -1216,19 +1227,29 @@ fn served(d: &Disclosures) -> BTreeMap<u32, BTreeSet<String>> {
     out
 }
 
+/// How many persons each access shows; one that may have shown anybody counts as `anybody`.
+fn persons_by_access(d: &Disclosures, anybody: u64) -> Vec<u64> {
+    let mut out = vec![0u64; d.accesses.len()];
+    for t in &d.touches {
+        out[t.access as usize] += 1;
+    }
+    for l in &d.loose {
+        let n = &mut out[l.access as usize];
+        let up_to = if l.up_to == u64::MAX {
+            anybody
+        } else {
+            l.up_to
+        };
+        *n = n.saturating_add(up_to);
+    }
+    out
+}
+
 /// Most persons one record of a source can name, where the source only ever served pages and single records; a statement or an
 /// export that is missing may hold any number.
 fn persons_per_record(d: &Disclosures) -> BTreeMap<u32, u64> {
-    let mut by_access = vec![0u64; d.accesses.len()];
-    for t in &d.touches {
-        by_access[t.access as usize] += 1;
-    }
-    for l in &d.loose {
-        let n = &mut by_access[l.access as usize];
-        *n = n.saturating_add(l.up_to);
-    }
     let mut out: BTreeMap<u32, Option<u64>> = BTreeMap::new();
-    for (a, n) in d.accesses.iter().zip(by_access) {
+    for (a, n) in d.accesses.iter().zip(persons_by_access(d, u64::MAX)) {
         if a.evidence.is_empty() {
             continue;
         }
@@ -1244,24 +1265,11 @@ fn persons_per_record(d: &Disclosures) -> BTreeMap<u32, u64> {
 /// Most persons a record of a source that cannot be read may have shown: as many as the fullest readable one, and for files as many
 /// as the fullest file there is.
 fn persons_per_reject(d: &Disclosures, inventory: &Inventory) -> BTreeMap<u32, u64> {
-    let mut by_access = vec![0u64; d.accesses.len()];
-    for t in &d.touches {
-        by_access[t.access as usize] += 1;
-    }
-    for l in d.loose.iter().filter(|l| l.up_to != u64::MAX) {
-        let n = &mut by_access[l.access as usize];
-        *n = n.saturating_add(l.up_to);
-    }
     let files = 0..inventory.files.len() as u32;
-    let fullest = files
-        .map(|f| {
-            let persons = inventory.subjects(f).iter().map(|s| s.subject);
-            persons.collect::<BTreeSet<_>>().len() as u64
-        })
-        .max()
-        .unwrap_or(0);
+    let fullest = files.map(|f| inventory.subjects(f).len() as u64).max();
     let mut out: BTreeMap<u32, u64> = BTreeMap::new();
-    for (a, n) in d.accesses.iter().zip(by_access) {
+    // Whoever could have shown anybody is no measure of the others.
+    for (a, n) in d.accesses.iter().zip(persons_by_access(d, 0)) {
         if a.evidence.is_empty() {
             continue;
         }
@@ -1271,7 +1279,7 @@ fn persons_per_reject(d: &Disclosures, inventory: &Inventory) -> BTreeMap<u32, u
         );
         let most = out.entry(a.source).or_default();
         // What a whole share holds is no single record's.
-        *most = (*most).max(if file { fullest } else { n });
+        *most = (*most).max(if file { fullest.unwrap_or(0) } else { n });
     }
     out
 }

@@ -2,7 +2,8 @@
 //! lost there, and nothing else would show it where records have no numbers.
 use ampleur_event::{Nanos, time::SECOND};
 
-/// A pause in a machine's pace, `(from, to)`, and how many requests may have been made in it.
+/// A pause in a machine's pace, and how many requests may have been made in it. Requests were seen at `from` and at `to` (UTC
+/// nanoseconds), and none between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pause {
     /// Index of the source.
@@ -17,7 +18,7 @@ const KNOWN: usize = 24;
 /// A pause is this many times longer than nine gaps of ten.
 const TIMES: Nanos = 5;
 /// Longer ones are a pause of the program or of whoever has it: a burst of lost lines is short.
-const LONGEST: Nanos = 25 * SECOND;
+pub(crate) const LONGEST: Nanos = 25 * SECOND;
 
 /// Pauses of one session in one source, its times ascending. None when the session has no pace, or pauses as its manner is.
 pub(crate) fn pauses(source: u32, times: &[Nanos]) -> Vec<Pause> {

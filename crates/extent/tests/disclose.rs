@@ -15,7 +15,8 @@ use ampleur_sources::{
     reader::{FileSink, Limits, Piece, SinkError, read_file},
 };
 
-const TOML: &str = r#"
+/// How every context begins.
+const PLACES: &str = r#"
 version = 1
 timezone = "Europe/Paris"
 [[establishment]]
@@ -24,6 +25,8 @@ authorities = ["urn:oid:1.2.1"]
 [[establishment]]
 id = "finess:2"
 authorities = ["urn:oid:1.2.2"]
+"#;
+const TOML: &str = r#"
 [[source]]
 files = "logs/web/*"
 format = "http-access"
@@ -146,15 +149,32 @@ fn play_log(
     verdict: SessionVerdict,
     check: impl FnOnce(&Outcome<'_>),
 ) {
+    let inventory = Inventory::default();
+    let logs = [(file, format, lines)];
+    play_logs(toml, identity, &inventory, &logs, verdict, check);
+}
+
+/// Plays logs, one record a line, in order of their paths.
+fn play_logs(
+    toml: &str,
+    identity: &IdentityBase,
+    inventory: &Inventory,
+    logs: &[(&str, &'static str, &str)],
+    verdict: SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let root = dir.path();
-    let file = root.join(file);
-    std::fs::create_dir_all(file.parent().expect("a folder")).expect("folder");
-    std::fs::write(file, lines).expect("log");
-    let case = Case::with_context(root, Context::parse(toml).expect("context")).expect("case");
+    for (file, _, lines) in logs {
+        let file = root.join(file);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("folder");
+        std::fs::write(file, lines).expect("log");
+    }
+    let context = Context::parse(&format!("{PLACES}{toml}")).expect("context");
+    let case = Case::with_context(root, context).expect("case");
     let mut door = MemoryDoor::default();
     let (mut partials, mut observations) = (vec![], vec![]);
-    for f in 0..case.files.len() as u32 {
+    for (f, (_, format, lines)) in (0u32..).zip(logs) {
         let mut sink = Sink {
             case: &case,
             door: &mut door,
@@ -185,14 +205,13 @@ fn play_log(
         })
         .collect();
     let coverage = Coverage::build(&case, observations, None);
-    let inventory = Inventory::default();
     let outcome = assemble(&Input {
         case: &case,
         sessions: &sessions,
         judgements: &judgements,
         door: &door,
         identity,
-        inventory: &inventory,
+        inventory,
         leaks: &[],
         coverage: &coverage,
         unreadable_files: 0,
@@ -372,14 +391,6 @@ fn who_is_asked_for_by_number_among_lists_is_targeted() {
 }
 
 const UNDESCRIBED: &str = r#"
-version = 1
-timezone = "Europe/Paris"
-[[establishment]]
-id = "finess:1"
-authorities = ["urn:oid:1.2.1"]
-[[establishment]]
-id = "finess:2"
-authorities = ["urn:oid:1.2.2"]
 [[source]]
 files = "logs/web/*"
 format = "http-access"
@@ -497,14 +508,6 @@ fn a_practitioner_nobody_has_is_not_certain() {
 
 /// A database whose patients the case describes.
 const DB: &str = r#"
-version = 1
-timezone = "Europe/Paris"
-[[establishment]]
-id = "finess:1"
-authorities = ["urn:oid:1.2.1"]
-[[establishment]]
-id = "finess:2"
-authorities = ["urn:oid:1.2.2"]
 [[source]]
 files = "logs/db/*"
 format = "postgresql"
@@ -594,4 +597,91 @@ fn an_error_belongs_to_its_own_statement() {
         seen(&error("53100", "No space left on device", asked)),
         (0, 0)
     );
+}
+
+/// He used an account towards a file server, and that server heard nobody of it then: its clock is off, or lines are missing. What its
+/// shares hold is exposed; where it heard him, what he read counts and no more.
+#[test]
+fn a_machine_that_heard_nobody_is_as_good_as_not_logged() {
+    const SHARE: &str = r#"
+[[source]]
+files = "logs/app/*"
+format = "windows-security"
+heartbeat_s = 86400
+[[source]]
+files = "logs/files/*"
+format = "windows-security"
+heartbeat_s = 86400
+tells = ["ID.*", "HEALTH.*"]
+[[share]]
+path = "\\\\fs1\\labo"
+categories = ["ID.NAME", "HEALTH.RESULT"]
+"#;
+    let event = |id: u32, host: &str, time: &str, n: u32, data: &[(&str, &str)]| {
+        let data: String = data
+            .iter()
+            .map(|(k, v)| format!("<Data Name='{k}'>{v}</Data>"))
+            .collect();
+        format!(
+            "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><Keywords>0x8020000000000000</Keywords><TimeCreated SystemTime='2025-09-14T{time}.0000000Z'/><EventRecordID>{n}</EventRecordID><Channel>Security</Channel><Computer>{host}.ch.example</Computer></System><EventData>{data}</EventData></Event>\n"
+        )
+    };
+    let app = event(
+        4648,
+        "APP1",
+        "08:00:00",
+        1,
+        &[
+            ("SubjectUserName", "ext"),
+            ("SubjectDomainName", "CH"),
+            ("SubjectLogonId", "0x77a1"),
+            ("TargetUserName", "svc"),
+            ("TargetDomainName", "CH"),
+            ("TargetServerName", "FS1"),
+        ],
+    );
+    let read = |time: &str| {
+        event(
+            5145,
+            "FS1",
+            time,
+            1,
+            &[
+                ("SubjectUserName", "svc"),
+                ("SubjectDomainName", "CH"),
+                ("SubjectLogonId", "0x88b2"),
+                ("IpAddress", "10.1.2.3"),
+                ("ShareName", r"\\*\labo"),
+                ("RelativeTargetName", "a.pdf"),
+                ("AccessMask", "0x1"),
+            ],
+        )
+    };
+    let file = |name: &str, ipp: &str| {
+        format!(
+            "{{\"share\":\"\\\\\\\\FS1\\\\labo\",\"path\":\"{name}\",\"size\":10,\"subjects\":[{{\"subject\":\"urn:oid:1.2.1|{ipp}\",\"categories\":[\"ID.NAME\",\"HEALTH.RESULT\"]}}]}}\n"
+        )
+    };
+    let inventory = Inventory::from_lines(&(file("a.pdf", "100") + &file("b.pdf", "200")));
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |time: &str| {
+        let files = read(time);
+        let logs = [
+            ("logs/app/a.xml", "windows-security", app.as_str()),
+            ("logs/files/b.xml", "windows-security", files.as_str()),
+        ];
+        let mut said = (0, 0);
+        play_logs(
+            SHARE,
+            &identity,
+            &inventory,
+            &logs,
+            SessionVerdict::Intruder,
+            |o| said = (o.extent.subjects.at_least, o.extent.subjects.at_most),
+        );
+        said
+    };
+    assert_eq!(seen("08:01:00"), (1, 1));
+    assert_eq!(seen("07:13:00"), (1, 2));
+    assert_eq!(seen("08:47:00"), (1, 2));
 }

@@ -163,7 +163,7 @@ pub(crate) fn link(
     out.ambiguous = ambiguous.into_iter().collect();
 }
 
-/// Who was lent which address, and when: (session, address, from, to).
+/// Who was lent which address, and when: (session, address, from, to), both ends within, as the session's source tells the time.
 pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
     let door = |x: &Session| x.account.as_ref().is_some_and(|a| a.system == System::Vpn);
     let mut out = vec![];
@@ -202,8 +202,8 @@ pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
         };
         came.sort_unstable();
         list.sort_unstable();
-        let apart = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0 - a.1 <= 8 * HOUR;
-        for run in list.chunk_by(apart) {
+        let goes_on = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0 - a.1 <= 8 * HOUR;
+        for run in list.chunk_by(goes_on) {
             let (from, to) = (run[0].0, run.iter().map(|r| r.1).max().unwrap_or(run[0].1));
             let before = came.partition_point(|c| c.0 <= from + MINUTE);
             if let Some((t, i)) = before.checked_sub(1).map(|k| came[k])
@@ -224,11 +224,7 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
     let mut lent: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
     for (i, inner, from, to) in lendings(w.s) {
         lent.entry(inner).or_default().push(i);
-        let shift =
-            w.s.skews
-                .get(&w.s.list[i as usize].source)
-                .copied()
-                .unwrap_or(0);
+        let shift = w.s.skew(w.s.list[i as usize].source);
         let slack = if shift == 0 { MINUTE } else { 4 * MINUTE };
         for j in w.begun(inner, from + shift - slack, to + shift + slack) {
             if i != j {

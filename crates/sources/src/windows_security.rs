@@ -526,7 +526,11 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         }
         _ => {}
     }
-    if let Some((_, document)) = f.data.iter().find(|(_, v)| v.contains(AUDIT_BASE)) {
+    let federated = f.provider.starts_with("AD FS");
+    let document = federated
+        .then(|| f.data.iter().find(|(_, v)| v.contains(AUDIT_BASE)))
+        .flatten();
+    if let Some((_, document)) = document {
         federation(&mut e, document, &mut extra);
     } else if !security {
         other_channel(&mut e, f);

@@ -323,7 +323,7 @@ fn gap(window: Window, state: State, kind: Kind, missing: Option<u64>, why: Why)
     }
 }
 
-/// A rate proves a source complete when it shows an outage of that many hours: a lost day, by and large.
+/// Hours. A rate proves a source complete only where an outage of that length would show.
 const LONGEST_UNSEEN_H: f64 = 48.0;
 
 /// One source by its own signs.

@@ -205,20 +205,37 @@ impl Given {
                 let n: String = c[i + open + 1..i + shut].iter().collect();
                 let Ok(n) = n.parse::<usize>() else { break };
                 let from = i + shut + 2;
-                let Some(v) = c.get(from..from.saturating_add(n)) else {
-                    break;
+                // The length may be one of characters or of bytes: the next value, or the end, must follow.
+                let mut left = n;
+                let whole = |x: &&char| {
+                    let fits = left >= x.len_utf8();
+                    left -= if fits { x.len_utf8() } else { 0 };
+                    fits
                 };
-                given.values.push(Some(Tok::Text(v.iter().collect())));
-                i = from + n;
+                let by_bytes = c[from..].iter().take_while(whole).count();
+                let ends = |k: &usize| match c.get(from + k) {
+                    None => from + k == c.len(),
+                    Some(x) => *x == ' ' && c.get(from + k + 1) == Some(&'#'),
+                };
+                let k = match (ends(&n), ends(&by_bytes)) {
+                    (true, true) if n != by_bytes => break,
+                    (true, _) => n,
+                    (_, true) if left == 0 => by_bytes,
+                    _ => break,
+                };
+                let v = c[from..from + k].iter().collect();
+                given.values.push(Some(Tok::Text(v)));
+                i = from + k;
                 while c.get(i) == Some(&' ') {
                     i += 1;
                 }
             }
         } else if !list.is_empty() && !list.starts_with('<') {
-            let mut reader = csv_cells(list);
-            given
-                .values
-                .extend(reader.drain(..).map(|v| Some(Tok::Text(v))));
+            // An empty cell may be NULL; a text in angle brackets stands for one that was left out.
+            let told = |v: &String| !v.is_empty() && !(v.starts_with('<') && v.ends_with('>'));
+            let cells = csv_cells(list).into_iter();
+            let values = cells.map(|v| Some(v).filter(told).map(Tok::Text));
+            given.values.extend(values);
         }
         given
     }
@@ -232,21 +249,21 @@ impl Given {
 
 /// Cells of one line of CSV.
 fn csv_cells(line: &str) -> Vec<String> {
-    let mut out = vec![String::new()];
+    let (mut out, mut cell) = (vec![], String::new());
     let mut quoted = false;
     let mut c = line.chars().peekable();
     while let Some(x) = c.next() {
-        let cell = out.last_mut().expect("never empty");
         match x {
             '"' if quoted && c.peek() == Some(&'"') => {
                 c.next();
                 cell.push('"');
             }
             '"' => quoted = !quoted,
-            ',' if !quoted => out.push(String::new()),
+            ',' if !quoted => out.push(std::mem::take(&mut cell)),
             x => cell.push(x),
         }
     }
+    out.push(cell);
     out
 }
 

@@ -558,6 +558,13 @@ fn parameters_are_put_where_they_belong() {
     ] {
         assert_eq!(rows(given), plain, "{given}");
     }
+    // A length may be one of bytes.
+    assert_eq!(
+        rows(
+            "SELECT nom FROM patient WHERE nom = :1 AND ipp = :2\n-- parameters: #1(5):LÉVY #2(3):100"
+        ),
+        rows("SELECT nom FROM patient WHERE nom = 'LÉVY' AND ipp = '100'")
+    );
     let swapped = "SELECT nom FROM patient WHERE nom LIKE $2 AND ipp = $1\n-- parameters: $1 = '100', $2 = 'D''A%'";
     assert_eq!(
         rows(swapped),
@@ -570,6 +577,9 @@ fn parameters_are_put_where_they_belong() {
         "SELECT nom FROM patient WHERE ipp = $1\n-- parameters: $1 = '100",
         "SELECT nom FROM patient WHERE ipp = :1\n-- parameters: #1(9):100",
         "SELECT nom FROM patient WHERE ipp = $1\n-- parameters: <not logged>",
+        "SELECT nom FROM patient WHERE ipp = $2\n-- parameters: 7,<long param suppressed>",
+        "SELECT nom FROM patient WHERE ipp = $1\n-- parameters: ,7",
+        "SELECT nom FROM patient WHERE ipp = :1\n-- parameters: #1(2):100",
     ] {
         assert_eq!(rows(cut), open, "{cut}");
     }

@@ -100,23 +100,27 @@ impl Opened {
 /// Windows PowerShell says above the header what its rows are.
 const TYPE_LINE: &str = "#TYPE ";
 
+/// The first line that says something of the rows.
+fn first_row(bytes: &[u8]) -> &[u8] {
+    bytes
+        .split(|b| *b == b'\n')
+        .find(|l| !lines::is_blank(l) && !l.starts_with(TYPE_LINE.as_bytes()))
+        .unwrap_or_default()
+}
+
 /// True when a file that may be text begins with a header of known columns.
 fn has_rows(plan: &Plan, bytes: &[u8]) -> bool {
     let has = |c: Container| plan.containers.contains(&c);
     if !has(Container::Csv) || !has(Container::Text) || !plan.csv.header {
         return false;
     }
-    let mut lines = bytes.split(|b| *b == b'\n');
-    let line = lines
-        .find(|l| !lines::is_blank(l) && !l.starts_with(TYPE_LINE.as_bytes()))
-        .unwrap_or_default();
+    let line = first_row(bytes);
     let text = lines::text(line);
     let mut cells = vec![];
     let text = text.trim_start_matches('\u{feff}').trim_end();
     fields::cells(text, delimiter(plan, bytes), plan.csv.quote, &mut cells);
-    let known = cells.iter();
-    let known = known.filter(|c| plan.names.find(c.trim()).is_some());
-    known.count() >= 3
+    let known = |c: &&Cow<'_, str>| plan.names.find(c.trim()).is_some();
+    cells.iter().filter(known).count() >= 3
 }
 
 /// The delimiter of the file; where the mapping leaves it open, the one its first line has most of.
@@ -124,10 +128,7 @@ fn delimiter(plan: &Plan, head: &[u8]) -> u8 {
     if plan.csv.delimiter != 0 {
         return plan.csv.delimiter;
     }
-    let line = head
-        .split(|b| *b == b'\n')
-        .find(|l| !lines::is_blank(l) && !l.starts_with(TYPE_LINE.as_bytes()))
-        .unwrap_or_default();
+    let line = first_row(head);
     let count = |d: u8| line.iter().filter(|b| **b == d).count();
     b";\t|,"
         .iter()
@@ -975,15 +976,9 @@ impl Decoder {
             }
             Outcome::Unknown
         });
-        let mut observer = "";
         if let Some(h) = &around.header {
-            let writer = host_of(h);
             if e.host.is_empty() {
-                e.host = Cow::Borrowed(writer);
-            }
-            // Who wrote the line is not the host somebody asked for.
-            if !e.http_method.is_empty() && !writer.is_empty() && e.host == writer {
-                observer = writer;
+                e.host = Cow::Borrowed(host_of(h));
             }
             if e.process.is_empty() && !plan.own.process {
                 e.process = Cow::Borrowed(h.program);
@@ -1011,19 +1006,19 @@ impl Decoder {
                 extra.push_str(v);
             }
         };
-        let told = !observer.is_empty();
-        for (k, ways) in &plan.extra {
-            if k.as_str() >= OBSERVER {
-                put(OBSERVER, std::mem::take(&mut observer));
-            }
-            let v = value(ways, slots, &e.action, e.verb);
-            // Asked of a web request only: of everything else the host is what it is.
-            let writer = k == OBSERVER;
-            if !writer || !told && !e.http_method.is_empty() && e.host == v.trim() {
-                put(k, &v);
-            }
+        for (k, ways) in plan.extra.iter().filter(|(k, _)| k != OBSERVER) {
+            put(k, &value(ways, slots, &e.action, e.verb));
         }
-        put(OBSERVER, observer);
+        // Who wrote a web request down is not the host it asked for. Of everything else the host is what it is.
+        let said = plan.extra.iter().find(|(k, _)| k == OBSERVER);
+        let said = said.map(|(_, ways)| value(ways, slots, &e.action, e.verb));
+        let header = around.header.as_ref().map(|h| Cow::Borrowed(host_of(h)));
+        let wrote = |w: &&Cow<'_, str>| !w.is_empty() && w.trim() == e.host;
+        if !e.http_method.is_empty()
+            && let Some(w) = [&said, &header].into_iter().flatten().find(wrote)
+        {
+            put(OBSERVER, w);
+        }
         Ok(e)
     }
 
