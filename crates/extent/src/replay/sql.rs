@@ -232,7 +232,7 @@ impl Given {
             }
         } else if !list.is_empty() && !list.starts_with('<') {
             // An empty cell may be NULL; a text in angle brackets stands for one that was left out.
-            let told = |v: &String| !v.is_empty() && !(v.starts_with('<') && v.ends_with('>'));
+            let told = |v: &String| !(v.is_empty() || v.starts_with('<') && v.ends_with('>'));
             let cells = csv_cells(list).into_iter();
             let values = cells.map(|v| Some(v).filter(told).map(Tok::Text));
             given.values.extend(values);
