@@ -1,7 +1,7 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
     in_pieces,
-    score::{DOUBTFUL, INTRUDER, Model, Sentences, Sum, Trust, common_browser, technical},
+    score::{DOUBTFUL, INTRUDER, Model, SAID, Sentences, Sum, Trust, common_browser, technical},
     units::{Manner, Unit, Units, WALK},
 };
 use ampleur_event::{
@@ -14,9 +14,6 @@ use std::{
     net::IpAddr,
     sync::Arc,
 };
-
-/// From this certainty on a link is told by a log, and not merely the only one that was possible.
-const SAID: f32 = 0.9;
 
 /// Signs of a person that may be about what its session opened: other accounts, and what was done under them.
 const OPENED: [&str; 10] = [
@@ -141,6 +138,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         base,
         found: BTreeMap::new(),
     };
+    let hurried = hurried(m, &sums.base);
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums.base, &out.0);
@@ -148,6 +146,18 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         in_campaign(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
         only_beside(m, &sums.base, &out.0, &mut next);
+        for i in &hurried {
+            doubt(
+                &sums.base,
+                &mut next,
+                *i,
+                "hurried_walks",
+                (
+                    "parcourt l'index à la hâte, ce que ce compte ne fait guère, comme d'autres comptes ces jours-là",
+                    "goes through the index in a hurry, which this account hardly does, as other accounts do in these days",
+                ),
+            );
+        }
         // What was once found shared stays found: the set of bad units only grows.
         for (i, old) in &sums.found {
             let sum = next.entry(*i).or_insert_with(|| sums.base[*i].clone());
@@ -398,6 +408,55 @@ fn up_to(
     if w > 0.0 {
         sum.share(code, w, &fr.into(), &en.into());
     }
+}
+
+/// Uses that go through an index in a hurry, under several accounts within days, none of which usually does: whoever sits at the owner's
+/// own desk, with the owner's own device, leaves no other sign.
+fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    const WITHIN: Nanos = 10 * DAY;
+    const QUESTIONS: u32 = 8;
+    const SECONDS: f64 = 12.0;
+    const ACCOUNTS: usize = 3;
+    let units = &m.units.list;
+    let asks = |i: usize| {
+        let members = units[i].members.iter();
+        members.filter_map(|x| m.s.features[*x as usize].asks.as_ref())
+    };
+    let walks = |i: usize| {
+        asks(i).any(|a| {
+            let sliced = (a.prefix.max(a.range)) * 2 >= a.count;
+            a.count >= QUESTIONS && sliced && a.gap > 0.0 && a.gap <= SECONDS
+        })
+    };
+    let mut out: Vec<usize> = (0..units.len())
+        .filter(|i| own_use(&units[*i]) && !planned(&base[*i]) && walks(*i))
+        .collect();
+    out.retain(|i| {
+        let all = m.units_of(units[*i].whose);
+        let (walking, asking) = all.fold((0, 0), |(w, n), j| {
+            let asked = asks(j).next().is_some();
+            (w + usize::from(asked && walks(j)), n + usize::from(asked))
+        });
+        walking * 3 <= asking
+    });
+    out.sort_by_key(|i| units[*i].from);
+    let near = |i: &usize| {
+        let t = units[*i].from;
+        let from = out.partition_point(|j| units[*j].from < t - WITHIN);
+        let to = out.partition_point(|j| units[*j].from <= t + WITHIN);
+        let mut whos: Vec<&Unit<'_>> = vec![];
+        for j in &out[from..to] {
+            let v = &units[*j];
+            if whos.iter().all(|u| m.strangers(u, v)) {
+                whos.push(v);
+            }
+            if whos.len() >= ACCOUNTS {
+                return true;
+            }
+        }
+        false
+    };
+    out.iter().copied().filter(near).collect()
 }
 
 /// While strangers work account after account from places nobody knows, a use from such a place with signs of its own, of which no
@@ -1226,7 +1285,7 @@ fn works(s: &Sum) -> bool {
 /// A device that tells somebody apart: a machine's own name or a tool; never a common browser, never one of the hospital's machines.
 fn specific(m: &Model<'_>, d: u32) -> bool {
     let d = m.device(d);
-    !d.text.is_empty() && (!common_browser(d.text) || d.automated) && !d.housed
+    !d.text.is_empty() && (!common_browser(d.text) || d.automated) && !d.housed && !d.serves
 }
 
 /// One label per stranger: units joined by address, own machine, token, chain, or one tool with one manner.

@@ -28,6 +28,8 @@ pub(crate) const PRIOR: f32 = -4.0;
 pub(crate) const INTRUDER: f32 = 3.0;
 /// From here on it stays in doubt.
 pub(crate) const DOUBTFUL: f32 = 0.5;
+/// From this certainty on a link is told by a log, and not merely the only one that was possible.
+pub(crate) const SAID: f32 = 0.9;
 
 /// Nobody goes from one desk to another and works there within this time, again and again.
 const TURN: Nanos = 5 * MINUTE;
@@ -354,7 +356,7 @@ pub(crate) struct Device<'a> {
     monitor: bool,
     platform: bool,
     /// A machine whose own log or service is in the case: no client's device.
-    serves: bool,
+    pub serves: bool,
     /// Number of its text without version numbers.
     shape: u32,
 }
@@ -516,6 +518,10 @@ struct Anchor {
     hours: Clock,
     /// It is at work somewhere for certain.
     known: bool,
+    /// Manners in which it goes through an index there.
+    manners: Vec<Manner>,
+    /// Other neighbourhoods it goes through one from, and how.
+    walks: Vec<(Net, Manner)>,
 }
 
 /// One use seen from outside, to say how well its origin is known.
@@ -1016,8 +1022,10 @@ impl<'a> Model<'a> {
                 text,
                 automated: automated(text),
                 machine: machine_name(text),
-                housed: at
-                    .is_some_and(|l| l.iter().any(|a| self.on_site(*a) && !self.lent_place(*a))),
+                housed: at.is_some_and(|l| {
+                    l.iter()
+                        .any(|a| self.certain_site(*a) && !self.lent_place(*a))
+                }),
                 monitor: monitor(text),
                 platform: platform(text),
                 serves: hosts.contains(&label),
@@ -1147,6 +1155,13 @@ impl<'a> Model<'a> {
     }
     pub fn on_site(&self, a: IpAddr) -> bool {
         net::is_private(a) || self.site.iter().any(|n| n.contains(a))
+    }
+    /// An address of the establishments as the context declares them; any private one where it declares none.
+    fn certain_site(&self, a: IpAddr) -> bool {
+        if self.site.is_empty() {
+            return self.on_site(a);
+        }
+        self.site.iter().any(|n| n.contains(a))
     }
     pub fn at_home(&self, u: &Unit) -> bool {
         u.country
@@ -1368,10 +1383,17 @@ impl<'a> Model<'a> {
             sure
         };
         let mut formats: Vec<&'static str> = vec![];
+        let (mut manners, mut walks) = (vec![], vec![]);
         for i in self.units_of(whose) {
             let u = &units[i];
-            if at_work(u.address, self.hours_of(u), 1, &u.devices) {
+            let sure = at_work(u.address, self.hours_of(u), 1, &u.devices);
+            if sure {
                 note(&mut formats, self.formats(i, &|_| true).iter().copied());
+            }
+            match (u.does.manner(), u.address) {
+                (Some(k), _) if sure => note(&mut manners, [k]),
+                (Some(k), Some(a)) => walks.push((net::neighbourhood(a), k)),
+                _ => {}
             }
         }
         for r in rows {
@@ -1382,7 +1404,7 @@ impl<'a> Model<'a> {
                 &devices(r),
             );
         }
-        anchor.formats = formats;
+        (anchor.formats, anchor.manners, anchor.walks) = (formats, manners, walks);
         let named = |m: usize| {
             let device = self.s.list[m].origin.device.as_deref();
             device.is_some_and(|d| {
@@ -1429,7 +1451,8 @@ impl<'a> Model<'a> {
             if *trust == Trust::None || u.machine || !u.parents.is_empty() {
                 continue;
             }
-            let opened = self.opened(i).map(|v| v.whose).filter(|w| *w != whose);
+            let opened = self.opened(i).into_iter();
+            let opened = opened.map(|v| v.whose).filter(|w| *w != whose);
             note(&mut p.opens, opened);
             p.trusted_units += 1;
             trusted_days.extend(&u.days);
@@ -1479,14 +1502,24 @@ impl<'a> Model<'a> {
         !u.devices.is_empty() && u.devices.iter().all(|d| self.device(*d).automated)
     }
 
-    /// Units of somebody's account that unit `i` made possible, itself apart.
-    fn opened(&self, i: usize) -> impl Iterator<Item = &Unit<'a>> {
-        self.units.list[i]
+    /// Units of somebody's account that unit `i` made possible, itself apart: what it opened, and what a log says was opened from there.
+    fn opened(&self, i: usize) -> Vec<&Unit<'a>> {
+        let mut out: Vec<usize> = self.units.list[i]
             .children
             .iter()
             .filter(|(_, c)| *c >= 0.5)
-            .map(|(c, _)| &self.units.list[*c])
+            .map(|(c, _)| *c)
+            .collect();
+        if !out.is_empty() {
+            out.extend(self.units.reach_by(i, SAID));
+            out.sort_unstable();
+            out.dedup();
+        }
+        out.retain(|j| *j != i);
+        out.into_iter()
+            .map(|j| &self.units.list[j])
             .filter(|v| !v.who.is_empty() && !v.machine && !v.flow_only && v.job.is_none())
+            .collect()
     }
 
     /// Share of the people with known devices who have this one.
@@ -1594,7 +1627,7 @@ impl<'a> Model<'a> {
         if p.is_some_and(|p| p.networks.iter().any(|n| n.contains(a))) {
             return Trust::Declared;
         }
-        if self.on_site(a) {
+        if self.certain_site(a) {
             return Trust::Site;
         }
         if self.peers.contains(&a) || self.declared.iter().any(|n| n.contains(a)) {
@@ -1662,7 +1695,12 @@ impl<'a> Model<'a> {
             let usual = (x.hours & around(k.hours.usual())).count_ones();
             usual * 2 >= x.hours.count_ones()
         };
-        if often && person {
+        // Somebody who goes through the index there, and nowhere for certain, is not at work as the person known.
+        let walks = k.known
+            && k.walks
+                .iter()
+                .any(|(n, m)| *n == near && k.manners.binary_search(m).is_err());
+        if often && person && !walks {
             Trust::Habit
         } else {
             Trust::None
@@ -2222,6 +2260,7 @@ impl<'a> Model<'a> {
             return;
         }
         let (mut now, mut days) = (0, BTreeSet::new());
+        let (mut began, mut ended) = (u.from, u.to);
         let mut at_hours = BTreeSet::new();
         let hours = around(self.hours_of(u));
         for j in self.units_of(u.whose) {
@@ -2231,6 +2270,7 @@ impl<'a> Model<'a> {
             }
             if v.address == u.address && v.from <= u.to + SLACK && v.to >= u.from - SLACK {
                 now += v.does.writes;
+                (began, ended) = (began.min(v.from), ended.max(v.to));
             } else if let Some(day) = v.days.first().filter(|d| apart(d)) {
                 days.insert(*day);
                 if self.hours_of(v) & hours != 0 {
@@ -2239,7 +2279,9 @@ impl<'a> Model<'a> {
             }
         }
         let strange = at_hours.len() < 3 || at_hours.len() * 5 < days.len();
-        if !far(now) || !strange || self.daily(i) {
+        // One after the other in less than a minute each: whoever writes all night long does his work.
+        let hurried = i128::from(now) * i128::from(MINUTE) >= i128::from(ended - began);
+        if !far(now) || !strange || !hurried || self.daily(i) {
             return;
         }
         let ground = ["on_site", "declared_network", "shared_exit", "own_device"];
@@ -2284,11 +2326,12 @@ impl<'a> Model<'a> {
             }
             for r in self.units.reach(i) {
                 let v = &units[r];
-                for d in v
-                    .devices
-                    .iter()
-                    .filter(|d| self.device(**d).machine && !self.device(**d).housed)
-                {
+                // A server's own name, which its logons of remote desktops carry, is no client's.
+                let client = |d: &&u32| {
+                    let d = self.device(**d);
+                    d.machine && !d.housed && !d.serves
+                };
+                for d in v.devices.iter().filter(client) {
                     if self.trust[i] >= Trust::Habit {
                         known.insert(*d);
                     } else if !v.who.is_empty() && !v.machine && !v.service {
@@ -2404,13 +2447,44 @@ impl<'a> Model<'a> {
                 .as_ref()
                 .map_or_else(String::new, |a| a.to_string());
             let admin = self.admin(v);
+            let here_alone = if self.from_here_alone(u, v.whose) {
+                1.0
+            } else {
+                0.0
+            };
             sum.add(
                 "another_account",
-                if admin { 3.0 } else { 1.8 },
+                if admin { 3.0 } else { 1.8 } + here_alone,
                 format!("ouvre une session sous un autre compte : {a}"),
                 format!("opens a session under another account: {a}"),
             );
         }
+    }
+
+    /// The account opens that other one on three days or more from the neighbourhood of this use, and never from another place outside
+    /// where it was on three days or more.
+    fn from_here_alone(&self, u: &Unit, other: u32) -> bool {
+        let Some(here) = u.address.map(net::neighbourhood) else {
+            return false;
+        };
+        let (mut with, mut without) = (Days::default(), Days::default());
+        for j in self.units_of(u.whose) {
+            let v = &self.units.list[j];
+            let Some(a) = v.address.filter(|a| !self.on_site(*a)) else {
+                continue;
+            };
+            if v.flow_only || !v.parents.is_empty() {
+                continue;
+            }
+            let opens = self.opened(j).iter().any(|o| o.whose == other);
+            match (here.contains(a), opens) {
+                (true, true) => with.extend(&v.days),
+                (false, true) => return false,
+                (false, false) => without.extend(&v.days),
+                (true, false) => {}
+            }
+        }
+        with.len() >= 3 && without.len() >= 3
     }
 
     /// Administrators by what the context says or by their name.

@@ -52,6 +52,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
     ),
     ("hosting", "loueur de serveurs", "rented servers"),
     ("hours", "heures inhabituelles", "unusual hours"),
+    (
+        "hurried_walks",
+        "parcours hâtifs sous plusieurs comptes",
+        "hurried walks under several accounts",
+    ),
     ("id_walk", "parcourt les identifiants", "walks identifiers"),
     (
         "in_campaign",

@@ -458,7 +458,10 @@ fn mode((mut v, took): (Vec<Nanos>, u64), width: Nanos) -> Option<(Nanos, u64)> 
 pub(super) struct Lack {
     pub source: u32,
     pub seen_by: u32,
+    /// From the first of them to the last.
     pub window: Window,
+    /// From the last access that is there to the next one.
+    pub hole: Window,
     pub count: u64,
     /// The one client they all came from.
     pub who: Option<u64>,
@@ -770,24 +773,45 @@ fn one_way(
         out.verified.push((of, by, found));
     }
     runs.sort_by_key(|r| (r.0.from, r.0.to, r.2));
-    let mut merged: Vec<(Window, u64, Vec<u64>)> = Vec::new();
+    // Nothing shows that the log worked between the last access before a run that is there and the first one behind it.
+    let mut there: Vec<Nanos> = rows
+        .iter()
+        .filter(|r| r.hit && inside(r.touch.time))
+        .map(|r| r.touch.time)
+        .collect();
+    there.sort_unstable();
+    let around = |w: Window| {
+        let before = there.partition_point(|t| *t < w.from);
+        let behind = there.partition_point(|t| *t < w.to);
+        Window::new(
+            before
+                .checked_sub(1)
+                .map_or(first, |b| there[b] + 1)
+                .min(w.from),
+            there.get(behind).copied().unwrap_or(last).max(w.to),
+        )
+    };
+    let mut merged: Vec<(Window, Window, u64, Vec<u64>)> = Vec::new();
     for (w, n, who, _) in runs {
+        let hole = around(w);
         match merged.last_mut() {
-            Some(m) if w.from <= m.0.to => {
+            Some(m) if w.from <= m.0.to || hole.from < m.1.to => {
                 m.0.to = m.0.to.max(w.to);
-                m.1 += n;
-                if !m.2.contains(&who) {
-                    m.2.push(who);
+                m.1.to = m.1.to.max(hole.to);
+                m.2 += n;
+                if !m.3.contains(&who) {
+                    m.3.push(who);
                 }
             }
-            _ => merged.push((w, n, vec![who])),
+            _ => merged.push((w, hole, n, vec![who])),
         }
     }
-    for (window, count, who) in merged.into_iter().take(4096) {
+    for (window, hole, count, who) in merged.into_iter().take(4096) {
         out.lacks.push(Lack {
             source: of,
             seen_by: by,
             window,
+            hole,
             count,
             who: if who.len() == 1 {
                 who.first().copied()

@@ -778,7 +778,7 @@ fn cross_check(
                 continue;
             }
             m.gaps.push(gap(
-                l.window,
+                l.hole,
                 State::Gap,
                 kind,
                 Some(l.count),
