@@ -566,7 +566,10 @@ fn always_beside(
     let seats: Vec<usize> = (0..units.len())
         .filter(|i| {
             let u = &units[*i];
-            verdicts[*i] != SessionVerdict::Legitimate && u.does.interactive && !u.who.is_empty()
+            // A logon at a screen; a tunnel, where what its owner works on keeps no log or lost it.
+            let mut members = u.members.iter().map(|x| &m.s.list[*x as usize]);
+            let here = u.does.interactive || members.any(|x| x.inner.is_some());
+            verdicts[*i] != SessionVerdict::Legitimate && here && !u.who.is_empty()
         })
         .filter(|i| units[*i].to - units[*i].from >= MINUTE)
         .collect();
@@ -598,7 +601,10 @@ fn always_beside(
             groups.entry((u.who, a, programs)).or_default().push(i);
         }
     }
-    let strange = |i: &usize| base[*i].alarms() || technical(&units[*i]) && !m.usual_way(*i);
+    let strange = |i: &usize| {
+        let u = &units[*i];
+        base[*i].alarms() || technical(u) && !m.usual_way(*i) || m.admin(u)
+    };
     groups.retain(|_, list| list.len() >= 3 && list.iter().any(strange));
     let bar = (groups.len().max(1) as f64).ln() + 5.0;
     for list in groups.values() {
@@ -965,7 +971,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
         return BTreeMap::new();
     }
     let root = |i: usize| !units[i].parents.iter().any(|(_, c)| *c >= 0.5);
-    let mut addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    let mut addresses: BTreeMap<IpAddr, (usize, BTreeSet<&str>)> = BTreeMap::new();
     let mut devices: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
@@ -980,7 +986,9 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 .address
                 .filter(|a| m.trust[i] <= Trust::Habit && !m.on_site(*a))
             {
-                *addresses.entry(a).or_default() += 1;
+                let at = addresses.entry(a).or_default();
+                at.0 += 1;
+                at.1.extend(Some(u.who).filter(|w| !w.is_empty()));
             }
             if !u.who.is_empty() {
                 accounts.insert(u.who);
@@ -1006,6 +1014,15 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             for d in u.devices.iter().filter(|d| specific(m, **d)) {
                 devices.entry(*d).or_default().insert(u.who);
             }
+        }
+    }
+    // Places somebody is at home in, or at with a device of the own: others may be too.
+    let mut homes: BTreeSet<IpAddr> = BTreeSet::new();
+    for (i, u) in units.iter().enumerate() {
+        if verdicts[i] != SessionVerdict::Intruder
+            && (m.trust[i] > Trust::None || base[i].weight("own_device") < 0.0)
+        {
+            homes.extend(u.address.filter(|a| addresses.contains_key(a)));
         }
     }
     // Who else has the devices of bad units, lawfully; those somebody has on ground that is known.
@@ -1076,8 +1093,7 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
         if let Some(a) = u.address {
             let others = addresses
                 .get(&a)
-                .copied()
-                .unwrap_or(0)
+                .map_or(0, |at| at.0)
                 .saturating_sub(usize::from(
                     verdicts[i] == SessionVerdict::Intruder && m.trust[i] <= Trust::Habit,
                 ));
@@ -1090,8 +1106,17 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 // account that nothing else usurps, the owner may be a customer of it too.
                 let own_device = known || owners.stand_at(u);
                 let of_many = m.rented(u) && own_device && !works(own) && !usurped.contains(u.who);
+                // Three other accounts are usurped from a place where nobody is at home: whoever comes from there is the same.
+                let whos = addresses.get(&a).map(|at| &at.1);
+                let whos = whos.map_or(0, |w| w.iter().filter(|w| **w != u.who).count());
                 let w = if of_many {
                     (DOUBTFUL + 1.0 - own.total()).clamp(0.1, 4.0)
+                } else if whos >= 3
+                    && m.trust[i] == Trust::None
+                    && !own_device
+                    && !homes.contains(&a)
+                {
+                    6.0
                 } else {
                     4.0
                 };

@@ -235,7 +235,9 @@ pub(crate) struct Past<'a> {
     pub most: Behaviour,
     /// Database and service accounts: (address, program) → days.
     pub ways: BTreeMap<Way, Days>,
-    /// Those of them it is used in day after day.
+    /// The same of its planned jobs.
+    job_ways: BTreeMap<Way, Days>,
+    /// Those of `ways` it is used in day after day.
     daily: Vec<Way>,
     /// Ways that begin at one minute of the day, and that minute.
     clocks: Vec<(Way, i64)>,
@@ -276,7 +278,8 @@ impl Past<'_> {
         let beside = |same: &dyn Fn(&Way) -> bool| {
             let days = |alike: bool| {
                 let mut out = Days::default();
-                for (_, d) in self.ways.iter().filter(|(w, _)| same(w) == alike) {
+                let all = self.ways.iter().chain(&self.job_ways);
+                for (_, d) in all.filter(|(w, _)| same(w) == alike) {
                     out.extend(&**d);
                 }
                 out
@@ -294,7 +297,8 @@ impl Past<'_> {
         if !technical(u) {
             return false;
         }
-        u.job.is_none() && !self.daily.is_empty() && !self.usual_way(u)
+        let known = !self.daily.is_empty() || !self.job_ways.is_empty();
+        u.job.is_none() && known && !self.usual_way(u)
     }
 }
 
@@ -1263,9 +1267,17 @@ impl<'a> Model<'a> {
                 .filter(|u| u.does.prefix >= 0.5 || u.does.range >= 0.5)
                 .count() as f64
                 / n;
+            let people = |of: &dyn Fn(&Unit) -> bool| {
+                let whos: FxHashSet<u32> =
+                    trusted.iter().filter(|u| of(u)).map(|u| u.whose).collect();
+                whos.len()
+            };
+            let all = people(&|_| true).max(1) as f64;
+            // One person's work is no custom, however often he does it.
             let with = |m: Manner| {
                 let k = trusted.iter().filter(|u| u.does.manner() == Some(m));
-                k.count() as f64 / n
+                let others = people(&|u| u.does.manner() == Some(m)).saturating_sub(1);
+                (k.count() as f64 / n).min(others as f64 / all)
             };
             (self.slices, self.numbers) = (with(Manner::Slices), with(Manner::Numbers));
             self.exporters = trusted.iter().filter(|u| u.does.exports > 0).count() as f64 / n;
@@ -1296,6 +1308,12 @@ impl<'a> Model<'a> {
                 p.any_device.at(*d).extend(&u.days);
             }
             for g in ways_of(&u.programs).into_iter().filter(|_| ways) {
+                // A job's own way is no habit of whoever uses a database's account besides.
+                if u.job.is_some() && u.account.is_some_and(|a| a.system == System::Db) {
+                    let days = p.job_ways.entry((u.address, g)).or_default();
+                    days.extend(&u.days);
+                    continue;
+                }
                 if let Some(day) = u.days.first() {
                     let begun = begun.entry((u.address, g.clone())).or_default();
                     begun.insert((minute_of_day(u.from), *day));
@@ -1711,6 +1729,7 @@ impl<'a> Model<'a> {
     pub fn origin(&self, i: usize, sum: &mut Sum) {
         let u = &self.units.list[i];
         let Some(p) = self.past(u) else {
+            self.ticket(u, sum);
             return;
         };
         let trust = self.trust[i];
@@ -1963,6 +1982,18 @@ impl<'a> Model<'a> {
         })
     }
 
+    fn ticket(&self, u: &Unit, sum: &mut Sum) {
+        let id = u.account.map(account_id).unwrap_or_default();
+        if self.rules.ticket_of(&id, u.from, u.to, u.address).is_some() {
+            sum.add(
+                "ticket",
+                -8.0,
+                "intervention prévue : compte, heures et réseau du ticket".into(),
+                "planned work: the ticket's account, hours and network".into(),
+            );
+        }
+    }
+
     fn calendar(&self, u: &Unit, p: &Past, trust: Trust, k: f32, sum: &mut Sum) {
         if p.left
             .is_some_and(|left| u.days.last().is_some_and(|d| *d >= left))
@@ -1984,6 +2015,19 @@ impl<'a> Model<'a> {
                 2.5,
                 "le titulaire était absent, la session est sur place".into(),
                 "the owner was absent and the session is on site".into(),
+            );
+        }
+        // Where no log names the device, the absence explains the place a little.
+        let untold = sum.weight("new_device") <= 0.0
+            && sum.weight("automated_client") <= 0.0
+            && !self.rented(u)
+            && !self.at_home(u);
+        if away && trust == Trust::None && sum.weight("own_device") == 0.0 && untold {
+            sum.add(
+                "traveller",
+                -0.5,
+                "le titulaire est absent, ce qui explique le lieu".into(),
+                "the owner is away, which explains the place".into(),
             );
         }
         if away && trust == Trust::None && sum.weight("own_device") < 0.0 {
@@ -2018,15 +2062,7 @@ impl<'a> Model<'a> {
                 );
             }
         }
-        let id = u.account.map(account_id).unwrap_or_default();
-        if self.rules.ticket_of(&id, u.from, u.to, u.address).is_some() {
-            sum.add(
-                "ticket",
-                -8.0,
-                "intervention prévue : compte, heures et réseau du ticket".into(),
-                "planned work: the ticket's account, hours and network".into(),
-            );
-        }
+        self.ticket(u, sum);
         if u.job.is_some() {
             sum.add(
                 "job",
@@ -2553,8 +2589,17 @@ impl<'a> Model<'a> {
         let job = self.rules.jobs.iter().any(|j| j.account == id);
         if a.system == System::Db && (!strong.is_empty() || job) {
             let own = p.usual_way(u) || p.stray(u) && p.by_the_clock(u);
-            let program = strong.iter().any(|(_, g)| programs.contains(g));
-            let host = strong.iter().any(|(x, _)| *x == u.address);
+            let known = || strong.iter().chain(p.job_ways.keys());
+            let program = known().any(|(_, g)| programs.contains(g));
+            let host = known().any(|(x, _)| *x == u.address);
+            // With the job's own program, on its own machine: how many days that was done when no job is planned.
+            let beside_job = programs
+                .iter()
+                .map(|g| (u.address, g.clone()))
+                .filter(|w| p.job_ways.contains_key(w))
+                .filter_map(|w| p.ways.get(&w))
+                .map(|d| d.len())
+                .max();
             if own {
                 sum.add(
                     "usual_way",
@@ -2581,9 +2626,11 @@ impl<'a> Model<'a> {
                     );
                 }
                 if job {
+                    // A job that is run again by day is one; day after day, somebody else hides behind it.
+                    let again = beside_job.is_some_and(|days| days >= 3);
                     sum.add(
                         "not_the_job",
-                        1.0,
+                        if again { 6.0 } else { 1.0 },
                         "hors du traitement prévu de ce compte".into(),
                         "not the scheduled batch of this account".into(),
                     );

@@ -856,3 +856,159 @@ fn flows_that_name_the_account_tell_what_a_login_was_lent() {
         "the owner's own login is none of it"
     );
 }
+
+/// Prefixes somebody walks the index by, seven seconds apart.
+fn walk() -> Vec<String> {
+    let all = [
+        "MA", "MB", "MC", "MD", "ME", "MF", "MG", "MH", "MI", "MJ", "MK", "ML",
+    ];
+    let each = all.iter().map(|f| format!("GET /fhir/Patient?family={f}"));
+    each.collect()
+}
+
+/// Who keeps coming from a place at home and walks the index there, which the owner does nowhere, makes no habit of it.
+#[test]
+fn a_place_where_the_index_is_walked_is_no_habit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut web = Web::campaign();
+    for day in [5, 9, 12, 14, 18] {
+        let begin = day * MINUTES_A_DAY + 610;
+        web.asks("dpetit", "203.0.113.77", OWN, begin, &walk());
+    }
+    // An owner at home reads as he does at work.
+    for day in [5, 9, 12, 14, 18] {
+        let own = |n: i64| format!("GET /fhir/Patient/{}", 1000 + n * 613 % 9000);
+        let asked: Vec<String> = (0..6).map(|n| own(day * 31 + n)).collect();
+        let begin = day * MINUTES_A_DAY + 1140;
+        web.asks("emoreau", "203.0.113.78", OWN, begin, &asked);
+    }
+    web.write(dir.path());
+    let thief = judged(dir.path(), &|s| from(s, "203.0.113.77"));
+    assert!(
+        thief.iter().all(|(_, j)| !has(j, "usual_place")),
+        "{}",
+        said(&thief)
+    );
+    let owner = judged(dir.path(), &|s| from(s, "203.0.113.78"));
+    assert!(
+        owner
+            .iter()
+            .all(|(_, j)| has(j, "usual_place") && j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&owner)
+    );
+}
+
+/// Several people who hurry through the index at their own desks for once are in doubt; one alone, or somebody whose work it is, is not.
+#[test]
+fn hurried_walks_under_several_accounts_are_in_doubt_at_the_owners_desk() {
+    let play = |people: usize, daily: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::default();
+        for day in 0..21 {
+            for (k, user) in PEOPLE.iter().enumerate() {
+                let own =
+                    |n: i64| format!("GET /fhir/Patient/{}", 1000 + (day * 7919 + n * 613) % 9000);
+                let asked: Vec<String> = (0..6).map(own).collect();
+                let begin = day * MINUTES_A_DAY + 540 + k as i64 * 13;
+                let desk = format!("10.60.20.{}", 10 + k);
+                web.asks(user, &desk, OWN, begin, &asked);
+                if k < people && (daily || day == 15 + k as i64 / 2) {
+                    web.asks(user, &desk, OWN, begin + 200, &walk());
+                }
+            }
+        }
+        web.write(dir.path());
+        let all = judged(dir.path(), &|s| s.account.is_some());
+        let odd: Vec<_> = all
+            .into_iter()
+            .filter(|(_, j)| j.verdict != SessionVerdict::Legitimate)
+            .collect();
+        assert!(
+            odd.iter()
+                .all(|(_, j)| has(j, "hurried_walks") && j.verdict == SessionVerdict::Doubtful),
+            "{}",
+            said(&odd)
+        );
+        odd.len()
+    };
+    assert_eq!(play(3, false), 3);
+    assert_eq!(play(1, false), 0);
+    assert_eq!(play(3, true), 0);
+}
+
+/// Three accounts are usurped from a place nobody is at home in: a login of a fourth from there is the intruder's, though no log shows
+/// what it was for. Where somebody else comes from there with a device of his own, it is not.
+#[test]
+fn a_fourth_account_from_the_intruders_own_place_is_his() {
+    let play = |neighbour: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::campaign();
+        for (k, user) in PEOPLE[..3].iter().enumerate() {
+            let begin = 17 * MINUTES_A_DAY + 600 + k as i64 * 40;
+            web.asks(user, "203.0.113.60", THIEF, begin, &walk());
+        }
+        let begin = 18 * MINUTES_A_DAY + 1300;
+        let one = ["GET /portal/".to_string()];
+        web.asks("dpetit", "203.0.113.60", THIEF, begin, &one);
+        if neighbour {
+            let begin = 18 * MINUTES_A_DAY + 600;
+            web.asks("emoreau", "203.0.113.60", OWN, begin, &one);
+        }
+        web.write(dir.path());
+        let fourth = judged(dir.path(), &|s| {
+            from(s, "203.0.113.60") && account(s).ends_with("dpetit")
+        });
+        assert!(
+            fourth.iter().all(|(_, j)| has(j, "shared_origin")),
+            "{}",
+            said(&fourth)
+        );
+        let weight = |j: &Judgement| {
+            let r = j.reasons.iter().find(|r| r.code == "shared_origin");
+            r.map_or(0.0, |r| r.weight)
+        };
+        let all = judged(dir.path(), &|s| from(s, "203.0.113.60"));
+        let most = fourth.iter().map(|(_, j)| weight(j)).fold(0.0, f32::max);
+        (most, said(&all))
+    };
+    let (alone, beside) = (play(false), play(true));
+    assert!(alone.0 > beside.0, "{}\n{}", alone.1, beside.1);
+}
+
+/// A batch's own program on its own machine, day after day when no batch is planned, is in doubt; run again by day once, it is not.
+#[test]
+fn somebody_behind_a_jobs_program_is_in_doubt() {
+    let play = |days: &[i64]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Database::default();
+        db.front_end(21);
+        for day in 0..21 {
+            let from = day * MINUTES_A_DAY + 75;
+            let asked = [(from + 1, "SELECT count(*) FROM public.patient")];
+            db.connection("bi_extract", "10.60.50.7", "sas", (from, from + 20), &asked);
+        }
+        for (k, day) in days.iter().enumerate() {
+            let from = day * MINUTES_A_DAY + 10 * 60 + k as i64 * 53;
+            let asked: Vec<(i64, String)> = (0..5)
+                .map(|n| {
+                    (
+                        from + n,
+                        format!("SELECT nom FROM public.patient WHERE nom LIKE 'M{n}%'"),
+                    )
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            db.connection("bi_extract", "10.60.50.7", "sas", (from, from + 9), &asked);
+        }
+        db.write(dir.path());
+        let job = "[[job]]\naccount = \"db:bi_extract\"\nhost = \"10.60.50.7\"\nprogram = \"sas\"\nhours = \"daily 01:00-04:00\"\n";
+        put(dir.path(), "ampleur.toml", format!("{ESTABLISHMENT}{job}"));
+        let mine = judged(dir.path(), &|s| account(s).ends_with("bi_extract"));
+        mine.iter()
+            .filter(|(_, j)| j.verdict != SessionVerdict::Legitimate)
+            .count()
+    };
+    assert_eq!(play(&[8, 9, 11, 12, 15]), 5);
+    assert_eq!(play(&[8]), 0);
+}

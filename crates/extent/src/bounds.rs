@@ -24,6 +24,8 @@ pub struct Presence {
     pub source: u32,
     pub from: Nanos,
     pub to: Nanos,
+    /// Until when what was let in may be used again: the end, or as long as an identity provider's session lives that nobody ended.
+    pub live: Nanos,
     /// Judged intruder (else doubtful).
     pub certain: bool,
     /// The session's first link of its chain: nothing outside made it possible.
@@ -274,19 +276,21 @@ fn opens(s: &SourceCoverage, presences: &[Presence]) -> bool {
 /// Windows in which the intruder was seen, joined; and holes of doors he could use.
 struct Possible {
     seen: Vec<Window>,
+    /// The same, with the time a login may have been used again unseen.
+    live: Vec<Window>,
     doors: Vec<Hole>,
     /// No source stands at any door: he could have come at any time.
     always: bool,
 }
 
 fn possible(facts: &Facts, coverage: &Coverage) -> Possible {
-    let mut seen: Vec<Window> = facts
-        .presences
-        .iter()
-        .map(|p| Window::new(p.from, p.to.max(p.from).saturating_add(SECOND)))
-        .collect();
-    seen.sort();
-    let seen = merge(seen);
+    let until = |end: &dyn Fn(&Presence) -> Nanos| {
+        let window = |p: &Presence| Window::new(p.from, end(p).max(p.from).saturating_add(SECOND));
+        let mut all: Vec<Window> = facts.presences.iter().map(window).collect();
+        all.sort();
+        merge(all)
+    };
+    let (seen, live) = (until(&|p| p.to), until(&|p| p.to.max(p.live)));
     let outer: BTreeSet<u32> = facts
         .presences
         .iter()
@@ -305,6 +309,7 @@ fn possible(facts: &Facts, coverage: &Coverage) -> Possible {
     // Without a door log the sources that tell are their own witnesses of presence; only their holes are blind, all of them.
     Possible {
         seen,
+        live,
         doors,
         always: !any_door,
     }
@@ -340,8 +345,14 @@ fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<
                     && here().any(|x| x.closed && x.to <= near)
                     && !here().any(|x| x.to > near && x.from < w.to)
             };
+            // What is known to be missing may have held what a login still allowed; what merely cannot prove itself, not.
+            let there = if h.state == State::Gap {
+                &p.live
+            } else {
+                &p.seen
+            };
             parts.extend(
-                p.seen
+                there
                     .iter()
                     .filter_map(|w| w.intersect(&h.window))
                     .filter(|w| !left(w))
@@ -1028,6 +1039,7 @@ mod tests {
                 source: 1,
                 from: 10 * HOUR,
                 to: 12 * HOUR,
+                live: 12 * HOUR,
                 certain: true,
                 outermost: true,
                 closed: true,
@@ -1076,6 +1088,26 @@ mod tests {
                 .widenings
                 .is_empty()
         );
+    }
+    #[test]
+    fn a_login_nobody_ended_may_be_used_in_what_is_missing() {
+        let mut f = facts();
+        f.presences[0].live = 34 * HOUR;
+        let missing = coverage(vec![door(whole()), teller(with_gap(20, 40))]);
+        let b = bounds(&f, &missing, &Context::default());
+        assert_eq!(
+            b.usable[0].window,
+            Window::new(20 * HOUR, 34 * HOUR + SECOND)
+        );
+        assert_eq!(b.patients, 140);
+        // A log that merely cannot prove itself is no such opening.
+        let unproven = vec![
+            st(0, 20, State::Complete),
+            st(20, 40, State::Unknown),
+            st(40, 100, State::Complete),
+        ];
+        let open = coverage(vec![door(whole()), teller(unproven)]);
+        assert!(bounds(&f, &open, &Context::default()).widenings.is_empty());
     }
     #[test]
     fn a_hole_behind_an_open_door_widens() {

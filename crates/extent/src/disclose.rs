@@ -1105,10 +1105,13 @@ impl<'a> Work<'a, '_, '_> {
                 return;
             }
             What::Page { .. } => {
-                // A further page of an earlier answer: it belongs to the session's last search.
+                // A further page of an earlier answer: it belongs to the last search of the session, or of the one another log shows
+                // of the same use.
+                let chains = &self.input.sessions.chains;
+                let chain = &chains[head.session as usize];
                 let mine = paged
                     .iter_mut()
-                    .filter(|(k, _)| k.0 == head.session)
+                    .filter(|(k, _)| k.0 == head.session || chains[k.0 as usize] == *chain)
                     .max_by_key(|(_, v)| v.last().map(|p| p.access));
                 if let Some((_, list)) = mine
                     && let Some(p) = list.last().cloned()
@@ -1943,7 +1946,10 @@ impl<'a> Work<'a, '_, '_> {
         }
         let mut fate: BTreeMap<usize, Fate> = BTreeMap::new();
         let mut cites: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        // Rows that were fetched of a cursor, by the statement that declared it; `None`: nobody can say how many.
+        let mut fetched: BTreeMap<usize, Option<u64>> = BTreeMap::new();
         for list in lives.values() {
+            let mut cursors: BTreeMap<String, usize> = BTreeMap::new();
             let texts = Texts::of(list.iter().map(|i| &rows[*i].e));
             let mut waiting: Vec<usize> = vec![];
             let mut last: Option<usize> = None;
@@ -1954,6 +1960,24 @@ impl<'a> Work<'a, '_, '_> {
                     continue;
                 }
                 if e.verb == Verb::Query {
+                    match sql::cursor(&e.query) {
+                        Some(sql::Cursor::Declared(name)) => {
+                            cursors.insert(name, *i);
+                        }
+                        Some(sql::Cursor::Fetched(name, n)) if e.outcome != Outcome::Failure => {
+                            let declared = cursors.get(&name);
+                            let all = declared.map(|d| fetched.entry(*d).or_insert(Some(0)));
+                            if let Some(Some(all)) = all {
+                                *all = all.saturating_add(n);
+                            }
+                        }
+                        Some(sql::Cursor::Moved(name)) => {
+                            if let Some(d) = cursors.get(&name) {
+                                fetched.insert(*d, None);
+                            }
+                        }
+                        _ => {}
+                    }
                     // The statement log and the audit both write one execution, the audit once per table.
                     if let Some(l) = last
                         && same_execution(&rows[l].e.query, &e.query)
@@ -1993,11 +2017,13 @@ impl<'a> Work<'a, '_, '_> {
                         .iter()
                         .any(|k| why.contains(k));
                     // An error of a statement that was refused before it ran, and so was not audited, says nothing of the one before.
+                    // Without its statement the name it speaks of tells.
                     let of_another = |w: usize| {
                         if e.query.is_empty() {
                             ["42601", "42703", "42p01", "syntax error", "does not exist"]
                                 .iter()
                                 .any(|k| why.contains(k))
+                                && named_in(&why).is_some_and(|n| !has_word(&rows[w].e.query, n))
                         } else {
                             !may_be_one(&rows[w].e.query, &e.query)
                         }
@@ -2019,7 +2045,8 @@ impl<'a> Work<'a, '_, '_> {
             }
             let mut cited: Vec<&Row> = vec![&rows[i]];
             cited.extend(cites.get(&i).into_iter().flatten().map(|k| &rows[*k]));
-            self.statement(&cited, f == Fate::Killed, &mut paged);
+            let rows = fetched.get(&i).copied().flatten();
+            self.statement(&cited, f == Fate::Killed, rows, &mut paged);
         }
         self.pages(paged);
     }
@@ -2027,6 +2054,7 @@ impl<'a> Work<'a, '_, '_> {
         &mut self,
         rows: &[&Row],
         killed: bool,
+        fetched: Option<u64>,
         paged: &mut BTreeMap<(u32, String), Vec<PageSeen>>,
     ) {
         let r = rows[0];
@@ -2035,7 +2063,13 @@ impl<'a> Work<'a, '_, '_> {
         let source = self.input.case.source_of(r.file);
         let texts = sql::texts_of(self.input.sessions.list[r.session as usize].format)
             .declared(self.server_of(source).compare);
-        let st = asked(&r.e, tables).compared(texts);
+        let mut st = asked(&r.e, tables).compared(texts);
+        match fetched {
+            // As many rows came as were fetched, as if the question had asked for no more.
+            Some(n) if n < u64::MAX => st.limit = Some(st.limit.map_or(n, |l| l.min(n))),
+            Some(_) => {}
+            None => st.reshaped |= st.cursor,
+        }
         let doubtful = self.verdict(r.session) != SessionVerdict::Intruder;
         match st.kind {
             sql::Kind::Nothing | sql::Kind::Aggregate => return,
@@ -2086,7 +2120,12 @@ impl<'a> Work<'a, '_, '_> {
                     .cloned()
                     .collect();
                 if st.star || !names.is_empty() || st.perhaps.is_empty() {
-                    cats = cats.union(self.catalog.of_columns(t, &names, st.star));
+                    let of = self.catalog.of_columns(t, &names, st.star);
+                    if k > 0 && st.optional.contains(t) {
+                        perhaps = perhaps.union(of);
+                    } else {
+                        cats = cats.union(of);
+                    }
                 }
             }
         }
@@ -2256,7 +2295,9 @@ impl<'a> Work<'a, '_, '_> {
         let mut who = vec![];
         let mut versions = vec![];
         if st.kind != sql::Kind::Insert && table.is_some() && st.rows != Expr::All(vec![]) {
-            let a = replay::search(base, &st.rows, r.e.time, &|_| true);
+            // As it was before: a record may say that it was changed at this very second.
+            let before = r.e.time.saturating_sub(SECOND);
+            let a = replay::search(base, &st.rows, before, &|_| true);
             for h in a.certain {
                 who.push((base.person_of(h.record), self.place_of(h.version, source)));
                 versions.push(h.version);
@@ -3049,6 +3090,21 @@ struct PageSeen {
     paging: Paging,
     size: Option<u64>,
     order: Option<String>,
+}
+
+/// The column or table an error says is not there: what stands behind its code, without a qualifier.
+fn named_in(why: &str) -> Option<&str> {
+    let mut words = why.split_whitespace();
+    words.find(|w| matches!(*w, "42703" | "42p01"))?;
+    words.next()?.rsplit('.').next().filter(|n| !n.is_empty())
+}
+
+/// True when a lower-case word stands in a statement as a whole.
+fn has_word(statement: &str, word: &str) -> bool {
+    statement
+        .to_lowercase()
+        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
+        .any(|w| w == word)
 }
 
 /// A request whose answer nobody kept.

@@ -23,7 +23,7 @@ use ampleur_event::{
     time::{MINUTE, NO_TIME, rfc3339},
 };
 use ampleur_query::{Door, DoorError};
-use ampleur_session::Sessions;
+use ampleur_session::{ID_LIFE, Sessions};
 use ampleur_sources::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -1080,7 +1080,14 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         if v == SessionVerdict::Legitimate {
             continue;
         }
+        let token = s.key_kind == SessionKey::Sid && s.counts.logins > 0 && !s.closed;
+        let live = if token {
+            s.from.saturating_add(ID_LIFE).max(s.to)
+        } else {
+            s.to
+        };
         presences.push(bounds::Presence {
+            live: input.coverage.on_time(s.source, live).1,
             account: s.account.as_ref().map(ToString::to_string),
             system: s.account.as_ref().map_or(System::Unknown, |a| a.system),
             source: s.source,

@@ -543,6 +543,74 @@ fn a_statement_nobody_can_read_may_have_shown_everybody() {
     assert_eq!(seen("SET search_path = dpi"), (0, 0));
 }
 
+/// Audit lines of statements one after the other in one backend.
+fn audited(statements: &[&str]) -> String {
+    let each = statements.iter().enumerate().map(|(k, s)| {
+        let tag = s.split(' ').next().unwrap_or("");
+        format!(
+            "2025-09-14 10:00:{:02}.000 CEST,\"app\",\"dpi\",71,\"198.51.100.9:4000\",68c67a00.47,{},\"{tag}\",2025-09-14 10:00:00 CEST,3/0,0,LOG,00000,\"AUDIT: SESSION,{k},1,READ,{tag},,,\"\"{s}\"\",<none>\",,,,,,,,,\"psql\",\"client backend\",,0\n",
+            k * 3 + 1,
+            k + 2,
+        )
+    });
+    each.collect()
+}
+
+/// What was fetched of a cursor came back, and no more; without a word about it nobody knows how much.
+#[test]
+fn a_cursor_shows_what_is_fetched_of_it() {
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |statements: &[&str]| {
+        let mut said = (0, 0);
+        let log = ("logs/db/a.csv", "postgresql");
+        let lines = audited(statements);
+        play_log(DB, &identity, log, &lines, SessionVerdict::Intruder, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    let all = seen(&["SELECT * FROM public.patient"]);
+    let declared = "DECLARE c1 CURSOR FOR SELECT * FROM public.patient";
+    assert!(all.0 > 1, "{all:?}");
+    assert_eq!(seen(&[declared]), (0, all.1));
+    assert_eq!(seen(&[declared, "FETCH FORWARD 20 FROM c1"]), all);
+    assert_eq!(seen(&[declared, "FETCH ALL FROM c1"]), all);
+    let one = seen(&[declared, "FETCH 1 FROM c1"]);
+    assert!(one.0 == 1 && one.1 >= 1, "{one:?}");
+    assert_eq!(
+        seen(&[declared, "FETCH 20 FROM c1", "MOVE BACKWARD 5 FROM c1"]),
+        (0, all.1)
+    );
+}
+
+/// What stands behind an outer join not everybody has.
+#[test]
+fn an_outer_join_proves_its_first_table_only() {
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let drugs = format!(
+        "{DB}[[table]]\nname = \"public.prescription\"\ncolumns = {{ traitement = {{ category = \"HEALTH.DRUG\" }} }}\n"
+    );
+    let toml = drugs.replace("\"CONTACT.*\"]", "\"CONTACT.*\", \"HEALTH.*\"]");
+    let lines = audited(&[
+        "SELECT p.ipp, p.nom, o.traitement FROM public.patient p LEFT JOIN public.prescription o ON o.ipp = p.ipp",
+    ]);
+    let log = ("logs/db/a.csv", "postgresql");
+    play_log(
+        &toml,
+        &identity,
+        log,
+        &lines,
+        SessionVerdict::Intruder,
+        |o| {
+            let (names, _) = cell(o, "finess:1", "ID.NAME", "consulted");
+            assert!(names > 1);
+            assert_eq!(cell(o, "finess:1", "HEALTH.DRUG", "consulted"), (0, 0));
+            let (least, most) = cell(o, "finess:1", "HEALTH.DRUG", "exposed");
+            assert!(least == 0 && most >= names, "{most} of {names}");
+        },
+    );
+}
+
 /// A statement the server refused before it ran is not audited: its error takes nothing from the answer of the one before.
 #[test]
 fn an_error_belongs_to_its_own_statement() {
@@ -592,6 +660,11 @@ fn an_error_belongs_to_its_own_statement() {
         all
     );
     assert_eq!(seen(&error("42703", missing, "")), all);
+    // Without its text it is that of the statement that has the name it speaks of.
+    assert_eq!(
+        seen(&error("42703", "column \"\"nom\"\" does not exist", "")),
+        (0, 0)
+    );
     // Its own failure: nobody was shown.
     assert_eq!(
         seen(&error("53100", "No space left on device", asked)),

@@ -888,10 +888,15 @@ impl Sessions {
                 }
             }
         }
-        // A remote-desktop logon on host H from X, and a flow X → Y:3389 that begins with it: Y is H's.
+        // A remote-desktop logon on host H from X, and a flow X → Y:3389, or a farm's gateway that lets X to Y, that begins with it: Y
+        // is H's.
         let mut desks: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
         for (i, s) in self.list.iter().enumerate() {
-            if self.features[i].ports & 1 != 0
+            let farm = s
+                .account
+                .as_ref()
+                .is_some_and(|a| a.system == System::Citrix);
+            if (self.features[i].ports & 1 != 0 || farm)
                 && let Some(a) = s.origin.address
             {
                 desks.entry(a).or_default().push(i as u32);

@@ -493,6 +493,68 @@ fn late_logons(w: &Web<'_>, through: &FxHashMap<u32, u32>) -> BTreeMap<u32, Nano
 }
 
 /// Sessions that start from a machine somebody is logged on to.
+/// Uses of servers of a farm as its gateway tells them (Citrix ADC): by server, its addresses and who worked on it. Where the server's
+/// own log has the logon, it tells that better, and the use is only tied to it; one that log lacks joins the logons it has.
+fn farms(
+    s: &Sessions,
+    stays: &mut BTreeMap<String, Vec<u32>>,
+    w: &mut Web<'_>,
+) -> BTreeMap<String, (BTreeSet<IpAddr>, Vec<u32>)> {
+    const APART: Nanos = 2 * MINUTE;
+    let mut names: FxHashMap<IpAddr, &str> = FxHashMap::default();
+    for (name, at) in &s.machines {
+        for a in at {
+            names.entry(*a).or_insert(name);
+        }
+    }
+    let mut out: BTreeMap<String, (BTreeSet<IpAddr>, Vec<u32>)> = BTreeMap::new();
+    let mut lacking: Vec<(String, u32)> = vec![];
+    for (i, x) in s.list.iter().enumerate() {
+        let citrix = x
+            .account
+            .as_ref()
+            .is_some_and(|a| a.system == System::Citrix);
+        if !citrix || s.is_flow(i) || x.origin.address.is_none() {
+            continue;
+        }
+        let to = s.texts_of(i, List::Destinations);
+        for at in to.filter_map(net::parse_address) {
+            let name = names.get(&at).copied();
+            let logons = name.and_then(|n| stays.get(n));
+            if let Some(logons) = logons {
+                let came = w.true_start(i as u32);
+                let from = logons.partition_point(|l| s.list[*l as usize].from < x.from - DAY);
+                let his: Vec<u32> = logons[from..]
+                    .iter()
+                    .copied()
+                    .take_while(|l| s.list[*l as usize].from <= x.to.saturating_add(DAY))
+                    .filter(|l| {
+                        let y = &s.list[*l as usize];
+                        y.origin.address == x.origin.address
+                            && w.side.canonical(*l as usize) == w.side.canonical(i)
+                            && (w.true_start(*l) - came).abs() <= APART
+                    })
+                    .collect();
+                if his.is_empty() {
+                    lacking.extend(name.map(|n| (n.to_string(), i as u32)));
+                }
+                for l in his {
+                    w.add(i as u32, l, LinkKind::SameAccountAddress, 0.9);
+                }
+                continue;
+            }
+            let name = name.map_or_else(|| at.to_string(), str::to_string);
+            let farm = out.entry(name).or_default();
+            farm.0.insert(at);
+            farm.1.push(i as u32);
+        }
+    }
+    for (name, i) in lacking {
+        stays.entry(name).or_default().push(i);
+    }
+    out
+}
+
 fn hops(
     case: &Case,
     rules: &Rules,
@@ -521,8 +583,12 @@ fn hops(
             stays.entry(host).or_default().push(i as u32);
         }
     }
-    for (host, logons) in &stays {
-        let addresses = &s.machines[host];
+    let farms = farms(s, &mut stays, w);
+    let known = stays
+        .iter()
+        .map(|(host, logons)| (host, &s.machines[host], logons));
+    let told = farms.iter().map(|(host, (at, uses))| (host, at, uses));
+    for (host, addresses, logons) in known.chain(told) {
         let begin = |l: u32| {
             let x = &s.list[l as usize];
             x.from.saturating_add(s.skew(x.source))
@@ -533,7 +599,7 @@ fn hops(
             x.to.saturating_add(s.skew(x.source)).saturating_add(slack)
         };
         // Remote ones are the hop; a logon at the machine's own console from its own address is its user.
-        let remote: Vec<u32> = logons
+        let mut remote: Vec<u32> = logons
             .iter()
             .copied()
             .filter(|l| {
@@ -546,6 +612,19 @@ fn hops(
         if remote.is_empty() {
             continue;
         }
+        // None of those that began longer before than the longest lasted is still there.
+        remote.sort_by_key(|l| (begin(*l), *l));
+        let longest = remote
+            .iter()
+            .map(|l| end(*l) - begin(*l))
+            .max()
+            .unwrap_or(0);
+        let there = |t: Nanos, early: Nanos| {
+            let from = remote.partition_point(|l| begin(*l) < t - longest);
+            let to = remote.partition_point(|l| begin(*l) - early <= t);
+            let some = remote[from.min(to)..to].iter().copied();
+            some.filter(move |l| t <= end(*l))
+        };
         for address in addresses {
             let Some(all) = w.by_address.get(address).cloned() else {
                 continue;
@@ -565,10 +644,7 @@ fn hops(
             let mut habit: BTreeMap<_, Vec<Nanos>> = BTreeMap::new();
             for j in &all {
                 let b = w.true_start(*j);
-                if !remote
-                    .iter()
-                    .any(|l| begin(*l) - MINUTE <= b && b <= end(*l))
-                {
+                if there(b, MINUTE).next().is_none() {
                     habit.entry(trait_of(*j)).or_default().push(b);
                 }
             }
@@ -582,11 +658,7 @@ fn hops(
                     continue;
                 }
                 let b = w.true_start(*j);
-                let open: Vec<u32> = remote
-                    .iter()
-                    .copied()
-                    .filter(|l| begin(*l) - 30 * SECOND <= b && b <= end(*l))
-                    .collect();
+                let open: Vec<u32> = there(b, 30 * SECOND).collect();
                 if open.is_empty() {
                     // By a clock that may be ahead he was there already.
                     let early = remote.iter().copied().filter(|l| {

@@ -32,11 +32,11 @@ pub const INACTIVITY: Nanos = 30 * MINUTE;
 /// Rows of one explicit id further apart than this are two uses of the id (contract §F, ids that come back).
 pub const ID_LIFE: Nanos = 24 * HOUR;
 
-/// Lower-case account text under which the spellings of one account agree: a domain account by its bare name, all others by
-/// `system:name`.
+/// Lower-case account text under which the spellings of one account agree: a domain account, which a Citrix farm uses too, by its
+/// bare name, all others by `system:name`.
 pub fn canonical(a: &Account) -> String {
     match a.system {
-        System::Ad | System::Smb => format!("ad:{}", a.bare()),
+        System::Ad | System::Smb | System::Citrix => format!("ad:{}", a.bare()),
         _ => a.key(),
     }
 }

@@ -24,5 +24,5 @@ mod tickets;
 pub use build::{Finder, Sessions};
 pub use features::{Asks, Features, List};
 pub use intake::{FileIntake, Named, Partial};
-pub use key::{KEY_COLUMNS, Key, key_of};
+pub use key::{ID_LIFE, KEY_COLUMNS, Key, key_of};
 pub use texts::{TextId, Texts};

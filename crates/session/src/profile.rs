@@ -269,7 +269,8 @@ impl Rules {
         address: Option<IpAddr>,
     ) -> Option<usize> {
         self.tickets.iter().position(|(a, f, t, nets)| {
-            a == account
+            // A log that names no account leaves the place and the time.
+            (a == account || account.is_empty() && !nets.is_empty())
                 && from >= f.saturating_sub(30 * MINUTE)
                 && to <= t.saturating_add(60 * MINUTE)
                 && (nets.is_empty() || address.is_some_and(|x| nets.iter().any(|n| n.contains(x))))

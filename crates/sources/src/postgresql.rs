@@ -648,6 +648,16 @@ fn pooler<'a>(line: &'a str, setting: &Setting) -> Option<Entry<'a>> {
     Some(e)
 }
 
+/// The column or relation a message says is not there.
+fn unknown_name(message: &str) -> Option<&str> {
+    if let Some(quoted) = message.split('"').nth(1) {
+        return Some(quoted).filter(|n| !n.is_empty() && !n.contains(char::is_whitespace));
+    }
+    let mut words = message.split_whitespace();
+    words.find(|w| matches!(*w, "column" | "relation" | "colonne"))?;
+    words.next()
+}
+
 /// Class of an error whose code is not logged, from the wording of the server (English, French).
 fn class_of(message: &str) -> &'static str {
     const CLASSES: &[(&str, &str)] = &[
@@ -887,10 +897,12 @@ fn event<'a>(mut e: Entry<'a>, setting: &Setting) -> Event<'a> {
             if v.action.is_empty() {
                 v.action = e.severity.clone();
             }
-            v.reason = Cow::Owned(if sqlstate.is_empty() {
-                e.severity.to_string()
-            } else {
-                sqlstate
+            // An unknown column or table is named: it tells whose error this is where the statement is not told. No other message
+            // is kept, they may hold values.
+            v.reason = Cow::Owned(match (sqlstate.as_str(), unknown_name(message)) {
+                ("", _) => e.severity.to_string(),
+                ("42703" | "42P01", Some(name)) => format!("{sqlstate} {name}"),
+                _ => sqlstate,
             });
             v.query = Cow::Owned(e.statement.to_string());
             if e.pooler || v.user.is_empty() {

@@ -45,6 +45,22 @@ pub(super) fn learn_beat(silences: &[(Nanos, Nanos)]) -> Option<Nanos> {
     (band >= 24 && above * 20 <= band && band * 2 >= below && top <= 2 * HOUR).then_some(top)
 }
 
+/// Silences of most of a day and longer that are about two of the source's ordinary ones: what speaks at its hour every day did not.
+pub(super) fn skipped(silences: &[(Nanos, Nanos)]) -> Vec<(Nanos, Nanos)> {
+    const REGULAR: usize = 8;
+    let mut len: Vec<Nanos> = silences.iter().map(|(a, b)| b - a).collect();
+    len.sort_unstable();
+    let apart = |l: Nanos| {
+        // All others are shorter than three fifths of it, and as many as make a rule longer than two fifths.
+        let shorter = len.partition_point(|x| *x <= l / 5 * 3);
+        let regular = shorter - len.partition_point(|x| *x < l / 5 * 2);
+        let longer = len.len() - shorter;
+        longer * 4 <= regular && regular >= REGULAR
+    };
+    let long = silences.iter().filter(|(a, b)| b - a >= 20 * HOUR);
+    long.filter(|(a, b)| apart(b - a)).copied().collect()
+}
+
 /// True when a silence in `[from, to]` is out of the ordinary: at the same hours of like days the source always had something to
 /// say, or it was never silent for nearly as long. The model of [`Rate`] alone would cry wolf on quiet nights and holidays.
 pub(super) fn unlike_any(
@@ -106,7 +122,10 @@ pub(super) fn unlike_any(
     }
     let mean = counts.iter().sum::<f64>() / n;
     let spread = (counts.iter().map(|c| (c - mean) * (c - mean)).sum::<f64>() / n).sqrt();
-    mean >= 12.0 && mean >= 5.0 * spread.max(mean.sqrt() / 2.0)
+    // Days that differ more tell it too where none of them was near silence.
+    let least = counts.iter().copied().fold(f64::INFINITY, f64::min);
+    let never_near = length >= 3 * HOUR && least * 2.0 >= mean;
+    mean >= 12.0 && (mean >= 5.0 * spread.max(mean.sqrt() / 2.0) || never_near)
 }
 
 /// How often a source speaks, by hour of the day on work days and week ends.

@@ -253,6 +253,60 @@ fn two_lost_working_days_are_a_gap() {
     }
 }
 
+/// Working days of 60 to 140 records: no morning of theirs is ever near silence, so six silent hours of one are lost.
+#[test]
+fn some_lost_hours_of_an_uneven_working_day_are_a_gap() {
+    let lost = T0 + 8 * DAY + 9 * HOUR..T0 + 8 * DAY + 15 * HOUR;
+    for seed in 1..8 {
+        let busy = |day: i64| 60 + (day * 7 + seed) % 9 * 10;
+        let rows: Vec<Row> = (0..14)
+            .flat_map(|day| {
+                let all = office_rows(day + 1, busy(day), (seed * 31 + day) as u64 * 7919);
+                let of_day = move |r: &Row| (r.t - T0).div_euclid(DAY) == day;
+                all.into_iter().filter(of_day).collect::<Vec<_>>()
+            })
+            .collect();
+        let build = |rows: &[Row]| {
+            let sheet = sheet(Silence::NoAccess, GapSign::RateOnly);
+            Coverage::build(&case(PLAIN), vec![watch(0, sheet, rows)], None)
+        };
+        let whole = build(&rows);
+        assert!(gaps(only(&whole)).is_empty(), "seed {seed}");
+        let less: Vec<Row> = rows.into_iter().filter(|r| !lost.contains(&r.t)).collect();
+        let c = build(&less);
+        let g = gaps(only(&c));
+        assert_eq!(g.len(), 1, "seed {seed}: {g:?}");
+        assert!(g[0].1.from <= lost.start && g[0].1.to >= lost.end);
+    }
+}
+
+/// A log numbered by connection, of one batch every night: a night without it may have lost it.
+#[test]
+fn a_nightly_visit_that_is_missing_leaves_its_day_unproven() {
+    let night = |d: i64, n: i64| {
+        row(
+            T0 + d * DAY + HOUR + (d * 37 % 300 + n) * SECOND,
+            ampleur_event::batch::NONE,
+        )
+    };
+    let rows = |skip: i64| -> Vec<Row> {
+        let days = (0..20).filter(|d| *d != skip);
+        days.flat_map(|d| (0..40).map(move |n| night(d, n)))
+            .collect()
+    };
+    let unproven = |skip: i64| {
+        let sheet = sheet(Silence::NoAccess, GapSign::RateOnly);
+        let c = Coverage::build(&case(PLAIN), vec![watch(0, sheet, &rows(skip))], None);
+        let hole = Window::new(T0 + 11 * DAY, T0 + 12 * DAY);
+        let list = only(&c).stretches.iter();
+        list.filter(|x| x.state == State::Unknown && x.why.en.contains("twice"))
+            .filter(|x| x.window.overlaps(&hole))
+            .count()
+    };
+    assert_eq!(unproven(-1), 0);
+    assert_eq!(unproven(11), 1);
+}
+
 #[test]
 fn a_rare_source_is_unknown_and_a_source_without_files_is_a_gap() {
     let rows: Vec<Row> = (0..9)

@@ -501,6 +501,27 @@ fn one(
                 }
             }
         }
+        for (a, b) in rhythm::skipped(&quiet) {
+            if gaps.iter().any(|g| g.window.overlaps(&Window::new(a, b))) {
+                continue;
+            }
+            gaps.push(gap(
+                Window::new(a, b),
+                State::Unknown,
+                Kind::Silence,
+                None,
+                Why::new(
+                    format!(
+                        "silence de {} h, deux fois ses silences ordinaires : un passage manque",
+                        (b - a) / HOUR
+                    ),
+                    format!(
+                        "silent for {} h, twice its ordinary silences: one visit is missing",
+                        (b - a) / HOUR
+                    ),
+                ),
+            ));
+        }
         (base, base_why) = if usable {
             (
                 State::Complete,

@@ -86,6 +86,8 @@ pub struct Statement {
     pub kind: Kind,
     /// Tables named, without schema quoting, in order; the first is the one rows come from.
     pub tables: Vec<String>,
+    /// Those of them that stand behind an outer join: not every row that comes back has something of them.
+    pub optional: Vec<String>,
     /// Columns returned, lower case, without alias; empty with `star` = all.
     pub columns: Vec<String>,
     pub star: bool,
@@ -100,6 +102,8 @@ pub struct Statement {
     pub reshaped: bool,
     /// The rows an update or a delete takes come back as well.
     pub returning: bool,
+    /// Rows come back with `FETCH` only.
+    pub cursor: bool,
 }
 
 impl Statement {
@@ -140,6 +144,53 @@ enum Tok {
 }
 
 const STATEMENT_MAX: usize = 1 << 20;
+
+/// What a statement does with a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cursor {
+    Declared(String),
+    /// So many rows forward; all that are left.
+    Fetched(String, u64),
+    /// Moved, or read backwards: how many rows were seen nobody can say.
+    Moved(String),
+}
+
+/// Cursors of SQL as PostgreSQL writes them (`DECLARE … CURSOR`, `FETCH`, `MOVE`); `None` for anything else.
+pub(crate) fn cursor(statement: &str) -> Option<Cursor> {
+    let mut words = statement
+        .split(|c: char| c.is_whitespace() || c == ';')
+        .filter(|w| !w.is_empty())
+        .map(|w| w.trim_matches('"').to_lowercase());
+    match words.next()?.as_str() {
+        "declare" => {
+            let name = words.next()?;
+            words
+                .take(6)
+                .any(|w| w == "cursor")
+                .then_some(Cursor::Declared(name))
+        }
+        verb @ ("fetch" | "move") => {
+            let rest: Vec<String> = words.take(5).collect();
+            let (name, said) = rest.split_last()?;
+            let said: Vec<&str> = said
+                .iter()
+                .map(String::as_str)
+                .filter(|w| !matches!(*w, "from" | "in" | "forward"))
+                .collect();
+            let rows = match said[..] {
+                [] | ["next"] => Some(1),
+                ["all"] => Some(u64::MAX),
+                [n] => n.parse().ok(),
+                _ => None,
+            };
+            Some(match rows.filter(|_| verb == "fetch") {
+                Some(n) => Cursor::Fetched(name.clone(), n),
+                None => Cursor::Moved(name.clone()),
+            })
+        }
+        _ => None,
+    }
+}
 
 /// What stands before the values a statement was given, when the log tells them.
 pub(crate) const PARAMETERS: &str = "\n-- parameters: ";
@@ -1089,12 +1140,14 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
         columns: vec![],
         star: false,
         perhaps: vec![],
+        optional: vec![],
         rows: Expr::All(vec![]),
         limit: None,
         offset: None,
         set: vec![],
         reshaped: false,
         returning: false,
+        cursor: false,
     };
     let first = |k: usize| match t.get(k) {
         Some(Tok::Word(w)) => w.to_ascii_lowercase(),
@@ -1168,9 +1221,8 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
                 .iter()
                 .position(|x| matches!(x, Tok::Word(w) if w.eq_ignore_ascii_case("for")))
             {
-                // Rows come with FETCH only.
                 select(t, k + 1, tables, &mut st);
-                st.reshaped = true;
+                st.cursor = true;
             }
         }
         "with" => {
@@ -1594,6 +1646,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     // The select list, item by item, up to FROM on the same level.
     let (mut aggregates, mut plain) = (0, 0);
     let mut nested: Vec<String> = vec![];
+    // Columns of the list that say which table they are of: (what it is called, column).
+    let mut qualified: Vec<(String, String)> = vec![];
     let mut extremes = false;
     let mut depth = 0;
     let mut item: Vec<Tok> = vec![];
@@ -1640,6 +1694,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                     st.columns.extend(c);
                 }
             }
+            qualified.extend(item.windows(3).filter_map(qualifier));
             item.clear();
             if end {
                 if word(i) == "into" {
@@ -1685,8 +1740,9 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     let mut inner_join = false;
     let mut left_side = true;
     let mut derived = false;
-    // What each table is called in the statement: its alias, else its name.
+    // What each table is called in the statement: its alias, else its name; and those behind an outer join.
     let mut called: Vec<String> = vec![];
+    let mut behind: Vec<String> = vec![];
     if matches!(t.get(i), Some(Tok::Op(o)) if o == "(") {
         // FROM (SELECT …): the inner statement is the question.
         let mut inner = Statement {
@@ -1736,6 +1792,10 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                     );
                 if let Some((n, j)) = table_name(t, i + 1) {
                     called.push(alias(t, j, &n));
+                    if optional {
+                        behind.extend(called.last().cloned());
+                        st.optional.push(n.clone());
+                    }
                     st.tables.push(n);
                     i = j - 1;
                 }
@@ -1781,6 +1841,26 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             _ => {}
         }
         i += 1;
+    }
+    if !behind.is_empty() {
+        let has = |n: &String, c: &str| {
+            let table = find_table(tables, n);
+            table.is_some_and(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(c)))
+        };
+        let (optional, sure): (Vec<&String>, Vec<&String>) =
+            st.tables.iter().partition(|n| st.optional.contains(n));
+        let of_optional = |c: &String| {
+            let mut said = qualified.iter().filter(|q| q.1 == *c).peekable();
+            if said.peek().is_some() {
+                return said.all(|q| behind.contains(&q.0));
+            }
+            optional.iter().any(|n| has(n, c)) && !sure.iter().any(|n| has(n, c))
+        };
+        let (perhaps, columns): (Vec<String>, Vec<String>) = std::mem::take(&mut st.columns)
+            .into_iter()
+            .partition(of_optional);
+        st.columns = columns;
+        st.perhaps.extend(perhaps);
     }
     st.tables.extend(nested);
     // The main table is the first one the context maps to identities.
@@ -1986,6 +2066,18 @@ fn nested_item(inner: Statement, tables: &mut Vec<String>) -> Item {
 }
 
 /// The columns one item of a select list shows.
+/// `p.nom` of three tokens: table and column, lower case.
+fn qualifier(three: &[Tok]) -> Option<(String, String)> {
+    let name = |t: &Tok| match t {
+        Tok::Word(w) | Tok::Name(w) => Some(w.to_lowercase()),
+        _ => None,
+    };
+    match three {
+        [a, Tok::Op(o), c] if o == "." => Some((name(a)?, name(c)?)),
+        _ => None,
+    }
+}
+
 fn item_columns(item: &[Tok]) -> Item {
     let mut names = vec![];
     let mut i = 0;

@@ -538,7 +538,30 @@ fn what_a_statement_may_mean_is_never_ruled_out() {
     let reshaped = |s: &str| sql::parse(s, &tables).reshaped;
     assert!(reshaped("SELECT nom FROM patient LIMIT $1"));
     assert!(reshaped("SELECT DISTINCT ON (nom) nom FROM patient"));
-    assert!(reshaped("DECLARE c CURSOR FOR SELECT nom FROM patient"));
+    let declared = sql::parse("DECLARE c CURSOR FOR SELECT nom FROM patient", &tables);
+    assert!(declared.cursor && !declared.reshaped);
+    let fetched = |s: &str| match sql::cursor(s) {
+        Some(sql::Cursor::Fetched(c, n)) => Some((c, n)),
+        _ => None,
+    };
+    for (s, n) in [
+        ("FETCH c", 1),
+        ("FETCH NEXT FROM c", 1),
+        ("fetch forward 20 from \"c\";", 20),
+        ("FETCH 20 IN c", 20),
+        ("FETCH ALL FROM c", u64::MAX),
+        ("FETCH FORWARD ALL FROM c", u64::MAX),
+    ] {
+        assert_eq!(fetched(s), Some(("c".into(), n)), "{s}");
+    }
+    for s in [
+        "FETCH BACKWARD 20 FROM c",
+        "FETCH LAST FROM c",
+        "MOVE 20 FROM c",
+    ] {
+        assert_eq!(sql::cursor(s), Some(sql::Cursor::Moved("c".into())), "{s}");
+    }
+    assert_eq!(sql::cursor("SELECT nom FROM patient"), None);
     assert!(!reshaped("SELECT nom FROM patient LIMIT ALL"));
     let s = sql::parse("SELECT nom FROM patient LIMIT 20, 10", &tables);
     assert_eq!((s.limit, s.offset), (Some(10), Some(20)));
