@@ -2483,7 +2483,7 @@ impl<'a> Model<'a> {
                 .as_ref()
                 .map_or_else(String::new, |a| a.to_string());
             let admin = self.admin(v);
-            let here_alone = if self.from_here_alone(u, v.whose) {
+            let here_alone = if self.opens_here_alone(u, v.whose) {
                 1.0
             } else {
                 0.0
@@ -2499,7 +2499,7 @@ impl<'a> Model<'a> {
 
     /// The account opens that other one on three days or more from the neighbourhood of this use, and never from another place outside
     /// where it was on three days or more.
-    fn from_here_alone(&self, u: &Unit, other: u32) -> bool {
+    fn opens_here_alone(&self, u: &Unit, other: u32) -> bool {
         let Some(here) = u.address.map(net::neighbourhood) else {
             return false;
         };
