@@ -71,6 +71,8 @@ pub struct Facts {
     pub persons_per_record: BTreeMap<u32, u64>,
     /// Pauses in a program's pace in which lines may have been lost.
     pub pauses: Vec<Pause>,
+    /// Logins of his after which a source that hears everybody else's heard nothing, and how long they let in.
+    pub unheard: Vec<(u32, Window)>,
     /// Most persons a record of the source that cannot be read may have shown; absent: one.
     pub persons_per_reject: BTreeMap<u32, u64>,
     /// Establishments whose persons the source was seen to serve, whatever it is declared for.
@@ -395,6 +397,26 @@ fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<
     }
     let unheard = trusted.iter().filter(|t| t.unheard);
     out.extend(unheard.map(|t| (t.hole.clone(), false)));
+    for (source, window) in &facts.unheard {
+        let Some(s) = coverage.source(*source) else {
+            continue;
+        };
+        let taken_out = Hole {
+            source: s.index,
+            name: s.name.clone(),
+            establishment: s.establishment.clone(),
+            window: *window,
+            state: State::Gap,
+            kind: Kind::Tamper,
+            missing: None,
+            categories: s.tells,
+            why: Why::new(
+                "rien après une connexion de l’intrus, alors que les autres y sont toutes suivies",
+                "nothing after a login of the intruder, though all others are followed there",
+            ),
+        };
+        out.push((taken_out, false));
+    }
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
     out
 }

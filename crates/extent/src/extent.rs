@@ -15,12 +15,12 @@ use crate::{
     statements, targeted, writes,
 };
 use ampleur_event::{
-    Category, Interval, LinkKind, Nanos, SessionId, SessionKey, SessionVerdict, System, Verdict,
-    Window,
+    Category, Interval, LinkKind, Nanos, Session, SessionId, SessionKey, SessionVerdict, System,
+    Verdict, Window,
     category::CategorySet,
     invariant::{self, EX_1},
     session::Judgement,
-    time::{MINUTE, NO_TIME, rfc3339},
+    time::{MINUTE, NO_TIME, SECOND, rfc3339},
 };
 use ampleur_query::{Door, DoorError};
 use ampleur_session::{ID_LIFE, Sessions};
@@ -190,6 +190,106 @@ fn unheard_hosts(input: &Input<'_>) -> Result<BTreeSet<String>, DoorError> {
         }
     }
     Ok(out)
+}
+
+/// Logins at an identity provider that are not legitimate and after which no source that tells heard anything, though it hears all but
+/// one in fifty of the lawful ones: source, and how long the login lets in.
+fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
+    const BEFORE: Nanos = MINUTE;
+    const AFTER: Nanos = 30 * MINUTE;
+    const LAWFUL: usize = 50;
+    let list = &input.sessions.list;
+    let legitimate = |i: usize| {
+        let j = input.judgements.get(i);
+        j.is_none_or(|j| j.verdict == SessionVerdict::Legitimate)
+    };
+    let login = |i: usize| lets_in(input, &list[i]);
+    let tells: BTreeSet<u32> = input
+        .coverage
+        .sources
+        .iter()
+        .filter(|s| !s.door && !s.tells.is_empty())
+        .map(|s| s.index)
+        .collect();
+    let chain = |i: usize| &*input.sessions.chains[i];
+    // Sources heard after each of some logins.
+    let heard = |logins: &[usize]| -> Vec<BTreeSet<u32>> {
+        let mut by: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (k, i) in logins.iter().enumerate() {
+            by.entry(chain(*i)).or_default().push(k);
+        }
+        let mut out = vec![BTreeSet::new(); logins.len()];
+        for (i, x) in list.iter().enumerate() {
+            if !tells.contains(&x.source) {
+                continue;
+            }
+            let Some(his) = by.get(chain(i)) else {
+                continue;
+            };
+            // In order of time, as the sessions are.
+            let from = |k: &usize| list[logins[*k]].from;
+            let first = his.partition_point(|k| from(k).saturating_add(AFTER) < x.from);
+            let later = his[first..]
+                .iter()
+                .take_while(|k| from(k).saturating_sub(BEFORE) <= x.to);
+            for k in later {
+                out[*k].insert(x.source);
+            }
+        }
+        out
+    };
+    let bad: Vec<usize> = (0..list.len())
+        .filter(|i| login(*i) && !legitimate(*i))
+        .collect();
+    let bad: Vec<usize> = heard(&bad)
+        .iter()
+        .zip(bad)
+        .filter(|(h, _)| h.is_empty())
+        .map(|(_, i)| i)
+        .collect();
+    if bad.is_empty() {
+        return vec![];
+    }
+    let lawful: Vec<usize> = (0..list.len())
+        .filter(|i| login(*i) && legitimate(*i))
+        .collect();
+    let heard = heard(&lawful);
+    let mut out = vec![];
+    for i in bad {
+        let of = list[i].source;
+        let all = lawful.iter().filter(|k| list[**k].source == of).count();
+        if all < LAWFUL {
+            continue;
+        }
+        for source in &tells {
+            let pairs = lawful.iter().zip(&heard);
+            let there = pairs.filter(|(k, h)| list[**k].source == of && h.contains(source));
+            if (all - there.count()) * 50 <= all {
+                let (from, _) = input.coverage.on_time(of, list[i].from);
+                let (_, to) = input.coverage.on_time(of, lives(input, &list[i]));
+                out.push((*source, Window::new(from, to.saturating_add(SECOND))));
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// A login at an identity provider: what it gives out opens other systems.
+fn lets_in(input: &Input<'_>, s: &Session) -> bool {
+    matches!(s.key_kind, SessionKey::Sid | SessionKey::Token)
+        && s.counts.logins > 0
+        && input.coverage.source(s.source).is_some_and(|c| c.door)
+}
+
+/// Until when what a session let in may be used again.
+fn lives(input: &Input<'_>, s: &Session) -> Nanos {
+    if lets_in(input, s) && !s.closed {
+        s.from.saturating_add(ID_LIFE).max(s.to)
+    } else {
+        s.to
+    }
 }
 
 /// Asks what the bad sessions saw, and counts.
@@ -1080,14 +1180,8 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         if v == SessionVerdict::Legitimate {
             continue;
         }
-        let token = s.key_kind == SessionKey::Sid && s.counts.logins > 0 && !s.closed;
-        let live = if token {
-            s.from.saturating_add(ID_LIFE).max(s.to)
-        } else {
-            s.to
-        };
         presences.push(bounds::Presence {
-            live: input.coverage.on_time(s.source, live).1,
+            live: input.coverage.on_time(s.source, lives(input, s)).1,
             account: s.account.as_ref().map(ToString::to_string),
             system: s.account.as_ref().map_or(System::Unknown, |a| a.system),
             source: s.source,
@@ -1166,6 +1260,7 @@ fn bound_facts(input: &Input<'_>, d: &Disclosures, populations: &Populations) ->
         bytes_per_person: d.bytes_per_person.clone(),
         persons_per_record: persons_per_record(d),
         pauses: d.pauses.clone(),
+        unheard: unheard_logins(input),
         persons_per_reject: if rejects {
             persons_per_reject(d, input.inventory)
         } else {

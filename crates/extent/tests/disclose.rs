@@ -1,6 +1,6 @@
 //! From log lines to cells: paging, fields held, merges, failures, pages, doubtful sessions. Every session is judged by hand here.
 #![allow(clippy::print_stderr)]
-use ampleur_event::{Context, SessionVerdict, session::Judgement};
+use ampleur_event::{Context, Session, SessionVerdict, session::Judgement};
 use ampleur_extent::{
     coverage::{Counts, Coverage, Observer},
     explain,
@@ -163,6 +163,18 @@ fn play_logs(
     verdict: SessionVerdict,
     check: impl FnOnce(&Outcome<'_>),
 ) {
+    play_judged(toml, identity, inventory, logs, &|_| verdict, check);
+}
+
+/// The same with a verdict for each session.
+fn play_judged(
+    toml: &str,
+    identity: &IdentityBase,
+    inventory: &Inventory,
+    logs: &[(&str, &'static str, &str)],
+    verdict: &dyn Fn(&Session) -> SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let root = dir.path();
     for (file, _, lines) in logs {
@@ -196,8 +208,8 @@ fn play_logs(
     let judgements: Vec<Judgement> = sessions
         .list
         .iter()
-        .map(|_| Judgement {
-            verdict,
+        .map(|s| Judgement {
+            verdict: verdict(s),
             score: 0.0,
             reasons: [].into(),
             chain: "c".into(),
@@ -757,4 +769,58 @@ categories = ["ID.NAME", "HEALTH.RESULT"]
     assert_eq!(seen("08:01:00"), (1, 1));
     assert_eq!(seen("07:13:00"), (1, 2));
     assert_eq!(seen("08:47:00"), (1, 2));
+}
+
+/// Every lawful login is followed by requests; after one of the intruder's the log of requests has nothing at all: his lines may have
+/// been taken out, and whoever he could ask for is exposed. Where not all lawful ones are followed either, silence says nothing.
+#[test]
+fn a_login_of_the_intruder_without_anything_after_it_opens_what_others_are_heard_in() {
+    let person =
+        "[[person]]\nid = \"p:u1\"\nname = \"U UN\"\naccounts = [\"oidc:u1\", \"web:u1\"]\n";
+    let toml = format!("{TOML}{person}[[source]]\nfiles = \"logs/idp/*\"\nformat = \"keycloak\"\n");
+    let play = |followed: i64, asked: bool| {
+        let (mut idp, mut web) = (String::new(), String::new());
+        let mut use_of = |minute: i64, address: &str, requests: bool| {
+            let t = jiff::civil::date(2025, 9, 14).at(0, 0, 0, 0) + jiff::ToSpan::minutes(minute);
+            let stamp = t.strftime("%Y-%m-%d %H:%M:%S");
+            idp += &format!(
+                "{stamp},123 INFO  [org.keycloak.events] (executor-thread-1) type=LOGIN, realmId=r1, clientId=dossier, userId=u-1, ipAddress={address}, auth_method=openid-connect, redirect_uri=https://dossier.example/, username=u1, code_id=c{minute}\n"
+            );
+            if requests {
+                let stamp = t.strftime("%d/%b/%Y:%H:%M:%S +0200");
+                web += &format!(
+                    "{address} - u1 [{stamp}] \"GET /fhir/Patient?family=MARTI HTTP/1.1\" 200 500 \"-\" \"Firefox/1\"\n"
+                );
+            }
+        };
+        for k in 0..60 {
+            use_of(k * 45, "198.51.100.1", k < followed);
+        }
+        use_of(60 * 45, "198.51.100.9", asked);
+        use_of(61 * 45, "198.51.100.1", true);
+        let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+        let thief = |s: &Session| match s.origin.address {
+            Some(a) if a.to_string() == "198.51.100.9" => SessionVerdict::Intruder,
+            _ => SessionVerdict::Legitimate,
+        };
+        let logs = [
+            ("logs/idp/keycloak.log", "keycloak", idp.as_str()),
+            ("logs/web/access.log", "http-access", web.as_str()),
+        ];
+        let mut said = (0, 0);
+        play_judged(
+            &toml,
+            &identity,
+            &Inventory::default(),
+            &logs,
+            &thief,
+            |o| {
+                said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+            },
+        );
+        said
+    };
+    assert_eq!(play(60, true), (1, 1));
+    assert_eq!(play(60, false), (0, 3));
+    assert_eq!(play(40, false), (0, 0));
 }
