@@ -71,7 +71,7 @@ pub(super) fn unlike_any(
     surprise: f64,
     zone: &TimeZone,
 ) -> bool {
-    if surprise < IMPROBABLE {
+    if surprise < IMPROBABLE / 2.0 {
         return false;
     }
     let length = to.saturating_sub(from);
@@ -125,7 +125,8 @@ pub(super) fn unlike_any(
     // Days that differ more tell it too where none of them was near silence.
     let least = counts.iter().copied().fold(f64::INFINITY, f64::min);
     let never_near = length >= 3 * HOUR && least * 2.0 >= mean;
-    mean >= 12.0 && (mean >= 5.0 * spread.max(mean.sqrt() / 2.0) || never_near)
+    let far = surprise >= IMPROBABLE && mean >= 5.0 * spread.max(mean.sqrt() / 2.0);
+    mean >= 12.0 && (far || never_near)
 }
 
 /// How often a source speaks, by hour of the day on work days and week ends.
