@@ -5,7 +5,6 @@
 mod cases;
 mod contain;
 mod detect;
-mod evaluate;
 mod fhir_server;
 mod intake;
 mod inventory;
@@ -16,6 +15,7 @@ mod replay;
 mod servers;
 mod sigma;
 mod sigma_alone;
+mod truth;
 
 use anyhow::{Result, bail};
 
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
         Some("contain") => contain::run(&args[1..]),
         Some("attribution") => ampleur_testkit::attribution::run(&args[1..], &sigma_alone::says)
             .map_err(anyhow::Error::msg),
-        Some("evaluate") => evaluate::run(&args[1..]),
+        Some("truth") => truth::run(&args[1..]),
         Some("intake-child") => intake::child(&args[1..]),
         Some("intake") => intake::run(&args[1..], full),
         Some("detect") => detect::run(full),
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
         }
         Some(other) => {
             bail!(
-                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, detect, sigma, attribution, evaluate, contain"
+                "no bench is named {other}; known: pipeline, intake, replay, servers, inventory, detect, sigma, attribution, truth, contain"
             )
         }
     }

@@ -378,6 +378,13 @@ impl Tidy {
             .filter_map(|p| p["name"].as_str())
             .map(str::to_string)
             .collect();
+        // (package, example) of every example; without a package cargo looks into the one that is run by default.
+        let examples: BTreeSet<(&str, &str)> = list(&metadata["packages"])
+            .filter(|p| p["id"].as_str().is_some_and(|id| members.contains(id)))
+            .flat_map(|p| list(&p["targets"]).map(move |t| (p, t)))
+            .filter(|(_, t)| list(&t["kind"]).any(|k| k == "example"))
+            .filter_map(|(p, t)| Some((p["name"].as_str()?, t["name"].as_str()?)))
+            .collect();
         let verbs = verbs(&self.read("crates/cli/src/main.rs"));
         let tasks: BTreeSet<&str> = TASKS.iter().map(|t| t.0).collect();
         for file in self.files.clone() {
@@ -434,6 +441,7 @@ impl Tidy {
                     self.verb(&file, &span, &verbs);
                 }
                 self.task(&file, &span, &tasks);
+                self.example(&file, &span, &examples);
             }
             for line in fenced(&text) {
                 let line = line.trim().trim_start_matches("$ ");
@@ -444,7 +452,16 @@ impl Tidy {
                     self.verb(&file, &format!("ampleur {rest}"), &verbs);
                 }
                 self.task(&file, line, &tasks);
+                self.example(&file, line, &examples);
             }
+        }
+    }
+
+    fn example(&mut self, file: &str, command: &str, examples: &BTreeSet<(&str, &str)>) {
+        if let Some(asked) = asked_example(command)
+            && !examples.contains(&asked)
+        {
+            self.fault(format!("{file}: command `{command}`: no such example"));
         }
     }
 
@@ -470,6 +487,17 @@ impl Tidy {
 
 fn list(v: &Value) -> impl Iterator<Item = &Value> {
     v.as_array().into_iter().flatten()
+}
+
+/// Package and example of a `cargo … --example NAME`.
+fn asked_example(command: &str) -> Option<(&str, &str)> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let after = |names: &[&str]| {
+        let at = words.iter().position(|w| names.contains(w))?;
+        words.get(at + 1).copied()
+    };
+    let name = after(&["--example"]).filter(|_| words[0] == "cargo")?;
+    Some((after(&["-p", "--package"]).unwrap_or("ampleur"), name))
 }
 
 /// Verbs of the command line, from the variants of `enum Command`.
@@ -613,5 +641,14 @@ mod tests {
         assert_eq!(links(text), ["b.md#c"]);
         assert_eq!(code_spans(text), ["crates/event"]);
         assert_eq!(fenced(text), ["ampleur demo"]);
+        assert_eq!(
+            asked_example("cargo run -p some-crate --example rate -- -v"),
+            Some(("some-crate", "rate"))
+        );
+        assert_eq!(
+            asked_example("cargo run --example rate"),
+            Some(("ampleur", "rate"))
+        );
+        assert_eq!(asked_example("cargo run --release -- demo"), None);
     }
 }

@@ -94,7 +94,7 @@ enum Command {
     /// The context of a case.
     #[command(
         subcommand,
-        after_help = "Examples:\n  ampleur config show CASE_DIR\n  ampleur config show CASE_DIR --json"
+        after_help = "Examples:\n  ampleur config example > CASE_DIR/ampleur.toml\n  ampleur config show CASE_DIR\n  ampleur config show CASE_DIR --json"
     )]
     Config(cmd::config::Command),
     /// Print the JSON Schema of extent.json, or of another file of an answer.

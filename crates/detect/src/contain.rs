@@ -1,6 +1,11 @@
 //! What to cut, what to rotate, what to keep.
 use crate::{AccountJudged, Containment};
-use ampleur_event::{Account, SessionVerdict, System, session::Judgement};
+use ampleur_event::{
+    Account, Nanos, Outcome, SessionVerdict, System, Verb,
+    session::{Judgement, Session},
+    time::{MINUTE, NO_TIME},
+};
+use ampleur_query::{Door, DoorError, Select};
 use ampleur_session::{
     Sessions, net,
     profile::{Rules, account_id, is_service, job_of},
@@ -8,6 +13,71 @@ use ampleur_session::{
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
 use std::{collections::BTreeSet, net::IpAddr};
+
+/// Accounts whose credentials an intruder's session used towards a machine (Windows 4648) that heard nobody of that account then: its
+/// log is missing, and the account has no session to be judged by. One that failed somewhere at that time was only tried.
+pub(crate) fn lent(
+    s: &Sessions,
+    door: &dyn Door,
+    judgements: &[Judgement],
+) -> Result<BTreeSet<Account>, DoorError> {
+    const BEFORE: Nanos = 3 * MINUTE;
+    const AFTER: Nanos = 15 * MINUTE;
+    let intruder = |i: u32| judgements[i as usize].verdict == SessionVerdict::Intruder;
+    let windows = |i: usize| {
+        let system = s.list[i].account.as_ref().map(|a| a.system);
+        system == Some(System::Ad) && intruder(i as u32)
+    };
+    let mut used: Vec<(Account, String, Nanos)> = vec![];
+    if !(0..s.list.len()).any(windows) {
+        return Ok(BTreeSet::new());
+    }
+    let logins = Select {
+        verbs: vec![Verb::Login],
+        ..Select::default()
+    };
+    let columns = ampleur_session::KEY_COLUMNS;
+    door.scan_chosen(&logins, columns, &|_, e| e.code == 4648, &mut |file, b| {
+        for e in b.iter().filter(|e| e.code == 4648 && e.time != NO_TIME) {
+            let host = machine(&e.object);
+            let own = host == machine(&e.host);
+            if host.is_empty() || host == "localhost" || own || e.outcome == Outcome::Failure {
+                continue;
+            }
+            if let Some(i) = s.of_event(file, &e)
+                && intruder(i)
+                && let Some(a) = e.account().filter(|a| !a.is_machine())
+            {
+                used.push((a, host, e.time));
+            }
+        }
+    })?;
+    let names: BTreeSet<String> = used.iter().map(|u| account_id(&u.0)).collect();
+    let mut seen: FxHashMap<String, Vec<&Session>> = FxHashMap::default();
+    for x in &s.list {
+        let id = x.account.as_deref().map(account_id);
+        if let Some(id) = id.filter(|id| names.contains(id)) {
+            seen.entry(id).or_default().push(x);
+        }
+    }
+    used.retain(|(a, host, t)| {
+        let near = |x: &&&Session| x.from <= t + AFTER && x.to >= t - BEFORE;
+        let mut there = seen.get(&account_id(a)).into_iter().flatten().filter(near);
+        !there.any(|x| x.counts.failures > 0 || machine(&x.host) == *host)
+    });
+    Ok(used.into_iter().map(|u| u.0).collect())
+}
+
+/// The short name of a machine.
+fn machine(host: &str) -> String {
+    let h = host.trim_matches('\\').to_lowercase();
+    let short = h.split('.').next().unwrap_or_default().to_string();
+    if h.parse::<IpAddr>().is_ok() {
+        h
+    } else {
+        short
+    }
+}
 
 pub(crate) fn contain(
     case: &Case,

@@ -145,7 +145,44 @@ pub fn judge_on(
         })?
     };
     judged.internal = visits.curious(threads, sessions, &judged.judgements);
+    let mut lent = contain::lent(sessions, door, &judged.judgements)?;
+    // The word of who investigates wins here too.
+    let cleared: BTreeSet<String> = (word.not.iter())
+        .map(|n| account_id(&Account::parse(n)))
+        .collect();
+    lent.retain(|a| !cleared.contains(&account_id(a)));
+    if !lent.is_empty() {
+        judged.usurp(case, lent);
+        let rules = Rules::new(&case.context);
+        judged.containment =
+            contain::contain(case, sessions, &rules, &judged.judgements, &judged.accounts);
+    }
     Ok(judged)
+}
+
+impl Judged {
+    /// Accounts that are known to be in the intruder's hands though no session of theirs shows it.
+    fn usurp(&mut self, case: &Case, lent: BTreeSet<Account>) {
+        for account in lent {
+            let id = account_id(&account);
+            if let Some(a) = (self.accounts.iter_mut()).find(|a| account_id(&a.account) == id) {
+                a.verdict = SessionVerdict::Intruder;
+                continue;
+            }
+            let mut new = AccountJudged {
+                account,
+                kind: String::new(),
+                person: None,
+                verdict: SessionVerdict::Intruder,
+                intruder: 0,
+                doubtful: 0,
+                legitimate: 0,
+            };
+            new.kind = kind_of(case, &id, &new);
+            self.accounts.push(new);
+        }
+        self.accounts.sort_by(|a, b| a.account.cmp(&b.account));
+    }
 }
 
 /// [`judge`] from sessions alone: everything but `internal`.

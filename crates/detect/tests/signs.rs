@@ -1012,3 +1012,92 @@ fn somebody_behind_a_jobs_program_is_in_doubt() {
     assert_eq!(play(&[8, 9, 11, 12, 15]), 5);
     assert_eq!(play(&[8]), 0);
 }
+
+/// An administrator's credentials used from the intruder's logon towards a server whose log is missing: the account has no session, and
+/// is cut all the same. One whose password was refused was only tried; where the server was heard, its sessions are judged.
+#[test]
+fn credentials_used_towards_a_silent_server_are_cut() {
+    let event = |id: u32, minute: i64, n: u32, data: &[(&str, &str)]| {
+        let t = (at(minute) - 2.hours()).strftime("%Y-%m-%dT%H:%M:%S.000Z");
+        let data: String = data
+            .iter()
+            .map(|(k, v)| format!("<Data Name='{k}'>{v}</Data>"))
+            .collect();
+        format!(
+            "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><Keywords>0x8020000000000000</Keywords><TimeCreated SystemTime='{t}'/><EventRecordID>{n}</EventRecordID><Channel>Security</Channel><Computer>TSE1.ch.example</Computer></System><EventData>{data}</EventData></Event>\n"
+        )
+    };
+    let logon = |id: u32, minute: i64, n: u32, who: &str, logon: &str| {
+        event(
+            id,
+            minute,
+            n,
+            &[
+                ("TargetUserName", who),
+                ("TargetDomainName", "CH"),
+                ("TargetLogonId", logon),
+                ("LogonType", if id == 4624 { "10" } else { "3" }),
+                ("IpAddress", "203.0.113.9"),
+            ],
+        )
+    };
+    let used = |minute: i64, n: u32, who: &str, by: &str| {
+        event(
+            4648,
+            minute,
+            n,
+            &[
+                ("SubjectUserName", "ext-lis"),
+                ("SubjectDomainName", "CH"),
+                ("SubjectLogonId", by),
+                ("TargetUserName", who),
+                ("TargetDomainName", "CH"),
+                ("TargetServerName", "FS1"),
+            ],
+        )
+    };
+    let cut = |refused: bool, word: &Word| {
+        let dir = tempfile::tempdir().unwrap();
+        put(dir.path(), "context.toml", ESTABLISHMENT);
+        let mut log =
+            logon(4624, 600, 1, "ext-lis", "0x77a1") + &used(605, 2, "adm-fichiers", "0x77a1");
+        if refused {
+            log += &logon(4625, 606, 3, "adm-fichiers", "0x0");
+        }
+        // A colleague of the machine itself, and of nobody who is bad.
+        log += &used(608, 4, "svc-sauvegarde", "0x3e7");
+        log += &logon(4634, 640, 5, "ext-lis", "0x77a1");
+        put(dir.path(), "logs/tse/security.xml", log);
+        let ran = trial::run(dir.path(), word).unwrap();
+        let usurped: Vec<String> = (ran.judged.accounts.iter())
+            .filter(|a| a.verdict == SessionVerdict::Intruder)
+            .map(|a| a.account.to_string())
+            .collect();
+        (usurped, ran.judged.containment.cut)
+    };
+    let mut word = Word {
+        accounts: vec!["ad:CH\\ext-lis".into()],
+        ..Word::default()
+    };
+    let names = |l: &[String]| l.iter().filter(|a| a.contains("adm")).count();
+    let (usurped, list) = cut(false, &word);
+    assert_eq!(
+        (names(&usurped), names(&list)),
+        (1, 1),
+        "{usurped:?} {list:?}"
+    );
+    assert_eq!(usurped.len(), 2, "{usurped:?}");
+    let (usurped, list) = cut(true, &word);
+    assert_eq!(
+        (names(&usurped), names(&list)),
+        (0, 0),
+        "{usurped:?} {list:?}"
+    );
+    word.not = vec!["ad:CH\\adm-fichiers".into()];
+    let (usurped, list) = cut(false, &word);
+    assert_eq!(
+        (names(&usurped), names(&list)),
+        (0, 0),
+        "{usurped:?} {list:?}"
+    );
+}

@@ -3,6 +3,9 @@ use crate::{category::CategorySet, time::Nanos};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Every key once, explained: what `ampleur config example` prints.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
 /// Everything a hospital can tell us besides its logs. Every part is optional; each sharpens the answer.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -410,6 +413,44 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    /// Comments that begin with a key are keys that may be switched on.
+    fn switched_on(text: &str) -> String {
+        let lines = text.lines().map(|l| {
+            let bare = l.strip_prefix("# ").unwrap_or(l);
+            let key = bare.split(" = ").next().unwrap_or_default();
+            let is_key = key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            if is_key && key != bare { bare } else { l }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+    #[test]
+    fn the_example_holds_every_key_and_is_read() {
+        Context::parse(EXAMPLE).unwrap();
+        let text = switched_on(EXAMPLE);
+        Context::parse(&text).unwrap();
+        // What a key of each kind may be followed by is told by the error for one that does not exist.
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        let known = |at: &str| -> Vec<String> {
+            let message = Context::parse(at).unwrap_err().to_string();
+            let raw = toml::from_str::<Context>(at).unwrap_err().to_string();
+            assert!(message.contains("nokey"), "{message}");
+            let (_, rest) = raw.split_once("expected").unwrap();
+            rest.split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_string)
+                .collect()
+        };
+        for key in known("nokey = 1") {
+            let value = table.get(&key).unwrap_or_else(|| panic!("no {key}"));
+            let Some(entry) = value.as_array().and_then(|a| a.first()?.as_table()) else {
+                continue;
+            };
+            for inner in known(&format!("[[{key}]]\nnokey = 1")) {
+                assert!(entry.contains_key(&inner), "no {key}.{inner}");
+            }
+        }
+    }
     #[test]
     fn an_unknown_key_names_the_nearest() {
         let e = Context::parse("version = 1\ntimezon = \"Europe/Paris\"\n").unwrap_err();

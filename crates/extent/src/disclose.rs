@@ -22,7 +22,7 @@ use ampleur_event::{
     batch::NONE,
     category::CategorySet,
     context::Population,
-    session::Judgement,
+    session::{Judgement, Session},
     time::{DAY, HOUR, MINUTE, NO_TIME, SECOND},
 };
 use ampleur_query::{Door, DoorError, Select};
@@ -202,7 +202,12 @@ pub struct Input<'a> {
     pub logged_hosts: &'a BTreeSet<String>,
     /// Machines whose own log has a gap while a bad session lasted.
     pub silent_hosts: &'a BTreeSet<String>,
+    /// When a source that counts bytes was not heard.
+    pub uncounted: &'a [Window],
 }
+
+/// How long after a session a copy it made may still leave.
+const LEAVES: Nanos = 3 * DAY;
 
 /// Requests whose searches are asked on all threads before they are weighed one by one, and the hits their answers may hold
 /// (12 bytes each) before the rest is asked in turn: bounds the memory of asking ahead.
@@ -1015,7 +1020,11 @@ impl<'a> Work<'a, '_, '_> {
                     answer.possible.append(&mut answer.certain);
                     answer.possible.sort_unstable();
                 }
-                self.reconcile(&mut answer, told);
+                let page = asked.paging.count.or(endpoint
+                    .as_ref()
+                    .and_then(|x| x.endpoint.page_size)
+                    .map(u64::from));
+                self.reconcile(&mut answer, told, page, head.session, source);
                 let access = self.access(
                     if export {
                         AccessKind::Export
@@ -1028,10 +1037,6 @@ impl<'a> Work<'a, '_, '_> {
                 );
                 let one = e.names_one();
                 self.named_in_search(&subjects, e, &mut answer, access, source, cats, t);
-                let page = asked.paging.count.or(endpoint
-                    .as_ref()
-                    .and_then(|x| x.endpoint.page_size)
-                    .map(u64::from));
                 if let (Some(l), Some(n)) = (line, told)
                     && n > 0
                     && l.e.bytes_in != NONE
@@ -1543,7 +1548,14 @@ impl<'a> Work<'a, '_, '_> {
         }
     }
     /// The count a log tells decides who of the possible ones was there, when it can only be all or none of them.
-    fn reconcile(&mut self, a: &mut Answer, told: Option<u64>) {
+    fn reconcile(
+        &mut self,
+        a: &mut Answer,
+        told: Option<u64>,
+        page: Option<u64>,
+        session: u32,
+        source: u32,
+    ) {
         let Some(n) = told else { return };
         let (c, p) = (a.certain.len() as u64, a.possible.len() as u64);
         if n == c {
@@ -1556,10 +1568,18 @@ impl<'a> Work<'a, '_, '_> {
             a.possible.clear();
             self.out.disagreements += 1;
         } else if n < c {
-            // Fewer came back than the replay says: nobody of them is sure.
-            a.possible.append(&mut a.certain);
+            // Fewer came back than the replay says: nobody of them is sure, unless they are just those the account may see.
+            let (reach, _) = self.rights(session);
+            let (within, beyond): (Vec<Hit>, Vec<Hit>) = (a.certain.iter().copied())
+                .partition(|h| reach.contains(&self.place_of(h.version, source)));
+            if n == within.len() as u64 && page != Some(n) {
+                a.certain = within;
+                a.possible.extend(beyond);
+            } else {
+                a.possible.append(&mut a.certain);
+                self.out.disagreements += 1;
+            }
             a.possible.sort_unstable();
-            self.out.disagreements += 1;
         } else if n > c + p {
             self.out.disagreements += 1;
         }
@@ -2211,10 +2231,8 @@ impl<'a> Work<'a, '_, '_> {
             answer.possible.append(&mut answer.certain);
             answer.possible.sort_unstable();
         }
-        self.reconcile(
-            &mut answer,
-            Some(r.e.count).filter(|c| *c != NONE && !killed),
-        );
+        let told = Some(r.e.count).filter(|c| *c != NONE && !killed);
+        self.reconcile(&mut answer, told, st.limit, r.session, source);
         let one = st.rows.names_one();
         let persons: BTreeSet<Who> = answer
             .certain
@@ -2462,8 +2480,12 @@ impl<'a> Work<'a, '_, '_> {
             } else {
                 Verdict::Consulted
             };
+            let before = self.out.touches.len();
             for (i, found) in list {
                 self.file_read(&rows[*i], found, verdict);
+            }
+            if verdict == Verdict::Consulted && self.more_may_have_left(*s) {
+                self.may_have_left(before);
             }
         }
         self.thefts(rows, theft, &flows);
@@ -2647,12 +2669,42 @@ impl<'a> Work<'a, '_, '_> {
                 .flat_map(|e| &e.networks)
                 .any(|n| in_network(n, a))
     }
-    /// Bytes that left through the tunnel of a session's chain, or from the machine it worked on.
-    fn bytes_out(&self, s: u32, flows: &[FlowRow]) -> u64 {
+    /// What a session carried out may be more than is counted: its tunnel was never closed in the log, or a log that counts bytes has a
+    /// gap while its copies may have left.
+    fn more_may_have_left(&self, s: u32) -> bool {
         let list = &self.input.sessions.list;
         let me = &list[s as usize];
+        let copying = Window::new(me.from, me.to.saturating_add(LEAVES).saturating_add(1));
+        self.input.uncounted.iter().any(|w| w.overlaps(&copying))
+            || self.doors_of(s).iter().any(|o| {
+                let o = &list[*o as usize];
+                is_tunnel(o) && !o.closed && o.counts.bytes_out == 0
+            })
+    }
+    /// Persons of the touches from `before` on may have been carried out: for nobody is it established.
+    fn may_have_left(&mut self, before: usize) {
+        let mut by: BTreeMap<(PlaceId, u32, u16, u16), BTreeSet<Who>> = BTreeMap::new();
+        let established = |t: &&Touch| t.verdict == Verdict::Consulted;
+        for t in self.out.touches[before..].iter().filter(established) {
+            by.entry((t.place, t.access, t.shown, t.derived))
+                .or_default()
+                .insert(t.who);
+        }
+        for ((place, access, shown, derived), who) in by {
+            let categories = self.out.sets[shown as usize].union(self.out.sets[derived as usize]);
+            self.out.partials.push(Partial {
+                access,
+                place,
+                categories,
+                verdict: Verdict::Exfiltrated,
+                candidates: who.into_iter().collect(),
+                at_least: 0,
+            });
+        }
+    }
+    /// A session and the doors that made it possible: upwards through the links of sessions that are not legitimate.
+    fn doors_of(&self, s: u32) -> BTreeSet<u32> {
         let mut outer: BTreeSet<u32> = BTreeSet::from([s]);
-        // Upwards through the links: the doors that made this session possible.
         loop {
             let more: Vec<u32> = self
                 .input
@@ -2670,12 +2722,17 @@ impl<'a> Work<'a, '_, '_> {
             }
             outer.extend(more);
         }
+        outer
+    }
+    /// Bytes that left through the tunnel of a session's chain, or from the machine it worked on.
+    fn bytes_out(&self, s: u32, flows: &[FlowRow]) -> u64 {
+        let list = &self.input.sessions.list;
+        let me = &list[s as usize];
+        let outer = self.doors_of(s);
         let tunnels: u64 = outer
             .iter()
             .map(|o| &list[*o as usize])
-            .filter(|o| {
-                o.account.as_ref().is_some_and(|a| a.system == System::Vpn) || o.inner.is_some()
-            })
+            .filter(|o| is_tunnel(o))
             .map(|o| o.counts.bytes_out)
             .sum();
         let mut hosts: BTreeSet<IpAddr> = me.origin.address.into_iter().collect();
@@ -2699,7 +2756,7 @@ impl<'a> Work<'a, '_, '_> {
                     && !f.legitimate
                     && !usual.contains(&f.dst)
                     && f.to >= me.from
-                    && f.from <= me.to.saturating_add(3 * DAY)
+                    && f.from <= me.to.saturating_add(LEAVES)
             })
             .map(|f| f.sent)
             .sum();
@@ -3373,6 +3430,11 @@ fn main_is_patients(name: &str) -> bool {
     ["patient", "identite", "usager", "individu"]
         .iter()
         .any(|w| n.contains(w))
+}
+
+/// A way into the network, which counts what passes.
+fn is_tunnel(s: &Session) -> bool {
+    s.account.as_ref().is_some_and(|a| a.system == System::Vpn) || s.inner.is_some()
 }
 
 fn is_share_port(p: u64) -> bool {

@@ -126,6 +126,20 @@ fn silent_hosts(input: &Input<'_>) -> BTreeSet<String> {
         .collect()
 }
 
+/// When a source that counts bytes was not heard, or its clock is off: what left then is not known.
+fn uncounted(input: &Input<'_>) -> Vec<Window> {
+    let counts: BTreeSet<u32> = (0..input.sessions.list.len())
+        .filter(|i| input.sessions.is_flow(*i) || input.sessions.list[*i].counts.bytes_out > 0)
+        .map(|i| input.sessions.list[i].source)
+        .collect();
+    let sources = counts.iter().filter_map(|s| input.coverage.source(*s));
+    sources
+        .flat_map(|s| &s.stretches)
+        .filter(|st| st.state == coverage::State::Gap && st.closed_by.is_none())
+        .map(|st| st.window)
+        .collect()
+}
+
 /// Machines towards which a session that is not legitimate used credentials (Windows 4648), and whose own log heard nobody of that
 /// account at that time: lines are missing there, or its clock is off.
 fn unheard_hosts(input: &Input<'_>) -> Result<BTreeSet<String>, DoorError> {
@@ -306,6 +320,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         .collect();
     let mut silent_hosts = silent_hosts(input);
     silent_hosts.extend(unheard_hosts(input)?);
+    let uncounted = uncounted(input);
     let di = disclose::Input {
         case,
         sessions: input.sessions,
@@ -316,6 +331,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         leaks: input.leaks,
         logged_hosts: &logged_hosts,
         silent_hosts: &silent_hosts,
+        uncounted: &uncounted,
     };
     let mut d = disclose::disclose(&di, &mut people)?;
     undecodable_sources(input, &mut d);

@@ -1,4 +1,4 @@
-//! `ampleur config show`: every value of the context, and where it came from.
+//! `ampleur config`: every value of a case's context and where it came from, or an example of all that can be said.
 use crate::{
     exit::Exit,
     shell::{Shell, columns, plain},
@@ -18,6 +18,8 @@ pub enum Command {
         #[arg(value_name = "CASE_DIR")]
         case: PathBuf,
     },
+    /// Print an ampleur.toml with every key explained, to be saved and changed.
+    Example,
 }
 
 /// Values that count when the file does not say: key, default, unit or meaning.
@@ -39,7 +41,12 @@ const VARIABLES: [&str; 6] = [
 ];
 
 pub fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {
-    let Command::Show { case: dir } = command;
+    let Command::Show { case: dir } = command else {
+        io::stdout()
+            .lock()
+            .write_all(ampleur_event::context::EXAMPLE.as_bytes())?;
+        return Ok(Exit::Done);
+    };
     // Opened first, so that a wrong key is named with its line and its nearest neighbour.
     let case = Case::open(dir)?;
     let path = case.root.join(ampleur_sources::case::CONTEXT_FILE);

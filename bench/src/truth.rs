@@ -4,14 +4,14 @@ use ampleur_testkit::{Family, Recipe, score, simulate};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 
-/// `evaluate [FAMILY…] [--seeds A-B] [--scale X] [--keep DIR]`
+/// `truth [FAMILY…] [--seeds A-B] [--scale X] [--keep DIR]`
 pub fn run(args: &[String]) -> Result<()> {
     let plan = Cases::read(args, 0.004, |_, _| Ok(false))?;
     let (mut good, mut all) = (0, 0);
     for family in &plan.families {
         for seed in &plan.seeds {
             let temporary =
-                std::env::temp_dir().join(format!("ampleur-evaluate-{}", std::process::id()));
+                std::env::temp_dir().join(format!("ampleur-truth-{}", std::process::id()));
             let dir = plan.keep.as_ref().map_or(temporary.clone(), |k| {
                 k.join(format!("{}-{seed}", family.name()))
             });
@@ -25,7 +25,7 @@ pub fn run(args: &[String]) -> Result<()> {
             }
         }
     }
-    println!("evaluate: {good} of {all} without fault");
+    println!("truth: {good} of {all} without fault");
     if good < all {
         bail!("{} runs have faults", all - good);
     }
