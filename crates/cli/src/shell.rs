@@ -180,8 +180,11 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
             C::NoFolder(_) => {
                 Some("give a folder that holds `logs/`; `ampleur demo` makes one".into())
             }
+            C::NoLogs(_) => {
+                Some("put the logs below CASE_DIR/logs; `ampleur demo` makes an example".into())
+            }
             C::Format { .. } => Some("`ampleur sources list` shows every format".into()),
-            C::Context { .. } => Some("docs/DATA.md describes every key of ampleur.toml".into()),
+            C::Context { .. } => Some("`ampleur config example` explains every key".into()),
             _ => None,
         };
     }

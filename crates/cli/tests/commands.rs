@@ -244,6 +244,22 @@ fn the_schema_is_printed() {
     assert_eq!(schema["title"], "ampleur.extent/1");
 }
 
+/// No log is no clean answer.
+#[test]
+fn a_case_without_a_log_is_refused() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |p: &str| dir.path().join(p).display().to_string();
+    std::fs::create_dir_all(at("case/logs")).expect("folder");
+    let refused = ampleur(&["investigate", &at("case"), "--out", &at("answer")]);
+    assert_eq!(code(&refused), 2);
+    let said = text(&refused.stderr);
+    assert!(said.contains("no file under logs/"), "{said}");
+    assert!(!std::path::Path::new(&at("answer/lake")).exists());
+    let example = ampleur(&["config", "example"]);
+    std::fs::write(at("case/ampleur.toml"), &example.stdout).expect("written");
+    assert_eq!(code(&ampleur(&["config", "show", &at("case")])), 0);
+}
+
 #[test]
 fn a_lake_that_is_not_there_is_a_usage_error() {
     let dir = tempfile::tempdir().expect("folder");
@@ -301,6 +317,33 @@ fn an_investigation_is_sealed_verified_and_explained() {
         text(&sound.stdout),
         text(&sound.stderr)
     );
+    // The bundle alone, as somebody else is given it: with the key it holds, which is said, and the root to compare.
+    let bundle = at("evidence.zip");
+    std::fs::copy(format!("{out}/evidence.zip"), &bundle).expect("copied");
+    let alone = ampleur(&["verify", &bundle]);
+    assert_eq!(code(&alone), 0, "{}", text(&alone.stderr));
+    let answer: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(format!("{out}/extent.json")).expect("answer"))
+            .expect("json");
+    let root = answer["evidence"]["root_hash"].as_str().expect("a root");
+    let said = text(&alone.stdout);
+    assert!(
+        said.contains(root) && said.contains("compare the root"),
+        "{said}"
+    );
+    // What was asked wrongly is no broken evidence; a bundle that was touched is.
+    for wrong in [
+        vec!["verify", &out, "--public-key", "foo"],
+        vec!["verify", &at("nowhere")],
+        vec!["verify", &format!("{out}/report.pdf")],
+    ] {
+        let refused = ampleur(&wrong);
+        assert_eq!(code(&refused), 2, "{wrong:?}: {}", text(&refused.stdout));
+    }
+    let mut touched = std::fs::read(&bundle).expect("bundle");
+    touched.truncate(touched.len() / 2);
+    std::fs::write(&bundle, touched).expect("written");
+    assert_eq!(code(&ampleur(&["verify", &bundle])), 4);
     let sessions = ampleur(&["sessions", &out, "--verdict", "intruder", "--json"]);
     assert_eq!(code(&sessions), 1);
     let first: serde_json::Value =

@@ -120,10 +120,8 @@ struct Head {
     custody_root: Hash,
 }
 
-fn read_head(note: &[u8], key: &PublicKey) -> Result<Head, String> {
-    let note = std::str::from_utf8(note).map_err(|_| "not text")?;
-    let (text, signatures) = note.rsplit_once("\n\n").ok_or("no signature")?;
-    let text = format!("{text}\n");
+/// The verifier of a key in the form of the signed note (C2SP signed-note, "Verifier keys"), with its name and id.
+fn read_key(key: &PublicKey) -> Result<(&str, [u8; 4], VerifyingKey), String> {
     let mut parts = key.0.splitn(3, '+');
     let (name, id, data) = (
         parts.next().unwrap_or_default(),
@@ -148,6 +146,19 @@ fn read_head(note: &[u8], key: &PublicKey) -> Result<Head, String> {
     if to_hex(&digest[..4]) != id {
         return Err("the public key does not have the id it claims".to_string());
     }
+    Ok((name, [digest[0], digest[1], digest[2], digest[3]], verifier))
+}
+
+/// Errors: it is no verifier key, in words.
+pub fn check_key(key: &PublicKey) -> Result<(), String> {
+    read_key(key).map(drop)
+}
+
+fn read_head(note: &[u8], key: &PublicKey) -> Result<Head, String> {
+    let note = std::str::from_utf8(note).map_err(|_| "not text")?;
+    let (text, signatures) = note.rsplit_once("\n\n").ok_or("no signature")?;
+    let text = format!("{text}\n");
+    let (name, id, verifier) = read_key(key)?;
     let mut signed = false;
     for line in signatures.lines() {
         let Some((who, sig)) = line
@@ -157,7 +168,7 @@ fn read_head(note: &[u8], key: &PublicKey) -> Result<Head, String> {
             return Err("a signature line is not well formed".to_string());
         };
         let sig = BASE64.decode(sig).unwrap_or_default();
-        if who != name || sig.len() != 68 || sig[..4] != digest[..4] {
+        if who != name || sig.len() != 68 || sig[..4] != id {
             continue;
         }
         let signature = Signature::from_slice(&sig[4..]).map_err(|_| "no signature")?;
@@ -732,6 +743,24 @@ fn climb(index: u64, size: u64, leaf: Hash, path: &[Value]) -> Option<Hash> {
         last >>= 1;
     }
     (last == 0).then_some(node_hash)
+}
+
+/// The verifier key a bundle carries, `None` when it has none: it says who signed, not that he is to be trusted.
+///
+/// Errors: the bytes are no zip file. One that was damaged is for [`verify_bundle`] to name.
+pub fn bundle_key(input: &[u8]) -> Result<Option<PublicKey>, String> {
+    // As in [`verify_bundle`]: hostile.
+    const MOST: u64 = 4096;
+    if !input.starts_with(b"PK") {
+        return Err("it is no zip file".into());
+    }
+    let mut key = String::new();
+    let read = zip::ZipArchive::new(std::io::Cursor::new(input)).is_ok_and(|mut archive| {
+        archive
+            .by_name("public.key")
+            .is_ok_and(|m| m.take(MOST).read_to_string(&mut key).is_ok())
+    });
+    Ok(read.then(|| PublicKey(key.trim().to_string())))
 }
 
 /// Checks an exported bundle (`evidence.zip`): the checkpoint's signature, and every proof from its line to the root.

@@ -90,13 +90,22 @@ pub enum CaseError {
         path: PathBuf,
         source: crate::mapped::MappingError,
     },
-    #[error("{} is no folder", .0.display())]
+    #[error("open case {}: it is no folder", .0.display())]
     NoFolder(PathBuf),
-    #[error("{} holds more than {} files", .0.display(), FileId::MAX)]
+    #[error("open case {}: there is no file under logs/", .0.display())]
+    NoLogs(PathBuf),
+    #[error("open case {}: it holds more than {} files", .0.display(), FileId::MAX)]
     TooMany(PathBuf),
 }
 
 impl Case {
+    /// Errors: there is nothing to read. An answer from no log at all would read as a clean one.
+    pub fn with_logs(self) -> Result<Case, CaseError> {
+        if self.files.is_empty() {
+            return Err(CaseError::NoLogs(self.root));
+        }
+        Ok(self)
+    }
     /// Lists a case folder. A missing `ampleur.toml` is an empty context; a missing `logs/` is a case without files.
     ///
     /// Errors: the folder cannot be listed, or the context is wrong (place and nearest key are named).

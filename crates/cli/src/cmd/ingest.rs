@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
-    let case = Case::open(&args.case)?;
+    let case = Case::open(&args.case)?.with_logs()?;
     let fresh = !args.lake.join("ampleur.json").is_file();
     if fresh {
         std::fs::create_dir_all(&args.keys)

@@ -14,8 +14,10 @@ use std::{
 #[command(after_help = "Examples:
   ampleur verify answer
   ampleur verify answer/lake --keys answer/keys
-  ampleur verify answer/evidence.zip --public-key \"$(cat key.pub)\"
+  ampleur verify evidence.zip
+  ampleur verify evidence.zip --public-key public.key
 
+An evidence.zip alone is checked with the key it holds: compare the root that is printed with the one in the report.
 Exit code 0 when everything the checkpoint signs is there and unchanged, 4 when something is not: each failing part is named
 with its first byte. With --keys the lines themselves are opened and hashed again.")]
 pub struct Args {
@@ -25,7 +27,7 @@ pub struct Args {
     /// Folder of the lake's keys.
     #[arg(long, value_name = "DIR", env = "AMPLEUR_KEYS")]
     pub keys: Option<PathBuf>,
-    /// Verifier key of the log (signed-note form), instead of the one written beside the evidence.
+    /// Verifier key of the log (signed-note form) or a file that holds it, instead of the one written beside the evidence.
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<String>,
 }
@@ -53,7 +55,25 @@ fn own_key(lake: &Path) -> anyhow::Result<PublicKey> {
     Ok(PublicKey(key.to_string()))
 }
 
+/// The key that was given, as text or as a file.
+fn given_key(text: &str) -> anyhow::Result<PublicKey> {
+    let text = match std::fs::read_to_string(text) {
+        Ok(file) => file,
+        Err(_) => text.to_string(),
+    };
+    let key = PublicKey(text.trim().to_string());
+    verify::check_key(&key).map_err(|why| {
+        refuse(
+            format!("take the key that was given: {why}"),
+            "a verifier key looks like name+id+base64; public.key of an evidence.zip holds one",
+        )
+    })?;
+    Ok(key)
+}
+
 pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    let given = args.public_key.as_deref().map(given_key).transpose()?;
+    let mut own = false;
     let inner = args.path.join("lake");
     let path = if inner.join("ampleur.json").is_file() {
         inner
@@ -76,22 +96,35 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             Some(dir) => Some(load_raw_key(dir)?),
             None => None,
         };
-        let key = match &args.public_key {
-            Some(k) => PublicKey(k.clone()),
+        let key = match given {
+            Some(k) => k,
             None => own_key(&path)?,
         };
         verify::verify(&FolderStore::new(&path), &key, raw.as_ref())
     } else {
-        let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        let bytes = std::fs::read(&path).map_err(|e| {
+            refuse(
+                format!("read {}: {e}", path.display()),
+                "give a lake, an answer folder or an evidence.zip",
+            )
+        })?;
+        let inside = verify::bundle_key(&bytes).map_err(|e| {
+            refuse(
+                format!("read {} as a bundle of evidence: {e}", path.display()),
+                "give a lake, an answer folder or an evidence.zip",
+            )
+        })?;
         let lake = path.parent().map(|p| p.join("lake")).unwrap_or_default();
-        let key = match &args.public_key {
-            Some(k) => PublicKey(k.clone()),
-            None => own_key(&lake).map_err(|_| {
-                refuse(
-                    "find the verifier key of the bundle",
-                    "give it with --public-key",
-                )
-            })?,
+        let key = match given {
+            Some(k) => k,
+            None => match own_key(&lake) {
+                Ok(k) => k,
+                Err(_) => {
+                    own = true;
+                    // A bundle without its key is told as what it is: broken.
+                    inside.unwrap_or_else(|| PublicKey(String::new()))
+                }
+            },
         };
         verify::verify_bundle(&bytes, &key)
     };
@@ -127,6 +160,16 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             shell.say("racine", "root"),
             report.root
         )?;
+        if own {
+            writeln!(
+                out,
+                "{}",
+                shell.say(
+                    "vérifié avec la clé que porte le dossier lui-même : comparez la racine à celle du rapport",
+                    "checked with the key the bundle itself holds: compare the root with the one in the report"
+                )
+            )?;
+        }
     }
     Ok(if report.is_sound() {
         Exit::Done

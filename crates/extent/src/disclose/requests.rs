@@ -96,12 +96,7 @@ impl<'a> Work<'a, '_, '_> {
         self.lone(lone);
     }
     /// For each audit group the proxy line of the same access, or `None`.
-    fn join(
-        &self,
-        rows: &[Row],
-        lines: &[usize],
-        groups: &[Vec<usize>],
-    ) -> Vec<Option<usize>> {
+    fn join(&self, rows: &[Row], lines: &[usize], groups: &[Vec<usize>]) -> Vec<Option<usize>> {
         let mut out = vec![None; groups.len()];
         let mut taken: BTreeSet<usize> = BTreeSet::new();
         let mut by_id: FxHashMap<&str, Vec<usize>> = FxHashMap::default();

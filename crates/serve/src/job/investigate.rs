@@ -108,7 +108,7 @@ pub fn investigate(
         )?),
         None => None,
     };
-    let case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?;
+    let case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?.with_logs()?;
     // Before anything is sealed: an inventory nobody can open is a refusal, not half an answer.
     let officer = options
         .dpo_key
