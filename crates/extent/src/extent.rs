@@ -559,6 +559,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
             .collect(),
         cells: rows.clone(),
         subjects,
+        named: distinct_groups(affected.iter().copied(), &groups),
         unaffected,
         population,
         intruder_sessions: intruders,

@@ -43,6 +43,8 @@ pub struct Facts {
     /// The cells as written, bounds included (`exposed` too).
     pub cells: Vec<Cell>,
     pub subjects: Interval,
+    /// Persons established by name; the rest of `subjects.at_least` is counted without being named.
+    pub named: u64,
     pub unaffected: Interval,
     /// Persons of the identity base at the last snapshot; 0 when there is none.
     pub population: u64,
@@ -922,11 +924,41 @@ impl Judge<'_> {
         match code {
             "list_complete" => {
                 let (least, most) = (f.subjects.at_least, f.subjects.at_most);
+                let named = f.named.min(least);
+                let (fr, en) = if named == least {
+                    (
+                        format!(
+                            "Elle en nomme {} sur {} au plus.",
+                            fr_number(least),
+                            fr_number(most)
+                        ),
+                        format!(
+                            "It names {} of {} at most.",
+                            en_number(least),
+                            en_number(most)
+                        ),
+                    )
+                } else {
+                    (
+                        format!(
+                            "Elle nomme {} des {} personnes établies\u{a0}; {} au plus sont concernées.",
+                            fr_number(named),
+                            fr_number(least),
+                            fr_number(most)
+                        ),
+                        format!(
+                            "It names {} of the {} people established; {} at most are affected.",
+                            en_number(named),
+                            en_number(least),
+                            en_number(most)
+                        ),
+                    )
+                };
                 Some(Partial {
-                    percent: percent(least, most)?,
+                    percent: percent(named, most)?,
                     of: "list".into(),
-                    fr: format!("Elle en nomme {least} sur {most} au plus."),
-                    en: format!("It names {least} of {most} at most."),
+                    fr,
+                    en,
                 })
             }
             "unaffected_can_be_told" => {
@@ -935,8 +967,14 @@ impl Judge<'_> {
                 Some(Partial {
                     percent,
                     of: "patients".into(),
-                    fr: format!("{n} patients ({percent} %) ne sont pas concernés avec certitude."),
-                    en: format!("{n} patients ({percent} %) are certainly not affected."),
+                    fr: format!(
+                        "Il est certain que {} patients ({percent}\u{a0}%) ne sont pas concernés.",
+                        fr_number(n)
+                    ),
+                    en: format!(
+                        "{} patients ({percent}%) are certainly not affected.",
+                        en_number(n)
+                    ),
                 })
             }
             "start_known" | "no_intrusion" | "only_these_accounts" => {
@@ -968,8 +1006,8 @@ impl Judge<'_> {
                 Some(Partial {
                     percent,
                     of: "time".into(),
-                    fr: format!("Les entrées sont couvertes {percent} % de ce temps."),
-                    en: format!("The doors are covered {percent} % of that time."),
+                    fr: format!("Les entrées sont couvertes {percent}\u{a0}% de ce temps."),
+                    en: format!("The doors are covered {percent}% of that time."),
                 })
             }
             _ => {
@@ -991,15 +1029,48 @@ impl Judge<'_> {
                     return None;
                 }
                 let percent = percent(population.saturating_sub(reached), population)?;
+                // The sentence itself, not "that": what was just said is its contrary.
+                let (fr, en) = sentence(code, true, false);
+                let said = |s: &str| lower(s.trim_end_matches('.'));
                 Some(Partial {
                     percent,
                     of: "patients".into(),
-                    fr: format!("Cela peut être affirmé de {percent} % des patients."),
-                    en: format!("It can be said of {percent} % of patients."),
+                    fr: format!(
+                        "Pour {percent}\u{a0}% des patients au moins, on peut affirmer ceci\u{a0}: {}.",
+                        said(&fr)
+                    ),
+                    en: format!(
+                        "Of {percent}% of patients at least, this can be said: {}.",
+                        said(&en)
+                    ),
                 })
             }
         }
     }
+}
+
+/// Digits in groups of three, as each language writes them.
+fn grouped(n: u64, between: &str) -> String {
+    if n >= Interval::UNBOUNDED {
+        return "∞".into();
+    }
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push_str(between);
+        }
+        out.push(c);
+    }
+    out
+}
+
+fn fr_number(n: u64) -> String {
+    grouped(n, "\u{202f}")
+}
+
+fn en_number(n: u64) -> String {
+    grouped(n, ",")
 }
 
 fn lower(s: &str) -> String {

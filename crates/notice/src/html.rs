@@ -3,7 +3,7 @@
 use crate::{
     Lang, Options,
     picture::{self, Anchor, Ink, Picture, Shape, clip},
-    view::{CategoryRow, Group, Place, Standing, VERDICTS, View},
+    view::{CategoryRow, Group, Place, Standing, VERDICTS, View, is_established},
     words::{self, Both},
 };
 use ampleur_event::Interval;
@@ -105,9 +105,6 @@ fn tag(class: &str, label: &Both) -> String {
 }
 
 const MARK: &str = "<svg viewBox=\"0 0 26 26\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2.4\" stroke-linecap=\"round\"><circle cx=\"6\" cy=\"13\" r=\"2.4\" fill=\"currentColor\" stroke=\"none\"/><path d=\"M11.5 7.6a8 8 0 0 1 0 10.8M16 4.2a13 13 0 0 1 0 17.6M20.6 1.6a18 18 0 0 1 0 22.8\"/></svg>";
-const YES: &str = "<svg viewBox=\"0 0 18 18\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2.2\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><path d=\"M3.5 9.5 7.5 13.5 14.5 5\"/></svg>";
-const NO: &str = "<svg viewBox=\"0 0 18 18\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2.2\" stroke-linecap=\"round\"><path d=\"M4.5 4.5l9 9M13.5 4.5l-9 9\"/></svg>";
-
 fn icon(s: Standing) -> &'static str {
     match s {
         Standing::Seen(_) => {
@@ -655,7 +652,7 @@ impl Page {
             if !p.statements.is_empty() {
                 self.push("<div class=\"say\">");
                 let (yes, no): (Vec<&Statement>, Vec<&Statement>) =
-                    p.statements.iter().partition(|s| s.holds);
+                    p.statements.iter().partition(|s| is_established(s));
                 self.said(&yes, true);
                 self.said(&no, false);
                 self.push("</div>");
@@ -739,27 +736,25 @@ impl Page {
             ),
         );
         self.push("<div class=\"say\">");
-        self.said(&v.holds, true);
-        self.said(&v.refused, false);
+        self.said(&v.established, true);
+        self.said(&v.open, false);
         self.push("</div></section>");
     }
 
-    fn said(&mut self, list: &[&Statement], holds: bool) {
-        let (title, class, icon) = if holds {
-            (tr("Établi", "Established"), "yes", YES)
+    /// What is established (that nothing was seen: a tick; that something was: a full dot), or what cannot be said.
+    fn said(&mut self, list: &[&Statement], established: bool) {
+        let title = if established {
+            tr("Établi", "Established")
         } else {
-            (tr("Refusé, et pourquoi", "Refused, and why"), "no", NO)
+            tr("Pas établi, et pourquoi", "Not established, and why")
         };
-        let _ = writeln!(
-            self.out,
-            "<div><h3>{title}</h3><ul class=\"plain {class}\">"
-        );
+        let _ = writeln!(self.out, "<div><h3>{title}</h3><ul class=\"plain\">");
         for s in list {
             let because: Vec<String> = s
                 .because
                 .iter()
                 .take(6)
-                .map(|b| format!("<span class=\"mono\">{}</span>", raw(b)))
+                .map(|b| format!("<span class=\"mono\">{}</span>", both(&words::reason(b))))
                 .collect();
             let why = if because.is_empty() {
                 String::new()
@@ -778,10 +773,21 @@ impl Page {
                 )
             };
             let words = Both::new(clip(&s.fr, 600), clip(&s.en, 600));
-            let _ = writeln!(self.out, "<li>{icon}<div>{}{why}</div></li>", both(&words));
+            let standing = match (established, s.holds) {
+                (true, true) => Standing::Excluded,
+                (true, false) => Standing::Seen(Interval::ZERO),
+                _ => Standing::Untold,
+            };
+            let _ = writeln!(
+                self.out,
+                "<li class=\"{}\">{}<div>{}{why}</div></li>",
+                class(standing),
+                icon(standing),
+                both(&words)
+            );
         }
         if list.is_empty() {
-            let none = if holds {
+            let none = if established {
                 tr(
                     "Aucune phrase ne peut encore être affirmée.",
                     "No sentence can be affirmed yet.",
@@ -1085,7 +1091,9 @@ impl Page {
             );
             self.push("<ul class=\"plain\">");
             for c in a.claims.iter().take(LIST_MAX) {
-                let because: Vec<String> = c.because.iter().take(6).map(|b| raw(b)).collect();
+                let because: Vec<String> = (c.because.iter().take(6))
+                    .map(|b| both(&words::reason(b)))
+                    .collect();
                 let _ = writeln!(
                     self.out,
                     "<li style=\"padding:.35rem 0\">{} « {} »<span class=\"why\">{}</span></li>",
@@ -1196,7 +1204,7 @@ impl Page {
                     "<li><span class=\"mono\">{}</span> : {} <span class=\"why\">{}</span></li>",
                     raw(&i.account),
                     both(&n),
-                    raw(&i.reason)
+                    both(&words::internal(&i.reason))
                 );
             }
             self.push("</ul>");

@@ -258,13 +258,13 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
     }
 
     for (list, title) in [
-        (&v.holds, t("Ce qu’on peut dire", "What can be said")),
         (
-            &v.refused,
-            t(
-                "Ce qu’on ne peut pas dire, et pourquoi",
-                "What cannot be said, and why",
-            ),
+            &v.established,
+            t("Ce qui est établi", "What is established"),
+        ),
+        (
+            &v.open,
+            t("Ce qui n’est pas établi", "What is not established"),
         ),
     ] {
         if list.is_empty() {

@@ -256,7 +256,10 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
 
     let mut lanes: BTreeMap<(u8, String), Lane<'_>> = BTreeMap::new();
     let key = |account: &Option<String>| {
-        let name = account.clone().unwrap_or_default();
+        let name = account
+            .as_deref()
+            .map_or("", |a| view.account(a))
+            .to_string();
         (system_rank(&name), name)
     };
     for s in view.intruder.iter().chain(view.doubtful.iter()) {

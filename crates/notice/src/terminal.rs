@@ -108,25 +108,32 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
     for line in wrap(&plain(v.story().get(l)), WIDTH - 2) {
         let _ = writeln!(out, "  {line}");
     }
-    if !answer.containment.cut.is_empty() {
-        let list = answer
-            .containment
-            .cut
-            .iter()
-            .take(12)
-            .map(|c| plain(c))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let more = answer.containment.cut.len().saturating_sub(12);
-        let more = if more > 0 {
-            format!(", +{more}")
-        } else {
-            String::new()
+    for (list, what) in [
+        (&answer.containment.cut, t("À couper :", "To cut:")),
+        (
+            &answer.containment.rotate,
+            t(
+                "Secret à changer sans couper :",
+                "New secret, without cutting:",
+            ),
+        ),
+        (
+            &answer.containment.keep,
+            t(
+                "À garder, le service en dépend :",
+                "To keep, care rests on it:",
+            ),
+        ),
+    ] {
+        if list.is_empty() {
+            continue;
+        }
+        let named: Vec<String> = list.iter().take(12).map(|c| plain(c)).collect();
+        let more = match list.len().saturating_sub(12) {
+            0 => String::new(),
+            n => format!(", +{n}"),
         };
-        for line in wrap(
-            &format!("{} {list}{more}", t("À couper :", "To cut:")),
-            WIDTH - 2,
-        ) {
+        for line in wrap(&format!("{what} {}{more}", named.join(", ")), WIDTH - 2) {
             let _ = writeln!(out, "  {line}");
         }
     }
@@ -134,14 +141,19 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
     let limits = Both::of(|l| match l {
         Lang::Fr => format!(
             "{} ({}) ; {} ; {}.",
-            words::count(v.gaps.len() as u64, l, ("trou", "trous"), ("", "")),
+            words::count(
+                v.gaps.len() as u64,
+                l,
+                ("période incomplète", "périodes incomplètes"),
+                ("", "")
+            ),
             if v.open_gaps == 0 {
-                "tous comblés".to_string()
+                "toutes comblées".to_string()
             } else {
                 words::count(
                     v.open_gaps as u64,
                     l,
-                    ("non comblé", "non comblés"),
+                    ("non comblée", "non comblées"),
                     ("", ""),
                 )
             },
@@ -160,7 +172,12 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
         ),
         Lang::En => format!(
             "{} ({}); {}; {}.",
-            words::count(v.gaps.len() as u64, l, ("", ""), ("gap", "gaps")),
+            words::count(
+                v.gaps.len() as u64,
+                l,
+                ("", ""),
+                ("incomplete period", "incomplete periods")
+            ),
             if v.open_gaps == 0 {
                 "all closed".to_string()
             } else {

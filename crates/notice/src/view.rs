@@ -92,9 +92,12 @@ pub struct View<'a> {
     pub gaps: Vec<&'a CoverageRow>,
     /// Gaps nothing else closes.
     pub open_gaps: usize,
-    pub holds: Vec<&'a Statement>,
-    pub refused: Vec<&'a Statement>,
-    /// Origins of intruder sessions: (address, country), sorted.
+    /// Sentences that are established, as they stand or by their contrary.
+    pub established: Vec<&'a Statement>,
+    /// Sentences that the evidence does not carry.
+    pub open: Vec<&'a Statement>,
+    /// Where the intruder came from: (address, country), sorted. Addresses inside count only when there are no others: they were
+    /// lent to him, or are machines he went through.
     pub origins: Vec<(String, String)>,
     pub bytes_out: u64,
 }
@@ -123,12 +126,12 @@ impl<'a> View<'a> {
             .filter(|s| s.verdict == "legitimate")
             .count() as u64;
         let legitimate = listed + answer.sessions_omitted;
-        let (holds, refused): (Vec<_>, Vec<_>) = answer
+        let (established, open): (Vec<_>, Vec<_>) = answer
             .statements
             .iter()
             .filter(|s| s.establishment.is_none())
-            .partition(|s| s.holds);
-        let says = |code: &str| holds.iter().any(|s| s.code == code);
+            .partition(|s| is_established(s));
+        let says = |code: &str| established.iter().any(|s| s.holds && s.code == code);
         let subjects = answer.extent.subjects;
         let sureness = if intruder.is_empty() && subjects.at_least == 0 {
             if says("no_intrusion") {
@@ -148,7 +151,7 @@ impl<'a> View<'a> {
             .filter(|c| c.state != "complete")
             .collect();
         let open_gaps = gaps.iter().filter(|g| g.closed_by.is_none()).count();
-        let origins: BTreeSet<(String, String)> = intruder
+        let mut origins: BTreeSet<(String, String)> = intruder
             .iter()
             .filter_map(|s| {
                 Some((
@@ -157,6 +160,9 @@ impl<'a> View<'a> {
                 ))
             })
             .collect();
+        if origins.iter().any(|(a, _)| !is_inside(a)) {
+            origins.retain(|(a, _)| !is_inside(a));
+        }
         let unaffected = answer.extent.unaffected;
         let population = (unaffected != Interval::ZERO && !unaffected.is_open())
             .then(|| unaffected.at_least.saturating_add(subjects.at_most));
@@ -177,8 +183,8 @@ impl<'a> View<'a> {
                 .fold(0, |a, s| a.saturating_add(s.bytes_out)),
             intruder,
             doubtful,
-            holds,
-            refused,
+            established,
+            open,
             answer,
             options,
         }
@@ -309,6 +315,7 @@ impl<'a> View<'a> {
                 .intruder
                 .iter()
                 .filter_map(|s| s.account.as_deref())
+                .map(|a| self.account(a))
                 .collect();
             let sessions = words::count(
                 self.intruder.len() as u64,
@@ -372,6 +379,28 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The account of the answer that a session's spelling stands for: itself, or the one of its system with its name under another
+    /// spelling of the domain.
+    pub fn account<'b>(&'b self, spelled: &'b str) -> &'b str {
+        let rows = || self.answer.accounts.iter().map(|a| a.account.as_str());
+        if rows().any(|a| a == spelled) {
+            return spelled;
+        }
+        let parts = |a: &'b str| {
+            let (system, name) = a.split_once(':').unwrap_or(("", a));
+            (system, name.rsplit('\\').next().unwrap_or(name))
+        };
+        let own = parts(spelled);
+        let mut alike = rows().filter(|a| {
+            let other = parts(a);
+            other.0 == own.0 && other.1.eq_ignore_ascii_case(own.1)
+        });
+        match (alike.next(), alike.next()) {
+            (Some(one), None) => one,
+            _ => spelled,
+        }
+    }
+
     /// First and last second of the intruder's sessions.
     pub fn intruder_span(&self) -> (Option<i64>, Option<i64>) {
         let from = self.intruder.iter().filter_map(|s| second(&s.from)).min();
@@ -386,6 +415,29 @@ impl<'a> View<'a> {
             .get(id)
             .filter(|n| !n.is_empty())
             .map_or(id, String::as_str)
+    }
+}
+
+/// A sentence that holds, or whose contrary does.
+pub fn is_established(s: &Statement) -> bool {
+    s.holds || s.because.first().is_some_and(|b| b.starts_with("untrue"))
+}
+
+/// An address of no public network.
+fn is_inside(address: &str) -> bool {
+    match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(a)) => {
+            a.is_private()
+                || a.is_loopback()
+                || a.is_link_local()
+                || a.octets()[0] == 100 && a.octets()[1] & 0xc0 == 64
+        }
+        Ok(std::net::IpAddr::V6(a)) => {
+            a.is_loopback()
+                || a.segments()[0] & 0xfe00 == 0xfc00
+                || a.segments()[0] & 0xffc0 == 0xfe80
+        }
+        Err(_) => false,
     }
 }
 

@@ -352,7 +352,11 @@ pub fn gap_kind(word: &str) -> Both {
     match word {
         "silence" => ("silence anormal", "unusual silence").into(),
         "sequence" => ("numéros manquants", "missing numbers").into(),
-        "rotation" => ("journaux déjà effacés", "logs already deleted").into(),
+        "rotation" => (
+            "avant le premier enregistrement gardé",
+            "before the first record kept",
+        )
+            .into(),
         "tamper" => ("lignes supprimées ou modifiées", "lines removed or edited").into(),
         "clock" => ("horloge décalée", "clock offset").into(),
         "audit_off" => ("audit coupé", "auditing switched off").into(),
@@ -371,9 +375,225 @@ pub fn state(word: &str) -> Both {
     }
 }
 
+/// What an employee's access looks like.
+pub fn internal(code: &str) -> Both {
+    match code {
+        "shared_curiosity" => (
+            "dossier ouvert par de nombreux agents, sans acte de celui-ci sur ce dossier",
+            "record opened by many employees, with no act of this one on it",
+        )
+            .into(),
+        other => Both::same(other),
+    }
+}
+
+/// Reasons of statements and claims as `extent.json` writes them, `{}` for what differs, and how they are read in French.
+const REASONS: &[(&str, &str)] = &[
+    ("{} sessions of an intruder", "{} sessions d’un intrus"),
+    ("{} doubtful sessions", "{} sessions douteuses"),
+    ("{} writes by the intruder", "{} modifications par l’intrus"),
+    (
+        "{} writes in doubtful sessions",
+        "{} modifications dans des sessions douteuses",
+    ),
+    (
+        "{} unreadable records may be accesses",
+        "{} enregistrements illisibles peuvent être des accès",
+    ),
+    (
+        "{} accesses name nobody known",
+        "{} accès ne nomment personne de connu",
+    ),
+    (
+        "{} files could not be read",
+        "{} fichiers n’ont pas pu être lus",
+    ),
+    ("{} was never handed over", "{} n’a jamais été remis"),
+    (
+        "{} was entered and does not tell",
+        "{} a été atteint et ne dit pas ce qui y est vu",
+    ),
+    (
+        "{} has no running numbers and no second log repeats it",
+        "{} n’est pas numéroté et aucun autre journal ne le répète",
+    ),
+    (
+        "{}, closed only by a log without running numbers",
+        "{}, comblé seulement par un journal sans numéros",
+    ),
+    (
+        "first sign {}, doors complete before",
+        "premier signe {}, entrées complètes avant",
+    ),
+    (
+        "only {} days of logs before the first sign {}",
+        "{} jours de journaux seulement avant le premier signe {}",
+    ),
+    (
+        "published lists examined, no match",
+        "listes publiées examinées, rien de commun",
+    ),
+    (
+        "published lists examined without an inventory of every share",
+        "listes publiées examinées sans inventaire de tous les partages",
+    ),
+    (
+        "no published list was examined",
+        "aucune liste publiée n’a été examinée",
+    ),
+    (
+        "no source tells these categories",
+        "aucune source ne dit ces catégories",
+    ),
+    (
+        "no source entered would show a write",
+        "aucune source atteinte ne montrerait une modification",
+    ),
+    ("no source tells {}", "aucune source ne dit {}"),
+    ("no source tells", "aucune source ne dit ce qui est vu"),
+    ("no source", "aucune source"),
+    ("no identity base", "pas de base d’identités"),
+    ("no activity known", "aucune activité connue"),
+    ("no door was logged", "aucune entrée n’est journalisée"),
+    (
+        "no door and no telling source is complete",
+        "aucune entrée et aucune source qui dise ce qui est vu n’est complète",
+    ),
+    (
+        "every door complete, no session of an outsider",
+        "toutes les entrées complètes, aucune session d’un tiers",
+    ),
+    (
+        "every door complete, no doubtful session",
+        "toutes les entrées complètes, aucune session douteuse",
+    ),
+    (
+        "every telling source complete, no access",
+        "toutes les sources complètes, aucun accès",
+    ),
+    (
+        "every log is numbered or repeated by another, and nothing is missing",
+        "chaque journal est numéroté ou répété par un autre, et rien ne manque",
+    ),
+    (
+        "only what was named was looked at",
+        "seul ce qui a été nommé a été examiné",
+    ),
+    ("CARE.DATE with CARE.UNIT", "CARE.DATE avec CARE.UNIT"),
+    ("complete {}", "complet : {}"),
+    ("subjects at most {}", "{} personnes au plus"),
+    ("subjects {}..{}", "personnes : {} à {}"),
+    ("subjects {}", "{} personnes"),
+    ("unaffected {}..{}", "non concernés : {} à {}"),
+    ("unaffected {}", "{} non concernés"),
+    ("claimed {}, at most {}", "affirmé : {}, au plus {}"),
+    ("at least {}", "au moins {}"),
+    ("between {} and {}", "entre {} et {}"),
+    ("{} is not possible", "{} n’est pas possible"),
+    ("{} is not established", "{} n’est pas établi"),
+    ("gap {} silence {}", "trou {} silence {}"),
+    ("gap {} sequence {}", "trou {} numéros manquants {}"),
+    (
+        "gap {} rotation {}",
+        "trou {} avant le premier enregistrement gardé {}",
+    ),
+    (
+        "gap {} tamper {}",
+        "trou {} lignes supprimées ou modifiées {}",
+    ),
+    ("gap {} audit_off {}", "trou {} audit coupé {}"),
+    ("gap {} seal {}", "trou {} preuve illisible {}"),
+    (
+        "unknown {} rotation {}",
+        "inconnu {} avant le premier enregistrement gardé {}",
+    ),
+    ("unknown {} silence {}", "inconnu {} silence {}"),
+    ("unknown {} {}", "inconnu {} {}"),
+    ("{} leaked {}..{}", "{} publiées {} à {}"),
+    ("{} exfiltrated {}..{}", "{} copiées {} à {}"),
+    ("{} consulted {}..{}", "{} consultées {} à {}"),
+    ("{} exposed {}..{}", "{} exposées {} à {}"),
+];
+
+/// What stands behind a sentence, without the word that says how it was refused.
+pub fn reason(text: &str) -> Both {
+    let bare = ["untrue: ", "unsupported: "]
+        .iter()
+        .find_map(|p| text.strip_prefix(p))
+        .unwrap_or(text);
+    let french = REASONS.iter().find_map(|(en, fr)| {
+        let held = held(en, bare)?;
+        let mut parts = fr.split("{}");
+        let mut out = parts.next().unwrap_or_default().to_string();
+        for (h, rest) in held.iter().zip(parts) {
+            out.push_str(h);
+            out.push_str(rest);
+        }
+        Some(out.replace(" missing ", ", manquants : "))
+    });
+    Both::new(french.as_deref().unwrap_or(bare), bare)
+}
+
+/// What stands in the holes of a pattern; `None` when the text is another one.
+fn held<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
+    let mut parts = pattern.split("{}");
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut out = vec![];
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let at = if parts.peek().is_none() {
+            rest.len()
+                .checked_sub(part.len())
+                .filter(|_| rest.ends_with(part))?
+        } else {
+            rest.find(part)?
+        };
+        out.push(&rest[..at]);
+        rest = &rest[at + part.len()..];
+    }
+    (rest.is_empty()).then_some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn reasons_are_read_in_french() {
+        for (text, fr) in [
+            (
+                "untrue: 54 sessions of an intruder",
+                "54 sessions d’un intrus",
+            ),
+            (
+                "unsupported: no source tells these categories",
+                "aucune source ne dit ces catégories",
+            ),
+            ("no source tells FIN.BANK", "aucune source ne dit FIN.BANK"),
+            ("claimed 8220, at most 219", "affirmé : 8220, au plus 219"),
+            (
+                "finess:1 ID.NAME consulted 3..9",
+                "finess:1 ID.NAME consultées 3 à 9",
+            ),
+            (
+                "gap logs/a/* silence 2025-01-01T00:00:00Z/2025-01-02T00:00:00Z missing 4",
+                "trou logs/a/* silence 2025-01-01T00:00:00Z/2025-01-02T00:00:00Z missing 4",
+            ),
+            ("+3", "+3"),
+        ] {
+            assert_eq!(reason(text).get(Lang::Fr), fr);
+        }
+        assert_eq!(
+            reason("untrue: 2 doubtful sessions").get(Lang::En),
+            "2 doubtful sessions"
+        );
+        // Each pattern is met by itself and by none before it.
+        for (k, (en, fr)) in REASONS.iter().enumerate() {
+            let text = en.replace("{}", "7");
+            let first = REASONS.iter().position(|r| held(r.0, &text).is_some());
+            assert_eq!(first, Some(k), "{en}");
+            assert_eq!(en.matches("{}").count(), fr.matches("{}").count(), "{fr}");
+        }
+    }
     #[test]
     fn numbers_are_grouped_by_language() {
         assert_eq!(number(1_234_567, Lang::Fr), "1\u{202f}234\u{202f}567");
