@@ -335,6 +335,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     };
     let mut d = disclose::disclose(&di, &mut people)?;
     undecodable_sources(input, &mut d);
+    let open_base = damaged(input, &mut d);
     let canaries: BTreeSet<Who> = context
         .canaries
         .iter()
@@ -377,7 +378,8 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         input.inventory,
         &mut people,
         context,
-    );
+    )
+    .known(!open_base);
     let facts = bound_facts(input, &d, &populations);
     let bounds = bounds::bounds(&facts, input.coverage, context);
 
@@ -839,6 +841,19 @@ impl Populations {
         p.staff_count = p.staff_count.max(p.staff.len() as u64);
         p
     }
+    /// Nothing is known of how many there are when the lists are broken.
+    fn known(self, known: bool) -> Populations {
+        match known {
+            true => self,
+            false => Populations {
+                patients: None,
+                by_place: BTreeMap::new(),
+                with: BTreeMap::new(),
+                in_files: BTreeMap::new(),
+                ..self
+            },
+        }
+    }
     /// Persons who can have `category` in a place; `None` when nobody knows.
     fn of_cell(&self, place: PlaceId, category: Category) -> Option<u64> {
         let files = self.in_files.get(&(place, category)).copied().unwrap_or(0);
@@ -977,6 +992,56 @@ fn undecodable_sources(input: &Input<'_>, d: &mut Disclosures) {
             up_to: u64::MAX,
         });
     }
+}
+
+/// What a broken snapshot or inventory may hide: whoever is missing there may have been in any answer, or in any file of a share that
+/// was opened. True when nobody knows how many people there are.
+fn damaged(input: &Input<'_>, d: &mut Disclosures) -> bool {
+    use disclose::AccessKind as A;
+    let of_files = |a: &Access| matches!(a.kind, A::File | A::ShareTheft | A::ShareReach | A::Leak);
+    let base = !input.identity.damage().is_empty();
+    let files = !input.inventory.damage.is_empty() && d.accesses.iter().any(of_files);
+    if files {
+        // Which files were taken cannot be told from their sizes while some are missing from the list.
+        for p in &mut d.partials {
+            if d.accesses[p.access as usize].kind == A::ShareTheft {
+                p.at_least = 0;
+            }
+        }
+    }
+    let mut opened: BTreeMap<u32, (u32, CategorySet)> = BTreeMap::new();
+    for (i, a) in d.accesses.iter().enumerate() {
+        let hidden = if of_files(a) { files } else { base };
+        if !hidden {
+            continue;
+        }
+        let tells = input.coverage.source(a.source);
+        let mut set = tells.map_or(CategorySet::EMPTY, |s| s.tells);
+        if of_files(a) {
+            set = coverage::every_category();
+        }
+        let e = opened
+            .entry(a.source)
+            .or_insert((i as u32, CategorySet::EMPTY));
+        e.1 = e.1.union(set);
+    }
+    for t in &d.touches {
+        let source = d.accesses[t.access as usize].source;
+        if let Some(e) = opened.get_mut(&source) {
+            let (shown, derived) = (d.sets[t.shown as usize], d.sets[t.derived as usize]);
+            e.1 = e.1.union(shown).union(derived);
+        }
+    }
+    let open = !opened.is_empty();
+    for (access, categories) in opened.into_values() {
+        d.loose.push(disclose::Loose {
+            access,
+            places: vec![],
+            categories,
+            up_to: u64::MAX,
+        });
+    }
+    open || base
 }
 
 fn duplicate_groups(base: &IdentityBase) -> BTreeMap<Who, Who> {

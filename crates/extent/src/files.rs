@@ -47,6 +47,8 @@ pub struct Inventory {
     by_size: FxHashMap<u64, Vec<u32>>,
     /// Lines that could not be read.
     pub unreadable: u64,
+    /// Files with lines that are no row: name, lines, the first of them from 1.
+    pub damage: Vec<(String, u64, u64)>,
 }
 
 /// Local folders behind shares, learned from events that name both: machine → (folded root, folded share), longest root first.
@@ -118,10 +120,27 @@ impl Inventory {
         };
         files.sort();
         for f in files {
-            each_line(&f, &mut |_, line| inv.add(line))?;
+            inv.file(&f)?;
         }
         inv.finish();
         Ok(inv)
+    }
+    fn file(&mut self, path: &Path) -> Result<(), IdentityError> {
+        let (mut lines, mut first) = (0, 0);
+        each_line(path, &mut |number, line| {
+            let before = self.unreadable;
+            self.add(line);
+            if self.unreadable > before {
+                lines += 1;
+                first = if first == 0 { number } else { first };
+            }
+        })?;
+        if lines > 0 {
+            let name = path.file_name().unwrap_or_default();
+            self.damage
+                .push((name.to_string_lossy().into_owned(), lines, first));
+        }
+        Ok(())
     }
     /// The inventory of a case.
     pub fn load_case(case: &ampleur_sources::case::Case) -> Result<Inventory, IdentityError> {
@@ -131,7 +150,7 @@ impl Inventory {
         })?;
         let mut inv = Inventory::default();
         for f in files {
-            each_line(&f, &mut |_, line| inv.add(line))?;
+            inv.file(&f)?;
         }
         inv.finish();
         Ok(inv)

@@ -307,6 +307,27 @@ pub struct Snapshot {
     pub name: String,
     pub time: Nanos,
     pub records: u64,
+    /// Lines that are no resource at all.
+    pub unreadable: u64,
+    /// The first of them, from 1; 0 when nobody knows.
+    pub first_unreadable: u64,
+}
+
+/// What is wrong with the snapshots: who is missing in them cannot be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// Lines that cannot be read, of them the first.
+    Lines {
+        name: String,
+        lines: u64,
+        first: u64,
+    },
+    /// Fewer than four fifths of the records of the snapshot before: a base grows, a copy breaks off.
+    Shrunk {
+        name: String,
+        records: u64,
+        before: u64,
+    },
 }
 
 /// How a record looked at an instant.
@@ -325,7 +346,7 @@ pub enum At {
 pub struct IdentityBase {
     pub strings: Strings,
     pub snapshots: Vec<Snapshot>,
-    /// Lines that are no Patient.
+    /// Lines that are no resource.
     pub unreadable: u64,
     /// Threads that reading used and replay may use. No answer depends on it.
     pub threads: usize,

@@ -27,6 +27,10 @@ pub struct Answer {
     pub containment: Containment,
     /// Filled by a later version: what moved, by how much, and the record that moved it.
     pub changes: Vec<Change>,
+    /// What alone was asked (`account vpn:x`, `origin 192.0.2.0/24`, `session s0421`, `from …`, `to …`, `not …`); empty when the whole
+    /// was looked at. Nothing else was judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
 }
 
 fn is_zero(n: &u64) -> bool {

@@ -231,8 +231,15 @@ impl Page {
             both(&window),
             both(&v.headline())
         );
+        if let Some(asked) = v.asked() {
+            let _ = writeln!(
+                self.out,
+                "<p class=\"lead asked\"><strong>{}</strong></p>",
+                both(&asked)
+            );
+        }
         let s = v.answer.extent.subjects;
-        if s.at_most > 0 {
+        if s.at_most > 0 && v.asked().is_none() {
             let _ = writeln!(
                 self.out,
                 "<p class=\"lead\">{}</p>",
@@ -241,6 +248,8 @@ impl Page {
                     "These are the people whose data was consulted, copied out or published during this intrusion."
                 )
             );
+        }
+        if s.at_most > 0 {
             self.range(v);
         }
         let _ = writeln!(

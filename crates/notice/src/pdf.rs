@@ -109,6 +109,9 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
     }
     s.paragraph(&over, 9.0, false, MUTED, 4.0);
     s.heading(1, v.headline().get(l), 27.0);
+    if let Some(asked) = v.asked() {
+        s.paragraph(asked.get(l), 11.5, false, INK, 8.0);
+    }
     if a.extent.subjects.at_most > 0 {
         s.paragraph(
             &t(

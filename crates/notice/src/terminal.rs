@@ -53,6 +53,11 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
         _ => red,
     };
     let _ = writeln!(out, "  {}", ink.paint(style, &plain(v.headline().get(l))));
+    if let Some(asked) = v.asked() {
+        for line in wrap(&plain(asked.get(l)), WIDTH - 2) {
+            let _ = writeln!(out, "  {}", ink.paint(yellow, &line));
+        }
+    }
     for line in wrap(&plain(v.how_sure().get(l)), WIDTH - 2) {
         let _ = writeln!(out, "  {line}");
     }

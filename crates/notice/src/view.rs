@@ -227,6 +227,18 @@ impl<'a> View<'a> {
         })
     }
 
+    /// What alone was asked: such an answer must not be read as one about the incident.
+    pub fn asked(&self) -> Option<Both> {
+        let asked = &self.answer.asked;
+        (!asked.is_empty()).then(|| {
+            let list: String = asked.join(", ").chars().take(300).collect();
+            Both::new(
+                format!("Question posée : {list}. Rien d’autre n’a été examiné : ce n’est pas l’étendue de l’incident."),
+                format!("What was asked: {list}. Nothing else was looked at: this is not the extent of the incident."),
+            )
+        })
+    }
+
     /// What the number means and why the bounds differ, in plain sentences.
     pub fn how_sure(&self) -> Both {
         let s = self.answer.extent.subjects;
@@ -236,6 +248,8 @@ impl<'a> View<'a> {
                 (Sureness::NoIntrusion, Lang::En) => "The logs are complete for this period and show no session of an intruder.".to_string(),
                 (Sureness::NothingFound, Lang::Fr) => "Aucune session n’est attribuée à un intrus, mais les journaux ne permettent pas de l’exclure.".to_string(),
                 (Sureness::NothingFound, Lang::En) => "No session is attributed to an intruder, but the logs are not enough to rule it out.".to_string(),
+                (Sureness::Exact, Lang::Fr) if !self.answer.asked.is_empty() => "Nombre exact pour ce qui a été demandé : chaque personne est établie par les journaux.".to_string(),
+                (Sureness::Exact, Lang::En) if !self.answer.asked.is_empty() => "Exact number for what was asked: every person is established by the logs.".to_string(),
                 (Sureness::Exact, Lang::Fr) => "Nombre exact : chaque personne est établie par les journaux, et rien d’autre n’a pu être atteint.".to_string(),
                 (Sureness::Exact, Lang::En) => "Exact number: every person is established by the logs, and nothing else could have been reached.".to_string(),
                 (Sureness::Between, Lang::Fr) => format!("{} ; au plus {}. Le vrai nombre est entre les deux.",
@@ -246,8 +260,8 @@ impl<'a> View<'a> {
             let mut why = Vec::new();
             if s.is_open() {
                 why.push(match l {
-                    Lang::Fr => "aucun cliché de la base d’identités, qui seul dirait combien de personnes elle tient (∞)".into(),
-                    Lang::En => "no snapshot of the identity base, which alone would say how many people it holds (∞)".to_string(),
+                    Lang::Fr => "aucun cliché entier de la base d’identités, qui seul dirait combien de personnes elle tient (∞)".into(),
+                    Lang::En => "no whole snapshot of the identity base, which alone would say how many people it holds (∞)".to_string(),
                 });
             }
             if self.open_gaps > 0 {

@@ -1,9 +1,9 @@
 //! Parts → one base: the same numbers whatever the pieces and threads, because parts are taken in the order of the file.
 use super::{
-    Groups, IdentityBase, IdentityError, RecordId, Snapshot, VersionId,
+    Damage, Groups, IdentityBase, IdentityError, RecordId, Snapshot, VersionId,
     index::Index,
     names::Names,
-    read::{Line, Part, Pieces, snapshot_files},
+    read::{Line, Part, Pieces, first_unreadable, snapshot_files},
 };
 use crate::strings::{Strings, Sym};
 use ampleur_event::Nanos;
@@ -43,6 +43,28 @@ impl IdentityBase {
             .collect();
         load_files(&files, threads)
     }
+    /// What is wrong with the snapshots, in their order.
+    pub fn damage(&self) -> Vec<Damage> {
+        let mut out = vec![];
+        let mut before = 0;
+        for s in &self.snapshots {
+            if s.unreadable > 0 {
+                out.push(Damage::Lines {
+                    name: s.name.clone(),
+                    lines: s.unreadable,
+                    first: s.first_unreadable,
+                });
+            } else if s.records * 5 < before * 4 {
+                out.push(Damage::Shrunk {
+                    name: s.name.clone(),
+                    records: s.records,
+                    before,
+                });
+            }
+            before = before.max(s.records);
+        }
+        out
+    }
     /// The same from text in memory: `(time, lines)` per snapshot, in order of time.
     pub fn from_lines(snapshots: &[(Nanos, &str)]) -> IdentityBase {
         let mut b = Builder::new(snapshots.len());
@@ -63,6 +85,9 @@ fn load_files(
     for (time, name, path) in files {
         b.snapshot(name, *time);
         b.file(path, threads)?;
+        if let Some(s) = b.base.snapshots.last_mut().filter(|s| s.unreadable > 0) {
+            s.first_unreadable = first_unreadable(path).unwrap_or(0);
+        }
     }
     Ok(b.finish(threads))
 }
@@ -103,6 +128,8 @@ impl Builder {
             name: name.to_string(),
             time,
             records: 0,
+            unreadable: 0,
+            first_unreadable: 0,
         });
     }
     /// True while a later snapshot may hold the same lines.
@@ -175,6 +202,12 @@ impl Builder {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+    fn unreadable(&mut self, lines: u64) {
+        self.base.unreadable += lines;
+        if let Some(s) = self.base.snapshots.last_mut() {
+            s.unreadable += lines;
+        }
+    }
     fn mark(&mut self, v: VersionId) {
         let b = &mut self.base;
         let snapshot = b.snapshots.len() - 1;
@@ -186,7 +219,7 @@ impl Builder {
         }
     }
     fn merge(&mut self, part: Part) {
-        self.base.unreadable += part.unreadable;
+        self.unreadable(part.unreadable);
         let string: Vec<Sym> = (0..part.strings.len() as u32)
             .map(|s| self.base.strings.intern(part.strings.get(s)))
             .collect();
@@ -203,7 +236,7 @@ impl Builder {
                         }
                         self.mark(v);
                     }
-                    None => self.base.unreadable += 1,
+                    None => self.unreadable(1),
                 },
             }
         }

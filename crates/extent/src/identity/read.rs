@@ -426,6 +426,30 @@ pub(super) fn line_hash(line: &[u8]) -> [u32; 4] {
     out
 }
 
+/// A whole resource of another type.
+fn is_other(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Kind<'a> {
+        #[serde(borrow)]
+        resource_type: S<'a>,
+    }
+    line.len() <= LINE_MAX
+        && serde_json::from_slice::<Kind<'_>>(line).is_ok_and(|k| k.resource_type.0 != "Patient")
+}
+
+/// The first line of a file that is no resource, from 1.
+pub(crate) fn first_unreadable(path: &Path) -> Option<u64> {
+    let mut first = None;
+    let read = each_line(path, &mut |number, line| {
+        if first.is_none() && !line.is_empty() {
+            let part = Part::parse(line, &Seen::default(), false);
+            first = (part.unreadable > 0).then_some(number);
+        }
+    });
+    read.ok().and(first)
+}
+
 impl Part {
     /// Parses a piece. `seen`: lines of earlier snapshots, not parsed again; `hashed`: a later snapshot will ask.
     pub(super) fn parse(piece: &[u8], seen: &Seen, hashed: bool) -> Part {
@@ -447,6 +471,8 @@ impl Part {
             }
             match (line.len() <= LINE_MAX).then(|| p.patient(line)).flatten() {
                 Some(v) => p.lines.push(Line::New(v, hash)),
+                // Other resources stand beside the patients in some exports; they hide nobody.
+                None if is_other(line) => {}
                 None => p.unreadable += 1,
             }
         }

@@ -130,7 +130,9 @@ fn a_line_that_is_no_patient_is_counted() {
         T0,
         "{\"resourceType\":\"Patient\"\nnonsense\n{\"resourceType\":\"Group\",\"id\":\"x\"}",
     )]);
-    assert_eq!((b.unreadable, b.record_count()), (3, 0));
+    // A whole resource of another kind hides nobody.
+    assert_eq!((b.unreadable, b.record_count()), (2, 0));
+    assert_eq!(b.damage().len(), 1);
 }
 
 /// A record of few possible contents, so that changes, repeats and shared parts are frequent.

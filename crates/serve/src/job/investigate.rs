@@ -5,13 +5,13 @@ use super::{
     merge, output, overrule, profiles,
 };
 use ampleur_detect::{Judged, Word, judge_on};
-use ampleur_event::{SessionVerdict, Window, invariant, time::rfc3339};
+use ampleur_event::{Interval, SessionVerdict, Window, invariant, time::rfc3339};
 use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
 use ampleur_extent::{
     coverage::Coverage,
     extent::{Input, assemble},
     files::Inventory,
-    identity::IdentityBase,
+    identity::{Damage, IdentityBase},
     leak,
     model::{self, Answer, PersonRow},
     statements, versions,
@@ -223,11 +223,7 @@ pub fn investigate(
         options.sessions_max,
     )?;
     if options.word.alone {
-        statements::withhold(
-            &mut answer.statements,
-            &["no_intrusion", "start_known", "only_these_accounts"],
-            "only what was named was looked at",
-        );
+        asked_alone(&mut answer, &options.word);
     }
     if let Some((before, before_persons)) = &previous {
         answer.version = before.version + 1;
@@ -289,22 +285,87 @@ pub fn investigate(
     }
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");
-    let notes = reports
+    let damage = damage(&identity, &inventory);
+    let notes = damage
         .iter()
-        .flat_map(|r| {
+        .cloned()
+        .chain(reports.iter().flat_map(|r| {
             r.notes
                 .iter()
                 .map(|n| format!("{}: {n}", case.files[r.file as usize].rel))
-        })
+        }))
         .collect();
     Ok(Finding {
-        partial: is_partial(&case, &reports),
+        partial: is_partial(&case, &reports) || !damage.is_empty(),
         answer,
         persons,
         timing,
         notes,
         lake: lake_path,
     })
+}
+
+/// An answer about what was named is not one about the incident: it says what was asked, has a name of its own, and no sentence about
+/// all of it.
+fn asked_alone(answer: &mut Answer, word: &Word) {
+    let mut asked = vec![];
+    for (what, list) in [
+        ("account", &word.accounts),
+        ("origin", &word.origins),
+        ("session", &word.sessions),
+    ] {
+        asked.extend(list.iter().map(|x| format!("{what} {x}")));
+    }
+    if let Some(w) = word.window {
+        asked.push(format!("from {} to {}", rfc3339(w.from), rfc3339(w.to)));
+    }
+    asked.extend(word.not.iter().map(|x| format!("not {x}")));
+    answer.asked = asked;
+    answer.incident.push_str("-asked");
+    answer.extent.unaffected = Interval::new(0, Interval::UNBOUNDED);
+    // Of each establishment too: what was not looked at may have been there.
+    let about_logs = |code: &str| matches!(code, "logs_intact" | "nothing_leaked");
+    (answer.statements).retain(|s| s.establishment.is_none() || !s.holds || about_logs(&s.code));
+    let codes: Vec<&str> = statements::CODES
+        .iter()
+        .copied()
+        .filter(|c| !about_logs(c))
+        .collect();
+    statements::withhold(
+        &mut answer.statements,
+        &codes,
+        "only what was named was looked at",
+    );
+}
+
+/// What is wrong with snapshots and inventories, in words: the answer is open above until it is mended.
+fn damage(identity: &IdentityBase, inventory: &Inventory) -> Vec<String> {
+    let line = |first: u64| match first {
+        0 => String::new(),
+        n => format!(", the first is line {n}"),
+    };
+    let snapshots = identity.damage().into_iter().map(|d| match d {
+        Damage::Lines { name, lines, first } => format!(
+            "{name}: {lines} lines cannot be read as FHIR resources{}; who is missing may have been seen: give the whole snapshot, or \
+             take it away",
+            line(first)
+        ),
+        Damage::Shrunk {
+            name,
+            records,
+            before,
+        } => format!(
+            "{name}: {records} records where an earlier snapshot has {before}; if it broke off, who is missing may have been seen: \
+             give the whole snapshot, or take it away"
+        ),
+    });
+    let files = inventory.damage.iter().map(|(name, lines, first)| {
+        format!(
+            "{name}: {lines} lines are no row of an inventory{}; files that are missing may have been taken: give the whole list",
+            line(*first)
+        )
+    });
+    snapshots.chain(files).collect()
 }
 
 /// Does both, side by side when there is more than one thread.
@@ -397,6 +458,7 @@ fn answer(
             keep: judged.containment.keep.clone(),
         },
         changes: vec![],
+        asked: vec![],
     };
     for c in &answer.extent.cells {
         invariant::check(
