@@ -4,6 +4,8 @@
 //! maxima taken), so that profiles built day by day equal those built at once as long as no cap is reached, and the same
 //! evidence read again changes nothing. Days older than [`KEPT_DAYS`] before the newest one are forgotten, texts are capped: memory is bounded by accounts.
 use crate::units::{Behaviour, Unit};
+use ampleur_session::Sessions;
+use ampleur_sources::case::Case;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -228,6 +230,30 @@ impl Habit {
 }
 
 impl Habits {
+    /// What was remembered of the days before the first session: what is read now tells the rest itself, and evidence read again must
+    /// not stand as its own past.
+    pub fn before(&self, case: &Case, sessions: &Sessions) -> Habits {
+        let first = sessions.list.iter().map(|s| s.from).min();
+        let day = first
+            .and_then(|t| jiff::Timestamp::from_nanosecond(i128::from(t)).ok())
+            .and_then(|t| {
+                let date = t.to_zoned(case.context.zone()).date();
+                date.to_zoned(jiff::tz::TimeZone::UTC).ok()
+            })
+            .map_or(i64::MIN, |d| d.timestamp().as_second().div_euclid(86_400));
+        let mut out = self.clone();
+        out.rows.retain(|_, h| {
+            let keep = |d: &mut Days| drop(d.split_off(&day));
+            keep(&mut h.days);
+            keep(&mut h.interactive);
+            for m in [&mut h.devices, &mut h.programs] {
+                m.values_mut().for_each(keep);
+                m.retain(|_, d| !d.is_empty());
+            }
+            !h.days.is_empty()
+        });
+        out
+    }
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -440,17 +440,22 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         walking * 3 <= asking
     });
     out.sort_by_key(|i| units[*i].from);
+    // By a program its owner does not work with, two are enough.
+    let tool = |i: &usize| base[*i].weight("automated_client") > 0.0;
     let near = |i: &usize| {
         let t = units[*i].from;
         let from = out.partition_point(|j| units[*j].from < t - WITHIN);
         let to = out.partition_point(|j| units[*j].from <= t + WITHIN);
-        let mut whos: Vec<&Unit<'_>> = vec![];
+        let (mut whos, mut by_tool): (Vec<&Unit<'_>>, Vec<&Unit<'_>>) = (vec![], vec![]);
         for j in &out[from..to] {
             let v = &units[*j];
             if whos.iter().all(|u| m.strangers(u, v)) {
                 whos.push(v);
             }
-            if whos.len() >= ACCOUNTS {
+            if tool(j) && by_tool.iter().all(|u| m.strangers(u, v)) {
+                by_tool.push(v);
+            }
+            if whos.len() >= ACCOUNTS || (tool(i) && by_tool.len() >= 2) {
                 return true;
             }
         }

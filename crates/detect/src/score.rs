@@ -1760,8 +1760,25 @@ impl<'a> Model<'a> {
                 format!("vient de {addr}, réseau déclaré pour ce compte"),
                 format!("comes from {addr}, a network declared for this account"),
             ),
-            // Technical accounts are always inside: that says nothing.
-            Trust::Site if u.service || db => {}
+            // Technical accounts are always inside: that says nothing, unless it is a machine they were not declared for and hardly
+            // come from.
+            Trust::Site if u.service || db => {
+                let declared = matches!(p.kind.as_str(), "vendor" | "service" | "admin");
+                let elsewhere = u.address.filter(|a| {
+                    let days = p.addresses.get(a).map_or(0, |d| d.len());
+                    !p.networks.is_empty()
+                        && !p.networks.iter().any(|n| n.contains(*a))
+                        && days * 3 < p.days.len()
+                });
+                if declared && elsewhere.is_some() {
+                    sum.add(
+                        "undeclared_network",
+                        1.5 * k,
+                        format!("{addr} n'est pas un réseau déclaré pour ce compte"),
+                        format!("{addr} is no network declared for this account"),
+                    );
+                }
+            }
             Trust::Site => sum.add(
                 "on_site",
                 -2.0,

@@ -449,10 +449,16 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     let subjects = total(false);
     let patients = total(true);
     let population = populations.patients.unwrap_or(0);
+    let sources = &input.coverage.sources;
+    let tells = sources.iter().any(|s| !s.tells.is_empty() && s.events > 0);
     // Without a base nobody knows of how many.
     let unaffected = match populations.patients {
+        // Where no log tells of data, nobody is known not to be affected.
         Some(n) => interval(
-            n.saturating_sub(patients.at_most),
+            match tells {
+                true => n.saturating_sub(patients.at_most),
+                false => 0,
+            },
             n.saturating_sub(patients.at_least),
         ),
         None => interval(0, UNBOUNDED),

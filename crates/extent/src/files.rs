@@ -5,7 +5,7 @@ use crate::{
     strings::{Strings, Sym},
 };
 use ampleur_event::{Category, category::CategorySet};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
 
@@ -243,6 +243,20 @@ impl Inventory {
     pub fn path_of(&self, file: u32) -> &str {
         self.strings.get(self.files[file as usize].path)
     }
+    /// The folders in which the listed files of a share lie, below its root.
+    pub(crate) fn folders_of(&self, share: &str) -> FxHashSet<String> {
+        let mut out = FxHashSet::default();
+        for f in self.files_of_share(share) {
+            let mut path = self.path_of(f);
+            while let Some((folder, _)) = path.rsplit_once('\\') {
+                if !out.insert(folder.to_string()) {
+                    break;
+                }
+                path = folder;
+            }
+        }
+        out
+    }
     /// Files of one share (folded `\\host\share`), in order.
     pub fn files_of_share(&self, share: &str) -> Vec<u32> {
         (0..self.files.len() as u32)
@@ -374,6 +388,16 @@ impl Roots {
             list.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         }
     }
+    /// True when a local path is the root of a share, or a folder above one.
+    pub(crate) fn lie_below(&self, host: &str, path: &str) -> bool {
+        let below = |r: &(String, String)| {
+            r.0.strip_prefix(path.trim_end_matches('\\'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
+        };
+        self.0
+            .get(&short_host(host))
+            .is_some_and(|l| l.iter().any(below))
+    }
 }
 
 /// `authority|id` with `urn:oid:` in front of a bare OID.
@@ -393,7 +417,7 @@ pub fn common_tail(a: &str, b: &str) -> usize {
 }
 
 /// Folded local path, without the `\??\` in front that Windows writes.
-fn local(path: &str) -> String {
+pub(crate) fn local(path: &str) -> String {
     let p = path
         .trim()
         .trim_start_matches("\\??\\")

@@ -26,7 +26,7 @@ use ampleur_event::{
 use ampleur_query::{Door, DoorError, Select};
 use ampleur_session::Sessions;
 use ampleur_sources::case::{Case, FileId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -188,6 +188,8 @@ struct Work<'a, 'p, 'b> {
     out: Disclosures,
     set_ids: FxHashMap<CategorySet, u16>,
     roots: Roots,
+    /// Folders of listed files, by share, of the shares asked about so far.
+    folders: FxHashMap<String, FxHashSet<String>>,
     /// Some record of the base names its practitioner.
     practitioners: bool,
 }
@@ -223,6 +225,7 @@ pub fn disclose<'a>(
         },
         set_ids: FxHashMap::default(),
         roots: Roots::default(),
+        folders: FxHashMap::default(),
         practitioners: input.identity.names_practitioners(),
         input,
         people,

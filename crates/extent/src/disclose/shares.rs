@@ -129,17 +129,19 @@ impl<'a> Work<'a, '_, '_> {
                 if cats.is_empty() {
                     return;
                 }
-                let access = self.access(AccessKind::File, &[row], verdict, false);
-                let files = self.input.inventory.files_of_share(&share);
-                if files.is_empty() {
-                    let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
-                    self.out.loose.push(Loose {
-                        access,
-                        places,
-                        categories: cats,
-                        up_to: u64::MAX,
-                    });
+                // A folder of listed files, or what the system itself writes beside them, holds nobody.
+                let path = files::local(&row.e.file_path);
+                if self.is_folder(&row.e.host, &share, &path) || no_document(&path) {
+                    return;
                 }
+                let access = self.access(AccessKind::File, &[row], verdict, false);
+                let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
+                self.out.loose.push(Loose {
+                    access,
+                    places,
+                    categories: cats,
+                    up_to: u64::MAX,
+                });
             }
             [one] => {
                 let access = self.access(AccessKind::File, &[row], verdict, true);
@@ -152,6 +154,24 @@ impl<'a> Work<'a, '_, '_> {
                 }
             }
         }
+    }
+    /// True when a path that nobody listed is a folder: the root of a share, or one in which listed files lie.
+    fn is_folder(&mut self, host: &str, share: &str, path: &str) -> bool {
+        let inventory = self.input.inventory;
+        let folders = self
+            .folders
+            .entry(share.to_string())
+            .or_insert_with(|| inventory.folders_of(share));
+        let path = path.trim_matches('\\');
+        let mut rest = Some(path).filter(|p| !p.is_empty());
+        // A local root may stand before it.
+        while let Some(p) = rest {
+            if folders.contains(p) {
+                return true;
+            }
+            rest = p.split_once('\\').map(|(_, below)| below);
+        }
+        path.is_empty() || self.roots.lie_below(host, path)
     }
     /// Persons of a file, touched. Returned are those the inventory is sure of, with their categories.
     fn file_subjects(
@@ -796,6 +816,12 @@ struct FlowRow {
 /// A way into the network, which counts what passes.
 fn is_tunnel(s: &Session) -> bool {
     s.account.as_ref().is_some_and(|a| a.system == System::Vpn) || s.inner.is_some()
+}
+
+/// Files of the system in any folder.
+fn no_document(path: &str) -> bool {
+    let leaf = path.rsplit('\\').next().unwrap_or(path);
+    matches!(leaf, "desktop.ini" | "thumbs.db" | ".ds_store" | "." | "..")
 }
 
 fn is_share_port(p: u64) -> bool {

@@ -1311,12 +1311,53 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
     }
     // Rows that are changed and shown.
     if matches!(st.kind, Kind::Update | Kind::Delete)
-        && (word_at(t, "returning").is_some() || word_at(t, "output").is_some())
+        && let Some(k) = word_at(t, "returning").or_else(|| word_at(t, "output"))
     {
         st.returning = true;
-        st.star = true;
+        returned(&t[k + 1..], &mut st);
     }
     st
+}
+
+/// The columns a change gives back (`RETURNING`, SQL Server's `OUTPUT`): those that stand there alone are shown, those inside an
+/// expression may be.
+fn returned(t: &[Tok], st: &mut Statement) {
+    const ENDS: [&str; 4] = ["from", "where", "into", "option"];
+    let ends = |x: &Tok| match x {
+        Tok::Op(o) => o == ";",
+        Tok::Word(w) => ENDS.iter().any(|e| w.eq_ignore_ascii_case(e)),
+        _ => false,
+    };
+    let list = t.split(ends).next().unwrap_or_default();
+    for item in list.split(|x| matches!(x, Tok::Op(o) if o == ",")) {
+        // `AS alias` names nothing of the table.
+        let item = match word_at(item, "as") {
+            Some(k) => &item[..k],
+            None => item,
+        };
+        let names = item.iter().filter_map(|x| match x {
+            Tok::Word(w) | Tok::Name(w) => w.rsplit('.').next().map(str::to_lowercase),
+            _ => None,
+        });
+        let names: Vec<String> = names.collect();
+        let star = item.iter().any(|x| matches!(x, Tok::Op(o) if o == "*"));
+        let plain = item.iter().all(|x| match x {
+            Tok::Word(_) | Tok::Name(_) => true,
+            Tok::Op(o) => o == ".",
+            _ => false,
+        });
+        match (star && names.len() <= 1, plain, names.last()) {
+            (true, ..) => st.star = true,
+            (_, true, Some(last)) => st.columns.push(last.clone()),
+            (_, false, _) => {
+                st.star |= star;
+                st.perhaps.extend(names);
+            }
+            _ => {}
+        }
+    }
+    st.columns.sort();
+    st.columns.dedup();
 }
 
 /// Statements by their first word that show nothing of a table, whatever follows.

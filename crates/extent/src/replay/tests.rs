@@ -677,6 +677,41 @@ fn what_is_not_understood_is_not_nothing() {
         (s.columns.join(" "), s.perhaps.join(" ")),
         ("ipp tel".into(), "nom nom".into())
     );
+    for (sql, star, columns, perhaps) in [
+        (
+            "UPDATE patient SET email = email WHERE ipp = '1' RETURNING nom, p.prenom AS x",
+            false,
+            vec!["nom", "prenom"],
+            vec![],
+        ),
+        (
+            "DELETE FROM patient WHERE ipp = '1' RETURNING upper(nom), ipp;",
+            false,
+            vec!["ipp"],
+            vec!["upper", "nom"],
+        ),
+        (
+            "UPDATE patient SET ville = 'X' OUTPUT deleted.nom WHERE ipp = '1'",
+            false,
+            vec!["nom"],
+            vec![],
+        ),
+        (
+            "DELETE FROM patient WHERE ipp = '1' RETURNING *",
+            true,
+            vec![],
+            vec![],
+        ),
+    ] {
+        let s = p(sql);
+        assert!(s.returning, "{sql}");
+        assert_eq!(
+            (s.star, s.columns),
+            (star, columns.iter().map(|c| c.to_string()).collect()),
+            "{sql}"
+        );
+        assert_eq!(s.perhaps, perhaps, "{sql}");
+    }
     let s = p("DELETE FROM patient WHERE ipp = '100' RETURNING *");
     assert_eq!(
         (s.kind, s.returning, s.star),

@@ -177,7 +177,8 @@ pub fn investigate(
         } else {
             overrule::with_overrules(&options.word, lake.uses())
         };
-        let judged = judge_on(options.threads, &case, &sessions, &past, &door, &word)?;
+        let known = past.before(&case, &sessions);
+        let judged = judge_on(options.threads, &case, &sessions, &known, &door, &word)?;
         if options.word.alone
             && !judged
                 .judgements
