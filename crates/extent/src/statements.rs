@@ -1252,11 +1252,11 @@ fn sentence(code: &str, holds: bool, untrue: bool) -> (String, String) {
             ),
             (
                 "On ne peut pas dire aux autres personnes qu’elles ne sont pas concernées.",
-                "Everybody else cannot be told that they are not affected.",
+                "It cannot be said to everybody else that they are not affected.",
             ),
             (
                 "On ne peut pas encore dire aux autres personnes qu’elles ne sont pas concernées.",
-                "Everybody else cannot yet be told that they are not affected.",
+                "It cannot yet be said to everybody else that they are not affected.",
             ),
         ),
         "start_known" => (

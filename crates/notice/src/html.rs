@@ -79,7 +79,7 @@ fn both(b: &Both) -> String {
     }
     format!(
         "<span lang=\"fr\">{}</span><span lang=\"en\">{}</span>",
-        escape(&b.fr),
+        escape(&words::french(&b.fr)),
         escape(&b.en)
     )
 }
@@ -412,7 +412,7 @@ impl Page {
     fn figure(&mut self, id: &str, p: &Picture) {
         let _ = write!(
             self.out,
-            "<figure><svg viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" aria-labelledby=\"pt-{id} pd-{id}\"><title id=\"pt-{id}\">{}</title><desc id=\"pd-{id}\">{}</desc>",
+            "<figure tabindex=\"0\"><svg viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" aria-labelledby=\"pt-{id} pd-{id}\"><title id=\"pt-{id}\">{}</title><desc id=\"pd-{id}\">{}</desc>",
             p.w,
             p.h,
             escape(&format!("{} / {}", p.title.fr, p.title.en)),
@@ -547,7 +547,7 @@ impl Page {
     }
 
     fn matrix(&mut self, rows: &[CategoryRow]) {
-        self.push("<div class=\"scroll\"><table class=\"matrix\"><thead><tr>");
+        self.push("<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix\"><thead><tr>");
         let _ = write!(
             self.out,
             "<th scope=\"col\">{}</th>",
@@ -610,7 +610,7 @@ impl Page {
                 "Each controller notifies for its own patients and staff."
             )
         );
-        self.push("<div class=\"scroll\"><table><thead><tr>");
+        self.push("<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>");
         for (fr, en, n) in [
             ("Établissement", "Establishment", false),
             ("Personnes", "People", true),
@@ -819,7 +819,7 @@ impl Page {
             "<p class=\"sub\">{}</p>",
             tr(
                 "Une absence de trace ne prouve rien là où le journal manque : ces périodes élargissent le « au plus », jamais le « au moins ».",
-                "No trace proves nothing where the log is missing: such periods widen “at most”, never “at least”."
+                "Where the log is missing, finding no trace proves nothing: such periods widen “at most”, never “at least”."
             )
         );
         if let Some(p) = picture::coverage(v) {
@@ -834,7 +834,7 @@ impl Page {
         } else {
             let _ = writeln!(
                 self.out,
-                "<h3>{}</h3>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
+                "<h3>{}</h3>\n<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
                 tr("Périodes incomplètes", "Incomplete periods"),
                 tr("Source", "Source"),
                 tr("De", "From"),
@@ -921,7 +921,7 @@ impl Page {
         if !shown.is_empty() {
             let _ = writeln!(
                 self.out,
-                "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
+                "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
                 tr("Session", "Session"),
                 tr("Origine", "Origin"),
                 tr("Quand", "When"),
@@ -1065,7 +1065,7 @@ impl Page {
         if !accounts.is_empty() {
             let _ = writeln!(
                 self.out,
-                "<h3>{}</h3><div class=\"scroll\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
+                "<h3>{}</h3><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
                 tr("Comptes en cause", "Accounts involved"),
                 tr("Compte", "Account"),
                 tr("Verdict", "Verdict"),
@@ -1160,7 +1160,7 @@ impl Page {
             );
             let _ = writeln!(
                 self.out,
-                "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
+                "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
                 tr("Personne", "Person"),
                 tr("Champ", "Field"),
                 tr("Avant", "Before"),
@@ -1291,7 +1291,7 @@ impl Page {
         if !e.by_source.is_empty() {
             let _ = writeln!(
                 self.out,
-                "<details><summary>{}</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
+                "<details><summary>{}</summary><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
                 both(&Both::of(|l| words::count(
                     e.by_source.len() as u64,
                     l,

@@ -792,7 +792,7 @@ impl<'a> Sheet<'a> {
 
     /// Lines no wider than `width`; a word wider than that is cut. Typographic blanks do not break.
     fn wrap(&self, text: &str, size: f32, bold: bool, width: f32) -> Vec<String> {
-        let text = self.clean(text, bold);
+        let text = words::french(&self.clean(text, bold));
         let space = self.width(" ", size, bold);
         let mut lines = Vec::new();
         let mut line = String::new();

@@ -375,6 +375,22 @@ pub fn state(word: &str) -> Both {
     }
 }
 
+/// French as it is set: no line ends before a sign that belongs to the word it follows, or behind an opening quotation mark.
+pub fn french(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let next = rest.peek().copied();
+        out.push(match (c, next) {
+            (' ', Some(':' | '»' | '%')) => '\u{a0}',
+            (' ', Some(';' | '!' | '?')) => '\u{202f}',
+            (' ', _) if out.ends_with('«') => '\u{a0}',
+            _ => c,
+        });
+    }
+    out
+}
+
 /// What an employee's access looks like.
 pub fn internal(code: &str) -> Both {
     match code {
@@ -557,6 +573,13 @@ fn held<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn signs_stay_with_their_words() {
+        assert_eq!(
+            french("dit : « non » ; 9 % ? 12:30 a:b"),
+            "dit\u{a0}: «\u{a0}non\u{a0}»\u{202f}; 9\u{a0}%\u{202f}? 12:30 a:b"
+        );
+    }
     #[test]
     fn reasons_are_read_in_french() {
         for (text, fr) in [

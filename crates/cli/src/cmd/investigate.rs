@@ -153,6 +153,14 @@ impl WordArgs {
                 ));
             }
         }
+        for o in &self.origin {
+            if ampleur_session::net::Net::parse(o).is_none() {
+                return Err(refuse(
+                    format!("read address `{o}`"),
+                    "write it like 203.0.113.9 or 203.0.113.0/24",
+                ));
+            }
+        }
         Ok(Word {
             accounts: self.account.clone(),
             origins: self.origin.clone(),
@@ -367,6 +375,8 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
 
 /// Works the answer out, shows it, and says it in the exit code.
 pub fn answer(options: &Options, shell: &Shell) -> anyhow::Result<Exit> {
+    let keys = options.out.join("keys");
+    let new_keys = options.keys.is_none() && !keys.join("dpo.key").exists();
     let found = job(options, shell)?;
     show(
         &found,
@@ -374,5 +384,21 @@ pub fn answer(options: &Options, shell: &Shell) -> anyhow::Result<Exit> {
         &options.out,
         shell,
     )?;
+    if new_keys {
+        shell.note(&format!(
+            "{} {}",
+            keys.display(),
+            shell.say(
+                ": clés neuves du lac. Gardez-les ailleurs que lui, dpo.key chez le délégué à la protection des données.",
+                "holds the new keys of the lake. Keep them apart from it, dpo.key with the data-protection officer."
+            )
+        ));
+    }
+    if options.subjects == SubjectsForm::Clear {
+        shell.note(shell.say(
+            "Identifiants en clair : traitez cette réponse comme les dossiers eux-mêmes.",
+            "Identifiers in clear: treat this answer like the records themselves.",
+        ));
+    }
     Ok(exit(&found))
 }

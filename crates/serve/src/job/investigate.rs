@@ -5,7 +5,7 @@ use super::{
     merge, output, overrule, profiles,
 };
 use ampleur_detect::{Judged, Word, judge_on};
-use ampleur_event::{Interval, SessionVerdict, Window, invariant, time::rfc3339};
+use ampleur_event::{Account, Interval, SessionVerdict, Window, invariant, time::rfc3339};
 use ampleur_evidence::{Checkpoint, Citation, Keys, Lake, Use, Wait};
 use ampleur_extent::{
     coverage::Coverage,
@@ -18,7 +18,7 @@ use ampleur_extent::{
 };
 use ampleur_notice as notice;
 use ampleur_query::{Door, LocalDoor};
-use ampleur_session::Sessions;
+use ampleur_session::{Sessions, net::Net, profile::account_id};
 use ampleur_sources::{case::Case, reader::FileReport};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -100,6 +100,9 @@ pub fn investigate(
     };
     std::fs::create_dir_all(&options.out)
         .map_err(|e| JobError::file("make folder", &options.out, e))?;
+    if options.subjects == SubjectsForm::Clear {
+        own(&options.out)?;
+    }
     let merged = match &options.add {
         Some(add) => Some(merge::merge(
             &options.case,
@@ -177,6 +180,9 @@ pub fn investigate(
         } else {
             overrule::with_overrules(&options.word, lake.uses())
         };
+        for unknown in unmatched(&options.word, &sessions) {
+            progress.note(&unknown);
+        }
         let known = past.before(&case, &sessions);
         let judged = judge_on(options.threads, &case, &sessions, &known, &door, &word)?;
         if options.word.alone
@@ -287,6 +293,7 @@ pub fn investigate(
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");
     let damage = damage(&identity, &inventory);
+    damage.iter().for_each(|d| progress.note(d));
     let notes = damage
         .iter()
         .cloned()
@@ -304,6 +311,56 @@ pub fn investigate(
         notes,
         lake: lake_path,
     })
+}
+
+/// A folder for its owner alone.
+fn own(dir: &Path) -> Result<(), JobError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+            .map_err(|e| JobError::file("close", dir, e))?;
+    }
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
+}
+
+/// What the investigator named and these logs do not know: a slip of the pen must not read as an answer.
+fn unmatched(word: &Word, sessions: &Sessions) -> Vec<String> {
+    let accounts: BTreeSet<String> = (sessions.list.iter())
+        .filter_map(|s| s.account.as_deref())
+        .map(account_id)
+        .collect();
+    let account = |a: &str| accounts.contains(&account_id(&Account::parse(a)));
+    let origin = |o: &str| {
+        Net::parse(o).is_some_and(|n| {
+            let mut addresses = sessions.list.iter().filter_map(|s| s.origin.address);
+            addresses.any(|a| n.contains(a))
+        })
+    };
+    let session = |s: &str| sessions.by_id(s).is_some();
+    let mut out = vec![];
+    let mut say = |option: &str, text: &str, known: bool| {
+        if !known {
+            out.push(format!(
+                "{option} {text}: no session of these logs; it changes nothing"
+            ));
+        }
+    };
+    for a in &word.accounts {
+        say("--account", a, account(a));
+    }
+    for o in &word.origins {
+        say("--origin", o, origin(o));
+    }
+    for s in &word.sessions {
+        say("--session", s, session(s));
+    }
+    for n in &word.not {
+        say("--not", n, account(n) || origin(n) || session(n));
+    }
+    out
 }
 
 /// An answer about what was named is not one about the incident: it says what was asked, has a name of its own, and no sentence about
