@@ -405,11 +405,7 @@ impl Judge<'_> {
         if f.unreadable_files > 0 {
             why.push(format!("{} files could not be read", f.unreadable_files));
         }
-        why.extend(
-            self.coverage
-                .lost_doors()
-                .map(|s| format!("{} was never handed over", s.name)),
-        );
+        why.extend(self.lost());
         if self.mostly_complete_witnesses() == 0 {
             why.push("no door and no telling source is complete".into());
         }
@@ -539,7 +535,7 @@ impl Judge<'_> {
             .coverage
             .sources
             .iter()
-            .filter(|s| s.speaks_for(establishment))
+            .filter(|s| s.speaks_for(establishment) && s.events > 0)
             .fold(CategorySet::EMPTY, |a, s| a.union(s.tells))
             .intersect(set);
         if told.is_empty() {
@@ -578,6 +574,7 @@ impl Judge<'_> {
             .coverage
             .sources
             .iter()
+            .filter(|s| s.events > 0)
             .filter(|s| s.speaks_for(establishment) && !s.tells.intersect(set).is_empty())
             .map(|s| format!("complete {}", s.name))
             .collect();
@@ -726,6 +723,7 @@ impl Judge<'_> {
         let w = self.coverage.window;
         let before = Window::new(w.from, first);
         let mut why: Vec<String> = first_holes(&self.coverage.presence_holes(before));
+        why.extend(self.lost());
         why.extend(first_holes(&self.coverage.holes(
             before,
             None,
@@ -767,9 +765,15 @@ impl Judge<'_> {
         }
     }
 
+    /// What was declared and never handed over: nobody knows who would be seen there.
+    fn lost(&self) -> impl Iterator<Item = String> + '_ {
+        let lost = self.coverage.sources.iter().filter(|s| s.first.is_none());
+        lost.map(|s| format!("{} was never handed over", s.name))
+    }
+
     fn only_these_accounts(&self) -> Judged {
         let f = self.facts;
-        let mut why = vec![];
+        let mut why: Vec<String> = self.lost().collect();
         if f.doubtful_sessions > 0 {
             why.push(format!("{} doubtful sessions", f.doubtful_sessions));
         }

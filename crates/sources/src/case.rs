@@ -92,7 +92,7 @@ pub enum CaseError {
     },
     #[error("open case {}: it is no folder", .0.display())]
     NoFolder(PathBuf),
-    #[error("open case {}: there is no file under logs/", .0.display())]
+    #[error("open case {}: there is no file under logs/ that holds anything", .0.display())]
     NoLogs(PathBuf),
     #[error("open case {}: it holds more than {} files", .0.display(), FileId::MAX)]
     TooMany(PathBuf),
@@ -101,7 +101,7 @@ pub enum CaseError {
 impl Case {
     /// Errors: there is nothing to read. An answer from no log at all would read as a clean one.
     pub fn with_logs(self) -> Result<Case, CaseError> {
-        if self.files.is_empty() {
+        if self.files.iter().all(|f| f.size == 0) {
             return Err(CaseError::NoLogs(self.root));
         }
         Ok(self)

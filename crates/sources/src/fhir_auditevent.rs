@@ -3,7 +3,7 @@
 //! `occurred[x]`, else `recorded`, always with an offset.
 //! Not here: what an answer contained. A search row is a question; the patients it names may be criteria or results.
 use crate::{
-    Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
+    Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, lines,
     quick::{self, Pull, Quick, pulled},
     scan::{self, Elements, Extra, Seen, Tag, Values, Word, Xml, XmlStop},
 };
@@ -42,13 +42,18 @@ impl Source for FhirAuditEvent {
                 Confidence::Certain
             }
             Some(b'<') if has("<AuditEvent") && has("http://hl7.org/fhir") => Confidence::Certain,
+            Some(_) if wrapped(head) => Confidence::Certain,
             _ => Confidence::No,
         }
     }
     fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
         let b = head.bytes;
         let start = scan::past_space(b, if b.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 });
-        if b.get(start) == Some(&b'<') {
+        if !matches!(b.get(start), Some(b'{' | b'[')) && wrapped(head) {
+            Box::new(InLines {
+                setting: setting.clone(),
+            })
+        } else if b.get(start) == Some(&b'<') {
             Box::new(InXml {
                 setting: setting.clone(),
                 elements: Elements::new("<AuditEvent", "</AuditEvent>"),
@@ -60,6 +65,20 @@ impl Source for FhirAuditEvent {
             })
         }
     }
+}
+
+/// Most lines are one AuditEvent each, behind a header (syslog, a container's name).
+fn wrapped(head: &Head<'_>) -> bool {
+    let (mut all, mut of_them) = (0, 0);
+    for line in lines::sample(head).take(16) {
+        all += 1;
+        let json = memchr::memchr(b'{', line).map_or(&[][..], |at| &line[at..]);
+        let has = |s: &str| memchr::memmem::find(json, s.as_bytes()).is_some();
+        of_them += usize::from(
+            json.len() < line.len() && has("\"AuditEvent\"") && has("\"resourceType\""),
+        );
+    }
+    of_them * 2 > all
 }
 
 /// What a health audit proves, FHIR or DICOM alike.
@@ -1243,6 +1262,36 @@ impl Decode for InJson {
                 }
                 Seen::Done
             })
+    }
+}
+
+/// One AuditEvent a line, behind a header that says nothing the event does not say itself.
+struct InLines {
+    setting: Setting,
+}
+
+impl Decode for InLines {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let setting = &self.setting;
+        lines::each(bytes, last, out, |line, at, len, finished, out| {
+            let text = lines::text(line);
+            let Some(from) = text.find('{') else {
+                return out.reject(bytes, at, len, Reason::Shape);
+            };
+            match serde_json::from_str::<Audit<'_>>(&text[from..]) {
+                Ok(a) => match event(&a, setting) {
+                    Ok(e) => out.event(e, at, len),
+                    Err(reason) => {
+                        let time = scan::stamp(&a.recorded, setting).map(|s| s.time);
+                        out.reject_at(bytes, at, len, reason, time);
+                    }
+                },
+                Err(e) if e.is_eof() && !finished => {
+                    out.reject(bytes, at, len, Reason::Truncated);
+                }
+                Err(_) => out.reject(bytes, at, len, Reason::Shape),
+            }
+        })
     }
 }
 

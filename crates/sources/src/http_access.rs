@@ -336,7 +336,22 @@ fn peel<'a>(text: &'a str, clock: &mut Clock) -> (&'a str, Stamp, &'a str) {
     {
         return (&text[h.message..], h.time, h.host);
     }
-    (text, Stamp::NONE, "")
+    (container(text), Stamp::NONE, "")
+}
+
+/// What follows the name of a container that `docker compose logs` puts in front (`web-1  | `).
+fn container(text: &str) -> &str {
+    let Some((name, rest)) = text.split_once('|') else {
+        return text;
+    };
+    let bare = name.trim_end_matches(' ');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    match rest.strip_prefix(' ') {
+        Some(rest) if bare.len() < name.len() && !bare.is_empty() && bare.bytes().all(plain) => {
+            rest
+        }
+        _ => text,
+    }
 }
 
 /// A quoted text at the front of `b` (which begins with the quote): place of its closing quote.

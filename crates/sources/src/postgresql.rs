@@ -917,7 +917,9 @@ fn event<'a>(mut e: Entry<'a>, setting: &Setting) -> Event<'a> {
             if v.action.is_empty() {
                 v.action = e.severity.clone();
             }
-            if matches!(&*e.severity, "STATEMENT" | "QUERY") || message.starts_with("parameters: ")
+            let values = ["parameters: ", "Parameters: ", "paramètres : "];
+            if matches!(&*e.severity, "STATEMENT" | "QUERY")
+                || values.iter().any(|p| message.starts_with(p))
             {
                 v.query = Cow::Owned(message.to_string());
             }

@@ -210,6 +210,8 @@ const VERBS: &[Verb] = &[
     Verb::Query,
     Verb::QueryError,
     Verb::Print,
+    // Values of the statement in the record before (PostgreSQL's DETAIL lines).
+    Verb::Other,
 ];
 
 /// Runs over the events of bad sessions once and gathers what they did to data.
@@ -364,6 +366,7 @@ impl<'a> Work<'a, '_, '_> {
             },
         )?;
         rows.sort_by_key(|r| (r.e.time, r.file, r.e.record));
+        queries::join_values(&mut rows);
         let mut seen: BTreeSet<(u32, u64, String)> = BTreeSet::new();
         let sources: Vec<u32> = input.case.files.iter().map(|f| f.source).collect();
         rows.retain(|r| {

@@ -10,6 +10,7 @@ use ampleur_event::{
     Event, Nanos, Outcome, SessionVerdict, Verb, Verdict, batch::NONE, category::CategorySet,
     time::SECOND,
 };
+use ampleur_sources::case::FileId;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -410,6 +411,32 @@ impl<'a> Work<'a, '_, '_> {
                     doubtful,
                 });
             }
+        }
+    }
+}
+
+/// Puts the values that stand in a record of their own into the statement of the record before it, in the same backend: PostgreSQL
+/// writes both at once. Rows of no verb are gone afterwards.
+pub(super) fn join_values(rows: &mut Vec<Row>) {
+    let values: BTreeMap<(FileId, u64), (u32, String)> = (rows.iter())
+        .filter(|r| r.e.verb == Verb::Other)
+        .filter_map(|r| {
+            let list = ["parameters: ", "Parameters: ", "paramètres : "]
+                .iter()
+                .find_map(|p| r.e.query.strip_prefix(p))?;
+            Some(((r.file, r.e.record), (r.session, list.replace('\n', " "))))
+        })
+        .collect();
+    rows.retain(|r| r.e.verb != Verb::Other);
+    if values.is_empty() {
+        return;
+    }
+    for r in rows.iter_mut().filter(|r| r.e.verb == Verb::Query) {
+        if let Some((session, list)) = values.get(&(r.file, r.e.record + 1))
+            && *session == r.session
+            && given_with(&r.e.query).is_empty()
+        {
+            r.e.query = format!("{}{}{list}", r.e.query, sql::PARAMETERS).into();
         }
     }
 }
