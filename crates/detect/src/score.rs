@@ -1910,9 +1910,16 @@ impl<'a> Model<'a> {
             // A client many have is met by chance as often; the name of a machine is forged with one keystroke.
             let rare = -(0.8 * self.share_of(*d).ln()) as f32;
             let d = of(d).text;
+            // A client's name is copied with a line; on a server somebody rents abroad it is hardly the owner's machine.
+            let copied = trust == Trust::None && self.rented(u) && !self.at_home(u);
+            let most = match (d.contains('/'), copied) {
+                (true, true) => 0.9_f32,
+                (true, false) => 2.5,
+                (false, _) => 1.5,
+            };
             sum.add(
                 "own_device",
-                -(if d.contains('/') { 2.5_f32 } else { 1.5 }).min(rare.max(0.2)),
+                -most.min(rare.max(0.2)),
                 format!("appareil habituel du titulaire : {d}"),
                 format!("the owner's usual device: {d}"),
             );

@@ -326,6 +326,14 @@ fn request_line(line: &str) -> (&str, &str) {
 
 /// The syslog header some servers put in front (`Sep 24 10:04:52 web1 nginx: `), with its time and host.
 fn peel<'a>(text: &'a str, clock: &mut Clock) -> (&'a str, Stamp, &'a str) {
+    // Kubernetes' containers (CRI): stamp, stream and whether the line is whole.
+    if let Some((_, rest)) = text.split_once(' ')
+        && let Some(line) = ["stdout F ", "stderr F "]
+            .iter()
+            .find_map(|p| rest.strip_prefix(p))
+    {
+        return (line, Stamp::NONE, "");
+    }
     let b = text.as_bytes();
     let likely = b.first() == Some(&b'<')
         || (b.len() > 16 && time::month(b).is_some() && b[3] == b' ')

@@ -8,6 +8,7 @@
 mod canonical;
 pub mod case;
 mod dicom_audit;
+mod envelope;
 mod fhir_auditevent;
 pub mod follow;
 mod fortinet_fortigate;

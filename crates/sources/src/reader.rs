@@ -5,6 +5,7 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Reject, SOURCES, Setting, Source,
     case::{Case, FileId},
+    envelope,
 };
 use ampleur_event::{
     EventBatch, invariant,
@@ -352,10 +353,20 @@ impl<'a> Engine<'a> {
                 whole: self.eof && bytes.len() <= HEAD_BYTES,
             };
             let source = format.or_else(|| sniff_with(&head, &self.setting.mappings));
-            let decoder = match source {
-                Some(s) => s.open(&head, self.setting),
-                None if looks_binary(head.bytes) => Box::new(Opaque { begun: false }),
-                None => Box::new(UnknownText) as Box<dyn Decode>,
+            // Whoever carried the lines may have put each into an object of its own.
+            let carried = match source {
+                Some(s) if format.is_some() || s.sniff(&head) > Confidence::Maybe => None,
+                _ => envelope::open(&head, self.setting),
+            };
+            let (source, carried) = match carried {
+                Some((s, decoder)) => (Some(s), Some(decoder)),
+                None => (source, None),
+            };
+            let decoder = match (source, carried) {
+                (_, Some(decoder)) => decoder,
+                (Some(s), _) => s.open(&head, self.setting),
+                _ if looks_binary(head.bytes) => Box::new(Opaque { begun: false }),
+                _ => Box::new(UnknownText) as Box<dyn Decode>,
             };
             (source, decoder)
         };

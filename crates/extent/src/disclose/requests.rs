@@ -518,14 +518,18 @@ impl<'a> Work<'a, '_, '_> {
             .collect();
         let mut broad = false;
         let mut followed = false;
+        // What may have been shown beside.
+        let mut beside = CategorySet::EMPTY;
         match &asked.what {
             What::Read {
                 kind,
                 id,
                 everything,
             } => {
-                if *everything {
-                    cats = cats.union(everything_set());
+                // What stands around a record is there for some persons and not for others; what an endpoint is declared to show is
+                // an upper list.
+                if *everything && declared.is_none() {
+                    beside = everything_set();
                 }
                 if kind == "Patient" {
                     let s = format!("Patient/{id}");
@@ -629,7 +633,12 @@ impl<'a> Work<'a, '_, '_> {
                 Some(w) => who = Some(w),
                 None => lost += 1,
             }
+            let beside = beside.without(cats);
+            if !beside.is_empty() {
+                self.serve_named(s, t, access, source, beside, CategorySet::EMPTY, false);
+            }
         }
+        let cats = cats.union(beside);
         if lost > 0 {
             let (places, _) = self.rights(head.session);
             self.out.loose.push(Loose {

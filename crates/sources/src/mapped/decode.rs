@@ -989,6 +989,9 @@ impl Decoder {
         }
         if !e.user.is_empty() || !e.user_id.is_empty() {
             e.system = self.accounts.or(system).unwrap_or(plan.system);
+        } else if plan.system == System::Db && !e.session_id.is_empty() {
+            // A statement says in which connection it was, and that in whose.
+            e.system = System::Db;
         }
         let mut put = |k: &str, v: &str| {
             let v = v.trim();
