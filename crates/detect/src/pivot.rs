@@ -139,6 +139,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         found: BTreeMap::new(),
     };
     let hurried = hurried(m, &sums.base);
+    let all_new = all_new(m, &sums.base);
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums.base, &out.0);
@@ -155,6 +156,18 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
                 (
                     "parcourt l'index à la hâte, ce que ce compte ne fait guère, comme d'autres comptes ces jours-là",
                     "goes through the index in a hurry, which this account hardly does, as other accounts do in these days",
+                ),
+            );
+        }
+        for i in &all_new {
+            doubt(
+                &sums.base,
+                &mut next,
+                *i,
+                "all_new",
+                (
+                    "appareil, lieu et volume nouveaux à la fois, plusieurs fois",
+                    "a new device, a new place and a new volume at once, several times",
                 ),
             );
         }
@@ -408,6 +421,37 @@ fn up_to(
     if w > 0.0 {
         sum.share(code, w, &fr.into(), &en.into());
     }
+}
+
+/// Uses of an account with a device never seen, from a place never seen, that reach far more than it ever did, on three days and more:
+/// an owner with a new machine at a new place works as before.
+fn all_new(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    const DAYS: usize = 3;
+    let units = &m.units.list;
+    let signs = |i: usize| {
+        let speaks = |c: &str| base[i].weight(c) > 0.0;
+        own_use(&units[i])
+            && !planned(&base[i])
+            && speaks("new_device")
+            && speaks("spread")
+            && [
+                "new_network",
+                "undeclared_network",
+                "hosting",
+                "new_country",
+            ]
+            .into_iter()
+            .any(speaks)
+    };
+    let found: Vec<usize> = (0..units.len()).filter(|i| signs(*i)).collect();
+    let mut days: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+    for i in &found {
+        let of = days.entry(units[*i].who).or_default();
+        of.extend(units[*i].days.iter().copied());
+    }
+    (found.into_iter())
+        .filter(|i| days[units[*i].who].len() >= DAYS)
+        .collect()
 }
 
 /// Uses that go through an index in a hurry, under several accounts within days, none of which usually does: whoever sits at the owner's

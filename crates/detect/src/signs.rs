@@ -8,6 +8,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "always during a suspect's sessions",
     ),
     (
+        "all_new",
+        "appareil, lieu et volume nouveaux",
+        "new device, place and volume",
+    ),
+    (
         "another_account",
         "ouvre un autre compte",
         "opens another account",
