@@ -504,8 +504,18 @@ fn readiness_says_what_could_be_proven() {
     let out = ampleur(&["readiness", &case, "--json"]);
     assert!(matches!(code(&out), 0 | 1), "{}", text(&out.stderr));
     let said: serde_json::Value = serde_json::from_slice(&out.stdout).expect("json");
-    assert!(said.is_object() || said.is_array());
-    assert!(!text(&ampleur(&["readiness", &case]).stdout).is_empty());
+    let questions = said["questions"].as_array().expect("questions");
+    assert!(
+        questions
+            .iter()
+            .any(|q| q["question"] == "Whose records were served?")
+    );
+    let shown = ampleur(&["readiness", &case, "--lang", "fr"]);
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("Quels dossiers ont été servis"), "{shown}");
+    for line in shown.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
 }
 
 /// Killed in the middle of an intake, the next run takes up what was sealed and ends where an undisturbed one does.

@@ -1,13 +1,20 @@
 //! `ampleur readiness`: before any incident, what could these sources prove?
 use crate::{
+    cmd::investigate::with_outside,
     exit::Exit,
-    shell::{Shell, columns, plain},
+    shell::{Shell, plain},
 };
 use ampleur_event::{
     Category,
     capability::{Proof, Silence},
     category::CategorySet,
 };
+use ampleur_notice::{
+    Lang,
+    terminal::{WIDTH, wrap},
+    words,
+};
+use ampleur_serve::job::cover;
 use ampleur_sources::{
     Head,
     case::Case,
@@ -24,9 +31,9 @@ use std::{
 #[command(after_help = "Examples:
   ampleur readiness hospital/case
 
-For each source: its format, whether a row names the data served, what its silence would prove. Then the categories of data
-for which no source would tell: for those, an answer could only say `exposed`. Exit code 1 when there is such a category,
-3 when a file has no known format.")]
+Four questions every attacked hospital is asked, for each source: whose records were served, who came in and since when, did
+copies leave, can its silence be trusted; and what to switch on first. Then the data no source would tell of: there an answer
+could only say `exposed`. Exit code 1 when there is such data, 3 when a file has no known format.")]
 pub struct Args {
     /// A case folder: logs/ and, better, ampleur.toml.
     #[arg(value_name = "CASE_DIR")]
@@ -38,7 +45,8 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let limits = Limits::default();
     let mut unknown = Vec::new();
     let mut told = CategorySet::EMPTY;
-    let mut rows = Vec::new();
+    // Format of each source, for people.
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut list = Vec::new();
     for (i, def) in case.sources.iter().enumerate() {
         let mut formats: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -78,30 +86,17 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             .and_then(|e| e.shows_results)
             .unwrap_or(sheets.iter().any(|c| c.names_results));
         let quiet = sheets.iter().all(|c| c.silence == Silence::Nothing) && tells.is_empty();
-        let yes = |b: bool| {
-            if b {
-                shell.say("oui", "yes")
-            } else {
-                shell.say("non", "no")
-            }
-        };
         let name: Vec<&str> = formats.keys().copied().collect();
-        rows.push(vec![
-            plain(&def.name),
-            if name.is_empty() {
-                "?".into()
-            } else {
-                name.join(" ")
-            },
-            yes(serves).to_string(),
-            yes(names).to_string(),
-            yes(!quiet).to_string(),
-        ]);
+        if !name.is_empty() {
+            found.insert(def.name.clone(), format!("  ({})", name.join(", ")));
+        }
         list.push(json!({
             "source": def.name, "formats": name, "files": def.files.len(), "shows_access": serves, "names_results": names,
             "silence_proves": !quiet, "tells": tells.iter().map(|c| c.code()).collect::<Vec<_>>(),
         }));
     }
+    let asked = with_outside(shell, |_, progress| cover(&case, progress))
+        .map(|c| ampleur_extent::coverage::readiness(&c))?;
     let blind: Vec<Category> = Category::ALL
         .iter()
         .copied()
@@ -109,23 +104,42 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         .collect();
     let mut out = io::stdout().lock();
     if shell.json {
-        let v = json!({ "sources": list, "untold": blind.iter().map(|c| c.code()).collect::<Vec<_>>(), "unknown_files": unknown });
+        let questions: Vec<_> = asked
+            .iter()
+            .map(|r| {
+                json!({
+                    "source": r.source, "question": r.question.en(), "proven": r.proven, "fr": r.fr, "en": r.en,
+                    "first_fr": r.first_fr, "first_en": r.first_en,
+                })
+            })
+            .collect();
+        let v = json!({ "sources": list, "questions": questions, "untold": blind.iter().map(|c| c.code()).collect::<Vec<_>>(), "unknown_files": unknown });
         serde_json::to_writer_pretty(&mut out, &v)?;
         writeln!(out)?;
     } else {
-        let mut table = vec![
-            [
-                shell.say("source", "source"),
-                "format",
-                shell.say("montre l’accès", "shows access"),
-                shell.say("nomme les résultats", "names results"),
-                shell.say("son silence prouve", "silence proves"),
-            ]
-            .map(str::to_string)
-            .to_vec(),
-        ];
-        table.extend(rows);
-        out.write_all(columns(&table).as_bytes())?;
+        let mut source = None;
+        for r in &asked {
+            if source != Some(&r.source) {
+                source = Some(&r.source);
+                let name = match r.source.as_str() {
+                    "" => shell.say("Aucune source", "No source"),
+                    name => name,
+                };
+                let formats = found.get(&r.source).cloned().unwrap_or_default();
+                writeln!(out, "{}{}", plain(name), formats)?;
+            }
+            let mark = if r.proven { "✓" } else { "✗" };
+            let (says, first) = match shell.lang {
+                Lang::Fr => (format!("{} {}", r.question.fr(), r.fr), &r.first_fr),
+                Lang::En => (format!("{} {}", r.question.en(), r.en), &r.first_en),
+            };
+            for (i, line) in wrap(&says, WIDTH - 4).iter().enumerate() {
+                writeln!(out, "  {} {line}", if i == 0 { mark } else { " " })?;
+            }
+            for (i, line) in wrap(first, WIDTH - 6).iter().enumerate() {
+                writeln!(out, "    {} {line}", if i == 0 { "→" } else { " " })?;
+            }
+        }
         for u in &unknown {
             writeln!(
                 out,
@@ -135,23 +149,21 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             )?;
         }
         if !blind.is_empty() {
-            let families: Vec<&str> = {
-                let mut f: Vec<&str> = blind
-                    .iter()
-                    .map(|c| c.code().split('.').next().unwrap_or(c.code()))
-                    .collect();
-                f.dedup();
-                f
-            };
-            writeln!(
-                out,
-                "\n{} {}",
+            let named: Vec<String> = (blind.iter())
+                .map(|c| words::category(c.code()).get(shell.lang).to_string())
+                .collect();
+            let all = format!(
+                "{} {}.",
                 shell.say(
-                    "Aucune source ne dirait un accès à (tout ou partie de) :",
-                    "No source would tell of an access to (all or part of):"
+                    "Aucune source ne dirait un accès à ces données :",
+                    "No source would tell of an access to these data:"
                 ),
-                families.join(", ")
-            )?;
+                named.join(", ")
+            );
+            writeln!(out)?;
+            for line in wrap(&all, WIDTH) {
+                writeln!(out, "{line}")?;
+            }
             writeln!(
                 out,
                 "{}",
