@@ -260,6 +260,39 @@ fn a_case_without_a_log_is_refused() {
     assert_eq!(code(&ampleur(&["config", "show", &at("case")])), 0);
 }
 
+/// The same evidence read again is the same answer: it is not its own past. What is broken beside the logs opens the answer.
+#[test]
+fn the_second_reading_is_the_first_and_a_broken_snapshot_is_no_base() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |p: &str| dir.path().join(p).display().to_string();
+    let made = ampleur(&["simulate", "S2", &at("h"), "--scale", "0.004", "--json"]);
+    assert_eq!(code(&made), 0, "{}", text(&made.stderr));
+    let case = at("h/case");
+    let investigate = |out: &str| -> (i32, String, serde_json::Value) {
+        let done = ampleur(&["investigate", &case, "--out", &at(out)]);
+        let json = std::fs::read(at(&format!("{out}/extent.json"))).expect("answer");
+        let answer = serde_json::from_slice(&json).expect("json");
+        (code(&done), text(&done.stderr), answer)
+    };
+    let (_, _, first) = investigate("answer");
+    let (exit, _, second) = investigate("answer");
+    assert_eq!(exit, 1);
+    assert_eq!(first, second);
+    // The last snapshot breaks off in the middle of a line.
+    let snapshots = std::fs::read_dir(at("h/case/identities")).expect("folder");
+    let mut snapshots: Vec<_> = snapshots.map(|e| e.expect("entry").path()).collect();
+    snapshots.sort();
+    let last = snapshots.last().expect("a snapshot");
+    let whole = std::fs::read(last).expect("snapshot");
+    std::fs::write(last, &whole[..whole.len() / 2 + 3]).expect("written");
+    let (exit, said, broken) = investigate("broken");
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.contains("cannot be read as FHIR resources"), "{said}");
+    let most = broken["extent"]["subjects"]["at_most"].as_u64();
+    assert!(most >= first["extent"]["subjects"]["at_most"].as_u64());
+    assert_eq!(broken["extent"]["unaffected"]["at_least"], 0);
+}
+
 #[test]
 fn a_lake_that_is_not_there_is_a_usage_error() {
     let dir = tempfile::tempdir().expect("folder");

@@ -121,7 +121,7 @@ fn findings_stand_beside_the_answer_and_judge_nobody() {
     assert!(value.starts_with("tok_"), "{value}");
     assert!(!text(&read("one/findings.json")).contains("/r4/Patient/"));
     let page = text(&read("one/report.html"));
-    assert!(page.contains("À regarder : constats des règles"));
+    assert!(page.contains("À regarder\u{a0}: constats des règles"));
     assert!(page.contains("A finding accuses nobody and clears nobody"));
     assert!(page.contains("&lt;b&gt;Look&lt;/b&gt;") && !page.contains("<b>Look</b>"));
 

@@ -1047,7 +1047,10 @@ fn credentials_used_towards_a_silent_server_are_cut() {
             minute,
             n,
             &[
-                ("SubjectUserName", "ext-lis"),
+                (
+                    "SubjectUserName",
+                    if by == "0x3e7" { "TSE1$" } else { "ext-lis" },
+                ),
                 ("SubjectDomainName", "CH"),
                 ("SubjectLogonId", by),
                 ("TargetUserName", who),
@@ -1064,7 +1067,7 @@ fn credentials_used_towards_a_silent_server_are_cut() {
         if refused {
             log += &logon(4625, 606, 3, "adm-fichiers", "0x0");
         }
-        // A colleague of the machine itself, and of nobody who is bad.
+        // The machine's own, and nobody's who is bad.
         log += &used(608, 4, "svc-sauvegarde", "0x3e7");
         log += &logon(4634, 640, 5, "ext-lis", "0x77a1");
         put(dir.path(), "logs/tse/security.xml", log);

@@ -232,7 +232,7 @@ fn heading(out: &mut String, ink: &Ink, style: Style, text: &str) {
 pub fn plain(text: &str) -> String {
     text.chars()
         .map(|c| match c {
-            '\u{a0}' | '\u{202f}' => ' ',
+            '\u{a0}' | '\u{202f}' | '\t' => ' ',
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
                 '\u{fffd}'
             }

@@ -244,14 +244,14 @@ impl<'a> View<'a> {
         let s = self.answer.extent.subjects;
         Both::of(|l| {
             let mut out = match (self.sureness, l) {
-                (Sureness::NoIntrusion, Lang::Fr) => "Les journaux sont complets pour cette période et ne montrent aucune session d’intrus.".to_string(),
-                (Sureness::NoIntrusion, Lang::En) => "The logs are complete for this period and show no session of an intruder.".to_string(),
+                (Sureness::NoIntrusion, Lang::Fr) => "Les entrées sont couvertes sur cette période et ne montrent aucune session d’intrus.".to_string(),
+                (Sureness::NoIntrusion, Lang::En) => "The doors are covered for this period and show no session of an intruder.".to_string(),
                 (Sureness::NothingFound, Lang::Fr) => "Aucune session n’est attribuée à un intrus, mais les journaux ne permettent pas de l’exclure.".to_string(),
                 (Sureness::NothingFound, Lang::En) => "No session is attributed to an intruder, but the logs are not enough to rule it out.".to_string(),
                 (Sureness::Exact, Lang::Fr) if !self.answer.asked.is_empty() => "Nombre exact pour ce qui a été demandé : chaque personne est établie par les journaux.".to_string(),
                 (Sureness::Exact, Lang::En) if !self.answer.asked.is_empty() => "Exact number for what was asked: every person is established by the logs.".to_string(),
-                (Sureness::Exact, Lang::Fr) => "Nombre exact : chaque personne est établie par les journaux, et rien d’autre n’a pu être atteint.".to_string(),
-                (Sureness::Exact, Lang::En) => "Exact number: every person is established by the logs, and nothing else could have been reached.".to_string(),
+                (Sureness::Exact, Lang::Fr) => "Nombre exact : chaque personne est établie par les journaux, et aucune autre n’a pu être atteinte.".to_string(),
+                (Sureness::Exact, Lang::En) => "Exact number: every person is established by the logs, and nobody else could have been reached.".to_string(),
                 (Sureness::Between, Lang::Fr) => format!("{} ; au plus {}. Le vrai nombre est entre les deux.",
                     if s.at_least == 0 { "Aucune n’est établie par les journaux".to_string() } else { format!("{} par les journaux", words::count(s.at_least, l, ("est établie", "sont établies"), ("", ""))) }, words::number(s.at_most, l)),
                 (Sureness::Between, Lang::En) => format!("{} established by the logs; at most {}. The true number lies between.",

@@ -599,7 +599,7 @@ mod tests {
             ),
             (
                 "gap logs/a/* silence 2025-01-01T00:00:00Z/2025-01-02T00:00:00Z missing 4",
-                "trou logs/a/* silence 2025-01-01T00:00:00Z/2025-01-02T00:00:00Z missing 4",
+                "trou logs/a/* silence 2025-01-01T00:00:00Z/2025-01-02T00:00:00Z, manquants : 4",
             ),
             ("+3", "+3"),
         ] {

@@ -44,7 +44,7 @@ pub(crate) fn open(
             within.push(b'\n');
         }
     }
-    if opened == 0 || opened * 5 < all * 4 {
+    if opened * 2 <= all {
         return None;
     }
     let head = Head {

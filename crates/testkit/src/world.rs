@@ -303,6 +303,17 @@ const PLACES: &[&str] = &[
     "Roc-Amour",
 ];
 
+/// A place in the genitive, as French joins it: `d'Orval`, `des Oliviers`, `de Clairval`.
+fn of_place(place: &str) -> String {
+    if let Some(rest) = place.strip_prefix("Les ") {
+        return format!("des {rest}");
+    }
+    match place.starts_with(['A', 'E', 'I', 'O', 'U', 'É', 'Î']) {
+        true => format!("d'{place}"),
+        false => format!("de {place}"),
+    }
+}
+
 /// Upper-case ASCII form used to compare names: case and accents do not count, everything else does.
 pub fn fold(s: &str) -> String {
     s.chars()
@@ -454,7 +465,7 @@ impl World {
             let place = PLACES[(first + i) % PLACES.len()];
             let name = match plan.kind {
                 "cabinet" => format!("Cabinet médical {place} {}", i + 1),
-                k => format!("{k} de {place}"),
+                k => format!("{k} {}", of_place(place)),
             };
             ests.push(Est {
                 id: format!("finess:{finess}"),

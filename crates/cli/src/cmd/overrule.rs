@@ -39,7 +39,8 @@ pub struct Args {
     /// Session id, account as system:name, address or network. Without it, what was said so far is listed.
     #[arg(value_name = "WHAT", requires = "says", requires = "reason")]
     pub about: Option<String>,
-    #[arg(long, value_enum)]
+    /// What it is.
+    #[arg(long, value_enum, requires = "about")]
     pub says: Option<SaysArg>,
     /// Why; kept and shown with the session.
     #[arg(long, value_name = "TEXT")]

@@ -609,6 +609,7 @@ pub fn answer() -> Answer {
             keep: vec!["rpps:99700100412".into(), "db:sri_app".into()],
         },
         changes: vec![],
+        asked: vec![],
     }
 }
 

@@ -100,6 +100,18 @@ pub fn investigate(
     };
     std::fs::create_dir_all(&options.out)
         .map_err(|e| JobError::file("make folder", &options.out, e))?;
+    // An answer among the evidence would be evidence next time; one over the other would leave nothing to compare with.
+    let real = |p: &Path| std::fs::canonicalize(p).ok();
+    let taken = [Some(&options.case), options.previous.as_ref()];
+    if taken
+        .into_iter()
+        .flatten()
+        .any(|p| real(p) == real(&options.out))
+    {
+        return Err(JobError::Refused(
+            "the answer needs a folder of its own, not the case and not the answer before".into(),
+        ));
+    }
     if options.subjects == SubjectsForm::Clear {
         own(&options.out)?;
     }

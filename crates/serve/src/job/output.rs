@@ -156,13 +156,18 @@ pub(super) fn evidence_zip(lake: &Lake, cited: &[Citation], path: &Path) -> Resu
 
 /// Keeps the answer in the lake, under its incident and version; a version once kept is never replaced.
 pub(super) fn keep_case(lake: &Lake, answer: &Answer, out: &Path) -> Result<(), JobError> {
-    let dir = lake
-        .root()
-        .join("cases")
-        .join(&answer.incident)
-        .join(answer.version.to_string());
-    if dir.exists() {
-        return Ok(());
+    let place = lake.root().join("cases").join(&answer.incident);
+    let written = |path: &Path| fs::read(path).map_err(|e| JobError::file("read", path, e));
+    let mine = written(&out.join("extent.json"))?;
+    // The same version may be given again in another form, or after an overrule: nothing that was given is replaced.
+    let mut dir = place.join(answer.version.to_string());
+    let mut again = 1;
+    while dir.exists() {
+        if fs::read(dir.join("extent.json")).is_ok_and(|kept| kept == mine) {
+            return Ok(());
+        }
+        again += 1;
+        dir = place.join(format!("{}-{again}", answer.version));
     }
     fs::create_dir_all(&dir).map_err(|e| JobError::file("make folder", &dir, e))?;
     for name in ["extent.json", "report.html", "report.pdf"] {
