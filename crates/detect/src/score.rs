@@ -1773,7 +1773,7 @@ impl<'a> Model<'a> {
                 if declared && elsewhere.is_some() {
                     sum.add(
                         "undeclared_network",
-                        1.5 * k,
+                        0.5 * k,
                         format!("{addr} n'est pas un réseau déclaré pour ce compte"),
                         format!("{addr} is no network declared for this account"),
                     );
