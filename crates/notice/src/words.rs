@@ -406,12 +406,12 @@ pub fn internal(code: &str) -> Both {
 /// Reasons of statements and claims as `extent.json` writes them, `{}` for what differs, and how they are read in French.
 const REASONS: &[(&str, &str)] = &[
     ("{} sessions of an intruder", "{} sessions d’un intrus"),
-    ("{} doubtful sessions", "{} sessions douteuses"),
-    ("{} writes by the intruder", "{} modifications par l’intrus"),
     (
         "{} writes in doubtful sessions",
         "{} modifications dans des sessions douteuses",
     ),
+    ("{} doubtful sessions", "{} sessions douteuses"),
+    ("{} writes by the intruder", "{} modifications par l’intrus"),
     (
         "{} unreadable records may be accesses",
         "{} enregistrements illisibles peuvent être des accès",
