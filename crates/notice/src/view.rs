@@ -268,8 +268,11 @@ impl<'a> View<'a> {
                 why.push(words::count(
                     self.open_gaps as u64,
                     l,
-                    ("trou de journaux", "trous de journaux"),
-                    ("log gap", "log gaps"),
+                    (
+                        "période incomplète des journaux",
+                        "périodes incomplètes des journaux",
+                    ),
+                    ("incomplete log period", "incomplete log periods"),
                 ));
             }
             if !self.doubtful.is_empty() {
