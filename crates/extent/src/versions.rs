@@ -132,8 +132,8 @@ pub fn difference(
                 before: None,
                 after: None,
                 because: s.because.clone(),
-                fr: format!("{} : {fr}", s.fr),
-                en: format!("{}: {en}", s.en),
+                fr: format!("« {} » {fr}", s.fr.trim_end_matches('.')),
+                en: format!("“{}” {en}", s.en.trim_end_matches('.')),
             });
         }
     }

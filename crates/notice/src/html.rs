@@ -1239,11 +1239,19 @@ impl Page {
                 (Some(b), Some(a)) => format!(" <b>{} → {}</b>", span(b), span(a)),
                 _ => String::new(),
             };
-            let _ = writeln!(
-                self.out,
-                "<li>{}{arrow}</li>",
-                both(&Both::new(clip(&c.fr, 600), clip(&c.en, 600)))
-            );
+            let parts: Vec<&str> = c.what.split(' ').collect();
+            let text = match parts[..] {
+                ["cell", place, category, verdict] => {
+                    let (category, verdict) = (words::category(category), words::verdict(verdict));
+                    let place = v.place_name(place);
+                    Both::of(|l| {
+                        let sign = if l == Lang::Fr { " :" } else { ":" };
+                        format!("{place}, {}, {}{sign}", category.get(l), verdict.get(l))
+                    })
+                }
+                _ => Both::new(clip(&c.fr, 600), clip(&c.en, 600)),
+            };
+            let _ = writeln!(self.out, "<li>{}{arrow}</li>", both(&text));
         }
         self.push("</ul>");
         self.more(v.answer.changes.len(), LIST_MAX, "extent.json");

@@ -70,6 +70,18 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
             plain(&words::interval(un, l))
         );
     }
+    // What a later version moved.
+    let moved = answer.changes.iter().find(|c| c.what == "subjects");
+    if let Some((b, a)) = moved.and_then(|c| c.before.zip(c.after)) {
+        let line = format!(
+            "{} {} : {} → {}",
+            t("Version", "Version"),
+            answer.version,
+            words::interval(b, l),
+            words::interval(a, l)
+        );
+        let _ = writeln!(out, "  {}", ink.paint(bold, &plain(&line)));
+    }
     heading(&mut out, &ink, bold, t("Données", "Data"));
     for g in &v.groups {
         let (sign, style) = match g.standing {

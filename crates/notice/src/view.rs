@@ -100,6 +100,10 @@ pub struct View<'a> {
     /// lent to him, or are machines he went through.
     pub origins: Vec<(String, String)>,
     pub bytes_out: u64,
+    /// Accounts of the answer, sorted.
+    accounts: Vec<&'a str>,
+    /// The one account with a name in a system; `None` where several domains have it.
+    alike: BTreeMap<(&'a str, String), Option<&'a str>>,
 }
 
 /// Verdicts in the order of every table, strongest first.
@@ -163,6 +167,15 @@ impl<'a> View<'a> {
         if origins.iter().any(|(a, _)| !is_inside(a)) {
             origins.retain(|(a, _)| !is_inside(a));
         }
+        let mut accounts: Vec<&str> = answer.accounts.iter().map(|a| &*a.account).collect();
+        accounts.sort_unstable();
+        let mut alike: BTreeMap<(&str, String), Option<&str>> = BTreeMap::new();
+        for a in &accounts {
+            let one = alike.entry(bare(a)).or_insert(Some(a));
+            if *one != Some(*a) {
+                *one = None;
+            }
+        }
         let unaffected = answer.extent.unaffected;
         let population = (unaffected != Interval::ZERO && !unaffected.is_open())
             .then(|| unaffected.at_least.saturating_add(subjects.at_most));
@@ -185,6 +198,8 @@ impl<'a> View<'a> {
             doubtful,
             established,
             open,
+            accounts,
+            alike,
             answer,
             options,
         }
@@ -399,21 +414,9 @@ impl<'a> View<'a> {
     /// The account of the answer that a session's spelling stands for: itself, or the one of its system with its name under another
     /// spelling of the domain.
     pub fn account<'b>(&'b self, spelled: &'b str) -> &'b str {
-        let rows = || self.answer.accounts.iter().map(|a| a.account.as_str());
-        if rows().any(|a| a == spelled) {
-            return spelled;
-        }
-        let parts = |a: &'b str| {
-            let (system, name) = a.split_once(':').unwrap_or(("", a));
-            (system, name.rsplit('\\').next().unwrap_or(name))
-        };
-        let own = parts(spelled);
-        let mut alike = rows().filter(|a| {
-            let other = parts(a);
-            other.0 == own.0 && other.1.eq_ignore_ascii_case(own.1)
-        });
-        match (alike.next(), alike.next()) {
-            (Some(one), None) => one,
+        let known = self.accounts.binary_search(&spelled).is_ok();
+        match self.alike.get(&bare(spelled)) {
+            Some(Some(one)) if !known => one,
             _ => spelled,
         }
     }
@@ -433,6 +436,13 @@ impl<'a> View<'a> {
             .filter(|n| !n.is_empty())
             .map_or(id, String::as_str)
     }
+}
+
+/// System and name of an account, without its domain, case folded.
+fn bare(account: &str) -> (&str, String) {
+    let (system, name) = account.split_once(':').unwrap_or(("", account));
+    let name = name.rsplit('\\').next().unwrap_or(name);
+    (system, name.to_lowercase())
 }
 
 /// A sentence that holds, or whose contrary does.
