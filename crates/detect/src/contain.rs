@@ -7,7 +7,7 @@ use ampleur_event::{
 };
 use ampleur_query::{Door, DoorError, Select};
 use ampleur_session::{
-    Sessions, net,
+    Sessions, machine, net,
     profile::{Rules, account_id, is_service, job_of},
 };
 use ampleur_sources::case::Case;
@@ -66,17 +66,6 @@ pub(crate) fn lent(
         !there.any(|x| x.counts.failures > 0 || machine(&x.host) == *host)
     });
     Ok(used.into_iter().map(|u| u.0).collect())
-}
-
-/// The short name of a machine.
-fn machine(host: &str) -> String {
-    let h = host.trim_matches('\\').to_lowercase();
-    let short = h.split('.').next().unwrap_or_default().to_string();
-    if h.parse::<IpAddr>().is_ok() {
-        h
-    } else {
-        short
-    }
 }
 
 pub(crate) fn contain(

@@ -51,6 +51,13 @@ pub struct Word {
     pub because: BTreeMap<String, String>,
 }
 
+impl Word {
+    /// True for what [`Word::origins`] may hold: an address, or a network in CIDR notation.
+    pub fn is_origin(text: &str) -> bool {
+        Net::parse(text).is_some()
+    }
+}
+
 /// Verdict of one account over its sessions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountJudged {

@@ -1,7 +1,7 @@
 //! What files contain: the inventory, and how a path in a log is found in it (contract §D).
 use crate::{
     fold,
-    identity::{IdentityError, each_line},
+    identity::{Damage, IdentityError, each_line},
     strings::{Strings, Sym},
 };
 use ampleur_event::{Category, category::CategorySet};
@@ -47,8 +47,8 @@ pub struct Inventory {
     by_size: FxHashMap<u64, Vec<u32>>,
     /// Lines that could not be read.
     pub unreadable: u64,
-    /// Files with lines that are no row: name, lines, the first of them from 1.
-    pub damage: Vec<(String, u64, u64)>,
+    /// What is wrong with its files.
+    pub damage: Vec<Damage>,
 }
 
 /// Local folders behind shares, learned from events that name both: machine → (folded root, folded share), longest root first.
@@ -107,54 +107,6 @@ pub fn short_host(host: &str) -> String {
 }
 
 impl Inventory {
-    /// Reads every `*.jsonl` of a folder (compressed too), in order of name; a missing folder is an empty inventory.
-    pub fn load(dir: &Path) -> Result<Inventory, IdentityError> {
-        let mut inv = Inventory::default();
-        let mut files: Vec<std::path::PathBuf> = match std::fs::read_dir(dir) {
-            Ok(l) => l
-                .flatten()
-                .map(|e| e.path())
-                .filter(|p| p.is_file())
-                .collect(),
-            Err(_) => vec![],
-        };
-        files.sort();
-        for f in files {
-            inv.file(&f)?;
-        }
-        inv.finish();
-        Ok(inv)
-    }
-    fn file(&mut self, path: &Path) -> Result<(), IdentityError> {
-        let (mut lines, mut first) = (0, 0);
-        each_line(path, &mut |number, line| {
-            let before = self.unreadable;
-            self.add(line);
-            if self.unreadable > before {
-                lines += 1;
-                first = if first == 0 { number } else { first };
-            }
-        })?;
-        if lines > 0 {
-            let name = path.file_name().unwrap_or_default();
-            self.damage
-                .push((name.to_string_lossy().into_owned(), lines, first));
-        }
-        Ok(())
-    }
-    /// The inventory of a case.
-    pub fn load_case(case: &ampleur_sources::case::Case) -> Result<Inventory, IdentityError> {
-        let files = case.inventory().map_err(|e| IdentityError::Open {
-            path: "inventory".into(),
-            message: e.to_string(),
-        })?;
-        let mut inv = Inventory::default();
-        for f in files {
-            inv.file(&f)?;
-        }
-        inv.finish();
-        Ok(inv)
-    }
     pub fn from_lines(text: &str) -> Inventory {
         let mut inv = Inventory::default();
         text.lines()
@@ -163,9 +115,25 @@ impl Inventory {
         inv.finish();
         inv
     }
-    /// Calls `each` for every line of a file, compressed or not.
-    pub fn lines_of(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<(), IdentityError> {
-        each_line(path, &mut |_, line| each(line))
+    /// Calls `each` for every line of a file, compressed or not, with its number from 1.
+    pub fn lines_of(path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> Result<(), IdentityError> {
+        each_line(path, each)
+    }
+    /// Adds line `number` (from 1) of a file, and keeps in mind whether it is no row.
+    pub fn add_line(&mut self, file: &str, number: u64, line: &[u8]) {
+        let before = self.unreadable;
+        self.add(line);
+        if self.unreadable == before {
+            return;
+        }
+        match self.damage.last_mut() {
+            Some(Damage::Rows { name, lines, .. }) if name == file => *lines += 1,
+            _ => self.damage.push(Damage::Rows {
+                name: file.to_string(),
+                lines: 1,
+                first: number,
+            }),
+        }
     }
     /// Adds a row; [`Inventory::finish`] makes it findable. A line that is no row is counted.
     pub fn add(&mut self, line: &[u8]) {

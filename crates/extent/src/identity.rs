@@ -313,11 +313,17 @@ pub struct Snapshot {
     pub first_unreadable: u64,
 }
 
-/// What is wrong with the snapshots: who is missing in them cannot be known.
+/// What is wrong with a snapshot or an inventory: who or what is missing in it cannot be known. Displayed, it says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
-    /// Lines that cannot be read, of them the first.
+    /// Lines of a snapshot that are no resource, and the first of them (from 1; 0 when nobody knows).
     Lines {
+        name: String,
+        lines: u64,
+        first: u64,
+    },
+    /// Lines of an inventory that are no row, and the first of them (from 1).
+    Rows {
         name: String,
         lines: u64,
         first: u64,
@@ -328,6 +334,35 @@ pub enum Damage {
         records: u64,
         before: u64,
     },
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const GIVE: &str = "give the whole of it, or take it away";
+        match self {
+            Damage::Lines { name, lines, first } => {
+                write!(f, "{name}: {lines} lines cannot be read as FHIR resources")?;
+                if *first > 0 {
+                    write!(f, ", the first is line {first}")?;
+                }
+                write!(f, "; who is missing may have been seen: {GIVE}")
+            }
+            Damage::Rows { name, lines, first } => write!(
+                f,
+                "{name}: {lines} lines are no row of an inventory, the first is line {first}; files that are missing may have been \
+                 taken: {GIVE}"
+            ),
+            Damage::Shrunk {
+                name,
+                records,
+                before,
+            } => write!(
+                f,
+                "{name}: {records} records where an earlier snapshot has {before}; if it broke off, who is missing may have been \
+                 seen: {GIVE}"
+            ),
+        }
+    }
 }
 
 /// How a record looked at an instant.

@@ -1053,8 +1053,8 @@ impl Judge<'_> {
     }
 }
 
-/// Digits in groups of three, as each language writes them.
-fn grouped(n: u64, between: &str) -> String {
+/// A whole number in groups of three digits with a sign between them; ∞ from [`Interval::UNBOUNDED`] on.
+pub fn grouped(n: u64, between: &str) -> String {
     if n >= Interval::UNBOUNDED {
         return "∞".into();
     }

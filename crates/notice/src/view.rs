@@ -452,20 +452,7 @@ pub fn is_established(s: &Statement) -> bool {
 
 /// An address of no public network.
 fn is_inside(address: &str) -> bool {
-    match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(a)) => {
-            a.is_private()
-                || a.is_loopback()
-                || a.is_link_local()
-                || a.octets()[0] == 100 && a.octets()[1] & 0xc0 == 64
-        }
-        Ok(std::net::IpAddr::V6(a)) => {
-            a.is_loopback()
-                || a.segments()[0] & 0xfe00 == 0xfc00
-                || a.segments()[0] & 0xffc0 == 0xfe80
-        }
-        Err(_) => false,
-    }
+    address.parse().is_ok_and(ampleur_session::net::is_private)
 }
 
 /// UTC seconds of an RFC 3339 text.

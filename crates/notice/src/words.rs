@@ -47,22 +47,11 @@ impl From<(&str, &str)> for Both {
 
 /// Groups of three digits: U+202F in French, a comma in English; `∞` for a bound nobody knows.
 pub fn number(n: u64, lang: Lang) -> String {
-    if n >= Interval::UNBOUNDED {
-        return "∞".into();
-    }
-    let digits = n.to_string();
-    let sep = match lang {
-        Lang::Fr => '\u{202f}',
-        Lang::En => ',',
+    let between = match lang {
+        Lang::Fr => "\u{202f}",
+        Lang::En => ",",
     };
-    let mut out = String::with_capacity(digits.len() + 8);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(sep);
-        }
-        out.push(c);
-    }
-    out
+    ampleur_extent::statements::grouped(n, between)
 }
 
 /// `1 204`, or `1 204 – 1 390`.

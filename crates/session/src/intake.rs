@@ -366,8 +366,8 @@ impl<'t> Renumbering<'t> {
     }
 }
 
-/// First label of a host name in lower case: `FS-RH01.ch.example` and `fs-rh01` are one machine.
-pub(crate) fn machine(host: &str) -> String {
+/// First label of a host name in lower case: `FS-RH01.ch.example` and `fs-rh01` are one machine. Empty for an address or a placeholder.
+pub fn machine(host: &str) -> String {
     let h = host.trim().trim_start_matches('\\');
     if h.parse::<std::net::IpAddr>().is_ok() || is_placeholder(h) {
         return String::new();

@@ -23,6 +23,6 @@ mod tickets;
 
 pub use build::{Finder, Sessions};
 pub use features::{Asks, Features, List};
-pub use intake::{FileIntake, Named, Partial};
+pub use intake::{FileIntake, Named, Partial, machine};
 pub use key::{ID_LIFE, KEY_COLUMNS, Key, key_of};
 pub use texts::{TextId, Texts};

@@ -29,10 +29,12 @@ fn inner(line: &[u8]) -> Option<Cow<'_, str>> {
     Some(pairs.swap_remove(at).1)
 }
 
-/// The source of the lines inside, and its decoder behind one that opens the envelopes; `None` when these are none.
+/// The source of the lines inside, `format` if it is given, and its decoder behind one that opens the envelopes; `None` when these are
+/// none or nobody knows what is inside.
 pub(crate) fn open(
     head: &Head<'_>,
     setting: &Setting,
+    format: Option<&'static dyn Source>,
 ) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
     let (mut all, mut within) = (0, Vec::new());
     let mut opened = 0;
@@ -51,8 +53,14 @@ pub(crate) fn open(
         bytes: &within,
         whole: head.whole,
     };
-    let source = reader::sniff_with(&head, &setting.mappings)?;
-    (source.sniff(&head) >= Confidence::Likely).then(|| {
+    let (source, known) = match format {
+        Some(s) => (s, s.sniff(&head) > Confidence::No),
+        None => {
+            let (sure, s) = reader::sniff_with(&head, &setting.mappings)?;
+            (s, sure >= Confidence::Likely)
+        }
+    };
+    known.then(|| {
         let inner = source.open(&head, setting);
         (source, Box::new(Enveloped { inner }) as Box<dyn Decode>)
     })
@@ -122,7 +130,7 @@ mod tests {
             };
             let setting = Setting::default();
             let (source, mut decoder) =
-                open(&head, &setting).unwrap_or_else(|| panic!("{envelope}"));
+                open(&head, &setting, None).unwrap_or_else(|| panic!("{envelope}"));
             assert_eq!(source.name(), "http-access");
             let mut out = Decoded::default();
             assert_eq!(decoder.decode(text.as_bytes(), true, &mut out), text.len());
@@ -137,6 +145,27 @@ mod tests {
         }
     }
 
+    /// A declared format is that of the lines inside, when the outer ones do not have its shape.
+    #[test]
+    fn a_declared_format_is_found_inside() {
+        let quoted = serde_json::Value::String(LINE.into()).to_string();
+        let text = format!("{{\"log\":{quoted}}}\n");
+        let head = Head {
+            bytes: text.as_bytes(),
+            whole: true,
+        };
+        for (format, events) in [("http-access", 1), ("openvpn", 0)] {
+            let format = crate::by_name(format);
+            let (source, mut decoder) =
+                reader::claim(&head, &Setting::default(), format).expect("it is declared");
+            assert_eq!(Some(source.name()), format.map(|f| f.name()));
+            let mut out = Decoded::default();
+            decoder.decode(text.as_bytes(), true, &mut out);
+            decoder.finish(&mut out);
+            assert_eq!(out.event_count, events);
+        }
+    }
+
     #[test]
     fn what_holds_no_line_of_a_log_is_no_envelope() {
         let text = "{\"log\":\"starting up\"}\n{\"log\":\"ready\"}\n";
@@ -144,6 +173,6 @@ mod tests {
             bytes: text.as_bytes(),
             whole: true,
         };
-        assert!(open(&head, &Setting::default()).is_none());
+        assert!(open(&head, &Setting::default(), None).is_none());
     }
 }

@@ -4,7 +4,7 @@
 //! from its middle: it is read whole once it has kept its size from one look to the next.
 use crate::{
     Decode, Decoded, Head, Setting, Source,
-    reader::{HEAD_BYTES, packed, sniff_with},
+    reader::{HEAD_BYTES, claim, packed},
 };
 use ampleur_event::EventBatch;
 use std::{
@@ -189,8 +189,8 @@ impl Follower {
             bytes: &bytes[..bytes.len().min(HEAD_BYTES)],
             whole: bytes.len() <= HEAD_BYTES,
         };
-        let known = || format.or_else(|| sniff_with(&head, &setting.mappings));
-        let Some(source) = enough.then(known).flatten() else {
+        let known = || claim(&head, setting, format);
+        let Some((source, decoder)) = enough.then(known).flatten() else {
             // More of it may still tell, up to the size of a head.
             if self.pending.len() >= HEAD_BYTES {
                 self.unknown = true;
@@ -199,7 +199,7 @@ impl Follower {
             return false;
         };
         self.source = Some(source);
-        self.decoder = Some(source.open(&head, setting));
+        self.decoder = Some(decoder);
         self.base += skip as u64;
         self.pending.drain(..skip);
         true

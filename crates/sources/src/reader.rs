@@ -248,14 +248,40 @@ pub fn decode_cut(source: &dyn Source, bytes: &[u8], setting: &Setting, cuts: &[
 
 /// The source that claims these first bytes: the highest confidence wins, order in [`SOURCES`] breaks ties.
 pub fn sniff(head: &Head<'_>) -> Option<&'static dyn Source> {
-    sniff_with(head, &[])
+    sniff_with(head, &[]).map(|b| b.1)
 }
 
-/// The same with mappings of a case, which come first among equals.
-pub fn sniff_with(
+/// The source that reads these first bytes, `format` if it is given, and its decoder. Whoever carried the lines may have put each into
+/// an object of its own: then that is opened first.
+pub(crate) fn claim(
+    head: &Head<'_>,
+    setting: &Setting,
+    format: Option<&'static dyn Source>,
+) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
+    let claimed = match format {
+        Some(s) => Some((s.sniff(head), s)),
+        None => sniff_with(head, &setting.mappings),
+    };
+    let sure = claimed.map_or(Confidence::No, |c| c.0);
+    // A format that was declared stays, unless only the lines inside have its shape.
+    let least = if format.is_some() {
+        Confidence::No
+    } else {
+        Confidence::Maybe
+    };
+    if sure <= least
+        && let Some(carried) = envelope::open(head, setting, format)
+    {
+        return Some(carried);
+    }
+    claimed.map(|(_, s)| (s, s.open(head, setting)))
+}
+
+/// The same with mappings of a case, which come first among equals, and how sure it is.
+pub(crate) fn sniff_with(
     head: &Head<'_>,
     mappings: &[&'static crate::mapped::Mapped],
-) -> Option<&'static dyn Source> {
+) -> Option<(Confidence, &'static dyn Source)> {
     let mut best: Option<(Confidence, &'static dyn Source)> = None;
     let own = mappings.iter().map(|m| *m as &'static dyn Source);
     for source in own.chain(SOURCES.iter().copied()) {
@@ -267,7 +293,7 @@ pub fn sniff_with(
             }
         }
     }
-    best.map(|b| b.1)
+    best
 }
 
 // ---------------------------------------------------------------------------------------------------------------- engine
@@ -352,23 +378,11 @@ impl<'a> Engine<'a> {
                 bytes: &bytes[..bytes.len().min(HEAD_BYTES)],
                 whole: self.eof && bytes.len() <= HEAD_BYTES,
             };
-            let source = format.or_else(|| sniff_with(&head, &self.setting.mappings));
-            // Whoever carried the lines may have put each into an object of its own.
-            let carried = match source {
-                Some(s) if format.is_some() || s.sniff(&head) > Confidence::Maybe => None,
-                _ => envelope::open(&head, self.setting),
-            };
-            let (source, carried) = match carried {
-                Some((s, decoder)) => (Some(s), Some(decoder)),
-                None => (source, None),
-            };
-            let decoder = match (source, carried) {
-                (_, Some(decoder)) => decoder,
-                (Some(s), _) => s.open(&head, self.setting),
-                _ if looks_binary(head.bytes) => Box::new(Opaque { begun: false }),
-                _ => Box::new(UnknownText) as Box<dyn Decode>,
-            };
-            (source, decoder)
+            match claim(&head, self.setting, format) {
+                Some((source, decoder)) => (Some(source), decoder),
+                None if looks_binary(head.bytes) => (None, Box::new(Opaque { begun: false })),
+                None => (None, Box::new(UnknownText)),
+            }
         };
         self.report.format = source.map_or("unknown", |s| s.name());
         self.sink

@@ -75,6 +75,7 @@ pub fn knowledge(
     case: Option<&Case>,
     identities: Option<&Path>,
     establishment: Option<&str>,
+    shell: &Shell,
 ) -> anyhow::Result<Knowledge> {
     let context = case.map_or_else(Context::default, |c| c.context.clone());
     if let Some(e) = establishment
@@ -90,6 +91,9 @@ pub fn knowledge(
         (None, Some(c)) => IdentityBase::load_case(c, cores())?,
         (None, None) => IdentityBase::default(),
     };
+    for d in base.damage() {
+        shell.note(&d.to_string());
+    }
     Ok(Knowledge::new(roster(&base, &context, establishment)))
 }
 
@@ -188,6 +192,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         case.as_ref(),
         args.identities.as_deref(),
         args.establishment.as_deref(),
+        shell,
     )?;
     if know.roster.is_empty() {
         shell.note(shell.say(

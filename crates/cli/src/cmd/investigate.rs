@@ -128,17 +128,6 @@ fn instant(text: &str) -> anyhow::Result<Nanos> {
         .map_err(|_| refuse(format!("use time `{text}`"), "a time between 1678 and 2261"))
 }
 
-/// An address, or a network in CIDR notation.
-fn is_network(text: &str) -> bool {
-    let (address, bits) = text.split_once('/').unwrap_or((text, "0"));
-    let most = match address.parse() {
-        Ok(std::net::IpAddr::V4(_)) => 32,
-        Ok(std::net::IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    bits.parse::<u8>().is_ok_and(|b| b <= most)
-}
-
 impl WordArgs {
     pub fn word(&self) -> anyhow::Result<Word> {
         let window = match (&self.from, &self.to) {
@@ -165,7 +154,7 @@ impl WordArgs {
             }
         }
         for o in &self.origin {
-            if !is_network(o) {
+            if !Word::is_origin(o) {
                 return Err(refuse(
                     format!("read address `{o}`"),
                     "write it like 203.0.113.9 or 203.0.113.0/24",

@@ -9,7 +9,10 @@ use crate::{
 };
 use ampleur_content::{extract::Limits, inventory::State};
 use ampleur_evidence::DpoKey;
-use ampleur_extent::{files::Inventory, identity::IdentityBase};
+use ampleur_extent::{
+    files::Inventory,
+    identity::{Damage, IdentityBase},
+};
 use ampleur_serve::job::{LeakReport, LineVerdict, leak_report, listings, load_inventory, samples};
 use ampleur_sources::case::Case;
 use anyhow::Context as _;
@@ -71,9 +74,14 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let inventory =
         load_inventory(&case, officer.as_ref()).map_err(|e| refuse(format!("go on: {e}"), ""))?;
     let base = IdentityBase::load_case(&case, cores())?;
+    let mut damage: Vec<Damage> = inventory.damage.clone();
+    if args.sample.is_empty() {
+        damage.extend(base.damage());
+    }
+    damage.iter().for_each(|d| shell.note(&d.to_string()));
     let mut rows = vec![];
     if !args.sample.is_empty() {
-        let know = knowledge(Some(&case), None, None)?;
+        let know = knowledge(Some(&case), None, None, shell)?;
         let how = apart(args.patience_s)?;
         rows = samples(&args.sample, &know, Limits::default(), &mut *how.reader())?;
     }
@@ -89,7 +97,8 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             .iter()
             .any(|(_, v)| matches!(v, LineVerdict::Leaked { .. } | LineVerdict::Among(_)));
     let exit = if ours { Exit::Act } else { Exit::Done };
-    Ok(if report.samples.iter().any(|s| s.state != State::Read) {
+    let part = report.samples.iter().any(|s| s.state != State::Read);
+    Ok(if part || !damage.is_empty() || !base.damage().is_empty() {
         exit.and(Exit::Part)
     } else {
         exit

@@ -15,15 +15,11 @@ use ampleur_notice::{
     words,
 };
 use ampleur_serve::job::cover;
-use ampleur_sources::{
-    Head,
-    case::Case,
-    reader::{HEAD_BYTES, Limits, open, sniff},
-};
+use ampleur_sources::case::Case;
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
-    io::{self, Read, Write},
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
     path::PathBuf,
 };
 
@@ -42,30 +38,21 @@ pub struct Args {
 
 pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let case = Case::open(&args.case)?;
-    let limits = Limits::default();
+    let covered = with_outside(shell, |_, progress| cover(&case, progress))?;
+    let asked = ampleur_extent::coverage::readiness(&covered.coverage);
     let mut unknown = Vec::new();
     let mut told = CategorySet::EMPTY;
     // Format of each source, for people.
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut list = Vec::new();
     for (i, def) in case.sources.iter().enumerate() {
-        let mut formats: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut formats: BTreeSet<&'static str> = BTreeSet::new();
         for file in &def.files {
-            let entry = &case.files[*file as usize];
-            let found = case.format_of(*file).or_else(|| {
-                let mut head = Vec::new();
-                open(&entry.path, &limits)
-                    .and_then(|r| r.take(HEAD_BYTES as u64).read_to_end(&mut head))
-                    .ok()?;
-                let whole = head.len() < HEAD_BYTES;
-                sniff(&Head {
-                    bytes: &head,
-                    whole,
-                })
-            });
-            match found {
-                Some(s) => *formats.entry(s.name()).or_default() += 1,
-                None => unknown.push(entry.rel.clone()),
+            let format = covered.formats[*file as usize];
+            if ampleur_sources::by_name(format).is_some() {
+                formats.insert(format);
+            } else {
+                unknown.push(case.files[*file as usize].rel.clone());
             }
         }
         let tells = case
@@ -74,7 +61,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             .unwrap_or(CategorySet::EMPTY);
         told = told.union(tells);
         let sheets: Vec<_> = formats
-            .keys()
+            .iter()
             .filter_map(|f| ampleur_sources::by_name(f))
             .map(|s| s.capability())
             .collect();
@@ -86,7 +73,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             .and_then(|e| e.shows_results)
             .unwrap_or(sheets.iter().any(|c| c.names_results));
         let quiet = sheets.iter().all(|c| c.silence == Silence::Nothing) && tells.is_empty();
-        let name: Vec<&str> = formats.keys().copied().collect();
+        let name: Vec<&str> = formats.iter().copied().collect();
         if !name.is_empty() {
             found.insert(def.name.clone(), format!("  ({})", name.join(", ")));
         }
@@ -95,8 +82,6 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             "silence_proves": !quiet, "tells": tells.iter().map(|c| c.code()).collect::<Vec<_>>(),
         }));
     }
-    let asked = with_outside(shell, |_, progress| cover(&case, progress))
-        .map(|c| ampleur_extent::coverage::readiness(&c))?;
     let blind: Vec<Category> = Category::ALL
         .iter()
         .copied()

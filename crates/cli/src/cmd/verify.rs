@@ -6,7 +6,7 @@ use crate::{
 use ampleur_evidence::{PublicKey, load_raw_key, store::FolderStore, verify};
 use anyhow::Context as _;
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -57,11 +57,12 @@ fn own_key(lake: &Path) -> anyhow::Result<PublicKey> {
 
 /// The key that was given, as text or as a file.
 fn given_key(text: &str) -> anyhow::Result<PublicKey> {
-    let text = match std::fs::read_to_string(text) {
-        Ok(file) => file,
-        Err(_) => text.to_string(),
-    };
-    let key = PublicKey(text.trim().to_string());
+    // A key is a short line, whatever file was named.
+    const MOST: u64 = 4096;
+    let mut file = String::new();
+    let read = std::fs::File::open(text).and_then(|f| f.take(MOST).read_to_string(&mut file));
+    let given = if read.is_ok() { &file } else { text };
+    let key = PublicKey(given.trim().to_string());
     verify::check_key(&key).map_err(|why| {
         refuse(
             format!("take the key that was given: {why}"),

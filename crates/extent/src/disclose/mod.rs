@@ -17,7 +17,7 @@ use crate::{
     replay::{Answer, Expr, Hit, fhir::Paging},
 };
 use ampleur_event::{
-    Category, Event, Nanos, SessionVerdict, Verb, Verdict, Window,
+    Category, Event, Nanos, SessionVerdict, System, Verb, Verdict, Window,
     category::CategorySet,
     context::Population,
     session::Judgement,
@@ -27,10 +27,7 @@ use ampleur_query::{Door, DoorError, Select};
 use ampleur_session::Sessions;
 use ampleur_sources::case::{Case, FileId};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EvidenceRef {
@@ -170,7 +167,7 @@ pub struct Input<'a> {
     pub logged_hosts: &'a BTreeSet<String>,
     /// Machines whose own log has a gap while a bad session lasted.
     pub silent_hosts: &'a BTreeSet<String>,
-    /// When a source that counts bytes was not heard.
+    /// When a source that counts bytes was not heard, `[from, to)` on its own clock.
     pub uncounted: &'a [Window],
 }
 
@@ -348,7 +345,10 @@ impl<'a> Work<'a, '_, '_> {
                 ..Select::default()
             },
             ampleur_session::KEY_COLUMNS,
-            &|file, e| e.code == 4648 || of_intruder(file, e).is_some(),
+            &|file, e| {
+                let values = e.verb != Verb::Other || e.system == System::Db;
+                e.code == 4648 || values && of_intruder(file, e).is_some()
+            },
             &mut |file, batch| {
                 for e in batch.iter() {
                     let Some(s) = of_intruder(file, &e) else {
@@ -485,13 +485,7 @@ impl<'a> Work<'a, '_, '_> {
         let doubtful = sessions
             .iter()
             .all(|s| self.verdict(*s) != SessionVerdict::Intruder);
-        let mut evidence: Vec<EvidenceRef> = rows
-            .iter()
-            .map(|r| EvidenceRef {
-                file: r.file,
-                record: r.e.record,
-            })
-            .collect();
+        let mut evidence = cited(rows);
         evidence.sort_unstable();
         evidence.dedup();
         let first = rows[0];
@@ -657,6 +651,16 @@ impl<'a> Work<'a, '_, '_> {
         };
         Some(self.serve(hit, access, source, categories, known, certain))
     }
+    /// Anybody of the source's establishment may have been shown these categories.
+    fn anybody(&mut self, access: u32, source: u32, categories: CategorySet) {
+        let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
+        self.out.loose.push(Loose {
+            access,
+            places,
+            categories,
+            up_to: u64::MAX,
+        });
+    }
     /// Establishments an account may reach by `[[rights]]`; empty = every one. The number when rights are absolute.
     fn rights(&self, session: u32) -> (Vec<PlaceId>, Option<u64>) {
         let Some(a) = self
@@ -694,42 +698,13 @@ impl<'a> Work<'a, '_, '_> {
     }
 }
 
-/// Addresses that never appear on the public network.
-pub(crate) fn private(a: IpAddr) -> bool {
-    match a {
-        IpAddr::V4(v) => {
-            v.is_private() || v.is_loopback() || v.is_link_local() || {
-                let o = v.octets();
-                o[0] == 100 && (64..128).contains(&o[1])
-            }
-        }
-        IpAddr::V6(v) => {
-            v.is_loopback()
-                || (v.segments()[0] & 0xfe00) == 0xfc00
-                || (v.segments()[0] & 0xffc0) == 0xfe80
-        }
-    }
-}
-
-/// True when `net` (`10.0.0.0/8`, or one address) holds the address.
-pub(crate) fn in_network(net: &str, a: IpAddr) -> bool {
-    let (base, bits) = net.split_once('/').unwrap_or((net, ""));
-    let Ok(base) = base.parse::<IpAddr>() else {
-        return false;
+/// The records themselves, in their order.
+fn cited(rows: &[&Row]) -> Vec<EvidenceRef> {
+    let one = |r: &&Row| EvidenceRef {
+        file: r.file,
+        record: r.e.record,
     };
-    match (base, a) {
-        (IpAddr::V4(b), IpAddr::V4(a)) => {
-            let n: u32 = bits.parse().unwrap_or(32).min(32);
-            let mask = if n == 0 { 0 } else { u32::MAX << (32 - n) };
-            u32::from(b) & mask == u32::from(a) & mask
-        }
-        (IpAddr::V6(b), IpAddr::V6(a)) => {
-            let n: u32 = bits.parse().unwrap_or(128).min(128);
-            let mask = if n == 0 { 0 } else { u128::MAX << (128 - n) };
-            u128::from(b) & mask == u128::from(a) & mask
-        }
-        _ => false,
-    }
+    rows.iter().map(one).collect()
 }
 
 /// One page of a search, with the whole answer.

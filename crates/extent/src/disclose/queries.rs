@@ -1,5 +1,5 @@
 //! Statements of databases: whose rows they gave, which columns; what a statement that failed gave; what was changed.
-use super::{AccessKind, Changed, EvidenceRef, Loose, PageSeen, Question, Row, Work};
+use super::{AccessKind, Changed, Loose, PageSeen, Question, Row, Work, cited};
 use crate::{
     identity::VersionId,
     people::Who,
@@ -370,13 +370,7 @@ impl<'a> Work<'a, '_, '_> {
         let base = self.input.identity;
         let source = self.input.case.source_of(r.file);
         let table = st.tables.first().and_then(|t| self.catalog.table(t));
-        let evidence: Vec<EvidenceRef> = rows
-            .iter()
-            .map(|r| EvidenceRef {
-                file: r.file,
-                record: r.e.record,
-            })
-            .collect();
+        let evidence = cited(rows);
         let mut who = vec![];
         let mut versions = vec![];
         if st.kind != sql::Kind::Insert && table.is_some() && st.rows != Expr::All(vec![]) {

@@ -1,5 +1,5 @@
 //! Requests and what an audit tells of them: who was in the answer, page by page where there are pages.
-use super::{AccessKind, Changed, EvidenceRef, Loose, PageSeen, Partial, Question, Row, Work};
+use super::{AccessKind, Changed, Loose, PageSeen, Partial, Question, Row, Work, cited};
 use crate::{
     catalog::{self, Catalog},
     people::{PlaceId, Who},
@@ -1051,14 +1051,7 @@ impl<'a> Work<'a, '_, '_> {
             .map(|p| match p.size {
                 None => (0, u64::MAX),
                 Some(size) => {
-                    let from = p
-                        .paging
-                        .offset
-                        .or(p
-                            .paging
-                            .page
-                            .map(|k| k.saturating_sub(1).saturating_mul(size)))
-                        .unwrap_or(0);
+                    let from = p.paging.begin(size);
                     (from, from.saturating_add(size))
                 }
             })
@@ -1087,14 +1080,7 @@ impl<'a> Work<'a, '_, '_> {
                 let mut order: Vec<Hit> = p.answer.certain.clone();
                 order.sort_by(|a, b| base.logical_id(a.record).cmp(base.logical_id(b.record)));
                 let size = p.size.unwrap_or(u64::MAX);
-                let from = p
-                    .paging
-                    .offset
-                    .or(p
-                        .paging
-                        .page
-                        .map(|k| k.saturating_sub(1).saturating_mul(size)))
-                    .unwrap_or(0);
+                let from = p.paging.begin(size);
                 for h in order
                     .into_iter()
                     .skip(usize::try_from(from).unwrap_or(usize::MAX))
@@ -1242,13 +1228,7 @@ impl<'a> Work<'a, '_, '_> {
         let doubtful = all
             .iter()
             .all(|r| self.verdict(r.session) != SessionVerdict::Intruder);
-        let evidence: Vec<EvidenceRef> = all
-            .iter()
-            .map(|r| EvidenceRef {
-                file: r.file,
-                record: r.e.record,
-            })
-            .collect();
+        let evidence = cited(all);
         let head = all[0];
         let source = self.input.case.source_of(head.file);
         let mut subjects: BTreeSet<String> = group

@@ -1,7 +1,5 @@
 //! Files read, shares opened or taken whole, what left the network of it, and what a published list shows.
-use super::{
-    Access, AccessKind, EvidenceRef, Loose, Partial, Row, Touch, Work, in_network, private,
-};
+use super::{Access, AccessKind, EvidenceRef, Partial, Row, Touch, Work};
 use crate::{
     catalog,
     files::{self, Inventory, short_host},
@@ -16,6 +14,7 @@ use ampleur_event::{
     time::{DAY, HOUR, MINUTE, NO_TIME, SECOND},
 };
 use ampleur_query::{DoorError, Select};
+use ampleur_session::net::{Net, is_private};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -135,13 +134,7 @@ impl<'a> Work<'a, '_, '_> {
                     return;
                 }
                 let access = self.access(AccessKind::File, &[row], verdict, false);
-                let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
-                self.out.loose.push(Loose {
-                    access,
-                    places,
-                    categories: cats,
-                    up_to: u64::MAX,
-                });
+                self.anybody(access, source, cats);
             }
             [one] => {
                 let access = self.access(AccessKind::File, &[row], verdict, true);
@@ -202,13 +195,7 @@ impl<'a> Work<'a, '_, '_> {
             // Nobody could read all of it: anybody may be inside.
             let mut categories = self.share_categories(inv.share_of(file));
             categories.insert(Category::FreeFile);
-            let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
-            self.out.loose.push(Loose {
-                access,
-                places,
-                categories,
-                up_to: u64::MAX,
-            });
+            self.anybody(access, source, categories);
         }
         out
     }
@@ -301,7 +288,7 @@ impl<'a> Work<'a, '_, '_> {
         Ok(out)
     }
     fn is_inside(&self, a: IpAddr) -> bool {
-        private(a)
+        is_private(a)
             || self
                 .input
                 .case
@@ -309,7 +296,7 @@ impl<'a> Work<'a, '_, '_> {
                 .establishments
                 .iter()
                 .flat_map(|e| &e.networks)
-                .any(|n| in_network(n, a))
+                .any(|n| holds(n, a))
     }
     /// What a session carried out may be more than is counted: its tunnel was never closed in the log, or a log that counts bytes has a
     /// gap while its copies may have left.
@@ -468,13 +455,7 @@ impl<'a> Work<'a, '_, '_> {
             if files.is_empty() {
                 let cats = self.share_categories(&share);
                 if !cats.is_empty() {
-                    let places: Vec<PlaceId> = self.source_place(source).into_iter().collect();
-                    self.out.loose.push(Loose {
-                        access,
-                        places,
-                        categories: cats,
-                        up_to: u64::MAX,
-                    });
+                    self.anybody(access, source, cats);
                 }
                 continue;
             }
@@ -694,9 +675,8 @@ impl<'a> Work<'a, '_, '_> {
                     .flat_map(|e| &e.may_reach)
                     .collect();
                 limits.is_empty()
-                    || address.is_none_or(|l| {
-                        l.iter().any(|ip| limits.iter().any(|n| in_network(n, *ip)))
-                    })
+                    || address
+                        .is_none_or(|l| l.iter().any(|ip| limits.iter().any(|n| holds(n, *ip))))
             };
             let Some(by) = inside.iter().find(|s| reach(s)).copied() else {
                 continue;
@@ -816,6 +796,11 @@ struct FlowRow {
 /// A way into the network, which counts what passes.
 fn is_tunnel(s: &Session) -> bool {
     s.account.as_ref().is_some_and(|a| a.system == System::Vpn) || s.inner.is_some()
+}
+
+/// True when the network (or one address) holds the address.
+fn holds(net: &str, a: IpAddr) -> bool {
+    Net::parse(net).is_some_and(|n| n.contains(a))
 }
 
 /// Files of the system in any folder.

@@ -66,6 +66,14 @@ pub struct Paging {
     pub sorted: Option<String>,
 }
 
+impl Paging {
+    /// The first match that is shown, from 0, when a page holds `size`.
+    pub fn begin(&self, size: u64) -> u64 {
+        let of_page = |k: u64| k.saturating_sub(1).saturating_mul(size);
+        self.offset.or(self.page.map(of_page)).unwrap_or(0)
+    }
+}
+
 /// Which elements come back (health-audit c.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {

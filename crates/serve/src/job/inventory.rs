@@ -727,17 +727,11 @@ pub fn load(case: &Case, officer: Option<&DpoKey>) -> Result<Inventory, JobError
         let mut rows = 0u64;
         let mut want = None;
         let mut fault: Option<&'static str> = None;
-        // Lines of this file; those that are no row, and the first of them.
-        let (mut number, mut unreadable, mut first) = (0u64, 0u64, 0u64);
-        Inventory::lines_of(&path, &mut |line| {
-            number += 1;
+        let name = path.strip_prefix(&case.root).unwrap_or(&path);
+        let name = name.display().to_string();
+        Inventory::lines_of(&path, &mut |number, line| {
             if !locked && !line.starts_with(b"{\"format\":\"ampleur.inventory/") {
-                let before = inv.unreadable;
-                inv.add(line);
-                if inv.unreadable > before {
-                    unreadable += 1;
-                    first = if first == 0 { number } else { first };
-                }
+                inv.add_line(&name, number, line);
                 return;
             }
             locked = true;
@@ -768,11 +762,6 @@ pub fn load(case: &Case, officer: Option<&DpoKey>) -> Result<Inventory, JobError
             }
         })
         .map_err(|e| JobError::file("read", &path, e))?;
-        if unreadable > 0 {
-            let name = path.strip_prefix(&case.root).unwrap_or(&path);
-            inv.damage
-                .push((name.display().to_string(), unreadable, first));
-        }
         if locked && fault.is_none() && want != Some(rows) {
             fault = Some("lines are missing");
         }

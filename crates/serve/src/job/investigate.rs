@@ -11,7 +11,7 @@ use ampleur_extent::{
     coverage::Coverage,
     extent::{Input, assemble},
     files::Inventory,
-    identity::{Damage, IdentityBase},
+    identity::IdentityBase,
     leak,
     model::{self, Answer, PersonRow},
     statements, versions,
@@ -304,7 +304,11 @@ pub fn investigate(
     }
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");
-    let damage = damage(&identity, &inventory);
+    // The answer is open above until they are mended.
+    let damage: Vec<String> = (identity.damage().iter())
+        .chain(&inventory.damage)
+        .map(ToString::to_string)
+        .collect();
     damage.iter().for_each(|d| progress.note(d));
     let notes = damage
         .iter()
@@ -406,36 +410,6 @@ fn asked_alone(answer: &mut Answer, word: &Word) {
         &codes,
         "only what was named was looked at",
     );
-}
-
-/// What is wrong with snapshots and inventories, in words: the answer is open above until it is mended.
-fn damage(identity: &IdentityBase, inventory: &Inventory) -> Vec<String> {
-    let line = |first: u64| match first {
-        0 => String::new(),
-        n => format!(", the first is line {n}"),
-    };
-    let snapshots = identity.damage().into_iter().map(|d| match d {
-        Damage::Lines { name, lines, first } => format!(
-            "{name}: {lines} lines cannot be read as FHIR resources{}; who is missing may have been seen: give the whole snapshot, or \
-             take it away",
-            line(first)
-        ),
-        Damage::Shrunk {
-            name,
-            records,
-            before,
-        } => format!(
-            "{name}: {records} records where an earlier snapshot has {before}; if it broke off, who is missing may have been seen: \
-             give the whole snapshot, or take it away"
-        ),
-    });
-    let files = inventory.damage.iter().map(|(name, lines, first)| {
-        format!(
-            "{name}: {lines} lines are no row of an inventory{}; files that are missing may have been taken: give the whole list",
-            line(*first)
-        )
-    });
-    snapshots.chain(files).collect()
 }
 
 /// Does both, side by side when there is more than one thread.

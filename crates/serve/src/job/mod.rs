@@ -26,7 +26,7 @@ pub use investigate::{Finding, Options, SubjectsForm, Timing, investigate};
 pub use leak::{LeakReport, LineVerdict, SAMPLES, leak_report, listings, samples};
 pub use output::write_all;
 pub use overrule::{Overrule, Says, overrule, overrules};
-pub use readiness::cover;
+pub use readiness::{Covered, cover};
 use std::path::PathBuf;
 pub use watch::{ALARM, ALARMS, AlarmLine, Book, BookFile, Step, Watch, WatchOptions, book};
 

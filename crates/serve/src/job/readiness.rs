@@ -37,12 +37,19 @@ impl FileSink for Look<'_> {
     }
 }
 
+/// What was read: the coverage, and by file the format found in it (`unknown` where no source claims it).
+pub struct Covered {
+    pub coverage: Coverage,
+    pub formats: Vec<&'static str>,
+}
+
 /// Reads every log of the case on this thread.
 ///
 /// Errors: a file cannot be read. What cannot be decoded is counted, not fatal.
-pub fn cover(case: &Case, progress: &dyn Progress) -> Result<Coverage, JobError> {
+pub fn cover(case: &Case, progress: &dyn Progress) -> Result<Covered, JobError> {
     progress.stage("coverage", case.files.iter().map(|f| f.size).sum());
     let mut gathered = Gathered::default();
+    let mut formats = Vec::with_capacity(case.files.len());
     for file in 0..case.files.len() as FileId {
         let mut look = Look {
             case,
@@ -53,6 +60,7 @@ pub fn cover(case: &Case, progress: &dyn Progress) -> Result<Coverage, JobError>
         };
         let r = read_file(case, look.file, &Limits::default(), &mut look)
             .map_err(|e| JobError::file("read", &case.files[file as usize].path, e))?;
+        formats.push(r.format);
         if let Some(o) = look.observer {
             gathered.take(o.finish(Counts {
                 records: r.records,
@@ -63,5 +71,8 @@ pub fn cover(case: &Case, progress: &dyn Progress) -> Result<Coverage, JobError>
             }));
         }
     }
-    Ok(Coverage::build(case, gathered.into_list(), None))
+    Ok(Covered {
+        coverage: Coverage::build(case, gathered.into_list(), None),
+        formats,
+    })
 }
