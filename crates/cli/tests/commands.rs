@@ -288,6 +288,20 @@ fn the_second_reading_is_the_first_and_a_broken_snapshot_is_no_base() {
     let (exit, said, broken) = investigate("broken");
     assert_eq!(exit, 3, "{said}");
     assert!(said.contains("cannot be read as FHIR resources"), "{said}");
+    // What stands behind a sentence is read in French too.
+    for answer in [&first, &broken] {
+        let sentences = answer["statements"].as_array().expect("statements");
+        let because = sentences
+            .iter()
+            .flat_map(|s| s["because"].as_array().expect("reasons"));
+        for reason in because
+            .filter_map(|b| b.as_str())
+            .filter(|b| !b.starts_with('+'))
+        {
+            let both = ampleur_notice::words::reason(reason);
+            assert_ne!(both.fr, both.en, "{reason}");
+        }
+    }
     let most = broken["extent"]["subjects"]["at_most"].as_u64();
     assert!(most >= first["extent"]["subjects"]["at_most"].as_u64());
     assert_eq!(broken["extent"]["unaffected"]["at_least"], 0);

@@ -671,8 +671,8 @@ impl Web {
         put(case, "logs/web/access.log", text.join("\n") + "\n");
         put(case, "ampleur.toml", ESTABLISHMENT);
     }
-    /// Three weeks of four people at their desks, and three of their accounts usurped from three places on two days.
-    fn campaign() -> Web {
+    /// Three weeks of five people at their desks.
+    fn work() -> Web {
         let mut web = Web::default();
         for day in 0..21 {
             for (k, user) in PEOPLE.iter().enumerate() {
@@ -686,6 +686,11 @@ impl Web {
                 web.asks(user, &format!("10.60.20.{}", 10 + k), OWN, begin, &asked);
             }
         }
+        web
+    }
+    /// The same, and three of their accounts usurped from three places on two days.
+    fn campaign() -> Web {
+        let mut web = Web::work();
         for (k, user) in PEOPLE[..3].iter().enumerate() {
             let asked: Vec<String> = ["MA", "MB", "MC", "MD", "ME", "MF", "MG", "MH", "MI", "MJ"]
                 .iter()
@@ -1103,4 +1108,116 @@ fn credentials_used_towards_a_silent_server_are_cut() {
         (0, 0),
         "{usurped:?} {list:?}"
     );
+}
+
+/// Two people's accounts walked from the hospital's own exit by a program neither works with are in doubt; with their own browsers they
+/// are two busy people.
+#[test]
+fn two_accounts_walked_by_one_tool_are_in_doubt() {
+    let doubtful = |client: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for (k, user) in PEOPLE[3..].iter().enumerate() {
+            for day in [16, 18] {
+                let begin = day * MINUTES_A_DAY + 650 + k as i64 * 90;
+                web.asks(
+                    user,
+                    &format!("10.60.20.{}", 13 + k),
+                    client,
+                    begin,
+                    &walk(),
+                );
+            }
+        }
+        web.write(dir.path());
+        let theirs = judged(dir.path(), &|s| {
+            account(s).ends_with("dpetit") || account(s).ends_with("emoreau")
+        });
+        assert!(
+            theirs
+                .iter()
+                .all(|(_, j)| j.verdict != SessionVerdict::Intruder)
+        );
+        theirs
+            .iter()
+            .filter(|(_, j)| has(j, "hurried_walks"))
+            .count()
+    };
+    assert_eq!(doubtful("python-requests/2.28"), 4);
+    assert_eq!(doubtful(OWN), 0);
+}
+
+/// A device never seen, a place never seen and far more records than ever, on three days: doubt. With the owner's device, with his
+/// usual number of records, or on two days only, it is his own new habit.
+#[test]
+fn all_new_at_once_day_after_day_is_in_doubt() {
+    let doubtful = |client: &str, records: i64, days: &[i64]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for day in days {
+            for n in 0..records {
+                let id = 1000 + (day * 7919 + n * n * 2_477) % 9000;
+                let begin = day * MINUTES_A_DAY + 660 + n * 3 + n % 2;
+                let one = [format!("GET /fhir/Patient/{id}")];
+                web.asks("emoreau", "203.0.113.90", client, begin, &one);
+            }
+        }
+        web.write(dir.path());
+        let there = judged(dir.path(), &|s| from(s, "203.0.113.90"));
+        let doubt = |j: &Judgement| has(j, "all_new") && j.verdict == SessionVerdict::Doubtful;
+        let n = there.iter().filter(|(_, j)| doubt(j)).count();
+        (n, said(&there))
+    };
+    let new = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.3 Safari/605.1.15";
+    let (n, why) = doubtful(new, 80, &[12, 14, 17]);
+    assert_eq!(n, 3, "{why}");
+    let (n, why) = doubtful(OWN, 80, &[12, 14, 17]);
+    assert_eq!(n, 0, "{why}");
+    let (n, why) = doubtful(new, 6, &[12, 14, 17]);
+    assert_eq!(n, 0, "{why}");
+    let (n, why) = doubtful(new, 80, &[12, 14]);
+    assert_eq!(n, 0, "{why}");
+}
+
+/// The application's account on a machine inside that is none of its own walks the index: doubt where its networks are declared.
+#[test]
+fn a_technical_account_on_an_undeclared_machine_is_in_doubt() {
+    let play = |declared: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Database::default();
+        db.front_end(17);
+        for day in 14..17 {
+            let from = day * MINUTES_A_DAY + 2 * 60 + 24;
+            let asked: Vec<(i64, String)> = (0..14)
+                .map(|n| {
+                    let c = char::from(b'A' + n as u8);
+                    (
+                        from + n,
+                        format!("SELECT ipp, nom FROM public.patient WHERE nom LIKE 'M{c}%'"),
+                    )
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            db.connection(
+                "dpi_app",
+                "10.60.50.21",
+                "DpiFront",
+                (from, from + 20),
+                &asked,
+            );
+        }
+        db.write(dir.path());
+        let account = "[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\nnetworks = [\"10.60.40.0/24\"]\n";
+        let account = if declared { account } else { "" };
+        put(
+            dir.path(),
+            "ampleur.toml",
+            format!("{ESTABLISHMENT}{account}"),
+        );
+        let there = judged(dir.path(), &|s| from(s, "10.60.50.21"));
+        let told = there.iter().filter(|(_, j)| has(j, "undeclared_network"));
+        (told.count(), there.len())
+    };
+    assert_eq!(play(true), (3, 3));
+    assert_eq!(play(false), (0, 3));
 }

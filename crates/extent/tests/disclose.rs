@@ -232,6 +232,44 @@ fn play_judged(
     check(&outcome);
 }
 
+/// A record of Windows' security log on 14 September 2025, UTC.
+fn event(id: u32, host: &str, time: &str, n: u32, data: &[(&str, &str)]) -> String {
+    let data: String = data
+        .iter()
+        .map(|(k, v)| format!("<Data Name='{k}'>{v}</Data>"))
+        .collect();
+    format!(
+        "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><Keywords>0x8020000000000000</Keywords><TimeCreated SystemTime='2025-09-14T{time}.0000000Z'/><EventRecordID>{n}</EventRecordID><Channel>Security</Channel><Computer>{host}.ch.example</Computer></System><EventData>{data}</EventData></Event>\n"
+    )
+}
+
+/// A reading of `\\FS1\labo\NAME` by `CH\svc`.
+fn read(time: &str, name: &str) -> String {
+    event(
+        5145,
+        "FS1",
+        time,
+        1,
+        &[
+            ("SubjectUserName", "svc"),
+            ("SubjectDomainName", "CH"),
+            ("SubjectLogonId", "0x88b2"),
+            ("IpAddress", "10.1.2.3"),
+            ("ShareName", r"\\*\labo"),
+            ("RelativeTargetName", name),
+            ("AccessMask", "0x1"),
+        ],
+    )
+}
+
+/// A row of the inventory of that share: a file of ten bytes about one person.
+fn listed(name: &str, ipp: &str) -> String {
+    let name = name.replace('\\', "\\\\");
+    format!(
+        "{{\"share\":\"\\\\\\\\FS1\\\\labo\",\"path\":\"{name}\",\"size\":10,\"subjects\":[{{\"subject\":\"urn:oid:1.2.1|{ipp}\",\"categories\":[\"ID.NAME\",\"HEALTH.RESULT\"]}}]}}\n"
+    )
+}
+
 fn rows(o: &Outcome<'_>) -> Vec<String> {
     o.persons
         .iter()
@@ -702,15 +740,6 @@ tells = ["ID.*", "HEALTH.*"]
 path = "\\\\fs1\\labo"
 categories = ["ID.NAME", "HEALTH.RESULT"]
 "#;
-    let event = |id: u32, host: &str, time: &str, n: u32, data: &[(&str, &str)]| {
-        let data: String = data
-            .iter()
-            .map(|(k, v)| format!("<Data Name='{k}'>{v}</Data>"))
-            .collect();
-        format!(
-            "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><Keywords>0x8020000000000000</Keywords><TimeCreated SystemTime='2025-09-14T{time}.0000000Z'/><EventRecordID>{n}</EventRecordID><Channel>Security</Channel><Computer>{host}.ch.example</Computer></System><EventData>{data}</EventData></Event>\n"
-        )
-    };
     let app = event(
         4648,
         "APP1",
@@ -725,29 +754,8 @@ categories = ["ID.NAME", "HEALTH.RESULT"]
             ("TargetServerName", "FS1"),
         ],
     );
-    let read = |time: &str| {
-        event(
-            5145,
-            "FS1",
-            time,
-            1,
-            &[
-                ("SubjectUserName", "svc"),
-                ("SubjectDomainName", "CH"),
-                ("SubjectLogonId", "0x88b2"),
-                ("IpAddress", "10.1.2.3"),
-                ("ShareName", r"\\*\labo"),
-                ("RelativeTargetName", "a.pdf"),
-                ("AccessMask", "0x1"),
-            ],
-        )
-    };
-    let file = |name: &str, ipp: &str| {
-        format!(
-            "{{\"share\":\"\\\\\\\\FS1\\\\labo\",\"path\":\"{name}\",\"size\":10,\"subjects\":[{{\"subject\":\"urn:oid:1.2.1|{ipp}\",\"categories\":[\"ID.NAME\",\"HEALTH.RESULT\"]}}]}}\n"
-        )
-    };
-    let inventory = Inventory::from_lines(&(file("a.pdf", "100") + &file("b.pdf", "200")));
+    let read = |time: &str| read(time, "a.pdf");
+    let inventory = Inventory::from_lines(&(listed("a.pdf", "100") + &listed("b.pdf", "200")));
     let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
     let seen = |time: &str| {
         let files = read(time);
@@ -823,4 +831,171 @@ fn a_login_of_the_intruder_without_anything_after_it_opens_what_others_are_heard
     assert_eq!(play(60, true), (1, 1));
     assert_eq!(play(60, false), (0, 3));
     assert_eq!(play(40, false), (0, 0));
+}
+
+const LABO: &str = r#"
+[[source]]
+files = "logs/files/*"
+format = "windows-security"
+heartbeat_s = 86400
+tells = ["ID.*", "HEALTH.*"]
+[[share]]
+path = "\\\\fs1\\labo"
+categories = ["ID.NAME", "HEALTH.RESULT"]
+"#;
+
+/// Who is in a file nobody listed is not known; a folder of listed files, and what the system writes there, holds nobody.
+#[test]
+fn a_file_that_no_inventory_lists_opens_its_share() {
+    let inventory =
+        Inventory::from_lines(&(listed(r"x\a.pdf", "100") + &listed(r"x\y\b.pdf", "200")));
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |name: &str| {
+        let lines = read("08:00:00", r"x\a.pdf") + &read("08:01:00", name);
+        let logs = [("logs/files/b.xml", "windows-security", lines.as_str())];
+        let mut said = (0, 0);
+        let intruder = SessionVerdict::Intruder;
+        play_logs(LABO, &identity, &inventory, &logs, intruder, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    for nobody in [r"x\a.pdf", "x", r"x\y", r"x\desktop.ini", r"x\Thumbs.db"] {
+        assert_eq!(seen(nobody), (1, 1), "{nobody}");
+    }
+    for anybody in [r"x\new.pdf", r"tmp\a.pdf", "y"] {
+        assert_eq!(seen(anybody), (1, 3), "{anybody}");
+    }
+}
+
+/// A file is read while the firewall, which counts what leaves, was not heard: it may have left, and nobody can say that it did.
+#[test]
+fn what_is_read_while_nobody_counts_bytes_may_have_left() {
+    let toml = format!(
+        "{LABO}[[source]]\nfiles = \"logs/fw/*\"\nformat = \"fortinet-fortigate\"\nheartbeat_s = 300\n"
+    );
+    let inventory = Inventory::from_lines(&listed("a.pdf", "100"));
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |silent: std::ops::Range<i64>| {
+        let mut flows = String::new();
+        for minute in (0..4 * DAYS).step_by(5).filter(|m| !silent.contains(m)) {
+            let t = jiff::civil::date(2025, 9, 14).at(0, 0, 0, 0) + jiff::ToSpan::minutes(minute);
+            flows += &format!(
+                "date={} time={} devname=\"FW\" tz=\"+0000\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" level=\"notice\" srcip=10.9.9.9 srcport=40001 dstip=10.9.9.8 dstport=123 action=\"accept\" duration=1 sentbyte=76 rcvdbyte=76\n",
+                t.strftime("%Y-%m-%d"),
+                t.strftime("%H:%M:%S")
+            );
+        }
+        let files = read("08:00:00", "a.pdf");
+        let logs = [
+            ("logs/files/b.xml", "windows-security", files.as_str()),
+            ("logs/fw/traffic.log", "fortinet-fortigate", flows.as_str()),
+        ];
+        let thief = |s: &Session| match &s.account {
+            Some(_) => SessionVerdict::Intruder,
+            None => SessionVerdict::Legitimate,
+        };
+        let mut said = [(0, 0); 2];
+        play_judged(&toml, &identity, &inventory, &logs, &thief, |o| {
+            said = ["consulted", "exfiltrated"].map(|v| cell(o, "finess:1", "HEALTH.RESULT", v));
+        });
+        said
+    };
+    const DAYS: i64 = 24 * 60;
+    assert_eq!(seen(0..0), [(1, 1), (0, 0)]);
+    assert_eq!(seen(9 * 60..12 * 60), [(0, 1), (0, 1)]);
+}
+
+/// What stands around a record is there for some people and not for others: without a word of the endpoint it may have been shown, and
+/// an endpoint shows no more than it is declared for.
+#[test]
+fn everything_around_a_record_is_possible_and_no_more_than_declared() {
+    let web = "[[source]]\nfiles = \"logs/web/*\"\nformat = \"http-access\"\nheartbeat_s = 86400\ntells = [\"ID.*\", \"HEALTH.*\"]\n";
+    let asked = [("/fhir/Patient/a/$everything", 200)];
+    let cells = |toml: &str| {
+        let mut said = [(0, 0); 3];
+        play_case(toml, &asked, SessionVerdict::Intruder, |o| {
+            said = [
+                cell(o, "finess:1", "ID.NAME", "consulted"),
+                cell(o, "finess:1", "HEALTH.ALLERGY", "consulted"),
+                cell(o, "finess:1", "HEALTH.ALLERGY", "exposed"),
+            ];
+        });
+        said
+    };
+    assert_eq!(cells(web), [(1, 1), (0, 0), (0, 1)]);
+    let declared = format!(
+        "{web}[[endpoint]]\nmatch = {{ path = \"/fhir/Patient*\" }}\ncategories = [\"ID.NAME\", \"HEALTH.DRUG\"]\n"
+    );
+    assert_eq!(cells(&declared), [(1, 1), (0, 0), (0, 0)]);
+}
+
+const POSTGRES: &str = r#"
+[[source]]
+files = "logs/db/*"
+format = "postgresql"
+heartbeat_s = 86400
+tells = ["ID.*"]
+[[table]]
+name = "public.patient"
+columns = { nom = "name.family:official" }
+"#;
+
+/// What an intruder asks of a database: at least, at most.
+fn queried(toml: &str, lines: &str) -> (u64, u64) {
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let mut said = (0, 0);
+    let logs = [("logs/db/postgresql.log", "postgresql", lines)];
+    let intruder = SessionVerdict::Intruder;
+    play_logs(
+        toml,
+        &identity,
+        &Inventory::default(),
+        &logs,
+        intruder,
+        |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        },
+    );
+    said
+}
+
+/// PostgreSQL writes the values of a statement in a record of their own, right behind it.
+#[test]
+fn values_in_the_record_behind_a_statement_belong_to_it() {
+    let line = |second: u32, pid: u32, text: &str| {
+        format!("2025-09-14 10:00:{second:02}.000 CEST [{pid}] x@dpi 198.51.100.9 {text}\n")
+    };
+    let asked = |word: &str, pid: u32| {
+        line(1, 7, "LOG:  connection authorized: user=x database=dpi")
+            + &line(
+                2,
+                7,
+                "LOG:  execute <unnamed>: SELECT nom FROM public.patient WHERE nom = $1",
+            )
+            + &line(2, pid, &format!("DETAIL:  {word}: $1 = 'MARTEL'"))
+    };
+    assert_eq!(queried(POSTGRES, &asked("parameters", 7)), (1, 1));
+    assert_eq!(queried(POSTGRES, &asked("Parameters", 7)), (1, 1));
+    // Another backend's: whom this one asked for is not known.
+    assert_eq!(queried(POSTGRES, &asked("parameters", 8)), (0, 3));
+}
+
+/// Fewer rows than the question has, and just as many as the account may see: they are those. Not where a page explains the number.
+#[test]
+fn an_answer_of_the_size_of_the_rights_is_the_part_within_them() {
+    let csv = |limit: &str, rows: u32| {
+        let start = "2025-09-14 10:00:00 CEST";
+        let audit = format!(
+            "AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.patient,\"\"SELECT nom FROM public.patient WHERE nom LIKE 'MART%'{limit}\"\",<none>,{rows}"
+        );
+        format!(
+            "2025-09-14 10:00:01.000 CEST,\"x\",\"dpi\",7,\"198.51.100.9:4\",68c6.7,1,\"SELECT\",{start},3/0,0,LOG,00000,\"{audit}\",,,,,,,,,\"psql\",\"client backend\",,0\n"
+        )
+    };
+    let rights = format!("{POSTGRES}[[rights]]\naccount = \"db:x\"\npopulation = \"finess:1\"\n");
+    assert_eq!(queried(POSTGRES, &csv("", 4)), (3, 3));
+    assert_eq!(queried(POSTGRES, &csv("", 3)).0, 0);
+    assert_eq!(queried(&rights, &csv("", 3)), (2, 3));
+    assert_eq!(queried(&rights, &csv(" LIMIT 3", 3)).0, 0);
 }

@@ -1164,6 +1164,26 @@ mod tests {
         out.events.get(0).into_owned()
     }
 
+    /// What a container engine puts in front is nobody's account.
+    #[test]
+    fn the_prefix_of_a_container_is_not_part_of_the_line() {
+        let line = r#"sri.example 192.0.2.9 - - [14/Sep/2025:01:00:36 +0200] "GET /p HTTP/1.1" 200 51 "-" "curl/8""#;
+        for prefix in [
+            "",
+            "sri-fhir-1  | ",
+            "2025-09-13T23:00:36.123456789Z stdout F ",
+            "2025-09-13T23:00:36.123+02:00 stderr F ",
+        ] {
+            let line = format!("{prefix}{line}");
+            let e = read(&line, None);
+            assert_eq!(
+                (&*e.user, &*e.src_ip, &*e.url),
+                ("", "192.0.2.9", "/p"),
+                "{line}"
+            );
+        }
+    }
+
     #[test]
     fn declared_layouts_of_both_servers_are_read() {
         let e = read(
