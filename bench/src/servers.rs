@@ -214,6 +214,29 @@ impl Questions {
         };
         piece.replace('\'', "''")
     }
+    /// One to three letters of a text.
+    fn piece(&mut self, of: &[&str]) -> String {
+        let t: Vec<char> = self.rng.pick(of).chars().collect();
+        let from = self.rng.below(t.len() as u64) as usize;
+        let n = 1 + self.rng.below(3) as usize;
+        let piece: String = t.iter().skip(from).take(n).collect();
+        piece.replace('\'', "''")
+    }
+    fn regular(&mut self, of: &[&str]) -> String {
+        let piece = self.piece(of).replace("''", "");
+        let other = self.piece(of).replace("''", "");
+        match self.rng.below(9) {
+            0 => format!("^{piece}"),
+            1 => format!("{piece}$"),
+            2 => format!("^({piece}|{other})"),
+            3 => "^[A-M]".to_string(),
+            4 => format!("[^{piece}]$"),
+            5 => format!("{piece}.*{other}"),
+            6 => format!("^.{{4,6}}{other}?$"),
+            7 => "(E|É)+".to_string(),
+            _ => piece,
+        }
+    }
     fn date(&mut self) -> String {
         format!(
             "{}-{:02}-{:02}",
@@ -232,7 +255,7 @@ impl Questions {
             1 => ("prenom", &GIVENS),
             _ => ("ville", &CITIES),
         };
-        match self.rng.below(24) {
+        match self.rng.below(42) {
             0 | 1 => format!("{column} = '{}'", self.text(of)),
             2 => format!("{column} {} '{}'", self.comparison(), self.text(of)),
             3 | 4 => format!("{column} LIKE '{}'", self.pattern(of)),
@@ -297,6 +320,107 @@ impl Questions {
             ),
             21 => format!("{column} SIMILAR TO '{}'", self.pattern(of)),
             22 => format!("{column} LIKE '{}' ESCAPE '!'", self.pattern(of)),
+            23 => format!(
+                "{column} {} (ARRAY['{}', '{}'])",
+                self.rng.pick(&["= ANY", "<> ALL", "<> ANY", "= SOME"]),
+                self.text(of),
+                self.text(of)
+            ),
+            24 => format!(
+                "{column} {} ANY ('{{\"{}\",X}}'::text[])",
+                self.rng.pick(&["=", "LIKE", "ILIKE", "NOT LIKE"]),
+                self.text(of)
+            ),
+            25 => format!(
+                "{column} {} '{}'",
+                self.rng.pick(&["~", "~*", "!~", "!~*"]),
+                self.regular(of)
+            ),
+            26 => format!(
+                "{column} {}SIMILAR TO '({}|{})'",
+                self.rng.pick(&["", "NOT "]),
+                self.pattern(of),
+                self.pattern(of)
+            ),
+            27 => format!(
+                "to_char(naissance, '{}') {} '{}'",
+                self.rng.pick(&["YYYY", "MM", "DD/MM/YYYY", "YYYY-MM-DD", "MM-DD"]),
+                self.comparison(),
+                self.date()
+            ),
+            28 => format!(
+                "to_char(naissance, 'MM') = '{:02}'",
+                1 + self.rng.below(12)
+            ),
+            29 => format!(
+                "{} {} {}",
+                self.rng.pick(&[
+                    "date_part('month', naissance)",
+                    "extract(day from naissance)",
+                    "extract(month from naissance)"
+                ]),
+                self.comparison(),
+                1 + self.rng.below(14)
+            ),
+            30 => format!(
+                "{}({column}) {} {}",
+                self.rng.pick(&["length", "char_length"]),
+                self.comparison(),
+                1 + self.rng.below(14)
+            ),
+            31 => format!(
+                "position('{}' IN {column}) {} {}",
+                self.piece(of),
+                self.comparison(),
+                self.rng.below(5)
+            ),
+            32 => format!("strpos({column}, '{}') > 0", self.piece(of)),
+            33 => format!(
+                "coalesce({}) {} '{}'",
+                self.rng.pick(&["ville, nom", "tel, ville", "ville, '-'", "prenom, ville, nom"]),
+                self.rng.pick(&["=", "<>", "LIKE", "NOT LIKE"]),
+                self.pattern(of)
+            ),
+            34 => format!(
+                "replace({column}, '{}', '{}') = '{}'",
+                self.piece(of),
+                self.rng.pick(&["", "-", "E"]),
+                self.text(of)
+            ),
+            35 => format!(
+                "ipp::int % {} = {}",
+                1 + self.rng.below(6),
+                self.rng.below(4)
+            ),
+            36 => format!(
+                "cast(ipp as integer) {} {}",
+                self.comparison(),
+                8_000 + self.rng.below(5_000)
+            ),
+            37 => format!(
+                "{column} COLLATE \"C\" {} '{}'",
+                self.comparison(),
+                self.text(of)
+            ),
+            38 => format!(
+                "{} IS {}DISTINCT FROM {}",
+                self.rng.pick(&["ville", "tel", "prenom"]),
+                self.rng.pick(&["", "NOT "]),
+                self.rng.pick(&["NULL", "'LILLE'", "'Zoé'"])
+            ),
+            39 => {
+                let inner = self.rng.pick(&["ville = 'LILLE'", "tel IS NULL", "nom LIKE 'M%'"]);
+                format!(
+                    "({inner}) IS {}{}",
+                    self.rng.pick(&["", "NOT "]),
+                    self.rng.pick(&["TRUE", "FALSE"])
+                )
+            }
+            40 => format!(
+                "coalesce({}) IS {}NULL",
+                self.rng.pick(&["tel, ville", "ville, cp"]),
+                self.rng.pick(&["", "NOT "])
+            ),
             _ => format!("trim({column}) = '{}'", self.text(of)),
         }
     }
@@ -317,7 +441,7 @@ impl Questions {
     fn statement(&mut self) -> String {
         let c = self.condition(2);
         let n = self.rng.below(40);
-        match self.rng.below(24) {
+        match self.rng.below(32) {
             0 => format!("SELECT ipp, nom FROM patient WHERE {c} LIMIT {n}"),
             1 => format!(
                 "SELECT ipp FROM patient WHERE {c} ORDER BY nom, ipp LIMIT {n} OFFSET {}",
@@ -361,6 +485,28 @@ impl Questions {
             15 => format!("SELECT ipp FROM patient WHERE {c} AND 1/0 = 1"),
             16 => format!("SELECT ipp FROM patient WHERE {c} AND naissance = '1957-02-30'"),
             17 => format!("COPY (SELECT ipp FROM patient WHERE {c}) TO STDOUT"),
+            18 => format!(
+                "SELECT ipp, nom FROM patient WHERE {c} {} SELECT ipp, nom FROM patient WHERE {}",
+                self.rng.pick(&["UNION ALL", "INTERSECT", "EXCEPT", "UNION"]),
+                self.condition(1)
+            ),
+            19 => format!(
+                "SELECT ipp FROM patient WHERE {c} {} SELECT ipp FROM patient WHERE {} UNION SELECT ipp FROM patient WHERE {}",
+                self.rng.pick(&["INTERSECT", "EXCEPT"]),
+                self.test(),
+                self.test()
+            ),
+            20 => format!(
+                "SELECT x.i, x.n FROM (SELECT ipp AS i, nom AS n, naissance FROM patient WHERE {c}) x WHERE x.n {} '{}' AND naissance > '{}'",
+                self.comparison(),
+                self.text(&FAMILIES),
+                self.date()
+            ),
+            21 => format!("SET enable_seqscan = on; SELECT ipp FROM patient WHERE {c}"),
+            22 => format!(
+                "SELECT ipp FROM patient WHERE {c} ORDER BY ipp {} LIMIT {n}",
+                self.rng.pick(&["ASC", "DESC"])
+            ),
             _ => format!("SELECT ipp, nom, prenom FROM patient WHERE {c}"),
         }
     }

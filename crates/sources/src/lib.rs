@@ -25,6 +25,7 @@ pub mod reader;
 mod samba_audit;
 mod scan;
 pub mod sink;
+mod speakers;
 pub mod syslog;
 pub mod time;
 mod windows_security;

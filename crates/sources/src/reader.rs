@@ -5,7 +5,7 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Reject, SOURCES, Setting, Source,
     case::{Case, FileId},
-    envelope,
+    envelope, speakers,
 };
 use ampleur_event::{
     EventBatch, invariant,
@@ -274,7 +274,10 @@ pub(crate) fn claim(
     {
         return Some(carried);
     }
-    claimed.map(|(_, s)| (s, s.open(head, setting)))
+    claimed.map(|(_, s)| {
+        let decoder = s.open(head, setting);
+        (s, speakers::listen(head, setting, s, decoder))
+    })
 }
 
 /// The same with mappings of a case, which come first among equals, and how sure it is.

@@ -14,7 +14,7 @@ use crate::{
     leak::LeakLine,
     pace::{self, Pause},
     people::{People, PlaceId, Places, Who},
-    replay::{Answer, Expr, Hit, fhir::Paging},
+    replay::{Answer, ColumnPath, Expr, Hit, fhir::Paging, sql},
 };
 use ampleur_event::{
     Category, Event, Nanos, SessionVerdict, System, Verb, Verdict, Window,
@@ -719,7 +719,58 @@ struct PageSeen {
     answer: Answer,
     paging: Paging,
     size: Option<u64>,
-    order: Option<String>,
+    order: Option<Order>,
+}
+
+/// An order the server is known to give its rows in.
+#[derive(Debug, Clone)]
+enum Order {
+    /// By logical id.
+    Id,
+    /// By a column; the greatest first.
+    Column(ColumnPath, bool),
+}
+
+impl Order {
+    /// The rows in this order; `None` where collations would disagree or two rows are equal.
+    fn sorted(&self, base: &IdentityBase, rows: &[Hit]) -> Option<Vec<Hit>> {
+        let mut rows = rows.to_vec();
+        match self {
+            Order::Id => {
+                rows.sort_by(|a, b| base.logical_id(a.record).cmp(base.logical_id(b.record)));
+                Some(rows)
+            }
+            Order::Column(path, falling) => {
+                let value = |h: &Hit| -> Option<String> {
+                    let mut values = sql::column_values(base, h.version, path);
+                    let same = h.version == h.other || values == sql::column_values(base, h.other, path);
+                    (same && values.len() == 1).then(|| values.pop()).flatten()
+                };
+                // Figures of one length, and whole dates, have one order everywhere.
+                let shape = |s: &str| -> Vec<bool> { s.bytes().map(|b| b.is_ascii_digit()).collect() };
+                let mut keyed = vec![];
+                for h in rows {
+                    let v = value(&h)?;
+                    if !v.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+                        return None;
+                    }
+                    keyed.push((v, h));
+                }
+                let first = keyed.first().map(|k| shape(&k.0));
+                if keyed.iter().any(|k| Some(shape(&k.0)) != first) {
+                    return None;
+                }
+                keyed.sort_by(|a, b| a.0.cmp(&b.0));
+                if keyed.windows(2).any(|w| w[0].0 == w[1].0) {
+                    return None;
+                }
+                if *falling {
+                    keyed.reverse();
+                }
+                Some(keyed.into_iter().map(|k| k.1).collect())
+            }
+        }
+    }
 }
 
 /// Categories outside the identity base: a record cannot lack them.

@@ -1,5 +1,5 @@
 //! Statements of databases: whose rows they gave, which columns; what a statement that failed gave; what was changed.
-use super::{AccessKind, Changed, Loose, PageSeen, Question, Row, Work, cited};
+use super::{AccessKind, Changed, Loose, Order, PageSeen, Question, Row, Work, cited};
 use crate::{
     identity::VersionId,
     people::Who,
@@ -338,7 +338,7 @@ impl<'a> Work<'a, '_, '_> {
                         ..Paging::default()
                     },
                     size: Some(limit),
-                    order: None,
+                    order: st.order.clone().map(|(path, falling)| Order::Column(path, falling)),
                 });
             return;
         }

@@ -1,5 +1,5 @@
 //! Requests and what an audit tells of them: who was in the answer, page by page where there are pages.
-use super::{AccessKind, Changed, Loose, PageSeen, Partial, Question, Row, Work, cited};
+use super::{AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited};
 use crate::{
     catalog::{self, Catalog},
     people::{PlaceId, Who},
@@ -346,7 +346,11 @@ impl<'a> Work<'a, '_, '_> {
                     }
                     return;
                 }
-                let order = endpoint.as_ref().and_then(|x| x.endpoint.order.clone());
+                let order = endpoint
+                    .as_ref()
+                    .and_then(|x| x.endpoint.order.as_deref())
+                    .filter(|o| matches!(*o, "id" | "_id"))
+                    .map(|_| Order::Id);
                 let mut persons: BTreeSet<Who> = answer
                     .certain
                     .iter()
@@ -1070,15 +1074,19 @@ impl<'a> Work<'a, '_, '_> {
         let whole = whole && reach >= n;
         let base = self.input.identity;
         // With a known order and nobody doubtful, each page is a slice.
-        let by_id = |p: &PageSeen| {
-            p.answer.possible.is_empty()
-                && (p.order.as_deref().is_some_and(|o| o == "id" || o == "_id")
-                    || matches!(p.paging.sorted.as_deref(), Some("_id")))
+        let in_order = |p: &PageSeen| match (&p.order, &p.paging.sorted) {
+            _ if !p.answer.possible.is_empty() => None,
+            (Some(order), _) => order.sorted(base, &p.answer.certain),
+            (None, Some(by)) if by == "_id" => Order::Id.sorted(base, &p.answer.certain),
+            _ => None,
         };
-        if !whole && run.iter().all(by_id) {
-            for p in &run {
-                let mut order: Vec<Hit> = p.answer.certain.clone();
-                order.sort_by(|a, b| base.logical_id(a.record).cmp(base.logical_id(b.record)));
+        let slices: Option<Vec<Vec<Hit>>> = if whole {
+            None
+        } else {
+            run.iter().map(in_order).collect()
+        };
+        if let Some(slices) = slices {
+            for (p, order) in run.iter().zip(slices) {
                 let size = p.size.unwrap_or(u64::MAX);
                 let from = p.paging.begin(size);
                 for h in order

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     fold,
-    identity::{Gender, IdentityBase, PartDate, TelecomKind, oid},
+    identity::{Gender, IdKind, IdentityBase, PartDate, TelecomKind, oid},
     letters,
     strings::Sym,
 };
@@ -367,14 +367,30 @@ fn criterion(
                 None => Expr::Unknown,
             }
         }),
+        "death-date" if modifier.is_empty() => each(&mut |v| {
+            let (op, d) = date_op(v);
+            match PartDate::parse(d) {
+                Some(date) => Expr::Test(Test::Death { op, date }),
+                None => Expr::Unknown,
+            }
+        }),
         "identifier" if modifier.is_empty() || modifier == "not" => each(&mut |v| {
             let (system, value) = token(v);
             identifier(b, system.as_deref(), &value)
         }),
-        // The system of the type is not kept: a value that fits may be of another type.
         "identifier" if modifier == "of-type" => each(&mut |v| {
-            let value = v.rsplit('|').next().unwrap_or("").replace('\u{1}', "|");
-            perhaps(identifier(b, None, &value))
+            let parts: Vec<&str> = v.split('|').collect();
+            match (&parts[..], b.strings.find(parts.last().unwrap_or(&""))) {
+                (["http://terminology.hl7.org/CodeSystem/v2-0203", "PI", _], Some(value)) => {
+                    let kind = IdKind::Pi;
+                    Expr::Test(Test::IdentifierOf { kind, value })
+                }
+                // The system of the type is not kept: a value that fits may be of another type.
+                _ => {
+                    let value = parts.last().unwrap_or(&"").replace('\u{1}', "|");
+                    perhaps(identifier(b, None, &value))
+                }
+            }
         }),
         "telecom" | "phone" | "email" if token_ok => each(&mut |v| {
             let (system, value) = token(v);

@@ -188,6 +188,16 @@ pub enum Test {
         no_system: bool,
         value: Option<Sym>,
     },
+    /// A value of one kind of identifier, under any system.
+    IdentifierOf {
+        kind: IdKind,
+        value: Sym,
+    },
+    /// The day of death.
+    Death {
+        op: DateOp,
+        date: PartDate,
+    },
     /// Exact value, case ignored; `kind` narrows.
     Telecom {
         kind: Option<TelecomKind>,
@@ -511,6 +521,24 @@ impl Test {
                         && value.is_none_or(|x| x == i.value)
                 })
                 .into(),
+            Test::IdentifierOf { kind, value } => b
+                .id_rows(v)
+                .iter()
+                .any(|i| i.kind == *kind && i.value == *value)
+                .into(),
+            Test::Death { op, date } => {
+                let text = b.text(row.death);
+                let day = text.get(..10).unwrap_or(text);
+                let died = PartDate::parse(day).unwrap_or_default();
+                let (from, to) = date.range();
+                // A time of death may be another day in the server's zone.
+                let beside = |end: u32| matches!(end.abs_diff(died.0), 0..=1 | 70..=73 | 8870);
+                if text.len() > day.len() && (beside(from) || beside(to)) {
+                    Tri::Maybe
+                } else {
+                    date_holds(*op, *date, died)
+                }
+            }
             Test::Telecom { kind, value } => {
                 let want = b.text(*value);
                 b.telecom_rows(v)

@@ -1,6 +1,8 @@
 //! SQL statements as questions: which table, which columns come back, which rows. Read leniently, across dialects: what is
 //! not understood becomes [`Expr::Unknown`], which makes rows possible and never certain.
-use super::{AddressPart, Asked, ColumnPath, DateOp, Expr, NamePart, Test, TextOp, Texts, Tri};
+use super::{
+    AddressPart, Asked, ColumnPath, DateOp, Expr, NamePart, Test, TextOp, Texts, Tri, texts::Rule,
+};
 use crate::{
     fold,
     identity::{IdKind, IdentityBase, NIR_SYSTEM, PartDate, TelecomKind, Use, VersionId},
@@ -33,8 +35,109 @@ pub enum Compare {
     Trim(Box<Compare>),
     /// Characters from a place (from 1) on, so many.
     Piece(usize, usize, Box<Compare>),
+    /// Every occurrence of the first text made the second.
+    Replaced(String, String, Box<Compare>),
+    /// Found by a regular expression.
+    Matches(Pattern),
+    /// A date as text, by a pattern of `to_char` ([`written`]).
+    Written(String, Box<Compare>),
+    /// A part of a date as a number.
+    Part(DatePart, Box<Compare>),
+    /// How many characters; `bytes` when the server may count bytes.
+    Length {
+        bytes: bool,
+        op: Box<Compare>,
+    },
+    /// The place (from 1) of a text in the value as a number, 0 when it is not in it.
+    Position(String, Box<Compare>),
+    /// The text read as a number.
+    Number(Box<Compare>),
+    /// The rest of a number divided by this one.
+    Rest(i64, Box<Compare>),
+    /// Compared byte by byte, whatever the column's own order (`COLLATE "C"`).
+    Bytes(Box<Compare>),
     /// Not, for a value that is there: of NULL it is NULL, which returns no row either.
     Not(Box<Compare>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatePart {
+    Month,
+    Day,
+}
+
+/// A regular expression, read once.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    kept: regex::Regex,
+    /// Without a difference between capitals and small letters.
+    folded: regex::Regex,
+    fold: bool,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        (self.kept.as_str(), self.fold) == (other.kept.as_str(), other.fold)
+    }
+}
+
+impl Pattern {
+    /// What every server reads alike: letters, digits, blanks, classes, groups, repeats and anchors. `None`: anything else, such as
+    /// escapes, look-around and names of classes.
+    fn regular(text: &str, fold: bool) -> Option<Pattern> {
+        let plain = |c: char| c.is_alphanumeric() || " -',_^$.*+?()[]|{}".contains(c);
+        if !text.chars().all(plain) || ["(?", "[[", "[.", "**", "{,"].iter().any(|x| text.contains(x)) {
+            return None;
+        }
+        // A line end in a value is no end for `$`, and `.` takes it.
+        let read = |folded: bool| {
+            regex::RegexBuilder::new(text)
+                .case_insensitive(folded)
+                .dot_matches_new_line(true)
+                .size_limit(1 << 20)
+                .build()
+                .ok()
+        };
+        Some(Pattern {
+            kept: read(false)?,
+            folded: read(true)?,
+            fold,
+        })
+    }
+    fn found(&self, text: &str, case: Rule) -> Tri {
+        let (kept, folded) = (self.kept.is_match(text), self.folded.is_match(text));
+        match case {
+            _ if self.fold => folded.into(),
+            Rule::Kept => kept.into(),
+            Rule::Ignored => folded.into(),
+            Rule::Unknown if kept == folded => kept.into(),
+            Rule::Unknown => Tri::Maybe,
+        }
+    }
+    /// `SIMILAR TO` (SQL:2016 part 2, §8.6): the whole text, with `%` and `_`.
+    fn similar(text: &str) -> Option<Pattern> {
+        let mut out = String::from("^(");
+        for c in text.chars() {
+            match c {
+                '%' => out.push_str(".*"),
+                '_' => out.push('.'),
+                '|' | '*' | '+' | '?' | '{' | '}' | '(' | ')' | '[' | ']' => out.push(c),
+                // Signs of regular expressions that are none here; an escape is not weighed.
+                '.' | '^' | '$' => {
+                    out.push('[');
+                    out.push(c);
+                    out.push(']');
+                }
+                '\\' => return None,
+                c => out.push(c),
+            }
+        }
+        if out.contains("[^]") {
+            return None;
+        }
+        out.push_str(")$");
+        Pattern::regular(&out, false)
+    }
 }
 
 /// The condition that holds where `e` is false: a NULL satisfies neither (SQL:2016 part 2, §8 and §6.39), so the sign goes
@@ -60,6 +163,11 @@ fn negated(e: Expr) -> Expr {
         }),
         e => Expr::Not(Box::new(e)),
     }
+}
+
+/// Holds wherever `e` does not, whatever is NULL.
+fn opposed(e: Expr) -> Expr {
+    Expr::Not(Box::new(e))
 }
 
 /// What a statement does.
@@ -98,6 +206,12 @@ pub struct Statement {
     pub offset: Option<u64>,
     /// Values set by an update, by column.
     pub set: Vec<(String, String)>,
+    /// What the plain columns of the list are called: (name, column).
+    names: Vec<(String, String)>,
+    /// The one column the rows are sorted by, and whether the greatest comes first.
+    pub order: Option<(ColumnPath, bool)>,
+    /// Rows of other selections come too, are left out, or both.
+    sets: Option<Chain>,
     /// Grouped, joined or otherwise shaped so that not each matching row need come back.
     pub reshaped: bool,
     /// The rows an update or a delete takes come back as well.
@@ -331,7 +445,10 @@ fn lex(sql: &str) -> Vec<Tok> {
         let ch = c[i];
         if ch.is_whitespace() {
             i += 1;
-        } else if ch == '-' && c.get(i + 1) == Some(&'-') {
+        } else if (ch == '-' && c.get(i + 1) == Some(&'-'))
+            // MySQL's other sign; a name of a passing table has no blank in it.
+            || (ch == '#' && c.get(i + 1).is_none_or(|x| x.is_whitespace()))
+        {
             while i < c.len() && c[i] != '\n' {
                 i += 1;
             }
@@ -441,7 +558,7 @@ fn lex(sql: &str) -> Vec<Tok> {
         } else {
             let two: String = c[i..c.len().min(i + 2)].iter().collect();
             let three: String = c[i..c.len().min(i + 3)].iter().collect();
-            let op = if three == "!~*" || three == "~~*" {
+            let op = if matches!(three.as_str(), "!~*" | "~~*" | "<=>") {
                 three
             } else if matches!(
                 two.as_str(),
@@ -469,15 +586,18 @@ struct P<'a> {
 }
 
 /// One side of a comparison.
+#[derive(Clone)]
 enum Side {
     Column(ColumnPath, Vec<Wrap>),
+    /// The first of these that is not NULL.
+    FirstOf(Vec<Side>),
     /// A column of no identity field, or an expression.
     Other,
     Value(String),
     Param,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Wrap {
     Lower,
     Upper,
@@ -485,6 +605,14 @@ enum Wrap {
     Year,
     Trim,
     Piece(usize, usize),
+    Replaced(String, String),
+    Written(String),
+    Part(DatePart),
+    Length { bytes: bool },
+    Position(String),
+    Number,
+    Rest(i64),
+    Bytes,
 }
 
 impl<'a> P<'a> {
@@ -593,8 +721,13 @@ impl<'a> P<'a> {
             let start = self.i;
             self.i += 1;
             let e = self.or();
-            if self.eat_op(")") && !self.comparison_follows() {
-                return e;
+            if self.eat_op(")") {
+                if let Some(e) = self.truth(&e) {
+                    return e;
+                }
+                if !self.comparison_follows() {
+                    return e;
+                }
             }
             self.i = start;
         }
@@ -606,22 +739,92 @@ impl<'a> P<'a> {
         }
         let left = self.side();
         let no = self.eat("not");
-        let e = self.comparison(left);
-        if no { negated(e) } else { e }
+        // `NOT LIKE ANY` is true of one that is not alike, not of none that is.
+        let one = no && matches!(self.word(1).as_str(), "any" | "all" | "some");
+        let e = self.comparison(left, one);
+        if no && !one { negated(e) } else { e }
     }
     fn comparison_follows(&self) -> bool {
-        matches!(self.peek(), Some(Tok::Op(o)) if matches!(o.as_str(), "=" | "<" | ">" | "<=" | ">=" | "<>" | "!=" | "~" | "~~" | "||" | "+" | "-" | "*" | "/" | "::"))
+        matches!(self.peek(), Some(Tok::Op(o)) if matches!(o.as_str(), "=" | "<" | ">" | "<=" | ">=" | "<>" | "!=" | "<=>" | "~" | "~~" | "||" | "+" | "-" | "*" | "/" | "::"))
             || matches!(
                 self.word(0).as_str(),
-                "like" | "ilike" | "in" | "between" | "is" | "similar"
+                "like" | "ilike" | "in" | "between" | "is" | "similar" | "regexp" | "rlike"
             )
     }
-    fn comparison(&mut self, left: Side) -> Expr {
+    /// `IS [NOT] TRUE` or `FALSE` behind a condition in brackets; `None` and nothing read where something else follows.
+    fn truth(&mut self, e: &Expr) -> Option<Expr> {
+        if !self.is("is") {
+            return None;
+        }
+        let no = self.word(1) == "not";
+        let says = match self.word(1 + usize::from(no)).as_str() {
+            "true" => e.clone(),
+            "false" => negated(e.clone()),
+            _ => return None,
+        };
+        self.i += 2 + usize::from(no);
+        // It holds or does not, for NULL too: the sign stays outside.
+        Some(if no { opposed(says) } else { opposed(opposed(says)) })
+    }
+    /// The values of `ANY (…)`, `ALL (…)`: an array as text, as `ARRAY[…]`, or a list. `None`: not all of them are written there.
+    fn array(&mut self) -> Option<Vec<String>> {
+        let from = self.i;
+        if !self.eat_op("(") {
+            return None;
+        }
+        let inside = self.i;
+        self.skip_parens();
+        let behind = self.i;
+        self.i = inside;
+        let values = self.array_inside(behind - 1);
+        let whole = self.i + 1 == behind && self.op(")");
+        self.i = behind.max(from + 1);
+        values.filter(|_| whole)
+    }
+    fn array_inside(&mut self, end: usize) -> Option<Vec<String>> {
+        let mut values = vec![];
+        if self.eat("array") {
+            if !self.eat_op("[") {
+                return None;
+            }
+            while !self.op("]") && self.i < end {
+                match self.side() {
+                    Side::Value(v) => values.push(v),
+                    _ => return None,
+                }
+                self.eat_op(",");
+            }
+            self.eat_op("]");
+        } else {
+            let Some(Tok::Text(t)) = self.peek() else {
+                return None;
+            };
+            values = array_text(t)?;
+            self.i += 1;
+        }
+        // A cast to an array of texts or dates.
+        if self.eat_op("::") {
+            if !keeps_text(&self.word(0)) {
+                return None;
+            }
+            self.i += 1;
+            while self.i < end && (self.op("[") || self.op("]") || self.is("varying")) {
+                self.i += 1;
+            }
+        }
+        Some(values)
+    }
+    /// `not`: of each of several patterns.
+    fn comparison(&mut self, left: Side, not: bool) -> Expr {
         let w = self.word(0);
         match w.as_str() {
             "is" => {
                 self.i += 1;
                 let no = self.eat("not");
+                if self.is("distinct") && self.word(1) == "from" {
+                    self.i += 2;
+                    return self.distinct(left, no);
+                }
                 let null = self.eat("null");
                 if !null {
                     let word = self.word(0);
@@ -642,9 +845,35 @@ impl<'a> P<'a> {
                     e => e,
                 };
             }
+            "similar" if self.word(1) == "to" => {
+                self.i += 2;
+                let pattern = match self.side() {
+                    Side::Value(v) if !self.is("escape") => Pattern::similar(&v),
+                    _ => None,
+                };
+                return pattern.map_or(Expr::Unknown, |p| make(left, Compare::Matches(p)));
+            }
+            "regexp" | "rlike" => {
+                self.i += 1;
+                let pattern = match self.side() {
+                    Side::Value(v) => Pattern::regular(&v, false),
+                    _ => None,
+                };
+                return pattern.map_or(Expr::Unknown, |p| make(left, Compare::Matches(p)));
+            }
             "like" | "ilike" => {
                 self.i += 1;
                 let fold = w == "ilike";
+                if matches!(self.word(0).as_str(), "any" | "all" | "some") {
+                    let all = self.is("all");
+                    self.i += 1;
+                    let patterns = self.array();
+                    let like = |pattern| {
+                        let like = Compare::Like { pattern, fold };
+                        if not { Compare::Not(Box::new(like)) } else { like }
+                    };
+                    return each(left, patterns, all, like);
+                }
                 return match self.side() {
                     Side::Value(pattern) => {
                         let pattern = if self.eat("escape") {
@@ -718,15 +947,25 @@ impl<'a> P<'a> {
         let o = o.clone();
         match o.as_str() {
             "=" | "<" | ">" | "<=" | ">=" | "<>" | "!=" | "~~" | "~~*" | "~" | "~*" | "!~"
-            | "!~*" => self.i += 1,
+            | "!~*" | "<=>" => self.i += 1,
             _ => return Expr::Unknown,
         }
-        if self.is("any") || self.is("all") {
+        if o == "<=>" {
+            return self.distinct(left, true);
+        }
+        if matches!(self.word(0).as_str(), "any" | "all" | "some") {
+            let all = self.is("all");
             self.i += 1;
-            if self.eat_op("(") {
-                self.skip_parens();
-            }
-            return Expr::Unknown;
+            let values = self.array();
+            return match o.as_str() {
+                "=" => each(left, values, all, Compare::Eq),
+                "<>" | "!=" => each(left, values, all, Compare::Ne),
+                "~~" | "~~*" => each(left, values, all, |pattern| Compare::Like {
+                    pattern,
+                    fold: o == "~~*",
+                }),
+                _ => Expr::Unknown,
+            };
         }
         let right = self.side();
         let flip = |o: &str| {
@@ -740,8 +979,12 @@ impl<'a> P<'a> {
             .to_string()
         };
         let (left, right, o) = match (left, right) {
-            (l @ Side::Column(..), r) => (l, r, o),
-            (l, r @ Side::Column(..)) => (r, l, flip(&o)),
+            (l @ (Side::Column(..) | Side::FirstOf(_)), r) => (l, r, o),
+            (l @ Side::Value(_), r @ (Side::Column(..) | Side::FirstOf(_)))
+                if !o.contains(['~']) =>
+            {
+                (r, l, flip(&o))
+            }
             (Side::Value(a), Side::Value(b)) => {
                 return match o.as_str() {
                     "=" => Expr::Known(a == b),
@@ -769,7 +1012,7 @@ impl<'a> P<'a> {
                 pattern: v,
                 fold: true,
             },
-            // A regular expression that is a plain anchored prefix is a LIKE; others are not weighed.
+            // A plain anchored prefix is a LIKE, which the sorted names answer.
             "~" | "~*" => match v.strip_prefix('^') {
                 Some(p)
                     if p.chars()
@@ -780,11 +1023,35 @@ impl<'a> P<'a> {
                         fold: o == "~*",
                     }
                 }
-                _ => return Expr::Unknown,
+                _ => match Pattern::regular(&v, o == "~*") {
+                    Some(p) => Compare::Matches(p),
+                    None => return Expr::Unknown,
+                },
+            },
+            "!~" | "!~*" => match Pattern::regular(&v, o == "!~*") {
+                Some(p) => Compare::Not(Box::new(Compare::Matches(p))),
+                None => return Expr::Unknown,
             },
             _ => return Expr::Unknown,
         };
         make(left, c)
+    }
+    /// `IS DISTINCT FROM` what follows (`same`: not), which holds for NULL too.
+    fn distinct(&mut self, left: Side, same: bool) -> Expr {
+        if self.eat("null") {
+            return null(&left, same).unwrap_or(Expr::Unknown);
+        }
+        let Side::Value(v) = self.side() else {
+            return Expr::Unknown;
+        };
+        let (Some(gone), true) = (null(&left, true), matches!(left, Side::Column(..))) else {
+            return Expr::Unknown;
+        };
+        if same {
+            opposed(opposed(make(left, Compare::Eq(v))))
+        } else {
+            Expr::Any(vec![gone, make(left, Compare::Ne(v))])
+        }
     }
     /// An operand: a literal, a column with the functions around it, anything else.
     fn side(&mut self) -> Side {
@@ -805,7 +1072,9 @@ impl<'a> P<'a> {
                     sized = true;
                 }
                 // A type that may cut or change the text.
-                if !keeps_text(&kind) || sized {
+                if whole_number(&kind) && !sized {
+                    s = numbered(s);
+                } else if !keeps_text(&kind) || sized {
                     s = Side::Other;
                 }
                 while matches!(
@@ -816,18 +1085,26 @@ impl<'a> P<'a> {
                 }
             } else if matches!(self.peek(), Some(Tok::Op(o)) if matches!(o.as_str(), "||" | "+" | "-" | "*" | "/" | "%"))
             {
-                let concat = self.op("||");
+                let (concat, rest) = (self.op("||"), self.op("%"));
                 self.i += 1;
                 let right = self.primary();
                 s = match (s, right) {
                     (Side::Value(a), Side::Value(b)) if concat => Side::Value(a + &b),
+                    (s @ Side::Column(..), Side::Value(by)) if rest => rest_of(s, &by),
                     _ => Side::Other,
                 };
             } else if self.is("collate") {
                 // Another order and perhaps another equality than the column's own.
+                let name = match self.t.get(self.i + 1) {
+                    Some(Tok::Word(n) | Tok::Name(n)) => n.to_ascii_lowercase(),
+                    _ => String::new(),
+                };
                 self.i += 2;
                 s = match s {
                     Side::Value(v) => Side::Value(v),
+                    s if matches!(name.as_str(), "c" | "posix" | "ucs_basic") => {
+                        wrapped(s, Wrap::Bytes)
+                    }
                     _ => Side::Other,
                 };
             } else {
@@ -919,6 +1196,22 @@ impl<'a> P<'a> {
             },
         }
     }
+    /// True when the call ends here; what else stands in it is passed over.
+    fn closed(&mut self) -> bool {
+        let closed = self.eat_op(")");
+        if !closed {
+            self.skip_parens();
+        }
+        closed
+    }
+    /// The operands of a call whose opening sign was taken, its end passed; `None` where something else stands between them.
+    fn arguments(&mut self) -> Option<Vec<Side>> {
+        let mut out = vec![self.side()];
+        while self.eat_op(",") {
+            out.push(self.side());
+        }
+        self.closed().then_some(out)
+    }
     fn function(&mut self, name: &str) -> Side {
         self.i += 1;
         let wrap = match name {
@@ -926,27 +1219,94 @@ impl<'a> P<'a> {
             "upper" => Some(Wrap::Upper),
             "unaccent" | "f_unaccent" => Some(Wrap::Fold),
             "year" => Some(Wrap::Year),
+            "month" => Some(Wrap::Part(DatePart::Month)),
+            "day" | "dayofmonth" => Some(Wrap::Part(DatePart::Day)),
+            "char_length" | "character_length" | "len" => Some(Wrap::Length { bytes: false }),
+            // Characters in PostgreSQL and Oracle, bytes in MySQL.
+            "length" => Some(Wrap::Length { bytes: true }),
             _ => None,
         };
-        if name == "extract" && self.is("year") {
+        if matches!(name, "extract" | "date_part" | "datepart") {
+            let part = match self.peek() {
+                Some(Tok::Text(t) | Tok::Word(t)) => t.to_ascii_lowercase(),
+                _ => String::new(),
+            };
+            let wrap = match part.as_str() {
+                "year" | "yyyy" | "yy" => Some(Wrap::Year),
+                "month" | "mm" => Some(Wrap::Part(DatePart::Month)),
+                "day" | "dd" => Some(Wrap::Part(DatePart::Day)),
+                _ => None,
+            };
             self.i += 1;
-            self.eat("from");
+            let asks = self.eat("from") || self.eat_op(",");
             let s = self.side();
-            if !self.eat_op(")") {
-                self.skip_parens();
-            }
-            return wrapped(s, Wrap::Year);
+            return match (self.closed(), wrap) {
+                (true, Some(w)) if asks => wrapped(s, w),
+                _ => Side::Other,
+            };
         }
-        if name == "date_part"
-            && matches!(self.peek(), Some(Tok::Text(t)) if t.eq_ignore_ascii_case("year"))
-        {
-            self.i += 1;
-            self.eat_op(",");
-            let s = self.side();
-            if !self.eat_op(")") {
-                self.skip_parens();
+        if matches!(name, "coalesce" | "nvl" | "ifnull" | "isnull") {
+            let sides = self.arguments();
+            return match sides {
+                Some(v) if v.len() > 1 => {
+                    // What stands behind a value that is there is never taken.
+                    let n = v.iter().position(|s| matches!(s, Side::Value(_)));
+                    Side::FirstOf(v.into_iter().take(n.map_or(usize::MAX, |n| n + 1)).collect())
+                }
+                _ => Side::Other,
+            };
+        }
+        if matches!(
+            name,
+            "replace" | "strpos" | "instr" | "locate" | "charindex" | "to_char" | "date_format" | "mod"
+        ) {
+            let mut sides = self.arguments().unwrap_or_default();
+            if matches!(name, "locate" | "charindex") && sides.len() == 2 {
+                sides.swap(0, 1);
             }
-            return wrapped(s, Wrap::Year);
+            let mut sides = sides.into_iter();
+            let first = sides.next();
+            let mut values = vec![];
+            for s in sides {
+                match s {
+                    Side::Value(v) => values.push(v),
+                    _ => return Side::Other,
+                }
+            }
+            let Some(first) = first else {
+                return Side::Other;
+            };
+            return match (name, &values[..]) {
+                ("replace", [from, to]) if !from.is_empty() => {
+                    wrapped(first, Wrap::Replaced(from.clone(), to.clone()))
+                }
+                ("to_char" | "date_format", [how]) => wrapped(first, Wrap::Written(how.clone())),
+                ("mod", [by]) => rest_of(first, by),
+                ("strpos" | "instr" | "locate" | "charindex", [what]) if !what.is_empty() => {
+                    wrapped(first, Wrap::Position(what.clone()))
+                }
+                _ => Side::Other,
+            };
+        }
+        if name == "position" {
+            let what = self.side();
+            let asks = self.eat("in");
+            let s = self.side();
+            return match (self.closed(), what) {
+                (true, Side::Value(what)) if asks && !what.is_empty() => {
+                    wrapped(s, Wrap::Position(what))
+                }
+                _ => Side::Other,
+            };
+        }
+        if name == "str_to_date" {
+            // The same date whatever the pattern where both are written in ISO order or day, month and year.
+            return match self.arguments().as_deref() {
+                Some([Side::Value(v), Side::Value(how)]) if reads_as_iso(v, how) => {
+                    Side::Value(iso(v))
+                }
+                _ => Side::Other,
+            };
         }
         if name == "cast" {
             let s = self.side();
@@ -956,12 +1316,11 @@ impl<'a> P<'a> {
                 String::new()
             };
             self.i += 1;
-            let plain = keeps_text(&kind) && self.eat_op(")");
-            if !plain {
-                self.skip_parens();
-                return Side::Other;
-            }
-            return s;
+            return match self.closed() {
+                true if keeps_text(&kind) => s,
+                true if whole_number(&kind) => numbered(s),
+                _ => Side::Other,
+            };
         }
         if matches!(name, "trim" | "btrim") {
             self.eat("both");
@@ -1022,12 +1381,65 @@ impl<'a> P<'a> {
     }
 }
 
+/// One condition for each value: all of them must hold, or one.
+fn each(left: Side, values: Option<Vec<String>>, all: bool, op: impl Fn(String) -> Compare) -> Expr {
+    let (Some(values), Side::Column(..)) = (values, &left) else {
+        return Expr::Unknown;
+    };
+    let es = values.into_iter().map(|v| make(left.clone(), op(v))).collect();
+    if all { Expr::All(es) } else { Expr::Any(es) }
+}
+
+/// The values of an array written as a text, `{a,"b c"}`; `None` for one with NULL, of several dimensions, or badly written.
+fn array_text(text: &str) -> Option<Vec<String>> {
+    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    if inner.is_empty() {
+        return Some(vec![]);
+    }
+    if inner.contains(['{', '}', '\\']) {
+        return None;
+    }
+    let quotes = inner.matches('"').count();
+    let cells = csv_cells(inner);
+    let null = |v: &String| v.eq_ignore_ascii_case("null") || v.is_empty();
+    (quotes % 2 == 0 && !cells.iter().any(null))
+        .then(|| cells.iter().map(|v| v.trim().to_string()).collect())
+}
+
+/// True where a date reads the same by this pattern and by [`iso`].
+fn reads_as_iso(text: &str, pattern: &str) -> bool {
+    written(&pattern.replace("%e", "%d").replace("%c", "%m"), &iso(text))
+        .is_some_and(|w| w == text)
+}
+
+/// A column read as a whole number.
+fn numbered(s: Side) -> Side {
+    match s {
+        s @ Side::Value(_) => s,
+        s => wrapped(s, Wrap::Number),
+    }
+}
+
+fn rest_of(s: Side, by: &str) -> Side {
+    match by.parse::<i64>() {
+        Ok(by) if by > 0 => wrapped(s, Wrap::Rest(by)),
+        _ => Side::Other,
+    }
+}
+
 fn wrapped(s: Side, w: Wrap) -> Side {
     match (s, w) {
         (Side::Column(p, mut ws), w) => {
             ws.push(w);
             Side::Column(p, ws)
         }
+        (Side::FirstOf(sides), w) => {
+            Side::FirstOf(sides.into_iter().map(|s| wrapped(s, w.clone())).collect())
+        }
+        (Side::Value(v), Wrap::Replaced(from, to)) if !from.is_empty() => {
+            Side::Value(v.replace(&from, &to))
+        }
+        (s @ Side::Value(_), Wrap::Bytes) => s,
         (Side::Value(v), Wrap::Lower) => Side::Value(v.to_lowercase()),
         (Side::Value(v), Wrap::Upper) => Side::Value(v.to_uppercase()),
         (Side::Value(v), Wrap::Fold) => Side::Value(unaccent(&v)),
@@ -1040,8 +1452,53 @@ fn wrapped(s: Side, w: Wrap) -> Side {
     }
 }
 
+/// `side` is NULL, or is not; `None`: nobody can say.
+fn null(side: &Side, is: bool) -> Option<Expr> {
+    let is = |e: Expr| if is { e } else { negated(e) };
+    match side {
+        Side::Column(path, _) => Some(is(Expr::Test(Test::Column {
+            path: path.clone(),
+            op: Compare::IsNull,
+            texts: Texts::BYTES,
+        }))),
+        Side::Value(_) => Some(is(Expr::Known(false))),
+        Side::FirstOf(_) | Side::Other | Side::Param => None,
+    }
+}
+
 fn make(left: Side, c: Compare) -> Expr {
     match left {
+        // One case for each that may be the first; in each the comparison and what it is not stand beside the same condition, so that
+        // a sign that goes inwards finds both.
+        Side::FirstOf(sides) => {
+            if c == Compare::IsNull {
+                let all: Option<Vec<Expr>> = sides.iter().map(|s| null(s, true)).collect();
+                return all.map_or(Expr::Unknown, Expr::All);
+            }
+            let (mut cases, mut before) = (vec![], vec![]);
+            let last = sides.len().saturating_sub(1);
+            for (k, s) in sides.into_iter().enumerate() {
+                let (Some(there), Some(gone)) = (null(&s, false), null(&s, true)) else {
+                    return Expr::Unknown;
+                };
+                let mut case = before.clone();
+                // Where the last is NULL too, neither it nor its opposite holds, as of the column alone.
+                if k < last {
+                    case.push(there);
+                }
+                case.push(make(s, c.clone()));
+                cases.push(Expr::All(case));
+                before.push(gone);
+            }
+            Expr::Any(cases)
+        }
+        Side::Value(v) => {
+            match compare(&c, &v, PLAIN) {
+                Tri::Yes => Expr::Known(true),
+                Tri::No => Expr::Known(false),
+                Tri::Maybe => Expr::Unknown,
+            }
+        }
         Side::Column(path, wraps) => {
             let mut op = c;
             for w in wraps.iter().rev() {
@@ -1052,6 +1509,19 @@ fn make(left: Side, c: Compare) -> Expr {
                     Wrap::Fold => Compare::Fold(Box::new(op)),
                     Wrap::Trim => Compare::Trim(Box::new(op)),
                     Wrap::Piece(from, n) => Compare::Piece(*from, *n, Box::new(op)),
+                    Wrap::Replaced(from, to) => {
+                        Compare::Replaced(from.clone(), to.clone(), Box::new(op))
+                    }
+                    Wrap::Written(how) => Compare::Written(how.clone(), Box::new(op)),
+                    Wrap::Part(part) => Compare::Part(*part, Box::new(op)),
+                    Wrap::Length { bytes } => Compare::Length {
+                        bytes: *bytes,
+                        op: Box::new(op),
+                    },
+                    Wrap::Position(what) => Compare::Position(what.clone(), Box::new(op)),
+                    Wrap::Number => Compare::Number(Box::new(op)),
+                    Wrap::Rest(by) => Compare::Rest(*by, Box::new(op)),
+                    Wrap::Bytes => Compare::Bytes(Box::new(op)),
                 };
             }
             Expr::Test(Test::Column {
@@ -1090,6 +1560,14 @@ fn keeps_text(kind: &str) -> bool {
     matches!(
         kind,
         "text" | "varchar" | "character" | "string" | "date" | "unknown" | "citext" | "nvarchar"
+    )
+}
+
+/// Types of whole numbers.
+fn whole_number(kind: &str) -> bool {
+    matches!(
+        kind,
+        "int" | "integer" | "bigint" | "int4" | "int8" | "signed" | "unsigned" | "numeric" | "number"
     )
 }
 
@@ -1145,6 +1623,9 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
         limit: None,
         offset: None,
         set: vec![],
+        names: vec![],
+        order: None,
+        sets: None,
         reshaped: false,
         returning: false,
         cursor: false,
@@ -1552,11 +2033,21 @@ fn all_tables(t: &[Tok]) -> Vec<String> {
 
 fn several(t: &[Tok], tables: &[Table], st: &mut Statement) {
     let mut kinds = vec![];
-    for one in t.split(|x| matches!(x, Tok::Op(o) if o == ";")) {
-        if one.is_empty() {
-            continue;
+    let parts = t.split(|x| matches!(x, Tok::Op(o) if o == ";"));
+    let mut parts: Vec<Statement> = parts
+        .filter(|one| !one.is_empty())
+        .map(|one| parse_tokens(one, tables))
+        .collect();
+    // Beside statements that show nothing of a table the one that does is as good as alone.
+    let silent = parts.iter().filter(|p| p.kind == Kind::Nothing).count();
+    if silent + 1 == parts.len() {
+        parts.retain(|p| p.kind != Kind::Nothing);
+        if let Some(one) = parts.pop() {
+            *st = one;
+            return;
         }
-        let inner = parse_tokens(one, tables);
+    }
+    for inner in parts {
         if matches!(inner.kind, Kind::Select | Kind::Copy | Kind::Unknown) {
             st.tables.extend(inner.tables);
             st.columns.extend(inner.columns);
@@ -1690,6 +2181,10 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     // Columns of the list that say which table they are of: (what it is called, column).
     let mut qualified: Vec<(String, String)> = vec![];
     let mut extremes = false;
+    // Columns that stand first where the first that is not empty is shown; names that stand alone in an item.
+    let mut first_of: Vec<String> = vec![];
+    let mut alone_in_item: Vec<String> = vec![];
+    // What the items are called, for a statement around this one.
     let mut depth = 0;
     let mut item: Vec<Tok> = vec![];
     let has_from;
@@ -1710,6 +2205,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             let inner = word_at(&item, "select")
                 .filter(|_| matches!(item.first(), Some(Tok::Op(o)) if o == "("))
                 .map(|k| parse_tokens(&item[k..], tables));
+            first_of.extend(first_shown(&item));
             match inner.map_or_else(
                 || item_columns(&item),
                 |inner| nested_item(inner, &mut nested),
@@ -1736,6 +2232,10 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                 }
             }
             qualified.extend(item.windows(3).filter_map(qualifier));
+            alone_in_item.extend(whole_row(&item));
+            if let Some(named) = called_item(&item) {
+                st.names.push(named);
+            }
             item.clear();
             if end {
                 if word(i) == "into" {
@@ -1761,6 +2261,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         }
         i += 1;
     }
+    st.columns.extend(first_of);
     st.columns.sort();
     st.columns.dedup();
     // One value of many rows, or what another selection says of each.
@@ -1781,6 +2282,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     let mut inner_join = false;
     let mut left_side = true;
     let mut derived = false;
+    // Of a statement inside: what its columns are called, and whether it has all of them.
+    let mut inside: Option<(Vec<(String, String)>, bool)> = None;
     // What each table is called in the statement: its alias, else its name; and those behind an outer join.
     let mut called: Vec<String> = vec![];
     let mut behind: Vec<String> = vec![];
@@ -1792,14 +2295,39 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
         };
         inner.columns.clear();
         inner.star = false;
+        inner.names.clear();
+        inner.perhaps.clear();
         select(t, i + 1, tables, &mut inner);
+        // A condition outside is on what the inner statement calls its columns; of more than one table nobody can say.
+        let of = |c: &String| {
+            let named = inner.names.iter().find(|n| n.0 == *c).map(|n| n.1.clone());
+            named.or_else(|| inner.star.then(|| c.clone()))
+        };
+        if inner.tables.len() == 1 && inner.kind == Kind::Select && !inner.reshaped {
+            inside = Some((inner.names.clone(), inner.star));
+            let mut lost = false;
+            for list in [&mut st.columns, &mut st.perhaps] {
+                for c in list.iter_mut() {
+                    match of(c) {
+                        Some(to) => *c = to,
+                        None => lost = true,
+                    }
+                }
+            }
+            // A name that is an expression inside: what it is made of is shown.
+            if lost {
+                st.perhaps.extend(inner.columns.iter().cloned());
+                st.perhaps.extend(inner.perhaps.iter().cloned());
+            }
+        } else {
+            derived = true;
+        }
         st.tables = inner.tables;
-        // A condition outside is on the columns the inner statement calls as it likes.
-        derived = true;
         conditions.push(inner.rows);
         if st.star {
             st.star = inner.star;
             st.columns.extend(inner.columns);
+            st.perhaps.extend(inner.perhaps);
         }
         st.reshaped |= inner.reshaped || inner.limit.is_some() || inner.offset.is_some();
         let mut depth = 1;
@@ -1812,6 +2340,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             }
             i += 1;
         }
+        called.push(alias(t, i, ""));
     } else if let Some((n, j)) = table_name(t, i) {
         called.push(alias(t, j, &n));
         st.tables.push(n);
@@ -1920,6 +2449,16 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     }
     let table = find_table(tables, st.tables.first().map_or("", String::as_str));
     let alone = st.tables.len() < 2 && !derived;
+    // `SELECT p FROM patient p`: all of it.
+    let row = |n: &String| {
+        let is_column =
+            table.is_some_and(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(n)));
+        called.first() == Some(n) && !is_column
+    };
+    if alone && inside.is_none() && alone_in_item.iter().any(row) {
+        st.star = true;
+        st.columns.retain(|c| !row(c));
+    }
     let last = |n: &str| n.rsplit('.').next().unwrap_or(n).to_string();
     let resolve = |before: Option<&str>, c: &str| {
         let mine = match before {
@@ -1929,6 +2468,13 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             None => {
                 alone || table.is_some_and(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(c)))
             }
+        };
+        let c = match &inside {
+            Some((names, all)) => {
+                let named = names.iter().find(|n| n.0 == c).map(|n| n.1.as_str());
+                named.or(all.then_some(c))?
+            }
+            None => c,
         };
         if mine { table_column(table, c) } else { None }
     };
@@ -1998,17 +2544,38 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                     }
                     _ => st.reshaped = true,
                 },
+                "order" => st.order = sorted_by(&t[i + 1..], &resolve),
                 "group" | "having" | "skip" => st.reshaped = true,
-                "union" => {
-                    // Rows of other selections come too.
-                    st.reshaped = true;
-                    st.tables.extend(all_tables(&t[i..]));
-                    conditions = vec![Expr::Unknown];
-                    break;
-                }
-                "except" | "intersect" | "minus" => {
-                    st.reshaped = true;
-                    conditions.push(Expr::Unknown);
+                set @ ("union" | "except" | "intersect" | "minus") => {
+                    let all_plain = plain == st.names.len() && aggregates == 0;
+                    let first = (st.limit, st.offset) == (None, None)
+                        && !st.reshaped
+                        && all_plain
+                        && alone;
+                    let rest = &t[i + 1..];
+                    let from = usize::from(word_at(rest, "all") == Some(0));
+                    let other = parse_tokens(&rest[from..], tables);
+                    st.sets = Some(match other.sets {
+                        None | Some(Chain::Unions) if set == "union" => Chain::Unions,
+                        _ => Chain::Mixed,
+                    });
+                    match first.then(|| joined_sets(set, st, &other, table)).flatten() {
+                        Some(Sets::Both(e)) => conditions.push(e),
+                        Some(Sets::Either(e)) => {
+                            let mine = Expr::All(std::mem::take(&mut conditions));
+                            conditions.push(Expr::Any(vec![mine, e]));
+                        }
+                        None => {
+                            st.reshaped = true;
+                            // Rows of other selections come too.
+                            if set == "union" || other.sets.is_some() || word_at(rest, "union").is_some()
+                            {
+                                st.tables.extend(all_tables(&t[i..]));
+                                conditions.clear();
+                            }
+                            conditions.push(Expr::Unknown);
+                        }
+                    }
                     break;
                 }
                 _ => {}
@@ -2025,6 +2592,81 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     } else {
         Expr::All(conditions)
     };
+}
+
+/// What selections are joined by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chain {
+    /// `UNION` alone, in whatever order.
+    Unions,
+    Mixed,
+}
+
+/// What the rows of another selection do to those of this one.
+enum Sets {
+    /// A further condition.
+    Both(Expr),
+    /// Others come as well.
+    Either(Expr),
+}
+
+/// `UNION`, `INTERSECT` and `EXCEPT` of two selections of the same columns of one table; `None` for anything else.
+fn joined_sets(word: &str, a: &Statement, b: &Statement, table: Option<&Table>) -> Option<Sets> {
+    let of = |s: &Statement| s.names.iter().map(|n| n.1.clone()).collect::<Vec<_>>();
+    let columns = of(a);
+    let alike = b.kind == Kind::Select
+        && a.tables == b.tables
+        && columns == of(b)
+        && columns.len() == b.columns.len()
+        && (a.star, b.star) == (false, false)
+        && !b.reshaped
+        && b.perhaps.is_empty()
+        && (b.limit, b.offset) == (None, None)
+        // `a UNION (b UNION c)` is the same; others are read from left to right.
+        && (b.sets.is_none() || word == "union" && b.sets == Some(Chain::Unions));
+    if !alike || columns.is_empty() {
+        return None;
+    }
+    // Rows are told apart by a number of the person; without one two persons may look alike.
+    let by_number = columns.iter().any(|c| {
+        matches!(
+            table_column(table, c),
+            Some(ColumnPath::Identifier(Some(_)) | ColumnPath::LogicalId)
+        )
+    });
+    let rows = b.rows.clone();
+    Some(match (word, by_number) {
+        ("union", _) => Sets::Either(rows),
+        ("intersect", true) => Sets::Both(rows),
+        ("intersect", false) => Sets::Both(Expr::Any(vec![rows, Expr::Unknown])),
+        (_, true) => Sets::Both(Expr::Not(Box::new(rows))),
+        (_, false) => Sets::Both(Expr::All(vec![Expr::Not(Box::new(rows)), Expr::Unknown])),
+    })
+}
+
+/// The column rows are sorted by, from what stands behind ORDER, and whether the greatest comes first; `None` where it is not a plain
+/// column.
+fn sorted_by(t: &[Tok], resolve: Resolve<'_>) -> Option<(ColumnPath, bool)> {
+    let t = match t {
+        [Tok::Word(by), rest @ ..] if by.eq_ignore_ascii_case("by") => rest,
+        _ => return None,
+    };
+    let ends = |x: &Tok| match x {
+        Tok::Op(o) => matches!(o.as_str(), "," | ";" | ")"),
+        Tok::Word(w) => {
+            clause(&w.to_ascii_lowercase())
+                || ["asc", "desc", "nulls"].iter().any(|e| w.eq_ignore_ascii_case(e))
+        }
+        _ => false,
+    };
+    let n = t.iter().position(ends).unwrap_or(t.len());
+    let column = plain_column(&t[..n])?;
+    let before = match &t[..n] {
+        [q, _, _] => plain_column(std::slice::from_ref(q)),
+        _ => None,
+    };
+    let falling = matches!(t.get(n), Some(Tok::Word(w)) if w.eq_ignore_ascii_case("desc"));
+    Some((resolve(before.as_deref(), &column)?, falling))
 }
 
 /// What a table whose name ends at token `i` is called.
@@ -2059,6 +2701,77 @@ fn alias(t: &[Tok], i: usize, name: &str) -> String {
         }
         _ => name.to_string(),
     }
+}
+
+/// The column an item shows whenever it is not empty: the first of several of which the first that is there is shown.
+fn first_shown(item: &[Tok]) -> Option<String> {
+    let f = match item.first()? {
+        Tok::Word(w) => w.to_ascii_lowercase(),
+        _ => return None,
+    };
+    let first = matches!(f.as_str(), "coalesce" | "nvl" | "ifnull" | "isnull");
+    let comma = item.iter().position(|x| matches!(x, Tok::Op(o) if o == ","))?;
+    match item.get(1..comma)? {
+        [Tok::Op(o), operand @ ..] if first && o == "(" => plain_column(operand),
+        _ => None,
+    }
+}
+
+/// `nom` or `p.nom`: the column.
+fn plain_column(item: &[Tok]) -> Option<String> {
+    let name = |t: &Tok| match t {
+        Tok::Word(w) | Tok::Name(w) => Some(w.to_lowercase()),
+        _ => None,
+    };
+    match item {
+        [c] => name(c),
+        [_, Tok::Op(o), c] if o == "." => name(c),
+        _ => None,
+    }
+}
+
+/// The name that stands for a whole row where it is what a table is called: `p`, `row_to_json(p)`.
+fn whole_row(item: &[Tok]) -> Option<String> {
+    const ROWS: [&str; 5] = ["row_to_json", "to_json", "to_jsonb", "hstore", "row"];
+    let item = match item {
+        [a @ .., Tok::Word(w), Tok::Word(_) | Tok::Name(_)] if w.eq_ignore_ascii_case("as") => a,
+        a => a,
+    };
+    let inner = match item {
+        [Tok::Word(f), Tok::Op(open), inner @ .., Tok::Op(shut)]
+            if open == "("
+                && shut == ")"
+                && ROWS.iter().any(|r| f.eq_ignore_ascii_case(r)) =>
+        {
+            inner
+        }
+        one => one,
+    };
+    match inner {
+        [_] => plain_column(inner),
+        _ => None,
+    }
+}
+
+/// A plain column of the list, with what it is called.
+fn called_item(item: &[Tok]) -> Option<(String, String)> {
+    let (column, name) = match item {
+        [a @ .., Tok::Word(w), n @ (Tok::Word(_) | Tok::Name(_))]
+            if w.eq_ignore_ascii_case("as") =>
+        {
+            (plain_column(a)?, plain_column(std::slice::from_ref(n))?)
+        }
+        [a @ .., n @ (Tok::Word(_) | Tok::Name(_))]
+            if a.len() == 1 || a.len() == 3 && matches!(&a[1], Tok::Op(o) if o == ".") =>
+        {
+            (plain_column(a)?, plain_column(std::slice::from_ref(n))?)
+        }
+        a => {
+            let c = plain_column(a)?;
+            (c.clone(), c)
+        }
+    };
+    Some((name, column))
 }
 
 enum Item {
@@ -2489,17 +3202,50 @@ struct How<'a> {
     /// Spellings of one value made one.
     norm: &'a dyn Fn(&str) -> String,
     texts: Texts,
+    /// Both sides are numbers.
+    numbers: bool,
 }
+
+/// Texts compared as they are.
+const PLAIN: How<'static> = How {
+    norm: &|s| s.to_string(),
+    texts: Texts::BYTES,
+    numbers: false,
+};
+/// Texts compared as numbers.
+const NUMBERS: How<'static> = How {
+    numbers: true,
+    ..PLAIN
+};
 
 impl How<'_> {
     fn equal(self, a: &str, b: &str) -> Tri {
+        if self.numbers {
+            return within(self.order(a, b), std::cmp::Ordering::is_eq);
+        }
         let (a, b) = ((self.norm)(a), (self.norm)(b));
         equal(&a, &b).max(self.texts.same(&a, &b))
+    }
+    fn order(self, a: &str, b: &str) -> Option<std::cmp::Ordering> {
+        if self.numbers {
+            let number = |s: &str| s.trim().parse::<f64>().ok().filter(|n| n.abs() < 9e15);
+            return number(a)?.partial_cmp(&number(b)?);
+        }
+        order(&(self.norm)(a), &(self.norm)(b))
+    }
+    /// What every rule of texts the server may have says alike.
+    fn either(self, test: impl Fn(&dyn Fn(&str) -> String) -> Tri) -> Tri {
+        let kept = test(&|s: &str| s.to_string());
+        if self.texts == Texts::BYTES || kept == test(&|s: &str| fold::name(s)) {
+            kept
+        } else {
+            Tri::Maybe
+        }
     }
 }
 
 fn compare(op: &Compare, value: &str, how: How<'_>) -> Tri {
-    let to = |x: &str| order(&(how.norm)(value), &(how.norm)(x));
+    let to = |x: &str| how.order(value, x);
     match op {
         Compare::Eq(x) => how.equal(value, x),
         Compare::Ne(x) => opposite(how.equal(value, x)),
@@ -2525,13 +3271,40 @@ fn compare(op: &Compare, value: &str, how: How<'_>) -> Tri {
         }
         Compare::IsNull => Tri::No,
         Compare::Not(inner) => opposite(compare(inner, value, how)),
-        Compare::Year(inner) => {
-            let bytes = How {
-                norm: &|s| s.to_string(),
-                texts: Texts::BYTES,
+        Compare::Year(inner) => compare(inner, value.get(..4).unwrap_or(value), PLAIN),
+        Compare::Replaced(from, to, inner) => compare(inner, &value.replace(from, to), how),
+        Compare::Matches(pattern) => pattern.found(value, how.texts.case),
+        Compare::Written(pattern, inner) => match written(pattern, &(how.norm)(value)) {
+            Some(text) => compare(inner, &text, PLAIN),
+            None => Tri::Maybe,
+        },
+        Compare::Part(part, inner) => {
+            let at = match part {
+                DatePart::Month => 5..7,
+                DatePart::Day => 8..10,
             };
-            compare(inner, value.get(..4).unwrap_or(value), bytes)
+            match (how.norm)(value).get(at) {
+                Some(number) => compare(inner, number, NUMBERS),
+                None => Tri::Maybe,
+            }
         }
+        Compare::Length { bytes, op } if *bytes && !value.is_ascii() => {
+            let long = |n: usize| compare(op, &n.to_string(), NUMBERS);
+            let (a, b) = (long(value.chars().count()), long(value.len()));
+            if a == b { a } else { Tri::Maybe }
+        }
+        Compare::Length { op, .. } => compare(op, &value.chars().count().to_string(), NUMBERS),
+        Compare::Position(what, inner) => how.either(|text| {
+            let (value, what) = (text(value), text(what));
+            let at = value.find(&what).map_or(0, |at| value[..at].chars().count() + 1);
+            compare(inner, &at.to_string(), NUMBERS)
+        }),
+        Compare::Number(inner) => compare(inner, value, NUMBERS),
+        Compare::Rest(by, inner) => match value.trim().parse::<i64>() {
+            Ok(n) => compare(inner, &(n % by).to_string(), NUMBERS),
+            Err(_) => Tri::Maybe,
+        },
+        Compare::Bytes(inner) => in_bytes(inner, value),
         Compare::Lower(inner) => compare(inner, &value.to_lowercase(), how),
         Compare::Upper(inner) => compare(inner, &value.to_uppercase(), how),
         Compare::Trim(inner) => compare(inner, value.trim_matches(' '), how),
@@ -2541,6 +3314,53 @@ fn compare(op: &Compare, value: &str, how: How<'_>) -> Tri {
         }
         Compare::Fold(inner) => compare(inner, &unaccent(value), how),
     }
+}
+
+/// Compared by bytes: order too, which is a column's own otherwise.
+fn in_bytes(op: &Compare, value: &str) -> Tri {
+    match op {
+        Compare::Lt(x) => (value < x.as_str()).into(),
+        Compare::Le(x) => (value <= x.as_str()).into(),
+        Compare::Gt(x) => (value > x.as_str()).into(),
+        Compare::Ge(x) => (value >= x.as_str()).into(),
+        Compare::Between(a, b) => (a.as_str() <= value && value <= b.as_str()).into(),
+        Compare::Eq(x) => (value == x).into(),
+        Compare::Ne(x) => (value != x).into(),
+        Compare::In(xs) => xs.iter().any(|x| x == value).into(),
+        Compare::Not(inner) => opposite(in_bytes(inner, value)),
+        other => compare(other, value, PLAIN),
+    }
+}
+
+/// An ISO date as `to_char` (PostgreSQL, Oracle) or `date_format` (MySQL) writes it, of years, months and days in figures. `None`:
+/// another pattern, or a date without its day.
+fn written(pattern: &str, iso: &str) -> Option<String> {
+    let (y, m, d) = (iso.get(..4)?, iso.get(5..7)?, iso.get(8..10)?);
+    let parts: [(&str, &str); 10] = [
+        ("YYYY", y),
+        ("yyyy", y),
+        ("%Y", y),
+        ("MM", m),
+        ("mm", m),
+        ("%m", m),
+        ("DD", d),
+        ("dd", d),
+        ("%d", d),
+        ("%%", "%"),
+    ];
+    let (mut out, mut rest) = (String::new(), pattern);
+    while let Some(c) = rest.chars().next() {
+        if let Some((p, text)) = parts.iter().find(|(p, _)| rest.starts_with(p)) {
+            out.push_str(text);
+            rest = &rest[p.len()..];
+        } else if "-/. :".contains(c) {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        } else {
+            return None;
+        }
+    }
+    Some(out)
 }
 
 fn opposite(t: Tri) -> Tri {
@@ -2580,15 +3400,15 @@ pub fn column_holds(
     let how: How<'_> = match path {
         ColumnPath::Birth | ColumnPath::Death => How {
             norm: &|s: &str| iso(s),
-            texts: Texts::BYTES,
+            ..PLAIN
         },
         ColumnPath::Gender => How {
             norm: &|s: &str| gender_words(s),
-            texts: Texts::BYTES,
+            ..PLAIN
         },
         _ => How {
-            norm: &|s: &str| s.to_string(),
             texts,
+            ..PLAIN
         },
     };
     let held: Vec<Tri> = values.iter().map(|x| compare(op, x, how)).collect();

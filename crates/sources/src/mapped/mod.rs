@@ -16,7 +16,7 @@ mod steps;
 mod syslog_mixed;
 
 pub use plan::MappingError;
-pub(crate) use syslog_mixed::SyslogMixed;
+pub(crate) use syslog_mixed::{SyslogMixed, claims};
 
 use crate::{Confidence, Decode, Head, Setting, Source, Standard, lines};
 use ampleur_event::Capability;

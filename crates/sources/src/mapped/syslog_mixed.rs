@@ -12,7 +12,7 @@ use std::{borrow::Cow, sync::OnceLock};
 pub(crate) struct SyslogMixed;
 
 /// Mappings by the programs they claim.
-fn claims() -> &'static FxHashMap<&'static str, u16> {
+pub(crate) fn claims() -> &'static FxHashMap<&'static str, u16> {
     static ALL: OnceLock<FxHashMap<&'static str, u16>> = OnceLock::new();
     ALL.get_or_init(|| {
         let mut all = FxHashMap::default();

@@ -1,0 +1,297 @@
+//! Files a central syslog wrote, in which several programs speak: what the file's source does not know goes to the source that does,
+//! program by program. Standards: RFC 3164 §4.1 (TAG), RFC 5424 §6.2.5 (APP-NAME).
+use crate::{
+    Confidence, Decode, Decoded, Head, MAPPED, Setting, Source, lines, mapped, reader, syslog,
+    time::Clock,
+};
+use rustc_hash::FxHashMap;
+
+/// Programs of one file that are told apart; lines of further ones go to the file's own source.
+const PROGRAMS: usize = 1024;
+/// Lines of one program looked at before it is left to the file's own source, and lines looked at in one file.
+const TRIES: u8 = 64;
+const TRIES_ALL: u32 = 4096;
+
+/// Puts the decoder of a file behind one that listens for other programs, when the lines name theirs.
+pub(crate) fn listen(
+    head: &Head<'_>,
+    setting: &Setting,
+    source: &'static dyn Source,
+    decoder: Box<dyn Decode>,
+) -> Box<dyn Decode> {
+    let mut clock = Clock::new(setting);
+    let (mut all, mut named) = (0, 0);
+    for line in lines::sample(head) {
+        all += 1;
+        named += usize::from(program(line, &mut clock).is_some());
+    }
+    if named == 0 || named * 3 < all * 2 {
+        return decoder;
+    }
+    Box::new(Speakers {
+        setting: setting.clone(),
+        clock,
+        source,
+        decoders: vec![decoder],
+        sources: vec![source],
+        programs: FxHashMap::default(),
+        tries: 0,
+        speaks: 0,
+    })
+}
+
+/// The program a line names in its header.
+fn program(line: &[u8], clock: &mut Clock) -> Option<String> {
+    // A header is in the first bytes, whatever the message holds.
+    let text = lines::text(&line[..line.len().min(512)]);
+    let h = syslog::header(&text, clock)?;
+    (!h.program.is_empty()).then(|| h.program.to_string())
+}
+
+/// Who reads the lines of a program.
+#[derive(Clone, Copy)]
+enum Voice {
+    /// A decoder, by its place.
+    Known(usize),
+    /// Nobody so far, after so many lines: the file's own source meanwhile.
+    Open(u8),
+}
+
+struct Speakers {
+    setting: Setting,
+    clock: Clock,
+    /// Of the file.
+    source: &'static dyn Source,
+    /// The file's own first.
+    decoders: Vec<Box<dyn Decode>>,
+    sources: Vec<&'static dyn Source>,
+    programs: FxHashMap<String, Voice>,
+    tries: u32,
+    /// Whose line was the last.
+    speaks: usize,
+}
+
+impl Speakers {
+    /// The place of the decoder for a line. One that names no program goes on where the line before it stands.
+    fn voice(&mut self, line: &[u8]) -> usize {
+        if lines::is_blank(line) || line.first() == Some(&b'#') {
+            return self.speaks;
+        }
+        let Some(program) = program(line, &mut self.clock) else {
+            return self.speaks;
+        };
+        let tried = match self.programs.get(&program) {
+            Some(Voice::Known(at)) => return *at,
+            Some(Voice::Open(n)) => *n,
+            None if self.programs.len() >= PROGRAMS => return 0,
+            None => 0,
+        };
+        if tried >= TRIES || self.tries >= TRIES_ALL {
+            return 0;
+        }
+        self.tries += 1;
+        let voice = match self.claimed(&program, line) {
+            Some(at) => Voice::Known(at),
+            None => Voice::Open(tried + 1),
+        };
+        self.programs.insert(program, voice);
+        match voice {
+            Voice::Known(at) => at,
+            Voice::Open(_) => 0,
+        }
+    }
+    /// The decoder of the source that reads a line: the file's own first, then the one that knows the program by its name, which
+    /// nobody who writes into a message can change, then the one that claims the message.
+    fn claimed(&mut self, program: &str, line: &[u8]) -> Option<usize> {
+        let head = Head {
+            bytes: line,
+            whole: true,
+        };
+        let own = self.source.name();
+        let by_name = mapped::claims().get(program);
+        let by_name = by_name.map(|i| &MAPPED[usize::from(*i)] as &'static dyn Source);
+        let source = if own == mapped::SyslogMixed.name() {
+            // It asks those itself.
+            if by_name.is_some() {
+                return Some(0);
+            }
+            None
+        } else if reader::decode_bytes(self.source, line, &self.setting).event_count > 0 {
+            return Some(0);
+        } else {
+            by_name
+        };
+        let source = match source {
+            Some(s) => s,
+            None => {
+                let (sure, s) = reader::sniff_with(&head, &self.setting.mappings)?;
+                if sure < Confidence::Likely || s.name() == mapped::SyslogMixed.name() {
+                    return None;
+                }
+                s
+            }
+        };
+        let same = self.sources.iter().position(|s| s.name() == source.name());
+        Some(same.unwrap_or_else(|| {
+            self.sources.push(source);
+            self.decoders.push(source.open(&head, &self.setting));
+            self.sources.len() - 1
+        }))
+    }
+}
+
+impl Decode for Speakers {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let base = out.base;
+        let mut done = 0;
+        while done < bytes.len() {
+            // The next lines of one speaker.
+            let (mut to, mut voice, mut changes) = (done, None, false);
+            while to < bytes.len() {
+                let end = match memchr::memchr(b'\n', &bytes[to..]) {
+                    Some(n) => to + n + 1,
+                    None if last => bytes.len(),
+                    None => break,
+                };
+                let line = bytes[to..end].trim_ascii_end();
+                let who = self.voice(line);
+                if voice.is_some_and(|v| v != who) {
+                    changes = true;
+                    break;
+                }
+                voice = Some(who);
+                self.speaks = who;
+                to = end;
+            }
+            let Some(who) = voice else { break };
+            let ends = last && to == bytes.len();
+            out.base = base + done as u64;
+            let decoder = &mut self.decoders[who];
+            let mut taken = decoder.decode(&bytes[done..to], ends, out).min(to - done);
+            if changes && taken < to - done {
+                // Somebody else goes on: what the decoder waits for does not come.
+                out.base = base + (done + taken) as u64;
+                taken += decoder.decode(&bytes[done + taken..to], true, out);
+                taken = taken.min(to - done);
+            }
+            if changes {
+                out.base = base + (done + taken) as u64;
+                decoder.finish(out);
+            }
+            if taken < to - done {
+                done += taken;
+                break;
+            }
+            done = to;
+        }
+        out.base = base;
+        done
+    }
+    fn finish(&mut self, out: &mut Decoded) {
+        for d in &mut self.decoders {
+            d.finish(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::{Collect, Limits, read_bytes};
+
+    const AUDIT: &str = r#"{"resourceType":"AuditEvent","id":"a1","type":{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"},"action":"R","recorded":"2025-03-03T09:00:02Z","outcome":"0","agent":[{"who":{"identifier":{"value":"99700000001"}},"requestor":true}],"source":{"observer":{"display":"sri"}}}"#;
+
+    fn line(host: &str, program: &str, message: &str) -> String {
+        format!("<134>Mar  3 10:00:01 {host} {program}: {message}\n")
+    }
+
+    fn file() -> String {
+        let web = |path: &str| {
+            line(
+                "web1",
+                "nginx",
+                &format!(
+                    "192.0.2.9 - marie [03/Mar/2025:10:00:01 +0100] \"GET {path} HTTP/1.1\" 200 51 \"-\" \"x\""
+                ),
+            )
+        };
+        let idp = line(
+            "idp1",
+            "keycloak",
+            r#"{"@timestamp":"2025-03-03T09:00:01Z","log.logger":"org.keycloak.events","message":"type=\"LOGIN\", realmId=\"r\", clientId=\"c\", userId=\"u1\", ipAddress=\"192.0.2.9\", username=\"marie\""}"#,
+        );
+        let ssh = line(
+            "srv1",
+            "sshd[411]",
+            "Accepted publickey for root from 192.0.2.7 port 52345 ssh2: RSA SHA256:abc",
+        );
+        // What somebody writes into a name decides nothing.
+        let hostile = line(
+            "srv1",
+            "sshd[411]",
+            "Failed password for invalid user org.keycloak.events from 192.0.2.6 port 1 ssh2",
+        );
+        let nobody = line("srv1", "motd", "welcome");
+        let mut all = web("/a").repeat(70);
+        all += &idp;
+        all += &hostile;
+        all += &line("sri1", "fhir-audit", AUDIT);
+        all += &web("/b");
+        all += &nobody;
+        all += &ssh;
+        all += &idp;
+        all += &web("/c");
+        all
+    }
+
+    fn read(text: &str, block: usize) -> (Collect, crate::reader::FileReport) {
+        let mut all = Collect::default();
+        let limits = Limits {
+            block_bytes: block,
+            ..Limits::default()
+        };
+        let setting = Setting {
+            year_hint: Some(2025),
+            ..Setting::default()
+        };
+        let report = read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all).unwrap();
+        (all, report)
+    }
+
+    #[test]
+    fn every_program_is_read_by_the_source_that_knows_it() {
+        let text = file();
+        let (all, report) = read(&text, 1 << 20);
+        assert_eq!(report.format, "http-access");
+        // The file's own source keeps what nobody knows.
+        assert_eq!((report.records, report.events, report.rejects), (78, 77, 1));
+        let told = |at: usize| {
+            let e = &all.events[at];
+            (e.user.to_string(), e.system, e.record)
+        };
+        use ampleur_event::System;
+        assert_eq!(told(70), ("marie".into(), System::Oidc, 71));
+        assert_eq!(all.events[71].user, "org.keycloak.events");
+        assert_eq!(all.events[71].system, System::Host);
+        assert_eq!(told(72), ("99700000001".into(), System::Rpps, 73));
+        assert_eq!(all.events[73].url, "/b");
+        assert_eq!(told(74), ("root".into(), System::Host, 76));
+        assert_eq!(told(75).2, 77);
+        assert_eq!(all.events[76].url, "/c");
+        for e in &all.events {
+            let (from, len) = (e.offset as usize, e.len as usize);
+            assert!(text[from..from + len].starts_with("<134>Mar") && text[from..].find('\n') == Some(len - 1));
+        }
+    }
+
+    #[test]
+    fn blocks_change_nothing() {
+        let text = file();
+        let (whole, _) = read(&text, 1 << 20);
+        for block in [1, 50, 333, 4096] {
+            let (cut, report) = read(&text, block);
+            assert_eq!(cut.events, whole.events, "{block}");
+            assert_eq!((report.records, report.rejects), (78, 1));
+        }
+    }
+}
