@@ -39,7 +39,7 @@ fn main() -> Result<()> {
         Some("pipeline") => pipeline::run(&args[1..], full),
         Some("replay-child") => replay::child(&args[1..]),
         Some("replay") => replay::run(full),
-        Some("servers") => servers::run(),
+        Some("servers") => servers::run(&args[1..]),
         Some("sigma") => sigma::run(full),
         None | Some("--full" | "all") => {
             pipeline::run(&[], full)?;

@@ -10,7 +10,7 @@ use ampleur_extent::{
     replay::{search, sql},
 };
 use ampleur_testkit::rng::Rng;
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::{collections::BTreeSet, fmt::Write as _, path::Path, time::Instant};
 
 const PEOPLE: usize = 1_500;
@@ -23,11 +23,23 @@ name = "public.patient"
 columns = { ipp = "identifier:urn:oid:1.2", nom = "name.family:official", prenom = "name.given", naissance = "birthDate", sexe = "gender", tel = "telecom:phone", ville = "address.city", cp = "address.postalCode" }
 "#;
 
-pub fn run() -> Result<()> {
+/// `--questions N`: so many to each database of PostgreSQL instead of the usual number.
+pub fn run(args: &[String]) -> Result<()> {
+    let asked = args.iter().position(|a| a == "--questions");
+    let questions = match asked.map(|k| args.get(k + 1)) {
+        None => QUESTIONS,
+        Some(n) => n
+            .context("--questions needs a number")?
+            .parse()
+            .context("--questions needs a number")?,
+    };
     let dir = std::env::temp_dir().join(format!("ampleur-servers-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
     // One server's differences do not hide the other's.
-    let both = [compared(&dir), crate::fhir_server::compared(&dir)];
+    let both = [
+        compared(&dir, questions),
+        crate::fhir_server::compared(&dir),
+    ];
     drop(std::fs::remove_dir_all(&dir));
     both.into_iter().collect()
 }
@@ -344,14 +356,12 @@ impl Questions {
             ),
             27 => format!(
                 "to_char(naissance, '{}') {} '{}'",
-                self.rng.pick(&["YYYY", "MM", "DD/MM/YYYY", "YYYY-MM-DD", "MM-DD"]),
+                self.rng
+                    .pick(&["YYYY", "MM", "DD/MM/YYYY", "YYYY-MM-DD", "MM-DD"]),
                 self.comparison(),
                 self.date()
             ),
-            28 => format!(
-                "to_char(naissance, 'MM') = '{:02}'",
-                1 + self.rng.below(12)
-            ),
+            28 => format!("to_char(naissance, 'MM') = '{:02}'", 1 + self.rng.below(12)),
             29 => format!(
                 "{} {} {}",
                 self.rng.pick(&[
@@ -377,7 +387,12 @@ impl Questions {
             32 => format!("strpos({column}, '{}') > 0", self.piece(of)),
             33 => format!(
                 "coalesce({}) {} '{}'",
-                self.rng.pick(&["ville, nom", "tel, ville", "ville, '-'", "prenom, ville, nom"]),
+                self.rng.pick(&[
+                    "ville, nom",
+                    "tel, ville",
+                    "ville, '-'",
+                    "prenom, ville, nom"
+                ]),
                 self.rng.pick(&["=", "<>", "LIKE", "NOT LIKE"]),
                 self.pattern(of)
             ),
@@ -409,7 +424,9 @@ impl Questions {
                 self.rng.pick(&["NULL", "'LILLE'", "'Zoé'"])
             ),
             39 => {
-                let inner = self.rng.pick(&["ville = 'LILLE'", "tel IS NULL", "nom LIKE 'M%'"]);
+                let inner = self
+                    .rng
+                    .pick(&["ville = 'LILLE'", "tel IS NULL", "nom LIKE 'M%'"]);
                 format!(
                     "({inner}) IS {}{}",
                     self.rng.pick(&["", "NOT "]),
@@ -473,7 +490,11 @@ impl Questions {
             10 => {
                 format!("SELECT ipp FROM patient WHERE ipp IN (SELECT ipp FROM sejour) AND ({c})")
             }
-            11 => format!("WITH x AS (SELECT * FROM patient WHERE {c}) SELECT ipp FROM x"),
+            11 => format!(
+                "WITH x AS (SELECT * FROM patient WHERE {c}), y AS (SELECT ipp AS i, ville AS nom FROM x) SELECT i FROM y WHERE {}",
+                self.rng
+                    .pick(&["nom = 'Lille'", "y.nom IS NULL", "i > '9000'", "true"])
+            ),
             12 => format!(
                 "SELECT ipp FROM (SELECT ipp, nom FROM patient WHERE {c} LIMIT {}) t WHERE nom LIKE 'M%'",
                 n + 5
@@ -487,7 +508,8 @@ impl Questions {
             17 => format!("COPY (SELECT ipp FROM patient WHERE {c}) TO STDOUT"),
             18 => format!(
                 "SELECT ipp, nom FROM patient WHERE {c} {} SELECT ipp, nom FROM patient WHERE {}",
-                self.rng.pick(&["UNION ALL", "INTERSECT", "EXCEPT", "UNION"]),
+                self.rng
+                    .pick(&["UNION ALL", "INTERSECT", "EXCEPT", "UNION"]),
                 self.condition(1)
             ),
             19 => format!(
@@ -512,7 +534,7 @@ impl Questions {
     }
 }
 
-fn compared(dir: &Path) -> Result<()> {
+fn compared(dir: &Path, asked_of_each: usize) -> Result<()> {
     let Some(server) = Server::start(dir)? else {
         println!("servers: PostgreSQL IS MISSING on this machine, nothing was compared with it");
         return Ok(());
@@ -536,7 +558,7 @@ fn compared(dir: &Path) -> Result<()> {
     ] {
         server.sql("postgres", &format!("CREATE DATABASE {name} {options}"))?;
         server.sql(name, &format!("CREATE EXTENSION unaccent;\n{table}"))?;
-        let statements: Vec<String> = (0..QUESTIONS).map(|_| questions.statement()).collect();
+        let statements: Vec<String> = (0..asked_of_each).map(|_| questions.statement()).collect();
         let answers = server.answers(name, &statements)?;
         ensure!(answers.len() == statements.len(), "an answer is missing");
         for (statement, real) in statements.iter().zip(answers) {

@@ -280,7 +280,10 @@ mod tests {
         assert_eq!(all.events[76].url, "/c");
         for e in &all.events {
             let (from, len) = (e.offset as usize, e.len as usize);
-            assert!(text[from..from + len].starts_with("<134>Mar") && text[from..].find('\n') == Some(len - 1));
+            assert!(
+                text[from..from + len].starts_with("<134>Mar")
+                    && text[from..].find('\n') == Some(len - 1)
+            );
         }
     }
 

@@ -743,11 +743,13 @@ impl Order {
             Order::Column(path, falling) => {
                 let value = |h: &Hit| -> Option<String> {
                     let mut values = sql::column_values(base, h.version, path);
-                    let same = h.version == h.other || values == sql::column_values(base, h.other, path);
+                    let same =
+                        h.version == h.other || values == sql::column_values(base, h.other, path);
                     (same && values.len() == 1).then(|| values.pop()).flatten()
                 };
                 // Figures of one length, and whole dates, have one order everywhere.
-                let shape = |s: &str| -> Vec<bool> { s.bytes().map(|b| b.is_ascii_digit()).collect() };
+                let shape =
+                    |s: &str| -> Vec<bool> { s.bytes().map(|b| b.is_ascii_digit()).collect() };
                 let mut keyed = vec![];
                 for h in rows {
                     let v = value(&h)?;

@@ -338,7 +338,10 @@ impl<'a> Work<'a, '_, '_> {
                         ..Paging::default()
                     },
                     size: Some(limit),
-                    order: st.order.clone().map(|(path, falling)| Order::Column(path, falling)),
+                    order: st
+                        .order
+                        .clone()
+                        .map(|(path, falling)| Order::Column(path, falling)),
                 });
             return;
         }

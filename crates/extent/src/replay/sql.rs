@@ -86,7 +86,11 @@ impl Pattern {
     /// escapes, look-around and names of classes.
     fn regular(text: &str, fold: bool) -> Option<Pattern> {
         let plain = |c: char| c.is_alphanumeric() || " -',_^$.*+?()[]|{}".contains(c);
-        if !text.chars().all(plain) || ["(?", "[[", "[.", "**", "{,"].iter().any(|x| text.contains(x)) {
+        if !text.chars().all(plain)
+            || ["(?", "[[", "[.", "**", "{,"]
+                .iter()
+                .any(|x| text.contains(x))
+        {
             return None;
         }
         // A line end in a value is no end for `$`, and `.` takes it.
@@ -764,7 +768,11 @@ impl<'a> P<'a> {
         };
         self.i += 2 + usize::from(no);
         // It holds or does not, for NULL too: the sign stays outside.
-        Some(if no { opposed(says) } else { opposed(opposed(says)) })
+        Some(if no {
+            opposed(says)
+        } else {
+            opposed(opposed(says))
+        })
     }
     /// The values of `ANY (…)`, `ALL (…)`: an array as text, as `ARRAY[…]`, or a list. `None`: not all of them are written there.
     fn array(&mut self) -> Option<Vec<String>> {
@@ -870,7 +878,11 @@ impl<'a> P<'a> {
                     let patterns = self.array();
                     let like = |pattern| {
                         let like = Compare::Like { pattern, fold };
-                        if not { Compare::Not(Box::new(like)) } else { like }
+                        if not {
+                            Compare::Not(Box::new(like))
+                        } else {
+                            like
+                        }
                     };
                     return each(left, patterns, all, like);
                 }
@@ -1251,14 +1263,25 @@ impl<'a> P<'a> {
                 Some(v) if v.len() > 1 => {
                     // What stands behind a value that is there is never taken.
                     let n = v.iter().position(|s| matches!(s, Side::Value(_)));
-                    Side::FirstOf(v.into_iter().take(n.map_or(usize::MAX, |n| n + 1)).collect())
+                    Side::FirstOf(
+                        v.into_iter()
+                            .take(n.map_or(usize::MAX, |n| n + 1))
+                            .collect(),
+                    )
                 }
                 _ => Side::Other,
             };
         }
         if matches!(
             name,
-            "replace" | "strpos" | "instr" | "locate" | "charindex" | "to_char" | "date_format" | "mod"
+            "replace"
+                | "strpos"
+                | "instr"
+                | "locate"
+                | "charindex"
+                | "to_char"
+                | "date_format"
+                | "mod"
         ) {
             let mut sides = self.arguments().unwrap_or_default();
             if matches!(name, "locate" | "charindex") && sides.len() == 2 {
@@ -1382,11 +1405,19 @@ impl<'a> P<'a> {
 }
 
 /// One condition for each value: all of them must hold, or one.
-fn each(left: Side, values: Option<Vec<String>>, all: bool, op: impl Fn(String) -> Compare) -> Expr {
+fn each(
+    left: Side,
+    values: Option<Vec<String>>,
+    all: bool,
+    op: impl Fn(String) -> Compare,
+) -> Expr {
     let (Some(values), Side::Column(..)) = (values, &left) else {
         return Expr::Unknown;
     };
-    let es = values.into_iter().map(|v| make(left.clone(), op(v))).collect();
+    let es = values
+        .into_iter()
+        .map(|v| make(left.clone(), op(v)))
+        .collect();
     if all { Expr::All(es) } else { Expr::Any(es) }
 }
 
@@ -1408,8 +1439,7 @@ fn array_text(text: &str) -> Option<Vec<String>> {
 
 /// True where a date reads the same by this pattern and by [`iso`].
 fn reads_as_iso(text: &str, pattern: &str) -> bool {
-    written(&pattern.replace("%e", "%d").replace("%c", "%m"), &iso(text))
-        .is_some_and(|w| w == text)
+    written(&pattern.replace("%e", "%d").replace("%c", "%m"), &iso(text)).is_some_and(|w| w == text)
 }
 
 /// A column read as a whole number.
@@ -1492,13 +1522,11 @@ fn make(left: Side, c: Compare) -> Expr {
             }
             Expr::Any(cases)
         }
-        Side::Value(v) => {
-            match compare(&c, &v, PLAIN) {
-                Tri::Yes => Expr::Known(true),
-                Tri::No => Expr::Known(false),
-                Tri::Maybe => Expr::Unknown,
-            }
-        }
+        Side::Value(v) => match compare(&c, &v, PLAIN) {
+            Tri::Yes => Expr::Known(true),
+            Tri::No => Expr::Known(false),
+            Tri::Maybe => Expr::Unknown,
+        },
         Side::Column(path, wraps) => {
             let mut op = c;
             for w in wraps.iter().rev() {
@@ -1567,7 +1595,15 @@ fn keeps_text(kind: &str) -> bool {
 fn whole_number(kind: &str) -> bool {
     matches!(
         kind,
-        "int" | "integer" | "bigint" | "int4" | "int8" | "signed" | "unsigned" | "numeric" | "number"
+        "int"
+            | "integer"
+            | "bigint"
+            | "int4"
+            | "int8"
+            | "signed"
+            | "unsigned"
+            | "numeric"
+            | "number"
     )
 }
 
@@ -1706,8 +1742,11 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
                 st.cursor = true;
             }
         }
+        "with" if let Some(plain) = without_with(&t[i + 1..]) => {
+            return parse_tokens(&plain, tables);
+        }
         "with" => {
-            // A common table expression: every table named is touched, nothing is sure.
+            // What stands in it is no plain selection: every table named is touched, nothing is sure.
             st.kind = Kind::Select;
             st.star = true;
             st.rows = Expr::Unknown;
@@ -1798,6 +1837,85 @@ fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
         returned(&t[k + 1..], &mut st);
     }
     st
+}
+
+/// A statement of selections that were given names before it (`WITH a AS (SELECT …) SELECT … FROM a`, SQL:2016 part 2, §7.17), each put
+/// where its name stands. `None`: one of them is no plain selection, refers to itself or names its columns anew.
+fn without_with(t: &[Tok]) -> Option<Vec<Tok>> {
+    /// Signs of a statement that has grown by what was put into it.
+    const MOST: usize = 1 << 16;
+    let name = |t: Option<&Tok>| match t {
+        Some(Tok::Word(w) | Tok::Name(w)) => Some(w.to_lowercase()),
+        _ => None,
+    };
+    let word =
+        |k: usize, w: &str| matches!(t.get(k), Some(Tok::Word(x)) if x.eq_ignore_ascii_case(w));
+    let op = |k: usize, o: &str| matches!(t.get(k), Some(Tok::Op(x)) if x == o);
+    let mut named: Vec<(String, Vec<Tok>)> = vec![];
+    // What stands in `t` with the names given so far replaced.
+    let replaced = |t: &[Tok], named: &[(String, Vec<Tok>)]| -> Option<Vec<Tok>> {
+        let mut out = vec![];
+        for (k, x) in t.iter().enumerate() {
+            let table = k > 0
+                && (matches!(&t[k - 1], Tok::Word(w) if ["from", "join"].iter().any(|f| w.eq_ignore_ascii_case(f)))
+                    || matches!(&t[k - 1], Tok::Op(o) if o == ","))
+                && !matches!(t.get(k + 1), Some(Tok::Op(o)) if o == "." || o == "(");
+            let inner = name(Some(x)).filter(|_| table);
+            match inner.and_then(|n| named.iter().find(|d| d.0 == n)) {
+                Some((_, inner)) => {
+                    out.push(Tok::Op("(".into()));
+                    out.extend(inner.iter().cloned());
+                    out.push(Tok::Op(")".into()));
+                    // It keeps its name where it is given no other.
+                    let other = alias(t, k + 1, "");
+                    if other.is_empty() {
+                        out.push(x.clone());
+                    }
+                }
+                None => out.push(x.clone()),
+            }
+            if out.len() > MOST {
+                return None;
+            }
+        }
+        Some(out)
+    };
+    let mut i = 0;
+    loop {
+        let n = name(t.get(i)).filter(|n| n != "recursive")?;
+        if !word(i + 1, "as") {
+            return None;
+        }
+        i += 2;
+        i += usize::from(word(i, "not"));
+        i += usize::from(word(i, "materialized"));
+        if !op(i, "(") || !word(i + 1, "select") {
+            return None;
+        }
+        let from = i + 1;
+        let mut depth = 0;
+        loop {
+            match t.get(i)? {
+                Tok::Op(o) if o == "(" => depth += 1,
+                Tok::Op(o) if o == ")" => depth -= 1,
+                _ => {}
+            }
+            i += 1;
+            if depth == 0 {
+                break;
+            }
+        }
+        let inner = replaced(&t[from..i - 1], &named)?;
+        named.push((n, inner));
+        if !op(i, ",") {
+            break;
+        }
+        i += 1;
+    }
+    if !word(i, "select") {
+        return None;
+    }
+    replaced(&t[i..], &named)
 }
 
 /// The columns a change gives back (`RETURNING`, SQL Server's `OUTPUT`): those that stand there alone are shown, those inside an
@@ -2314,6 +2432,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                     }
                 }
             }
+            let names = std::mem::take(&mut st.names).into_iter();
+            st.names = names.filter_map(|(n, c)| Some((n, of(&c)?))).collect();
             // A name that is an expression inside: what it is made of is shown.
             if lost {
                 st.perhaps.extend(inner.columns.iter().cloned());
@@ -2321,6 +2441,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
             }
         } else {
             derived = true;
+            st.names.clear();
         }
         st.tables = inner.tables;
         conditions.push(inner.rows);
@@ -2451,8 +2572,7 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
     let alone = st.tables.len() < 2 && !derived;
     // `SELECT p FROM patient p`: all of it.
     let row = |n: &String| {
-        let is_column =
-            table.is_some_and(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(n)));
+        let is_column = table.is_some_and(|t| t.columns.keys().any(|k| k.eq_ignore_ascii_case(n)));
         called.first() == Some(n) && !is_column
     };
     if alone && inside.is_none() && alone_in_item.iter().any(row) {
@@ -2548,10 +2668,8 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                 "group" | "having" | "skip" => st.reshaped = true,
                 set @ ("union" | "except" | "intersect" | "minus") => {
                     let all_plain = plain == st.names.len() && aggregates == 0;
-                    let first = (st.limit, st.offset) == (None, None)
-                        && !st.reshaped
-                        && all_plain
-                        && alone;
+                    let first =
+                        (st.limit, st.offset) == (None, None) && !st.reshaped && all_plain && alone;
                     let rest = &t[i + 1..];
                     let from = usize::from(word_at(rest, "all") == Some(0));
                     let other = parse_tokens(&rest[from..], tables);
@@ -2568,7 +2686,9 @@ fn select(t: &[Tok], from: usize, tables: &[Table], st: &mut Statement) {
                         None => {
                             st.reshaped = true;
                             // Rows of other selections come too.
-                            if set == "union" || other.sets.is_some() || word_at(rest, "union").is_some()
+                            if set == "union"
+                                || other.sets.is_some()
+                                || word_at(rest, "union").is_some()
                             {
                                 st.tables.extend(all_tables(&t[i..]));
                                 conditions.clear();
@@ -2655,7 +2775,9 @@ fn sorted_by(t: &[Tok], resolve: Resolve<'_>) -> Option<(ColumnPath, bool)> {
         Tok::Op(o) => matches!(o.as_str(), "," | ";" | ")"),
         Tok::Word(w) => {
             clause(&w.to_ascii_lowercase())
-                || ["asc", "desc", "nulls"].iter().any(|e| w.eq_ignore_ascii_case(e))
+                || ["asc", "desc", "nulls"]
+                    .iter()
+                    .any(|e| w.eq_ignore_ascii_case(e))
         }
         _ => false,
     };
@@ -2710,7 +2832,9 @@ fn first_shown(item: &[Tok]) -> Option<String> {
         _ => return None,
     };
     let first = matches!(f.as_str(), "coalesce" | "nvl" | "ifnull" | "isnull");
-    let comma = item.iter().position(|x| matches!(x, Tok::Op(o) if o == ","))?;
+    let comma = item
+        .iter()
+        .position(|x| matches!(x, Tok::Op(o) if o == ","))?;
     match item.get(1..comma)? {
         [Tok::Op(o), operand @ ..] if first && o == "(" => plain_column(operand),
         _ => None,
@@ -2739,9 +2863,7 @@ fn whole_row(item: &[Tok]) -> Option<String> {
     };
     let inner = match item {
         [Tok::Word(f), Tok::Op(open), inner @ .., Tok::Op(shut)]
-            if open == "("
-                && shut == ")"
-                && ROWS.iter().any(|r| f.eq_ignore_ascii_case(r)) =>
+            if open == "(" && shut == ")" && ROWS.iter().any(|r| f.eq_ignore_ascii_case(r)) =>
         {
             inner
         }
@@ -3156,7 +3278,8 @@ fn gender_words(text: &str) -> String {
 }
 
 /// How `a` stands to `b` under every order a column may have: its bytes, its letters alone without case and accents (what
-/// collations of languages look at first), or numbers when both are. `None` when they disagree.
+/// collations of languages look at first), the same with other signs before all letters (Unicode TR 10 §4, where they are not set
+/// aside), or numbers when both are. `None` when they disagree.
 fn order(a: &str, b: &str) -> Option<std::cmp::Ordering> {
     if a == b {
         return Some(std::cmp::Ordering::Equal);
@@ -3167,8 +3290,20 @@ fn order(a: &str, b: &str) -> Option<std::cmp::Ordering> {
             .filter(|c| c.is_alphanumeric())
             .collect()
     };
+    let signs_first = |s: &str| -> Vec<(u8, char)> {
+        let class = |c: char| match c {
+            c if c.is_alphabetic() => 2,
+            c if c.is_numeric() => 1,
+            _ => 0,
+        };
+        let plain = unaccent(s).to_lowercase();
+        plain.chars().map(|c| (class(c), c)).collect()
+    };
     let by_bytes = a.cmp(b);
-    let mut all = vec![letters(a).cmp(&letters(b))];
+    let mut all = vec![
+        letters(a).cmp(&letters(b)),
+        signs_first(a).cmp(&signs_first(b)),
+    ];
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     if digits(a) && digits(b) {
         let (x, y) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
@@ -3296,7 +3431,9 @@ fn compare(op: &Compare, value: &str, how: How<'_>) -> Tri {
         Compare::Length { op, .. } => compare(op, &value.chars().count().to_string(), NUMBERS),
         Compare::Position(what, inner) => how.either(|text| {
             let (value, what) = (text(value), text(what));
-            let at = value.find(&what).map_or(0, |at| value[..at].chars().count() + 1);
+            let at = value
+                .find(&what)
+                .map_or(0, |at| value[..at].chars().count() + 1);
             compare(inner, &at.to_string(), NUMBERS)
         }),
         Compare::Number(inner) => compare(inner, value, NUMBERS),
@@ -3406,10 +3543,7 @@ pub fn column_holds(
             norm: &|s: &str| gender_words(s),
             ..PLAIN
         },
-        _ => How {
-            texts,
-            ..PLAIN
-        },
+        _ => How { texts, ..PLAIN },
     };
     let held: Vec<Tri> = values.iter().map(|x| compare(op, x, how)).collect();
     let best = held.iter().copied().max().unwrap_or(Tri::No);

@@ -480,7 +480,10 @@ fn functions_lists_and_sets_are_weighed() {
         ("nom = ANY('{MARTIN}'::text[])", "a d"),
         ("nom <> ALL(ARRAY['MARTIN','X'])", "b c"),
         ("nom LIKE ANY (ARRAY['%TIN','MARC%'])", "a c d"),
-        ("nom SIMILAR TO '(MARC|MARTI)%' AND nom NOT SIMILAR TO '%(Z|x)'", "a c d"),
+        (
+            "nom SIMILAR TO '(MARC|MARTI)%' AND nom NOT SIMILAR TO '%(Z|x)'",
+            "a c d",
+        ),
         ("nom ~ 'T.N$'", "a d"),
         ("nom ~* '^mart.+z$'", "b"),
         ("nom !~ '^[A-L]' AND nom !~ 'TIN'", "c"),
@@ -489,7 +492,10 @@ fn functions_lists_and_sets_are_weighed() {
         ("to_char(naissance, 'DD/MM/YYYY') = '02/03/1957'", "a d|c"),
         ("date_format(naissance, '%Y-%m') = '1957-11'", "b|c"),
         ("date_part('month', naissance) = 11", "b|c"),
-        ("extract(day from naissance) < 3 AND month(naissance) = 3", "a d|c"),
+        (
+            "extract(day from naissance) < 3 AND month(naissance) = 3",
+            "a d|c",
+        ),
         ("position('TINE' IN nom) > 0", "b"),
         ("strpos(nom, 'TIN') = 4 AND char_length(nom) < 7", "a d"),
         ("length(nom) > 7", "b"),
@@ -502,7 +508,10 @@ fn functions_lists_and_sets_are_weighed() {
         ("ipp::int BETWEEN 150 AND 250", "b"),
         ("ipp::int % 200 = 0 AND mod(ipp::int, 3) = 2", "b"),
         ("nom COLLATE \"C\" > 'MARTIN'", "b"),
-        ("tel IS NOT DISTINCT FROM NULL AND nom IS DISTINCT FROM 'MARTIN'", "b c"),
+        (
+            "tel IS NOT DISTINCT FROM NULL AND nom IS DISTINCT FROM 'MARTIN'",
+            "b c",
+        ),
         ("tel IS DISTINCT FROM 'x' AND ipp <=> '100'", "a"),
         ("(tel IS NULL) IS NOT TRUE", "a"),
         // Neither is NULL: its opposite holds of whoever has no telephone.
@@ -523,7 +532,10 @@ fn functions_lists_and_sets_are_weighed() {
         assert_eq!(told(&b, &tables, &s), who, "{condition}");
     }
     for (s, who) in [
-        ("SELECT 1; SELECT nom FROM patient WHERE nom = 'MARTIN';", "a d|"),
+        (
+            "SELECT 1; SELECT nom FROM patient WHERE nom = 'MARTIN';",
+            "a d|",
+        ),
         (
             "SELECT ipp, nom FROM patient WHERE nom = 'MARTIN' UNION ALL SELECT ipp, nom FROM patient WHERE nom = 'MARCHAL'",
             "a c d|",
@@ -542,6 +554,19 @@ fn functions_lists_and_sets_are_weighed() {
         ),
         (
             "SELECT n FROM (SELECT p.nom n FROM patient p) AS y WHERE y.n = 'MARCHAL'",
+            "c|",
+        ),
+        (
+            "WITH z AS (SELECT * FROM patient WHERE nom LIKE 'MART%'), y AS NOT MATERIALIZED (SELECT nom AS n, ipp FROM z) SELECT n FROM y WHERE y.ipp = '200'",
+            "b|",
+        ),
+        (
+            "WITH z AS (SELECT nom FROM patient WHERE nom = 'MARTIN') SELECT q.nom FROM z q",
+            "a d|",
+        ),
+        // A name means what it was given last.
+        (
+            "SELECT b FROM (SELECT nom AS b, ipp FROM (SELECT prenom AS nom, nom AS ipp FROM patient) x) y WHERE b = 'ANNE' AND ipp = 'MARCHAL'",
             "c|",
         ),
     ] {
@@ -667,9 +692,30 @@ fn what_a_statement_may_mean_is_never_ruled_out() {
             "SELECT nom FROM patient WHERE nom = ANY(SELECT nom FROM x)",
             "|a b c d",
         ),
-        ("SELECT nom FROM patient WHERE nom = ANY('{MARTIN,NULL}')", "|a b c d"),
-        ("SELECT x.nom FROM (SELECT upper(nom) AS nom FROM patient) x WHERE x.nom = 'X'", "|a b c d"),
-        ("SELECT nom FROM patient WHERE coalesce(soin, nom) = 'MARTIN'", "|a b c d"),
+        (
+            "SELECT nom FROM patient WHERE nom = ANY('{MARTIN,NULL}')",
+            "|a b c d",
+        ),
+        (
+            "SELECT x.nom FROM (SELECT upper(nom) AS nom FROM patient) x WHERE x.nom = 'X'",
+            "|a b c d",
+        ),
+        (
+            "WITH RECURSIVE z AS (SELECT nom FROM patient) SELECT nom FROM z",
+            "|a b c d",
+        ),
+        (
+            "WITH z(n) AS (SELECT nom FROM patient WHERE nom = 'X') SELECT n FROM z",
+            "|a b c d",
+        ),
+        (
+            "WITH z AS (SELECT nom FROM patient) SELECT 1 FROM medecin WHERE nom IN (SELECT nom FROM z)",
+            "|a b c d",
+        ),
+        (
+            "SELECT nom FROM patient WHERE coalesce(soin, nom) = 'MARTIN'",
+            "|a b c d",
+        ),
         (
             "SELECT nom FROM patient WHERE nom LIKE 'MART!%' ESCAPE '!'",
             "|",
