@@ -407,6 +407,22 @@ fn an_investigation_is_sealed_verified_and_explained() {
     assert_eq!(code(&why), 0, "{}", text(&why.stderr));
     assert!(matches!(code(&ampleur(&["coverage", &out])), 0 | 1));
     let missing = ampleur(&["explain", "nobody", "--answer", &out]);
+    // A word about nobody is refused, one about somebody is kept.
+    let id = first["id"].as_str().expect("id");
+    for (about, answer) in [("s0typo", 2), (id, 0), ("203.0.113.0/24", 0)] {
+        let said = ampleur(&[
+            "overrule",
+            &out,
+            about,
+            "--says",
+            "legitimate",
+            "--reason",
+            "known",
+        ]);
+        assert_eq!(code(&said), answer, "{about}: {}", text(&said.stderr));
+    }
+    let said = ampleur(&["overrule", &out, "--json"]);
+    assert!(text(&said.stdout).contains(id) && !text(&said.stdout).contains("s0typo"));
     assert_eq!(code(&missing), 2);
     let refused = ampleur(&["investigate", &case, "--out", &out, "--from", "yesterday"]);
     assert_eq!(code(&refused), 2);

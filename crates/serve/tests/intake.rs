@@ -126,3 +126,55 @@ fn one_thread_is_many_for_every_source() {
         assert_eq!(one.len(), many.len());
     }
 }
+
+/// A file nobody may open, or a disk that fails, costs that file alone, and is told.
+#[test]
+fn a_file_that_cannot_be_read_leaves_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("case");
+    fs::create_dir_all(root.join("logs/web")).unwrap();
+    fs::write(
+        root.join("ampleur.toml"),
+        "version = 1\ntimezone = \"UTC\"\n",
+    )
+    .unwrap();
+    let line =
+        "192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] \"GET /p HTTP/1.1\" 200 51 \"-\" \"x\"\n";
+    for name in ["a.log", "b.log", "c.log"] {
+        fs::write(root.join("logs/web").join(name), line).unwrap();
+    }
+    let case = Case::open(&root).unwrap();
+    fs::remove_file(root.join("logs/web/a.log")).unwrap();
+    fs::remove_file(root.join("logs/web/b.log")).unwrap();
+    // It opens and cannot be read.
+    fs::create_dir(root.join("logs/web/b.log")).unwrap();
+    let mut random = |bytes: &mut [u8]| bytes.fill(7);
+    let keys = Keys::generate(&mut random).0;
+    let mut lake = Lake::create(&dir.path().join("lake"), &keys, 0).unwrap();
+    let mut outside = Outside {
+        now: 0,
+        actor: "test".into(),
+        random: &mut random,
+    };
+    let done = intake(&case, &mut lake, 2, &mut outside, &Quiet).unwrap();
+    let told: Vec<_> = done
+        .reports
+        .iter()
+        .map(|r| (r.events, r.rejects, r.cut_short, r.notes.len()))
+        .collect();
+    assert_eq!(told, [(0, 1, true, 1), (0, 1, true, 1), (1, 0, false, 0)]);
+    for r in &done.reports[..2] {
+        assert!(
+            r.notes[0].starts_with("cut off where reading failed ("),
+            "{:?}",
+            r.notes
+        );
+    }
+    assert_eq!(
+        done.observations
+            .iter()
+            .filter(|o| o.counts.cut_short)
+            .count(),
+        2
+    );
+}

@@ -1,96 +1,326 @@
-//! Lines of a log inside the JSON of whoever carried them: one object a line, the line itself in one field. The record is the outer
-//! line; what it tells is the inner one's. Docker "json-file" and journald's JSON export, Elastic Common Schema (`event.original`,
-//! `message`), Logstash, Elasticsearch exports (`_source`), GELF 1.1 (`full_message`, `short_message`).
-use crate::{Confidence, Decode, Decoded, Head, Reason, Setting, Source, lines, reader, scan};
+//! Lines of a log inside what carried them: one object of JSON a line with the line itself in one field, or a syslog header before a
+//! line whose source knows none. The record is the outer line; what it tells is the inner one's. Docker "json-file" and journald's JSON
+//! export, Elastic Common Schema (`event.original`, `message`), Logstash, Elasticsearch exports (`_source`), GELF 1.1 (`full_message`,
+//! `short_message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
+//! OpenTelemetry with one record a line (`body`), Fluentd files; RFC 3164 §4.1, RFC 5424 §6.
+use crate::{
+    Confidence, Decode, Decoded, Head, Reason, Setting, Source, lines, mapped, reader, scan,
+    syslog, time::Clock,
+};
+use ampleur_event::{Event, Verb, time::NO_TIME};
 use std::borrow::Cow;
 
 /// Where carriers put the line as it was, the surest first.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 18] = [
     "event.original",
     "_source.event.original",
     "full_message",
     "log",
     "MESSAGE",
+    "rawmsg",
     "message",
     "_source.message",
     "short_message",
+    "payload",
+    "line",
+    "msg",
+    "SyslogMessage",
+    "RawData",
+    "_raw",
+    "result._raw",
+    "body",
+    "body.stringValue",
+];
+/// A log record of OpenTelemetry keeps its line deep inside.
+const DEEP: &str = ".body.stringValue";
+/// Lines of one file that may be looked at for a source not met before.
+const TRIES: u32 = 4096;
+/// Sources one file may hold.
+const MOST: usize = 32;
+
+/// Where carriers name the program that spoke.
+const PROGRAMS: [&str; 6] = [
+    "SYSLOG_IDENTIFIER",
+    "program",
+    "syslogtag",
+    "ProcessName",
+    "programname",
+    "process.name",
 ];
 
-/// The line inside a line.
-fn inner(line: &[u8]) -> Option<Cow<'_, str>> {
-    if line.first() != Some(&b'{') {
-        return None;
-    }
-    let text = std::str::from_utf8(line).ok()?;
+/// The line inside an object, and the program that spoke.
+fn inside(line: &[u8]) -> Option<(Cow<'_, str>, String)> {
+    let object = match line.first() {
+        Some(b'{') => line,
+        // Fluentd: stamp, tag, object.
+        Some(b'0'..=b'9') => {
+            let at = memchr::memchr(b'{', line)?;
+            if memchr::memchr_iter(b'\t', &line[..at]).count() != 2 || line[at - 1] != b'\t' {
+                return None;
+            }
+            &line[at..]
+        }
+        _ => return None,
+    };
+    let text = std::str::from_utf8(object).ok()?;
     let mut pairs = scan::flatten(text).ok()?;
-    let at = FIELDS
+    let named = FIELDS
         .iter()
-        .find_map(|f| pairs.iter().position(|(k, v)| k == f && !v.is_empty()))?;
-    Some(pairs.swap_remove(at).1)
+        .find_map(|f| pairs.iter().position(|(k, v)| k == f && !v.is_empty()));
+    let at = named.or_else(|| {
+        let mut deep = (pairs.iter().enumerate()).filter(|(_, (k, _))| k.ends_with(DEEP));
+        let first = deep.next()?.0;
+        deep.next().is_none().then_some(first)
+    })?;
+    let program = PROGRAMS
+        .iter()
+        .find_map(|f| pairs.iter().find(|(k, _)| k == f))
+        .map_or(String::new(), |(_, v)| v.trim_end_matches(':').to_string());
+    let program = program.split('[').next().unwrap_or("").to_string();
+    Some((pairs.swap_remove(at).1, program))
 }
 
-/// The source of the lines inside, `format` if it is given, and its decoder behind one that opens the envelopes; `None` when these are
-/// none or nobody knows what is inside.
+/// What stands behind the syslog header of a line that has one.
+pub(crate) fn message<'t>(line: &'t str, clock: &mut Clock) -> Option<&'t str> {
+    let h = syslog::header(line, clock)?;
+    let text = line.get(h.message..)?.trim();
+    (h.message > 0 && !text.is_empty() && (h.priority.is_some() || !h.host.is_empty()))
+        .then_some(text)
+}
+
+/// What a line may hold, the outer first: the line inside an object, and what stands behind a syslog header.
+fn variants(line: &[u8], clock: &mut Clock) -> [Option<String>; 2] {
+    let object = inside(line);
+    let whole = match &object {
+        Some((text, _)) => Cow::Borrowed(text.trim()),
+        None => lines::text(line),
+    };
+    let behind = message(&whole, clock).map(str::to_string);
+    [object.is_some().then(|| whole.into_owned()), behind]
+}
+
+/// Lines of a file whose carrier can be opened.
+pub(crate) struct Carried {
+    pub source: &'static dyn Source,
+    pub decoder: Box<dyn Decode>,
+    /// Objects of JSON, not headers alone.
+    pub objects: bool,
+}
+
+/// The source of the lines inside, `format` if it is given, and a decoder that opens what carries them; `None` when these are carried
+/// by nothing or nobody knows what is inside.
 pub(crate) fn open(
     head: &Head<'_>,
     setting: &Setting,
     format: Option<&'static dyn Source>,
-) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
-    let (mut all, mut within) = (0, Vec::new());
-    let mut opened = 0;
+) -> Option<Carried> {
+    let mut clock = Clock::new(setting);
+    let (mut all, mut opened, mut objects) = (0, 0, 0);
+    let mut within = [vec![], vec![]];
     for line in lines::sample(head) {
         all += 1;
-        if let Some(text) = inner(line) {
-            opened += 1;
-            within.extend_from_slice(text.trim_end().as_bytes());
-            within.push(b'\n');
+        let found = variants(line, &mut clock);
+        objects += usize::from(found[0].is_some());
+        opened += usize::from(found.iter().any(Option::is_some));
+        for (text, all) in found.into_iter().zip(&mut within) {
+            if let Some(t) = text {
+                all.extend_from_slice(t.as_bytes());
+                all.push(b'\n');
+            }
         }
     }
     if opened * 2 <= all {
         return None;
     }
-    let head = Head {
-        bytes: &within,
-        whole: head.whole,
-    };
-    let (source, known) = match format {
-        Some(s) => (s, s.sniff(&head) > Confidence::No),
-        None => {
-            let (sure, s) = reader::sniff_with(&head, &setting.mappings)?;
-            (s, sure >= Confidence::Likely)
+    let known = |bytes: &[u8]| -> Option<&'static dyn Source> {
+        let head = Head {
+            bytes,
+            whole: head.whole,
+        };
+        match format {
+            Some(s) => (s.sniff(&head) > Confidence::No).then_some(s),
+            None => likely(&head, setting),
         }
     };
-    known.then(|| {
-        let inner = source.open(&head, setting);
-        (source, Box::new(Enveloped { inner }) as Box<dyn Decode>)
+    let whole = within.iter().find_map(|w| known(w));
+    // Several programs: the first line that tells its source.
+    let single = || {
+        let mut each = within
+            .iter()
+            .flat_map(|w| w.split_inclusive(|b| *b == b'\n'));
+        each.find_map(known)
+    };
+    let source = whole.or_else(single)?;
+    let bytes = within.into_iter().find(|w| known(w).is_some());
+    let mut decoder = Enveloped {
+        setting: setting.clone(),
+        clock,
+        inner: vec![],
+        last: (0, 0),
+        tries: 0,
+        fixed: format.is_some(),
+    };
+    decoder.add(source, &bytes.unwrap_or_default());
+    Some(Carried {
+        source,
+        decoder: Box::new(decoder),
+        objects: objects * 2 > all,
     })
 }
 
+/// A decoder of `source` for lines behind a syslog header that source knows nothing of.
+pub(crate) fn peeled(
+    source: &'static dyn Source,
+    bytes: &[u8],
+    setting: &Setting,
+) -> Box<dyn Decode> {
+    let mut decoder = Enveloped {
+        setting: setting.clone(),
+        clock: Clock::new(setting),
+        inner: vec![],
+        last: (0, 1),
+        tries: 0,
+        fixed: true,
+    };
+    decoder.add(source, bytes);
+    Box::new(decoder)
+}
+
+/// The source that is sure of these bytes, other than the one that takes syslog of anything.
+pub(crate) fn likely(head: &Head<'_>, setting: &Setting) -> Option<&'static dyn Source> {
+    let (sure, s) = reader::sniff_with(head, &setting.mappings)?;
+    (sure >= Confidence::Likely && s.name() != mapped::SyslogMixed.name()).then_some(s)
+}
+
+/// Something was understood: what happened, and when.
+pub(crate) fn tells(found: &Decoded) -> usize {
+    let events = found.events.iter();
+    events
+        .filter(|e| e.verb != Verb::Other && e.time != NO_TIME)
+        .count()
+}
+
 struct Enveloped {
-    inner: Box<dyn Decode>,
+    setting: Setting,
+    clock: Clock,
+    inner: Vec<(&'static dyn Source, Box<dyn Decode>)>,
+    /// The decoder and the variant that told something last.
+    last: (usize, usize),
+    tries: u32,
+    /// No other source is looked for.
+    fixed: bool,
+}
+
+impl Enveloped {
+    fn add(&mut self, source: &'static dyn Source, bytes: &[u8]) -> usize {
+        let head = Head { bytes, whole: true };
+        let decoder = source.open(&head, &self.setting);
+        self.inner.push((source, decoder));
+        self.inner.len() - 1
+    }
+    fn ask(&mut self, at: usize, text: &str) -> Decoded {
+        let mut one = Vec::with_capacity(text.len() + 1);
+        one.extend_from_slice(text.as_bytes());
+        one.push(b'\n');
+        let mut found = Decoded::default();
+        let decoder = &mut self.inner[at].1;
+        decoder.decode(&one, true, &mut found);
+        decoder.finish(&mut found);
+        found
+    }
+    /// What a line tells: by the source that told something last, by the others, by one not met before. Without any, what the first
+    /// made of it.
+    fn told(&mut self, line: &[u8]) -> Option<Decoded> {
+        let texts = variants(line, &mut self.clock);
+        let mut kept: Option<Decoded> = None;
+        let (first, variant) = self.last;
+        let order = [variant, 1 - variant];
+        for v in order {
+            let Some(text) = &texts[v] else { continue };
+            for k in 0..self.inner.len() {
+                let at = (first + k) % self.inner.len();
+                let found = self.ask(at, text);
+                if tells(&found) > 0 {
+                    self.last = (at, v);
+                    return Some(found);
+                }
+                if kept
+                    .as_ref()
+                    .is_none_or(|k| k.event_count == 0 && found.event_count > 0)
+                {
+                    kept = Some(found);
+                }
+            }
+        }
+        if self.fixed || self.inner.len() >= MOST {
+            return kept;
+        }
+        for v in order {
+            let Some(text) = &texts[v] else { continue };
+            if self.tries >= TRIES {
+                return kept;
+            }
+            self.tries += 1;
+            let head = Head {
+                bytes: text.as_bytes(),
+                whole: true,
+            };
+            let Some(source) = likely(&head, &self.setting) else {
+                continue;
+            };
+            if self.inner.iter().any(|i| i.0.name() == source.name()) {
+                continue;
+            }
+            let at = self.add(source, text.as_bytes());
+            let found = self.ask(at, text);
+            if tells(&found) > 0 {
+                self.last = (at, v);
+                return Some(found);
+            }
+        }
+        kept
+    }
+}
+
+/// The program that spoke, where it only keeps house.
+fn house_keeper(line: &[u8], clock: &mut Clock) -> Option<String> {
+    let program = match inside(line) {
+        Some((text, program)) if program.is_empty() => {
+            syslog::header(&text, clock)?.program.to_string()
+        }
+        Some((_, program)) => program,
+        None => syslog::header(&lines::text(line), clock)?
+            .program
+            .to_string(),
+    };
+    syslog::keeps_house(&program).then_some(program)
 }
 
 impl Decode for Enveloped {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
-        let decoder = &mut self.inner;
         lines::each(bytes, last, out, |line, at, len, finished, out| {
-            let Some(text) = inner(line) else {
+            let found = self.told(line);
+            if found.as_ref().is_none_or(|f| f.event_count == 0) {
+                let process = house_keeper(line, &mut self.clock);
+                if let Some(process) = process {
+                    let process = Cow::Owned(process);
+                    let e = Event {
+                        process,
+                        ..Event::default()
+                    };
+                    return out.event(e, at, len);
+                }
+            }
+            let Some(found) = found else {
                 let reason = match finished {
                     true => Reason::Shape,
                     false => Reason::Truncated,
                 };
                 return out.reject(bytes, at, len, reason);
             };
-            let mut one = text.trim_end().as_bytes().to_vec();
-            one.push(b'\n');
-            let mut found = Decoded::default();
-            decoder.decode(&one, true, &mut found);
-            decoder.finish(&mut found);
-            for e in found.events.iter() {
-                out.event(e, at, len);
-            }
-            if found.event_count > 0 {
-                return;
+            // One record, whatever it holds.
+            if let Some(e) = found.events.iter().next() {
+                return out.event(e, at, len);
             }
             match found.rejects.first() {
                 Some(r) => out.reject_at(bytes, at, len, r.reason, r.time),
@@ -119,6 +349,14 @@ mod tests {
             format!(
                 r#"{{"version":"1.1","host":"web1","short_message":"GET","full_message":{quoted}}}"#
             ),
+            format!(r#"{{"topic":"logs","partition":0,"key":null,"payload":{quoted}}}"#),
+            format!(r#"{{"labels":{{"job":"nginx"}},"line":{quoted},"timestamp":"x"}}"#),
+            format!(r#"{{"preview":false,"result":{{"_raw":{quoted},"host":"web1"}}}}"#),
+            format!(r#"{{"timereported":"x","syslogtag":"nginx:","msg":{quoted}}}"#),
+            format!(
+                r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{"stringValue":{quoted}}}}}]}}]}}]}}"#
+            ),
+            format!("2025-11-03T03:27:45+01:00\tnginx\t{{\"log\":{quoted}}}"),
         ] {
             // A line of the carrier's own, and one that was cut.
             let text = format!(
@@ -129,8 +367,11 @@ mod tests {
                 whole: true,
             };
             let setting = Setting::default();
-            let (source, mut decoder) =
-                open(&head, &setting, None).unwrap_or_else(|| panic!("{envelope}"));
+            let Carried {
+                source,
+                mut decoder,
+                ..
+            } = open(&head, &setting, None).unwrap_or_else(|| panic!("{envelope}"));
             assert_eq!(source.name(), "http-access");
             let mut out = Decoded::default();
             assert_eq!(decoder.decode(text.as_bytes(), true, &mut out), text.len());
@@ -164,6 +405,38 @@ mod tests {
             decoder.finish(&mut out);
             assert_eq!(out.event_count, events);
         }
+    }
+
+    /// One carrier, several programs: each line goes to the source that understands it, in any order; who keeps house is kept.
+    #[test]
+    fn several_programs_in_one_carrier_are_told_apart() {
+        let carried = |program: &str, text: &str| {
+            let text = serde_json::Value::String(text.into());
+            format!("{{\"SYSLOG_IDENTIFIER\":\"{program}\",\"MESSAGE\":{text}}}\n")
+        };
+        let kc = r#"{"@timestamp":"2025-03-03T09:00:01Z","log.logger":"org.keycloak.events","message":"type=\"LOGIN\", realmId=\"r\", clientId=\"c\", userId=\"u1\", ipAddress=\"192.0.2.9\", username=\"marie\""}"#;
+        let fgt = r#"<190>date=2024-12-02 time=15:14:35 devname="PF-VPN-1" devid="FGT60F8761440795" eventtime=1733148875000000000 tz="+0100" logid="0101039424" type="event" subtype="vpn" level="information" vd="root" logdesc="SSL VPN tunnel up" action="tunnel-up" tunneltype="ssl-tunnel" tunnelid=7 remip=203.0.113.7 tunnelip=10.212.134.5 user="g.jacquemin" reason="N/A" msg="SSL tunnel established""#;
+        let text = [
+            carried("nginx", LINE),
+            carried("fortigate", fgt),
+            carried("keycloak", kc),
+            carried("CRON[2]", "(root) CMD (true)"),
+            carried("dpi-app", "nobody knows this"),
+            carried("nginx", LINE),
+        ]
+        .concat();
+        let head = Head {
+            bytes: text.as_bytes(),
+            whole: true,
+        };
+        let (_, mut decoder) = reader::claim(&head, &Setting::default(), None).expect("opened");
+        let mut out = Decoded::default();
+        decoder.decode(text.as_bytes(), true, &mut out);
+        decoder.finish(&mut out);
+        let users: Vec<String> = out.events.iter().map(|e| e.user.to_string()).collect();
+        assert_eq!(users, ["marie", "g.jacquemin", "marie", "", "marie"]);
+        assert_eq!((out.records, out.reject_count), (6, 1));
+        assert!(out.balanced());
     }
 
     #[test]

@@ -33,7 +33,9 @@ mod zeek;
 
 pub use canonical::canonical;
 pub use case::{Case, FileId};
-pub use reader::{FileReport, FileSink, Limits, Piece, ReadError, decode_bytes, read_file};
+pub use reader::{
+    FileReport, FileSink, Limits, Piece, ReadError, decode_bytes, read_file, read_what_can_be_read,
+};
 pub use sink::{Decoded, Reason, Reject, Stop};
 
 use ampleur_event::{Capability, System};

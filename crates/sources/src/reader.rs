@@ -5,7 +5,7 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Reject, SOURCES, Setting, Source,
     case::{Case, FileId},
-    envelope, speakers,
+    envelope, lines, speakers,
 };
 use ampleur_event::{
     EventBatch, invariant,
@@ -120,6 +120,8 @@ pub struct FileReport {
     pub reject_list: Vec<Reject>,
     /// What an operator should know: damage, caps, encodings.
     pub notes: Vec<String>,
+    /// Reading ended before the file did: it is damaged, too large when unpacked, or could not be read any further.
+    pub cut_short: bool,
 }
 
 /// Why a file could not be read at all. Damage inside a compressed file is a reject, not an error.
@@ -164,6 +166,30 @@ pub fn read_file(
         limits,
         sink,
     )
+}
+
+/// As [`read_file`], but a file that cannot be opened or read to its end is damage the report tells of, as a broken archive is: the
+/// other files go on.
+///
+/// # Errors
+/// The sink refuses, or there is no such file in the case.
+pub fn read_what_can_be_read(
+    case: &Case,
+    file: FileId,
+    limits: &Limits,
+    sink: &mut dyn FileSink,
+) -> Result<FileReport, ReadError> {
+    let entry = case
+        .files
+        .get(file as usize)
+        .ok_or(ReadError::NoFile(file))?;
+    let opened = File::open(&entry.path).and_then(|f| unpack(f, limits));
+    let (stream, packed) = opened.unwrap_or_else(|e| (Box::new(Broken(Some(e))), None));
+    let setting = case.setting(file);
+    let mut engine = Engine::new(&entry.path, file, &setting, limits, sink);
+    engine.packed = packed;
+    engine.goes_on = true;
+    engine.run(stream, case.format_of(file))
 }
 
 /// Reads a file that need not be in a case. `format` is the source to use; `None` sniffs.
@@ -262,21 +288,42 @@ pub(crate) fn claim(
         Some(s) => Some((s.sniff(head), s)),
         None => sniff_with(head, &setting.mappings),
     };
-    let sure = claimed.map_or(Confidence::No, |c| c.0);
-    // A format that was declared stays, unless only the lines inside have its shape.
-    let least = if format.is_some() {
-        Confidence::No
-    } else {
-        Confidence::Maybe
+    let plain = claimed.map(|(sure, s)| (sure, s, s.open(head, setting)));
+    let carried = envelope::open(head, setting, format);
+    let (plain, carried) = match (plain, carried) {
+        (Some(p), Some(c)) => (p, c),
+        (Some((_, s, decoder)), None) => {
+            return Some((s, speakers::listen(head, setting, s, decoder)));
+        }
+        (None, c) => return c.map(|c| (c.source, c.decoder)),
     };
-    if sure <= least
-        && let Some(carried) = envelope::open(head, setting, format)
-    {
-        return Some(carried);
-    }
-    claimed.map(|(_, s)| {
-        let decoder = s.open(head, setting);
-        (s, speakers::listen(head, setting, s, decoder))
+    // Both ways are tried on the first lines; the one that understands more is taken.
+    let sample: Vec<u8> = lines::sample(head)
+        .flat_map(|l| [l, b"\n"].concat())
+        .collect();
+    let told = |decoder: &mut dyn Decode| {
+        let mut out = Decoded::default();
+        decoder.decode(&sample, true, &mut out);
+        decoder.finish(&mut out);
+        envelope::tells(&out)
+    };
+    let (sure, source, decoder) = plain;
+    let outer = told(&mut *source.open(head, setting));
+    let inner = told(&mut *envelope::open(head, setting, format)?.decoder);
+    let inside = match outer.cmp(&inner) {
+        std::cmp::Ordering::Less => true,
+        std::cmp::Ordering::Greater => false,
+        // Words of a product found inside an object belong to the line in it. A layout the operator wrote down is that of the line.
+        std::cmp::Ordering::Equal => {
+            let same = source.name() == carried.source.name();
+            (carried.objects && (same || sure <= Confidence::Maybe))
+                || (setting.layout.is_some() && same)
+        }
+    };
+    Some(if inside {
+        (carried.source, carried.decoder)
+    } else {
+        (source, speakers::listen(head, setting, source, decoder))
     })
 }
 
@@ -325,6 +372,8 @@ struct Engine<'a> {
     /// Compressed bytes read, when the file is compressed.
     packed: Option<Arc<AtomicU64>>,
     damage: Option<(Reason, String)>,
+    /// A file that cannot be read any further ends there, instead of the reading.
+    goes_on: bool,
     out: Decoded,
     report: FileReport,
 }
@@ -351,6 +400,7 @@ impl<'a> Engine<'a> {
             eof: false,
             packed: None,
             damage: None,
+            goes_on: false,
             out: Decoded::default(),
             report: FileReport {
                 file,
@@ -364,6 +414,7 @@ impl<'a> Engine<'a> {
                 to: NO_TIME,
                 reject_list: vec![],
                 notes: vec![],
+                cut_short: false,
             },
         }
     }
@@ -436,6 +487,7 @@ impl<'a> Engine<'a> {
         self.out.base = self.base;
         decoder.finish(&mut self.out);
         if let Some((reason, note)) = self.damage.take() {
+            self.report.cut_short = true;
             self.out.reject(&[], 0, 0, reason);
             self.report
                 .notes
@@ -494,7 +546,8 @@ impl<'a> Engine<'a> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
                     let capped = e.get_ref().is_some_and(|r| r.is::<CapReached>());
-                    if self.packed.is_none() && !capped {
+                    let plain = self.packed.is_none() && !capped;
+                    if plain && !self.goes_on {
                         return Err(ReadError::Read {
                             path: self.path.to_path_buf(),
                             offset: self.base + self.raw.len() as u64,
@@ -504,6 +557,9 @@ impl<'a> Engine<'a> {
                     self.eof = true;
                     self.damage = Some(if capped {
                         (Reason::Capped, format!("decompression stopped: {e}"))
+                    } else if plain {
+                        let note = format!("cut off where reading failed ({e})");
+                        (Reason::Damaged, note)
                     } else {
                         (Reason::Damaged, format!("compressed data is damaged: {e}"))
                     });

@@ -56,7 +56,7 @@ impl std::fmt::Display for Reason {
             Reason::TooLong => f.write_str("record is longer than the limit"),
             Reason::Forbidden => f.write_str("document type or entity is not allowed"),
             Reason::UnknownFormat => f.write_str("no source knows this format"),
-            Reason::Damaged => f.write_str("compressed data is damaged, the rest cannot be read"),
+            Reason::Damaged => f.write_str("damaged, or not to be read from here on"),
             Reason::Capped => f.write_str("decompression limit reached, the rest was not read"),
             Reason::Program { stop, line } => {
                 f.write_str(match stop {

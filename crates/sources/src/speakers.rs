@@ -1,7 +1,7 @@
 //! Files a central syslog wrote, in which several programs speak: what the file's source does not know goes to the source that does,
 //! program by program. Standards: RFC 3164 §4.1 (TAG), RFC 5424 §6.2.5 (APP-NAME).
 use crate::{
-    Confidence, Decode, Decoded, Head, MAPPED, Setting, Source, lines, mapped, reader, syslog,
+    Decode, Decoded, Head, MAPPED, Setting, Source, envelope, lines, mapped, reader, syslog,
     time::Clock,
 };
 use rustc_hash::FxHashMap;
@@ -33,19 +33,19 @@ pub(crate) fn listen(
         clock,
         source,
         decoders: vec![decoder],
-        sources: vec![source],
+        sources: vec![(source, false)],
         programs: FxHashMap::default(),
         tries: 0,
         speaks: 0,
     })
 }
 
-/// The program a line names in its header.
-fn program(line: &[u8], clock: &mut Clock) -> Option<String> {
+/// The program a line names in its header, and its machine.
+fn program(line: &[u8], clock: &mut Clock) -> Option<(String, String)> {
     // A header is in the first bytes, whatever the message holds.
     let text = lines::text(&line[..line.len().min(512)]);
     let h = syslog::header(&text, clock)?;
-    (!h.program.is_empty()).then(|| h.program.to_string())
+    (!h.program.is_empty()).then(|| (h.program.to_string(), h.host.to_string()))
 }
 
 /// Who reads the lines of a program.
@@ -64,8 +64,8 @@ struct Speakers {
     source: &'static dyn Source,
     /// The file's own first.
     decoders: Vec<Box<dyn Decode>>,
-    sources: Vec<&'static dyn Source>,
-    programs: FxHashMap<String, Voice>,
+    sources: Vec<(&'static dyn Source, bool)>,
+    programs: FxHashMap<(String, String), Voice>,
     tries: u32,
     /// Whose line was the last.
     speaks: usize,
@@ -90,7 +90,7 @@ impl Speakers {
             return 0;
         }
         self.tries += 1;
-        let voice = match self.claimed(&program, line) {
+        let voice = match self.claimed(&program.0, line) {
             Some(at) => Voice::Known(at),
             None => Voice::Open(tried + 1),
         };
@@ -110,33 +110,51 @@ impl Speakers {
         let own = self.source.name();
         let by_name = mapped::claims().get(program);
         let by_name = by_name.map(|i| &MAPPED[usize::from(*i)] as &'static dyn Source);
-        let source = if own == mapped::SyslogMixed.name() {
+        let mut known = by_name;
+        if own == mapped::SyslogMixed.name() {
             // It asks those itself.
             if by_name.is_some() {
                 return Some(0);
             }
-            None
-        } else if reader::decode_bytes(self.source, line, &self.setting).event_count > 0 {
-            return Some(0);
         } else {
-            by_name
-        };
-        let source = match source {
-            Some(s) => s,
-            None => {
-                let (sure, s) = reader::sniff_with(&head, &self.setting.mappings)?;
-                if sure < Confidence::Likely || s.name() == mapped::SyslogMixed.name() {
-                    return None;
-                }
-                s
+            let mine = reader::decode_bytes(self.source, line, &self.setting);
+            if envelope::tells(&mine) > 0 {
+                return Some(0);
             }
+            if by_name.is_none() && syslog::keeps_house(program) {
+                known = Some(&mapped::SyslogMixed as &'static dyn Source);
+                if mine.event_count > 0 {
+                    return Some(0);
+                }
+            }
+        }
+        if let Some(source) = known.or_else(|| envelope::likely(&head, &self.setting)) {
+            return Some(self.place(source, false, line));
+        }
+        // Some sources know nothing of headers.
+        let text = lines::text(line);
+        let message = envelope::message(&text, &mut self.clock)?;
+        let head = Head {
+            bytes: message.as_bytes(),
+            whole: true,
         };
-        let same = self.sources.iter().position(|s| s.name() == source.name());
-        Some(same.unwrap_or_else(|| {
-            self.sources.push(source);
-            self.decoders.push(source.open(&head, &self.setting));
-            self.sources.len() - 1
-        }))
+        let source = envelope::likely(&head, &self.setting)?;
+        Some(self.place(source, true, message.as_bytes()))
+    }
+    /// The decoder of a source, a new one where there is none yet. `peeled`: for what stands behind the header alone.
+    fn place(&mut self, source: &'static dyn Source, peeled: bool, bytes: &[u8]) -> usize {
+        let is = |s: &(&'static dyn Source, bool)| s.0.name() == source.name() && s.1 == peeled;
+        if let Some(at) = self.sources.iter().position(is) {
+            return at;
+        }
+        let decoder = if peeled {
+            envelope::peeled(source, bytes, &self.setting)
+        } else {
+            source.open(&Head { bytes, whole: true }, &self.setting)
+        };
+        self.sources.push((source, peeled));
+        self.decoders.push(decoder);
+        self.sources.len() - 1
     }
 }
 
@@ -231,7 +249,19 @@ mod tests {
             "sshd[411]",
             "Failed password for invalid user org.keycloak.events from 192.0.2.6 port 1 ssh2",
         );
-        let nobody = line("srv1", "motd", "welcome");
+        let house = line(
+            "srv1",
+            "CRON[12]",
+            "(root) CMD (run-parts /etc/cron.hourly)",
+        );
+        // Nobody knows what it told.
+        let nobody = line("dpi1", "dpi-app", "patient 4711 ouvert par marie");
+        // Its source knows nothing of headers.
+        let json = line(
+            "web2",
+            "nginx",
+            r#"{"time":"2025-03-03T10:00:01+01:00","remote_addr":"192.0.2.8","remote_user":"paul","request":"GET /d HTTP/1.1","status":200,"body_bytes_sent":7}"#,
+        );
         let mut all = web("/a").repeat(70);
         all += &idp;
         all += &hostile;
@@ -241,6 +271,8 @@ mod tests {
         all += &ssh;
         all += &idp;
         all += &web("/c");
+        all += &house;
+        all += &json;
         all
     }
 
@@ -264,7 +296,7 @@ mod tests {
         let (all, report) = read(&text, 1 << 20);
         assert_eq!(report.format, "http-access");
         // The file's own source keeps what nobody knows.
-        assert_eq!((report.records, report.events, report.rejects), (78, 77, 1));
+        assert_eq!((report.records, report.events, report.rejects), (80, 79, 1));
         let told = |at: usize| {
             let e = &all.events[at];
             (e.user.to_string(), e.system, e.record)
@@ -278,6 +310,9 @@ mod tests {
         assert_eq!(told(74), ("root".into(), System::Host, 76));
         assert_eq!(told(75).2, 77);
         assert_eq!(all.events[76].url, "/c");
+        assert_eq!(all.events[77].process, "CRON");
+        let e = &all.events[78];
+        assert_eq!((&*e.user, &*e.url, e.record), ("paul", "/d", 80));
         for e in &all.events {
             let (from, len) = (e.offset as usize, e.len as usize);
             assert!(
@@ -294,7 +329,7 @@ mod tests {
         for block in [1, 50, 333, 4096] {
             let (cut, report) = read(&text, block);
             assert_eq!(cut.events, whole.events, "{block}");
-            assert_eq!((report.records, report.rejects), (78, 1));
+            assert_eq!((report.records, report.rejects), (80, 1));
         }
     }
 }

@@ -184,6 +184,86 @@ fn structured_data(text: &str) -> usize {
     at
 }
 
+/// Programs of any machine that keep house: what they say is kept and tells of no access.
+pub fn keeps_house(program: &str) -> bool {
+    const NAMES: [&str; 72] = [
+        "CRON",
+        "NetworkManager",
+        "acpid",
+        "agetty",
+        "anacron",
+        "ansible",
+        "apt",
+        "atd",
+        "audispd",
+        "avahi-daemon",
+        "chronyd",
+        "clamd",
+        "collectd",
+        "containerd",
+        "cron",
+        "crond",
+        "crontab",
+        "cupsd",
+        "dbus",
+        "dbus-broker",
+        "dbus-daemon",
+        "dhclient",
+        "dhcpcd",
+        "dnsmasq",
+        "dockerd",
+        "dracut",
+        "firewalld",
+        "freshclam",
+        "fwupd",
+        "irqbalance",
+        "iscsid",
+        "kernel",
+        "kubelet",
+        "lldpd",
+        "logrotate",
+        "lvm",
+        "master",
+        "mcelog",
+        "mdadm",
+        "motd",
+        "multipathd",
+        "named",
+        "nagios",
+        "nrpe",
+        "nscd",
+        "nslcd",
+        "ntpd",
+        "packagekitd",
+        "polkitd",
+        "puppet-agent",
+        "rngd",
+        "rpcbind",
+        "rsyslogd",
+        "rtkit-daemon",
+        "run-parts",
+        "smartd",
+        "snapd",
+        "snmpd",
+        "sssd",
+        "syslog-ng",
+        "systemd",
+        "telegraf",
+        "thermald",
+        "tuned",
+        "udevd",
+        "udisksd",
+        "unattended-upgrade",
+        "unbound",
+        "upowerd",
+        "wpa_supplicant",
+        "zabbix_agentd",
+        "zed",
+    ];
+    const FAMILIES: [&str; 4] = ["systemd-", "postfix/", "pm-", "dbus-"];
+    NAMES.binary_search(&program).is_ok() || FAMILIES.iter().any(|f| program.starts_with(f))
+}
+
 #[inline]
 fn spaces(text: &str) -> usize {
     text.bytes().take_while(|b| *b == b' ').count()
@@ -237,6 +317,15 @@ mod tests {
         )
     }
 
+    #[test]
+    fn house_keepers_are_known_by_name() {
+        for p in ["CRON", "zed", "kernel", "systemd-logind", "postfix/smtp"] {
+            assert!(keeps_house(p), "{p}");
+        }
+        for p in ["", "nginx", "dpi-app", "cron2"] {
+            assert!(!keeps_house(p), "{p}");
+        }
+    }
     #[test]
     fn headers_of_both_standards_are_peeled() {
         let s = String::from;

@@ -9,7 +9,7 @@ use ampleur_evidence::{Keys, Lake, Wait};
 use ampleur_serve::job::{Options, Overrule, Says, SubjectsForm, overrule, overrules};
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,6 +70,9 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let (Some(about), Some(says), Some(reason)) = (&args.about, args.says, &args.reason) else {
         return list(&Lake::open(&lake, &loaded)?, shell);
     };
+    for what in [Some(about), args.opened.as_ref()].into_iter().flatten() {
+        known(&args.answer.join("sessions.csv"), what)?;
+    }
     let word = Overrule {
         about: about.clone(),
         opened: args.opened.clone(),
@@ -108,6 +111,37 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         rules: None,
     };
     answer(&options, shell)
+}
+
+/// Refuses what no session of the answer is, has or comes from: a typing error would be kept for ever and mean nothing. Without the
+/// list nobody can say.
+fn known(sessions: &Path, what: &str) -> anyhow::Result<()> {
+    // A network need not be anybody's address.
+    if what.contains('/') {
+        return Ok(());
+    }
+    let Ok(mut rows) = csv::Reader::from_path(sessions) else {
+        return Ok(());
+    };
+    let heads = rows.headers().cloned().unwrap_or_default();
+    let places: Vec<usize> = (heads.iter().enumerate())
+        .filter(|(_, h)| matches!(*h, "id" | "account" | "address"))
+        .map(|(i, _)| i)
+        .collect();
+    let wanted = what.to_lowercase();
+    let is = |r: &csv::StringRecord| {
+        let mut cells = places.iter().filter_map(|i| r.get(*i));
+        cells.any(|c| {
+            c.split([' ', ',']).any(|c| c.to_lowercase() == wanted) || c.to_lowercase() == wanted
+        })
+    };
+    if rows.records().flatten().any(|r| is(&r)) {
+        return Ok(());
+    }
+    Err(refuse(
+        format!("find {} among the sessions of this answer", plain(what)),
+        "`ampleur sessions ANSWER` lists their ids, accounts and addresses",
+    ))
 }
 
 fn list(lake: &Lake, shell: &Shell) -> anyhow::Result<Exit> {

@@ -5,7 +5,7 @@ use ampleur_event::{
     batch::NONE,
     time::{MINUTE, NO_TIME},
 };
-use ampleur_sources::{Decoded, Reject};
+use ampleur_sources::{Decoded, Reject, syslog};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use std::{
 /// Number of a file in the case.
 pub type FileId = u32;
 
-const REJECTS_KEPT: usize = 4096;
+pub(super) const REJECTS_KEPT: usize = 4096;
 const MARKS_KEPT: usize = 4096;
 const TOUCHES_KEPT: usize = 1 << 20;
 const IDS_KEPT: usize = 1 << 18;
@@ -163,6 +163,8 @@ pub struct Observer {
     /// Rejects whose place is not reached yet, first record last.
     waiting: Vec<(u64, Option<Nanos>, String)>,
     open_rejects: usize,
+    /// The file's source takes syslog of anything.
+    headers: bool,
     speaking: FxHashMap<u64, Nanos>,
     host: String,
     /// Written anew for every row.
@@ -186,6 +188,8 @@ pub struct Observation {
     pub(super) numbers: Numbers,
     pub(super) marks: Vec<Mark>,
     pub(super) rejects: Vec<RejectMark>,
+    /// Records of programs nobody knows, kept for their header alone.
+    pub(super) untold: u64,
     pub(super) hosts: BTreeSet<String>,
     pub(super) systems: BTreeSet<System>,
     /// Accesses by client address, and by account.
@@ -243,6 +247,7 @@ impl Observation {
         self.counts.records += other.counts.records;
         self.counts.events += other.counts.events;
         self.counts.rejects += other.counts.rejects;
+        self.untold += other.untold;
         self.counts.skipped += other.counts.skipped;
         self.counts.cut_short |= other.counts.cut_short;
         self.capability = self.capability.or(other.capability);
@@ -355,6 +360,7 @@ impl Observer {
                 numbers: Numbers::new(capability.map_or(GapSign::RateOnly, |c| c.gap)),
                 marks: vec![],
                 rejects: vec![],
+                untold: 0,
                 hosts: BTreeSet::new(),
                 systems: BTreeSet::new(),
                 by_address: Sample::new(TOUCHES_KEPT),
@@ -375,6 +381,7 @@ impl Observer {
             last_time: NO_TIME,
             waiting: vec![],
             open_rejects: 0,
+            headers: format == "syslog",
             speaking: FxHashMap::default(),
             host: String::new(),
             shape: String::new(),
@@ -392,6 +399,9 @@ impl Observer {
     /// The next row of the file.
     pub fn row(&mut self, e: &Event<'_>) {
         self.o.counts.events += 1;
+        if self.headers && e.verb == Verb::Other && !syslog::keeps_house(&e.process) {
+            self.o.untold += 1;
+        }
         while self.waiting.last().is_some_and(|r| r.0 < e.record) {
             self.place_reject();
         }

@@ -386,21 +386,21 @@ fn one(
     };
     s.first = Some(first);
     s.last = Some(last);
-    if o.counts.rejects > o.counts.events && !window.is_empty() {
+    // Single lines that were cut count one by one. So many are another format, or a program nobody here knows: whatever they told is
+    // lost. What was kept without being understood is no better.
+    let lost = o.counts.rejects + o.untold;
+    let read = o.counts.events.saturating_sub(o.untold);
+    let many =
+        lost.saturating_mul(20) > read || o.counts.rejects > super::observe::REJECTS_KEPT as u64;
+    if lost > 0 && many && !window.is_empty() {
         gaps.push(gap(
             window,
             State::Gap,
             Kind::Silence,
             None,
             Why::new(
-                format!(
-                    "{} enregistrements illisibles pour {} lus",
-                    o.counts.rejects, o.counts.events
-                ),
-                format!(
-                    "{} records cannot be read, {} can",
-                    o.counts.rejects, o.counts.events
-                ),
+                format!("{lost} enregistrements illisibles ou inconnus pour {read} lus"),
+                format!("{lost} records cannot be read or are not known, {read} are"),
             ),
         ));
     }

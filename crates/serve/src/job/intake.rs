@@ -14,7 +14,7 @@ use ampleur_session::{FileIntake, Partial};
 use ampleur_sources::{
     Reason, Reject, Source,
     case::{Case, FileId},
-    reader::{FileReport, FileSink, Limits, Piece, SinkError, read_file},
+    reader::{FileReport, FileSink, Limits, Piece, SinkError, read_what_can_be_read},
 };
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -319,7 +319,7 @@ impl<'a> Work<'a> {
         let rows = Rows::default();
         let staged = self.staged && self.case.files[file as usize].size >= STAGED_FROM;
         let read = |sink: &mut dyn FileSink| {
-            read_file(self.case, file, &Limits::default(), sink)
+            read_what_can_be_read(self.case, file, &Limits::default(), sink)
                 .map_err(|e| JobError::file("read", &self.case.files[file as usize].path, e))
         };
         let (report, segments, lookers) = if staged {
@@ -370,10 +370,7 @@ impl<'a> Work<'a> {
             events: report.events,
             rejects: report.rejects,
             skipped: report.skipped,
-            cut_short: report
-                .notes
-                .iter()
-                .any(|n| n.contains("damaged") || n.contains("cut")),
+            cut_short: report.cut_short,
         };
         let (intake, observer, other) = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
         let (partial, observation) = (intake.finish(), observer.finish(counts));

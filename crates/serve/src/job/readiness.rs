@@ -4,7 +4,7 @@ use ampleur_extent::coverage::{Counts, Coverage, Gathered, Observer};
 use ampleur_sources::{
     FileSink, Limits, Piece, Source,
     case::{Case, FileId},
-    reader::{SinkError, read_file},
+    reader::{SinkError, read_what_can_be_read},
 };
 
 struct Look<'a> {
@@ -58,7 +58,7 @@ pub fn cover(case: &Case, progress: &dyn Progress) -> Result<Covered, JobError> 
             progress,
             at: 0,
         };
-        let r = read_file(case, look.file, &Limits::default(), &mut look)
+        let r = read_what_can_be_read(case, look.file, &Limits::default(), &mut look)
             .map_err(|e| JobError::file("read", &case.files[file as usize].path, e))?;
         formats.push(r.format);
         if let Some(o) = look.observer {
@@ -67,7 +67,7 @@ pub fn cover(case: &Case, progress: &dyn Progress) -> Result<Covered, JobError> 
                 events: r.events,
                 rejects: r.rejects,
                 skipped: r.skipped,
-                cut_short: false,
+                cut_short: r.cut_short,
             }));
         }
     }
