@@ -969,13 +969,19 @@ fn undecodable_sources(input: &Input<'_>, d: &mut Disclosures) {
             .get(*s)
             .is_some_and(|j| j.verdict != SessionVerdict::Legitimate)
     });
-    let Some(first) = bad else { return };
+    // Where nothing that tells could be read nobody can be named, and nobody can be ruled out.
+    let read = (input.coverage.sources.iter()).any(|s| !s.tells.is_empty() && s.events > 0);
+    let time = match bad {
+        Some(first) => input.sessions.list[first].from,
+        None if read => return,
+        None => 0,
+    };
     for s in &input.coverage.sources {
         if s.events > 0 || s.rejects == 0 || s.tells.is_empty() {
             continue;
         }
         d.accesses.push(Access {
-            time: input.sessions.list[first].from,
+            time,
             kind: AccessKind::Read,
             sessions: vec![],
             doubtful: true,

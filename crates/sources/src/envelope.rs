@@ -80,12 +80,23 @@ fn inside(line: &[u8]) -> Option<(Cow<'_, str>, String)> {
     Some((pairs.swap_remove(at).1, program))
 }
 
-/// What stands behind the syslog header of a line that has one.
+/// What stands behind the syslog header of a line that has one; a relay may have put one before another.
 pub(crate) fn message<'t>(line: &'t str, clock: &mut Clock) -> Option<&'t str> {
-    let h = syslog::header(line, clock)?;
-    let text = line.get(h.message..)?.trim();
-    (h.message > 0 && !text.is_empty() && (h.priority.is_some() || !h.host.is_empty()))
-        .then_some(text)
+    let mut peel = |line: &'t str, relayed: bool| {
+        let h = syslog::header(line, clock)?;
+        let text = line.get(h.message..)?.trim();
+        let named = h.priority.is_some() || !h.program.is_empty();
+        let headed = named || !relayed && !h.host.is_empty();
+        (h.message > 0 && !text.is_empty() && headed).then_some(text)
+    };
+    let mut text = peel(line, false)?;
+    for _ in 0..3 {
+        match peel(text, true) {
+            Some(t) => text = t,
+            None => break,
+        }
+    }
+    Some(text)
 }
 
 /// What a line may hold, the outer first: the line inside an object, and what stands behind a syslog header.

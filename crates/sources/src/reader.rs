@@ -12,12 +12,13 @@ use ampleur_event::{
     time::{NO_TIME, Nanos},
 };
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -183,11 +184,13 @@ pub fn read_what_can_be_read(
         .files
         .get(file as usize)
         .ok_or(ReadError::NoFile(file))?;
-    let opened = File::open(&entry.path).and_then(|f| unpack(f, limits));
+    let more = Arc::<AtomicBool>::default();
+    let opened = File::open(&entry.path).and_then(|f| unpack(f, limits, Some(&more)));
     let (stream, packed) = opened.unwrap_or_else(|e| (Box::new(Broken(Some(e))), None));
     let setting = case.setting(file);
     let mut engine = Engine::new(&entry.path, file, &setting, limits, sink);
     engine.packed = packed;
+    engine.more = more;
     engine.goes_on = true;
     engine.run(stream, case.format_of(file))
 }
@@ -206,9 +209,11 @@ pub fn read_path(
         source,
     };
     let handle = File::open(path).map_err(open)?;
-    let (stream, packed) = unpack(handle, limits).map_err(open)?;
+    let more = Arc::<AtomicBool>::default();
+    let (stream, packed) = unpack(handle, limits, Some(&more)).map_err(open)?;
     let mut engine = Engine::new(path, file, setting, limits, sink);
     engine.packed = packed;
+    engine.more = more;
     engine.run(stream, format)
 }
 
@@ -228,7 +233,7 @@ pub fn read_bytes(
 /// Opens a file for plain reading through its compression, capped by `limits`; for identities, inventories and leak lists.
 /// A byte-order mark is left in place.
 pub fn open(path: &Path, limits: &Limits) -> io::Result<Box<dyn Read + Send>> {
-    Ok(unpack(File::open(path)?, limits)?.0)
+    Ok(unpack(File::open(path)?, limits, None)?.0)
 }
 
 /// Decodes bytes held in memory with one source in one piece.
@@ -305,7 +310,8 @@ pub(crate) fn claim(
         let mut out = Decoded::default();
         decoder.decode(&sample, true, &mut out);
         decoder.finish(&mut out);
-        envelope::tells(&out)
+        // Of two that tell as much the one that leaves less aside.
+        (envelope::tells(&out), std::cmp::Reverse(out.reject_count))
     };
     let (sure, source, decoder) = plain;
     let outer = told(&mut *source.open(head, setting));
@@ -374,6 +380,8 @@ struct Engine<'a> {
     damage: Option<(Reason, String)>,
     /// A file that cannot be read any further ends there, instead of the reading.
     goes_on: bool,
+    /// Set when the stream ended because another file of an archive follows.
+    more: Arc<AtomicBool>,
     out: Decoded,
     report: FileReport,
 }
@@ -401,6 +409,7 @@ impl<'a> Engine<'a> {
             packed: None,
             damage: None,
             goes_on: false,
+            more: Arc::default(),
             out: Decoded::default(),
             report: FileReport {
                 file,
@@ -424,7 +433,55 @@ impl<'a> Engine<'a> {
         mut stream: Box<dyn Read + '_>,
         format: Option<&'static dyn Source>,
     ) -> Result<FileReport, ReadError> {
-        self.fill(&mut stream, HEAD_BYTES)?;
+        let mut formats: BTreeMap<&'static str, u32> = BTreeMap::new();
+        loop {
+            let known = self.one(&mut stream, format, formats.is_empty())?;
+            *formats.entry(known).or_default() += 1;
+            if !self.more.swap(false, Ordering::Relaxed) {
+                break;
+            }
+            // The next file of an archive is told apart from the one before: its format, its encoding.
+            self.eof = false;
+            self.encoding = Encoding::Bytes;
+            self.text.clear();
+            self.transcoded = 0;
+        }
+        if formats.values().sum::<u32>() > 1 {
+            let list: Vec<String> = formats.iter().map(|(f, n)| format!("{n} as {f}")).collect();
+            let note = format!("files inside read one by one: {}", list.join(", "));
+            self.report.notes.push(note);
+        }
+        if let Some((reason, note)) = self.damage.take() {
+            self.report.cut_short = true;
+            self.out.reject(&[], 0, 0, reason);
+            self.report
+                .notes
+                .push(format!("{note} at byte {} of the content", self.base));
+        }
+        self.encoding = Encoding::Bytes;
+        self.hand_out(0)?;
+        invariant::check(
+            self.out.balanced(),
+            invariant::EV_1,
+            &format!("source {}", self.report.format),
+        );
+        let mut report = self.report;
+        report.records = self.out.records;
+        report.events = self.out.event_count;
+        report.rejects = self.out.reject_count;
+        report.skipped = self.out.skipped;
+        report.bytes = self.base;
+        Ok(report)
+    }
+
+    /// A file, or one of an archive; gives the name of its format.
+    fn one(
+        &mut self,
+        stream: &mut (dyn Read + '_),
+        format: Option<&'static dyn Source>,
+        first: bool,
+    ) -> Result<&'static str, ReadError> {
+        self.fill(stream, HEAD_BYTES)?;
         let skip = self.settle_encoding();
         let (source, mut decoder): (Option<&'static dyn Source>, Box<dyn Decode>) = {
             let bytes = &self.bytes()[skip.min(self.bytes().len())..];
@@ -438,17 +495,20 @@ impl<'a> Engine<'a> {
                 None => (None, Box::new(UnknownText)),
             }
         };
-        self.report.format = source.map_or("unknown", |s| s.name());
-        self.sink
-            .begin(self.file, source)
-            .map_err(|e| self.refused(e))?;
+        let known = source.map_or("unknown", |s| s.name());
+        if first {
+            self.report.format = known;
+            self.sink
+                .begin(self.file, source)
+                .map_err(|e| self.refused(e))?;
+        }
         if skip > 0 {
             // The mark is handed out with the bytes but belongs to no record.
             self.hand_out(skip)?;
         }
         let mut want = self.limits.block_bytes.max(1);
         loop {
-            self.fill(&mut stream, want)?;
+            self.fill(stream, want)?;
             let pending = self.bytes().len();
             let taken = {
                 // Borrowed apart from `out` by moving it for the call.
@@ -471,7 +531,7 @@ impl<'a> Engine<'a> {
             };
             if taken == 0 && !self.eof {
                 if pending >= self.limits.record_bytes {
-                    self.skip_long_record(&mut stream)?;
+                    self.skip_long_record(stream)?;
                     want = self.limits.block_bytes.max(1);
                 } else {
                     want = (pending * 2).min(self.limits.record_bytes).max(pending + 1);
@@ -486,27 +546,9 @@ impl<'a> Engine<'a> {
         }
         self.out.base = self.base;
         decoder.finish(&mut self.out);
-        if let Some((reason, note)) = self.damage.take() {
-            self.report.cut_short = true;
-            self.out.reject(&[], 0, 0, reason);
-            self.report
-                .notes
-                .push(format!("{note} at byte {} of the content", self.base));
-        }
         self.encoding = Encoding::Bytes;
         self.hand_out(0)?;
-        invariant::check(
-            self.out.balanced(),
-            invariant::EV_1,
-            &format!("source {}", self.report.format),
-        );
-        let mut report = self.report;
-        report.records = self.out.records;
-        report.events = self.out.event_count;
-        report.rejects = self.out.reject_count;
-        report.skipped = self.out.skipped;
-        report.bytes = self.base;
-        Ok(report)
+        Ok(known)
     }
 
     /// What decoders see of the bytes not yet handed out.
@@ -897,27 +939,46 @@ impl Read for Capped {
 /// A file's content, and the count of compressed bytes read when it is compressed.
 type Unpacked = (Box<dyn Read + Send>, Option<Arc<AtomicU64>>);
 
-/// The content of a file through up to two layers of compression.
-fn unpack(mut file: File, limits: &Limits) -> io::Result<Unpacked> {
+/// The content of a file through up to two layers of compression and an archive. With `apart` the content ends after each file of an
+/// archive, and says there when another follows; otherwise they stand one behind the other.
+fn unpack(
+    mut file: File,
+    limits: &Limits,
+    apart: Option<&Arc<AtomicBool>>,
+) -> io::Result<Unpacked> {
     let mut magic = [0; 6];
     let n = read_up_to(&mut file, &mut magic)?;
     file.seek(SeekFrom::Start(0))?;
     let count = Arc::new(AtomicU64::new(0));
     let kind = Packing::of(&magic[..n]);
     let content: Box<dyn Read + Send> = match kind {
-        None => return Ok((Box::new(file), None)),
-        Some(Packing::Zip) => match ZipMembers::open(file, count.clone()) {
+        None => {
+            let mut head = [0; 512];
+            let n = read_up_to(&mut file, &mut head)?;
+            file.seek(SeekFrom::Start(0))?;
+            if !TarMembers::begins(&head[..n]) {
+                return Ok((Box::new(file), None));
+            }
+            let inner = Counted {
+                inner: file,
+                count: count.clone(),
+            };
+            Box::new(TarMembers::new(Box::new(inner), apart.cloned()))
+        }
+        Some(Packing::Zip) => match ZipMembers::open(file, count.clone(), apart.cloned()) {
             Ok(members) => Box::new(members),
             Err(e) => Box::new(Broken(Some(e))),
         },
-        Some(kind) => layer(
-            kind,
-            Box::new(Counted {
+        Some(kind) => {
+            let inner = Counted {
                 inner: file,
                 count: count.clone(),
-            }),
-            1,
-        )?,
+            };
+            Box::new(MaybeTar {
+                state: TarState::Unknown(layer(kind, Box::new(inner), 1)?),
+                apart: apart.cloned(),
+            })
+        }
     };
     let capped = Capped {
         inner: content,
@@ -1057,6 +1118,8 @@ struct ZipMembers {
     members: Vec<(String, u64, u64, bool, u32)>,
     current: Option<Member>,
     last_byte: u8,
+    /// Each member is a content of its own.
+    apart: Option<Arc<AtomicBool>>,
 }
 
 struct Member {
@@ -1066,7 +1129,11 @@ struct Member {
 }
 
 impl ZipMembers {
-    fn open(file: File, count: Arc<AtomicU64>) -> io::Result<ZipMembers> {
+    fn open(
+        file: File,
+        count: Arc<AtomicU64>,
+        apart: Option<Arc<AtomicBool>>,
+    ) -> io::Result<ZipMembers> {
         let mut archive = zip::ZipArchive::new(file.try_clone()?)
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
         let mut members = vec![];
@@ -1074,7 +1141,7 @@ impl ZipMembers {
             let m = archive
                 .by_index_raw(i)
                 .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
-            if m.is_dir() {
+            if m.is_dir() || m.name().is_ok_and(|n| no_log(&n)) {
                 continue;
             }
             let stored = match m.compression() {
@@ -1111,7 +1178,214 @@ impl ZipMembers {
             members,
             current: None,
             last_byte: b'\n',
+            apart,
         })
+    }
+}
+
+/// What systems leave in archives beside the files somebody packed.
+fn no_log(name: &str) -> bool {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    name.starts_with("__MACOSX/")
+        || last.starts_with("._")
+        || matches!(last, ".DS_Store" | "Thumbs.db" | "desktop.ini")
+}
+
+/// Looks for a tar archive when first read.
+struct MaybeTar {
+    state: TarState,
+    apart: Option<Arc<AtomicBool>>,
+}
+enum TarState {
+    Unknown(Box<dyn Read + Send>),
+    Plain(Box<dyn Read + Send>),
+    Tar(Box<TarMembers>),
+    Moving,
+}
+impl Read for MaybeTar {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let TarState::Unknown(_) = self.state {
+            let TarState::Unknown(mut inner) = std::mem::replace(&mut self.state, TarState::Moving)
+            else {
+                return Ok(0);
+            };
+            let mut head = [0; 512];
+            let n = read_up_to(&mut inner, &mut head)?;
+            let tar = TarMembers::begins(&head[..n]);
+            let whole: Box<dyn Read + Send> =
+                Box::new(Cursor::new(head[..n].to_vec()).chain(inner));
+            self.state = if tar {
+                TarState::Tar(Box::new(TarMembers::new(whole, self.apart.take())))
+            } else {
+                TarState::Plain(whole)
+            };
+        }
+        match &mut self.state {
+            TarState::Plain(r) => r.read(buf),
+            TarState::Tar(r) => r.read(buf),
+            TarState::Unknown(_) | TarState::Moving => Ok(0),
+        }
+    }
+}
+
+/// The files of a tar archive (POSIX.1-2017 pax, ustar Interchange Format; GNU long names) in their order, as [`ZipMembers`] gives them.
+struct TarMembers {
+    inner: Arc<std::sync::Mutex<Box<dyn Read + Send>>>,
+    /// Bytes left of the member at hand, and zeros behind it up to a whole block.
+    left: Arc<AtomicU64>,
+    pad: u64,
+    current: Option<Box<dyn Read + Send>>,
+    begun: bool,
+    ended: bool,
+    last_byte: u8,
+    apart: Option<Arc<AtomicBool>>,
+}
+
+/// What is left of one member.
+struct TarSection {
+    inner: Arc<std::sync::Mutex<Box<dyn Read + Send>>>,
+    left: Arc<AtomicU64>,
+}
+impl Read for TarSection {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.load(Ordering::Relaxed);
+        let n = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if n == 0 {
+            return Ok(0);
+        }
+        let mut r = (self.inner.lock()).map_err(|_| io::Error::other("archive is in use"))?;
+        let got = r.read(&mut buf[..n])?;
+        if got == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "archive is cut",
+            ));
+        }
+        self.left.store(left - got as u64, Ordering::Relaxed);
+        Ok(got)
+    }
+}
+
+impl TarMembers {
+    /// The first block of an archive: its mark and its checksum.
+    fn begins(block: &[u8]) -> bool {
+        block.len() == 512 && &block[257..262] == b"ustar" && Self::sum(block)
+    }
+    fn octal(field: &[u8]) -> Option<u64> {
+        if field[0] & 0x80 != 0 {
+            // GNU: a number above eight gigabytes, in bytes.
+            let low = field[field.len() - 8..].try_into().ok()?;
+            return Some(u64::from_be_bytes(low));
+        }
+        let text = std::str::from_utf8(field).ok()?;
+        let text = text.trim_matches(['\0', ' ']);
+        if text.is_empty() {
+            Some(0)
+        } else {
+            u64::from_str_radix(text, 8).ok()
+        }
+    }
+    fn sum(block: &[u8]) -> bool {
+        let plain = |(i, b): (usize, &u8)| match i {
+            148..156 => u64::from(b' '),
+            _ => u64::from(*b),
+        };
+        let sum: u64 = block.iter().enumerate().map(plain).sum();
+        Self::octal(&block[148..156]) == Some(sum)
+    }
+    fn new(inner: Box<dyn Read + Send>, apart: Option<Arc<AtomicBool>>) -> TarMembers {
+        TarMembers {
+            inner: Arc::new(std::sync::Mutex::new(inner)),
+            left: Arc::default(),
+            pad: 0,
+            current: None,
+            begun: false,
+            ended: false,
+            last_byte: b'\n',
+            apart,
+        }
+    }
+    fn section(&self) -> TarSection {
+        TarSection {
+            inner: self.inner.clone(),
+            left: self.left.clone(),
+        }
+    }
+    /// Passes over what is left of a member and opens the next file; false at the end.
+    fn next(&mut self) -> io::Result<bool> {
+        loop {
+            self.left.fetch_add(self.pad, Ordering::Relaxed);
+            self.pad = 0;
+            io::copy(&mut self.section(), &mut io::sink())?;
+            let mut block = [0; 512];
+            let n = {
+                let mut r =
+                    (self.inner.lock()).map_err(|_| io::Error::other("archive is in use"))?;
+                read_up_to(&mut *r, &mut block)?
+            };
+            // Two blocks of zeros end it; some writers leave them out.
+            if n == 0 || block.iter().all(|b| *b == 0) {
+                return Ok(false);
+            }
+            let size = Self::octal(&block[124..136]);
+            let (Some(size), true) = (size, n == 512 && Self::sum(&block)) else {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "archive has a damaged header",
+                ));
+            };
+            self.left.store(size, Ordering::Relaxed);
+            self.pad = (512 - size % 512) % 512;
+            let name = block[..100].split(|b| *b == 0).next().unwrap_or_default();
+            if !matches!(block[156], b'0' | 0 | b'7') || no_log(&String::from_utf8_lossy(name)) {
+                continue;
+            }
+            let mut content = self.section();
+            let mut magic = [0; 6];
+            let n = read_up_to(&mut content, &mut magic)?;
+            let kind = Packing::of(&magic[..n]);
+            let whole: Box<dyn Read + Send> =
+                Box::new(Cursor::new(magic[..n].to_vec()).chain(content));
+            self.current = Some(match kind {
+                Some(kind) => layer(kind, whole, 1)?,
+                None => whole,
+            });
+            return Ok(true);
+        }
+    }
+}
+
+impl Read for TarMembers {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Some(m) = &mut self.current {
+                let n = m.read(buf)?;
+                if n > 0 {
+                    self.last_byte = buf[n - 1];
+                    return Ok(n);
+                }
+                if self.last_byte != b'\n' && self.apart.is_none() {
+                    self.last_byte = b'\n';
+                    buf[0] = b'\n';
+                    return Ok(1);
+                }
+                self.current = None;
+                self.ended = !self.next()?;
+                if let Some(more) = self.apart.as_ref().filter(|_| !self.ended) {
+                    more.store(true, Ordering::Relaxed);
+                    return Ok(0);
+                }
+                continue;
+            }
+            if self.ended || (self.begun && self.current.is_none()) {
+                return Ok(0);
+            }
+            self.begun = true;
+            self.ended = !self.next()?;
+        }
     }
 }
 
@@ -1177,6 +1451,11 @@ impl Read for ZipMembers {
                         "zip member does not match its checksum",
                     ));
                 }
+                if let Some(more) = self.apart.as_ref().filter(|_| !self.members.is_empty()) {
+                    more.store(true, Ordering::Relaxed);
+                    self.last_byte = b'\n';
+                    return Ok(0);
+                }
             }
             if self.members.is_empty() {
                 return Ok(0);
@@ -1228,6 +1507,104 @@ mod tests {
     use crate::{Standard, lines};
     use ampleur_event::{Capability, Event, GapSign, Outcome, Silence};
     use std::io::Write;
+
+    const WEB: &str =
+        "192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] \"GET /p HTTP/1.1\" 200 51 \"-\" \"x\"\n";
+    const FIRE: &str = "date=2024-12-02 time=15:14:35 devname=\"PF\" devid=\"FGT60F8761440795\" eventtime=1733148875000000000 tz=\"+0100\" logid=\"0101039424\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" logdesc=\"SSL VPN tunnel up\" action=\"tunnel-up\" tunneltype=\"ssl-tunnel\" tunnelid=7 remip=203.0.113.7 user=\"g\"\n";
+
+    /// A tar block: header with its checksum, content filled up with zeros.
+    fn tar_entry(name: &str, kind: u8, content: &[u8]) -> Vec<u8> {
+        let mut h = [0u8; 512];
+        h[..name.len()].copy_from_slice(name.as_bytes());
+        h[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+        h[156] = kind;
+        h[257..263].copy_from_slice(b"ustar\0");
+        h[148..156].fill(b' ');
+        let sum: u64 = h.iter().map(|b| u64::from(*b)).sum();
+        h[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let mut out = h.to_vec();
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(512), 0);
+        out
+    }
+
+    fn gz(bytes: &[u8]) -> Vec<u8> {
+        let mut e = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        e.write_all(bytes).unwrap();
+        e.finish().unwrap()
+    }
+
+    /// What everybody sends: all logs in one archive. Each file inside is read by its own source, whatever packs it.
+    #[test]
+    fn files_of_an_archive_are_told_apart() {
+        let wide: Vec<u8> = [0xFF, 0xFE]
+            .into_iter()
+            .chain(WEB.encode_utf16().flat_map(u16::to_le_bytes))
+            .collect();
+        let members: Vec<(&str, Vec<u8>)> = vec![
+            ("logs/web/a.log", WEB.repeat(3).trim_end().into()),
+            ("logs/fw/b.log.gz", gz(FIRE.repeat(2).as_bytes())),
+            ("logs/.DS_Store", b"\0\0\0\x01Bud1".to_vec()),
+            ("logs/web/c.log", wide),
+            ("logs/web/empty.log", vec![]),
+            ("logs/zz.log", WEB.into()),
+        ];
+        let mut tar: Vec<u8> = tar_entry("logs/", b'5', b"");
+        for (name, content) in &members {
+            tar.extend(tar_entry(name, b'0', content));
+        }
+        let cut = tar.len() - 700;
+        let mut whole = tar.clone();
+        whole.extend([0; 1024]);
+        let mut zip = zip::ZipWriter::new(Cursor::new(vec![]));
+        for (name, content) in &members {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            zip.write_all(content).unwrap();
+        }
+        let zip = zip.finish().unwrap().into_inner();
+        let dir = tempfile::tempdir().unwrap();
+        let read = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let mut all = Collect::default();
+            let (setting, limits) = (Setting::default(), Limits::default());
+            let report = read_path(&path, 0, None, &setting, &limits, &mut all).unwrap();
+            let mut users: Vec<String> = all.events.iter().map(|e| e.user.to_string()).collect();
+            users.sort();
+            let mut content = vec![];
+            open(&path, &limits).unwrap().read_to_end(&mut content).ok();
+            assert_eq!(
+                report.records,
+                report.events + report.rejects + report.skipped
+            );
+            (report, users.join(" "), content.len())
+        };
+        for (name, bytes) in [
+            ("a.tar", whole.clone()),
+            ("a.tgz", gz(&whole)),
+            ("without_end.tar", tar.clone()),
+            ("a.zip", zip),
+        ] {
+            let (r, users, length) = read(name, &bytes);
+            assert_eq!(users, "g g marie marie marie marie marie", "{name}");
+            assert_eq!(
+                (r.events, r.rejects, r.cut_short),
+                (7, 0, false),
+                "{name}: {:?}",
+                r.notes
+            );
+            assert!(
+                r.notes.iter().any(|n| n.contains("as fortinet-fortigate")),
+                "{:?}",
+                r.notes
+            );
+            assert!(length > 3 * WEB.len(), "{name}");
+        }
+        let (r, users, _) = read("cut.tar", &tar[..cut]);
+        assert!(r.cut_short && r.rejects == 1, "{:?}", r.notes);
+        assert_eq!(users, "g g marie marie marie marie");
+    }
 
     /// Lines `N text`: an event with `seq` N; anything else is a reject.
     struct Numbered;
