@@ -344,7 +344,30 @@ fn peel<'a>(text: &'a str, clock: &mut Clock) -> (&'a str, Stamp, &'a str) {
     {
         return (&text[h.message..], h.time, h.host);
     }
-    (container(text), Stamp::NONE, "")
+    (in_front(container(text)), Stamp::NONE, "")
+}
+
+/// What follows a file name or line number that grep or cat put in front (`access.log:192.0.2.1 …`, `12:…`, `  12<tab>…`), or a header
+/// with a stamp nobody knows (`nov. 03 03:35:09 web-1 nginx[911]: …`). A line that begins with its client's address stays as it is.
+fn in_front(text: &str) -> &str {
+    let begun = text.trim_start();
+    let word = begun.split(' ').next().unwrap_or("");
+    if !net::address(word).is_empty() {
+        return text;
+    }
+    if let Some(at) = word.rfind([':', '\t'])
+        && !net::address(&word[at + 1..]).is_empty()
+    {
+        return &begun[at + 1..];
+    }
+    if let Some(end) = begun.find("]: ")
+        && let Some(open) = begun[..end].rfind('[')
+        && begun[open + 1..end].bytes().all(|b| b.is_ascii_digit())
+        && begun[..open].split(' ').all(|w| net::address(w).is_empty())
+    {
+        return &begun[end + 3..];
+    }
+    text
 }
 
 /// What follows the name of a container that `docker compose logs` puts in front (`web-1  | `).
@@ -1147,6 +1170,35 @@ fn apache_directive(text: &str) -> (Option<Field>, usize) {
         _ => return (None, 0),
     };
     (Some(field), n + 1)
+}
+
+#[cfg(test)]
+mod in_front_tests {
+    use super::in_front;
+
+    #[test]
+    fn what_tools_put_in_front_is_cut_off_and_nothing_else() {
+        const LINE: &str =
+            "192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] \"GET / HTTP/1.1\" 200 5";
+        for front in [
+            "",
+            "access.log:",
+            "/var/log/a.log:12:",
+            "12:",
+            "    12\t",
+            "nov. 03 03:35:09 web-1 nginx[911]: ",
+        ] {
+            assert_eq!(in_front(&format!("{front}{LINE}")), LINE, "{front}");
+        }
+        // What a client wrote into its name is no header.
+        for line in [
+            "192.0.2.9 - x[1]: 198.51.100.1 - admin [14/Sep/2025:01:00:36 +0200] \"GET / HTTP/1.1\" 200 5",
+            "web.example 192.0.2.9 - x[1]: 198.51.100.1 - admin [14/Sep/2025:01:00:36 +0200] \"GET / HTTP/1.1\" 200 5",
+            "2001:db8::1 - - [14/Sep/2025:01:00:36 +0200] \"GET / HTTP/1.1\" 200 5",
+        ] {
+            assert_eq!(in_front(line), line);
+        }
+    }
 }
 
 #[cfg(test)]

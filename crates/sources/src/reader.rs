@@ -294,6 +294,19 @@ pub(crate) fn claim(
         None => sniff_with(head, &setting.mappings),
     };
     let plain = claimed.map(|(sure, s)| (sure, s, s.open(head, setting)));
+    if let Some((s, elements)) = envelope::array(head, setting, format) {
+        // Some sources read arrays themselves; the one that understands more of the first bytes is taken.
+        let told = |decoder: &mut dyn Decode| {
+            let mut out = Decoded::default();
+            decoder.decode(head.bytes, head.whole, &mut out);
+            envelope::tells(&out)
+        };
+        let own = plain.as_ref().map(|p| told(&mut *p.1.open(head, setting)));
+        let (_, mut again) = envelope::array(head, setting, format)?;
+        if own.is_none_or(|own| own < told(&mut *again)) {
+            return Some((s, elements));
+        }
+    }
     let carried = envelope::open(head, setting, format);
     let (plain, carried) = match (plain, carried) {
         (Some(p), Some(c)) => (p, c),
@@ -310,12 +323,11 @@ pub(crate) fn claim(
         let mut out = Decoded::default();
         decoder.decode(&sample, true, &mut out);
         decoder.finish(&mut out);
-        // Of two that tell as much the one that leaves less aside.
-        (envelope::tells(&out), std::cmp::Reverse(out.reject_count))
+        (envelope::tells(&out), out.reject_count)
     };
     let (sure, source, decoder) = plain;
-    let outer = told(&mut *source.open(head, setting));
-    let inner = told(&mut *envelope::open(head, setting, format)?.decoder);
+    let (outer, outer_left) = told(&mut *source.open(head, setting));
+    let (inner, inner_left) = told(&mut *envelope::open(head, setting, format)?.decoder);
     let inside = match outer.cmp(&inner) {
         std::cmp::Ordering::Less => true,
         std::cmp::Ordering::Greater => false,
@@ -324,6 +336,8 @@ pub(crate) fn claim(
             let same = source.name() == carried.source.name();
             (carried.objects && (same || sure <= Confidence::Maybe))
                 || (setting.layout.is_some() && same)
+                // Each header was taken for a record of its own.
+                || (same && outer_left as usize >= outer.max(1) && inner_left * 4 < outer_left)
         }
     };
     Some(if inside {
@@ -446,7 +460,7 @@ impl<'a> Engine<'a> {
             self.text.clear();
             self.transcoded = 0;
         }
-        if formats.values().sum::<u32>() > 1 {
+        if formats.len() > 1 {
             let list: Vec<String> = formats.iter().map(|(f, n)| format!("{n} as {f}")).collect();
             let note = format!("files inside read one by one: {}", list.join(", "));
             self.report.notes.push(note);
@@ -1120,6 +1134,8 @@ struct ZipMembers {
     last_byte: u8,
     /// Each member is a content of its own.
     apart: Option<Arc<AtomicBool>>,
+    /// One member ended and the next has not begun.
+    between: bool,
 }
 
 struct Member {
@@ -1179,6 +1195,7 @@ impl ZipMembers {
             current: None,
             last_byte: b'\n',
             apart,
+            between: false,
         })
     }
 }
@@ -1367,7 +1384,8 @@ impl Read for TarMembers {
                     self.last_byte = buf[n - 1];
                     return Ok(n);
                 }
-                if self.last_byte != b'\n' && self.apart.is_none() {
+                // A line end of two bytes (UTF-16) ends in a zero.
+                if !matches!(self.last_byte, b'\n' | 0) {
                     self.last_byte = b'\n';
                     buf[0] = b'\n';
                     return Ok(1);
@@ -1451,19 +1469,22 @@ impl Read for ZipMembers {
                         "zip member does not match its checksum",
                     ));
                 }
-                if let Some(more) = self.apart.as_ref().filter(|_| !self.members.is_empty()) {
-                    more.store(true, Ordering::Relaxed);
-                    self.last_byte = b'\n';
-                    return Ok(0);
-                }
+                self.between = true;
             }
             if self.members.is_empty() {
                 return Ok(0);
             }
-            if self.last_byte != b'\n' {
+            // A line end of two bytes (UTF-16) ends in a zero.
+            if !matches!(self.last_byte, b'\n' | 0) {
                 self.last_byte = b'\n';
                 buf[0] = b'\n';
                 return Ok(1);
+            }
+            if std::mem::take(&mut self.between)
+                && let Some(more) = &self.apart
+            {
+                more.store(true, Ordering::Relaxed);
+                return Ok(0);
             }
             let Some((_, at, left, stored, expected)) = self.members.pop() else {
                 return Ok(0);

@@ -190,6 +190,8 @@ pub struct Observation {
     pub(super) rejects: Vec<RejectMark>,
     /// Records of programs nobody knows, kept for their header alone.
     pub(super) untold: u64,
+    /// Records of which nothing but a time is understood.
+    pub(super) vague: u64,
     pub(super) hosts: BTreeSet<String>,
     pub(super) systems: BTreeSet<System>,
     /// Accesses by client address, and by account.
@@ -248,6 +250,7 @@ impl Observation {
         self.counts.events += other.counts.events;
         self.counts.rejects += other.counts.rejects;
         self.untold += other.untold;
+        self.vague += other.vague;
         self.counts.skipped += other.counts.skipped;
         self.counts.cut_short |= other.counts.cut_short;
         self.capability = self.capability.or(other.capability);
@@ -361,6 +364,7 @@ impl Observer {
                 marks: vec![],
                 rejects: vec![],
                 untold: 0,
+                vague: 0,
                 hosts: BTreeSet::new(),
                 systems: BTreeSet::new(),
                 by_address: Sample::new(TOUCHES_KEPT),
@@ -399,6 +403,7 @@ impl Observer {
     /// The next row of the file.
     pub fn row(&mut self, e: &Event<'_>) {
         self.o.counts.events += 1;
+        self.o.vague += u64::from(e.verb == Verb::Other);
         if self.headers && e.verb == Verb::Other && !syslog::keeps_house(&e.process) {
             self.o.untold += 1;
         }

@@ -12,7 +12,7 @@ use ampleur_event::{
 };
 use ampleur_sources::case::Case;
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Edges shorter than this are left to the rate alone.
 const SHORT_EDGE: Nanos = 12 * HOUR;
@@ -167,6 +167,24 @@ pub(super) fn build(
     }
     let mut per: BTreeMap<u32, Observation> = BTreeMap::new();
     let mut formats: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    // One entry of the context over logs of several kinds: that one of them goes silent must not be hidden by the others.
+    let mut kinds: BTreeMap<u32, BTreeMap<String, Observation>> = BTreeMap::new();
+    let known = |o: &&Observation| o.format != "unknown" && !o.format.is_empty();
+    let mut several: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    for o in observations.iter().filter(known) {
+        several.entry(o.source).or_default().insert(&o.format);
+    }
+    for o in observations.iter().filter(known) {
+        if several.get(&o.source).is_some_and(|f| f.len() > 1) {
+            let of = kinds.entry(o.source).or_default();
+            match of.get_mut(&o.format) {
+                Some(k) => k.absorb(o.clone()),
+                None => {
+                    of.insert(o.format.clone(), o.clone());
+                }
+            }
+        }
+    }
     for o in observations {
         if !o.format.is_empty() && o.format != "unknown" {
             formats.entry(o.source).or_default().push(o.format.clone());
@@ -242,7 +260,22 @@ pub(super) fn build(
             reject_marks: vec![],
             guarded: false,
         };
-        made.push(one(&mut source, o, window, span, &zone, cut.get(&index)));
+        let alone = SourceCoverage {
+            heartbeat_s: None,
+            ..source.clone()
+        };
+        let mut whole = one(&mut source, o, window, span, &zone, cut.get(&index));
+        for kind in kinds
+            .get_mut(&index)
+            .into_iter()
+            .flat_map(|k| k.values_mut())
+        {
+            let of = one(&mut alone.clone(), Some(kind), window, span, &zone, None);
+            whole
+                .gaps
+                .extend(of.gaps.into_iter().filter(|g| g.state == State::Gap));
+        }
+        made.push(whole);
     }
     let (unaudited, recaptures) = cross_check(&mut made, &per, case);
     for m in &mut made {
@@ -388,8 +421,14 @@ fn one(
     s.last = Some(last);
     // Single lines that were cut count one by one. So many are another format, or a program nobody here knows: whatever they told is
     // lost. What was kept without being understood is no better.
-    let lost = o.counts.rejects + o.untold;
-    let read = o.counts.events.saturating_sub(o.untold);
+    // A source that tells and of which next to nothing but "something happened" is understood is read in the wrong way.
+    let vague = match o.vague.saturating_mul(20) > o.counts.events.saturating_mul(19) {
+        true if !s.tells.is_empty() => o.vague,
+        _ => 0,
+    };
+    let unknown = o.untold.max(vague);
+    let lost = o.counts.rejects + unknown;
+    let read = o.counts.events.saturating_sub(unknown);
     let many =
         lost.saturating_mul(20) > read || o.counts.rejects > super::observe::REJECTS_KEPT as u64;
     if lost > 0 && many && !window.is_empty() {
