@@ -58,6 +58,9 @@ impl Source for FortinetFortigate {
     fn sniff(&self, head: &Head<'_>) -> Confidence {
         let (mut seen, mut sure, mut likely) = (0, 0, 0);
         for line in lines::sample(head) {
+            if seen == 0 && columns(&lines::text(line)).is_some() {
+                return Confidence::Certain;
+            }
             seen += 1;
             let has = |w: &[u8]| memchr::memmem::find(line, w).is_some();
             // FortiWeb writes the same form with other meanings; so does FortiProxy, told by its serial number if at all.
@@ -102,8 +105,44 @@ impl Source for FortinetFortigate {
             accounts: setting.accounts,
             flows: FxHashMap::default(),
             extra: String::new(),
+            columns: None,
         })
     }
+}
+
+/// Cells of one line of CSV; `None` when it is none.
+fn cells(line: &str) -> Option<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(line.as_bytes());
+    let row = reader.records().next()?.ok()?;
+    Some(row.iter().map(str::to_string).collect())
+}
+
+/// Names of the fields where the line is the heading of an export with one column for each.
+fn columns(line: &str) -> Option<Vec<String>> {
+    if line.contains('=') || !line.contains("logid") {
+        return None;
+    }
+    let names = cells(line)?;
+    let has = |n: &str| names.iter().any(|c| c == n);
+    (has("logid") && has("type") && has("date") && has("time")).then_some(names)
+}
+
+/// Names and values as FortiOS writes them in a line, of the cells of an export.
+fn joined(names: Option<&[String]>, line: &str) -> Option<String> {
+    let mut out = String::new();
+    for (i, cell) in cells(line)?.iter().enumerate() {
+        let (name, value) = match names {
+            Some(n) => (n.get(i)?.as_str(), cell.as_str()),
+            None => cell.split_once('=')?,
+        };
+        if !value.is_empty() {
+            let value = value.replace('"', "\\\"");
+            out.push_str(&format!("{name}=\"{value}\" "));
+        }
+    }
+    Some(out)
 }
 
 struct Decoder {
@@ -112,6 +151,8 @@ struct Decoder {
     /// Bytes already given out for sessions that have interim rows, by session number.
     flows: FxHashMap<u64, (u64, u64)>,
     extra: String,
+    /// Of an export with one column for each field.
+    columns: Option<Vec<String>>,
 }
 
 /// Sessions followed at a time; beyond it the oldest knowledge is dropped and totals count as new.
@@ -120,7 +161,20 @@ const FLOWS_MAX: usize = 1 << 16;
 impl Decode for Decoder {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         lines::each(bytes, last, out, |line, at, len, finished, out| {
-            let text = lines::text(line);
+            let mut text = lines::text(line);
+            if line.starts_with(b"\"") || self.columns.is_some() {
+                // A heading tells of no event.
+                if let Some(names) = columns(&text) {
+                    self.columns = Some(names);
+                    return out.skip();
+                }
+                if let Some(plain) = joined(self.columns.as_deref(), &text) {
+                    text = plain.into();
+                }
+            } else if let Some(names) = columns(&text) {
+                self.columns = Some(names);
+                return out.skip();
+            }
             match self.record(&text, at, len, out) {
                 Ok(()) => {}
                 Err(Reason::Shape) if !finished => out.reject(bytes, at, len, Reason::Truncated),
@@ -656,4 +710,58 @@ fn outcome_of(f: &Fields<'_>, verb: Verb) -> Outcome {
         return Outcome::Failure;
     }
     Outcome::Success
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Setting, reader::decode_bytes};
+
+    /// Exports of FortiAnalyzer and FortiCloud: a cell for each pair, or a column for each field.
+    #[test]
+    fn cells_are_read_as_the_line_they_were() {
+        const PAIRS: [(&str, &str); 18] = [
+            ("date", "2024-12-04"),
+            ("time", "11:47:58"),
+            ("devname", "PF"),
+            ("devid", "FGT60F"),
+            ("eventtime", "1733309278187257472"),
+            ("tz", "+0100"),
+            ("logid", "0101039947"),
+            ("type", "event"),
+            ("subtype", "vpn"),
+            ("level", "information"),
+            ("vd", "root"),
+            ("logdesc", "SSL VPN tunnel up"),
+            ("action", "tunnel-up"),
+            ("tunneltype", "ssl-tunnel"),
+            ("tunnelid", "705911821"),
+            ("remip", "198.18.58.128"),
+            ("tunnelip", "10.212.70.11"),
+            ("user", "h.astruc"),
+        ];
+        let all = |each: &dyn Fn(&(&str, &str)) -> String, by: &str| {
+            PAIRS.iter().map(each).collect::<Vec<_>>().join(by) + "\n"
+        };
+        let line = all(&|p| format!("{}=\"{}\"", p.0, p.1), " ");
+        let pairs = all(&|p| format!("\"{}={}\"", p.0, p.1), ",");
+        let quoted = all(&|p| format!("\"{}\"", p.0), ",") + &all(&|p| format!("\"{}\"", p.1), ",");
+        let bare = all(&|p| p.0.into(), ",") + &all(&|p| p.1.into(), ",");
+        let read = |text: &str| {
+            let source = crate::reader::sniff(&crate::Head {
+                bytes: text.as_bytes(),
+                whole: true,
+            });
+            let source = source.expect("known");
+            let out = decode_bytes(source, text.as_bytes(), &Setting::default());
+            assert_eq!((out.event_count, out.reject_count), (1, 0), "{text}");
+            let mut e = out.events.get(0).into_owned();
+            (e.record, e.offset, e.len) = (0, 0, 0);
+            (source.name(), e)
+        };
+        let want = read(&line);
+        assert_eq!((want.0, &*want.1.user), ("fortinet-fortigate", "h.astruc"));
+        for text in [pairs, quoted, bare] {
+            assert_eq!(read(&text), want, "{text}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use ampleur_event::{
 };
 use ampleur_sources::case::Case;
 use jiff::tz::TimeZone;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Edges shorter than this are left to the rate alone.
 const SHORT_EDGE: Nanos = 12 * HOUR;
@@ -168,19 +168,39 @@ pub(super) fn build(
     let mut per: BTreeMap<u32, Observation> = BTreeMap::new();
     let mut formats: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     // One entry of the context over logs of several kinds: that one of them goes silent must not be hidden by the others.
-    let mut kinds: BTreeMap<u32, BTreeMap<String, Observation>> = BTreeMap::new();
+    let mut kinds: BTreeMap<u32, BTreeMap<(String, String), Observation>> = BTreeMap::new();
     let known = |o: &&Observation| o.format != "unknown" && !o.format.is_empty();
-    let mut several: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    // A kind is a format in a folder, where the folder is heard most of the time: one folder for each day is none.
+    let folder = |o: &Observation| {
+        let path = case.files.get(o.file as usize).map(|f| f.rel.as_str());
+        let path = path.unwrap_or("");
+        path.rsplit_once('/').map_or("", |p| p.0).to_string()
+    };
+    let mut several: BTreeMap<u32, BTreeMap<(String, &str), Window>> = BTreeMap::new();
     for o in observations.iter().filter(known) {
-        several.entry(o.source).or_default().insert(&o.format);
+        let Some((from, to)) = o.span() else { continue };
+        let of = several.entry(o.source).or_default();
+        let w = of
+            .entry((folder(o), &o.format))
+            .or_insert(Window::new(from, to));
+        *w = Window::new(w.from.min(from), w.to.max(to));
+    }
+    for list in several.values_mut() {
+        let from = list.values().map(|w| w.from).min().unwrap_or(0);
+        let to = list.values().map(|w| w.to).max().unwrap_or(0);
+        list.retain(|_, w| (w.to - w.from).saturating_mul(3) >= to - from);
     }
     for o in observations.iter().filter(known) {
-        if several.get(&o.source).is_some_and(|f| f.len() > 1) {
+        let key = (folder(o), o.format.as_str());
+        if several
+            .get(&o.source)
+            .is_some_and(|f| f.len() > 1 && f.contains_key(&key))
+        {
             let of = kinds.entry(o.source).or_default();
-            match of.get_mut(&o.format) {
+            match of.get_mut(&(key.0.clone(), o.format.clone())) {
                 Some(k) => k.absorb(o.clone()),
                 None => {
-                    of.insert(o.format.clone(), o.clone());
+                    of.insert((key.0, o.format.clone()), o.clone());
                 }
             }
         }
