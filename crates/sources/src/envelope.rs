@@ -617,6 +617,44 @@ mod tests {
         assert_eq!((r.events, r.rejects, r.records), (1, 1, 2));
     }
 
+    fn part() -> impl proptest::strategy::Strategy<Value = String> {
+        use proptest::prelude::*;
+        prop_oneof![
+            Just(LINE.to_string()),
+            Just(format!("<134>Mar  3 10:00:01 web1 nginx[7]: {LINE}")),
+            Just("Mar  3 10:00:01 srv1 sshd[4]: Accepted password for root from 192.0.2.7 port 5 ssh2".to_string()),
+            Just("<30>1 2025-03-03T10:00:01Z h CRON 7 - - (root) CMD".to_string()),
+            Just(format!("{{\"log\":{}}}", serde_json::Value::String(LINE.into()))),
+            Just("{\"message\":\"x\",\"a\":[{\"b\":\"}\"}]}".to_string()),
+            Just("[".to_string()),
+            Just("]".to_string()),
+            Just(",".to_string()),
+            Just("\"date\",\"time\",\"logid\",\"type\"".to_string()),
+            "[ -~é\\t]{0,12}",
+        ]
+    }
+
+    proptest::proptest! {
+        /// Whatever the pieces and however they are cut, every byte is handed on once and every record counted once.
+        #[test]
+        fn anything_carried_is_counted_whole(
+            parts in proptest::collection::vec((part(), proptest::prop_oneof!["\n", "", "\r\n", " "]), 0..24),
+            block in 1usize..400,
+        ) {
+            let text: String = parts.into_iter().map(|(a, b)| a + &b).collect();
+            let limits = reader::Limits { block_bytes: block, ..reader::Limits::default() };
+            let mut all = reader::Collect::default();
+            let r = reader::read_bytes(text.as_bytes(), 0, None, &Setting::default(), &limits, &mut all).unwrap();
+            proptest::prop_assert_eq!(&all.bytes, text.as_bytes());
+            proptest::prop_assert_eq!(r.records, r.events + r.rejects + r.skipped);
+            for e in &all.events {
+                proptest::prop_assert!((e.offset + e.len) as usize <= text.len(), "{:?}", e);
+            }
+            let numbers: Vec<u64> = all.events.iter().map(|e| e.record).collect();
+            proptest::prop_assert!(numbers.windows(2).all(|w| w[0] < w[1]), "{:?}", numbers);
+        }
+    }
+
     #[test]
     fn what_holds_no_line_of_a_log_is_no_envelope() {
         let text = "{\"log\":\"starting up\"}\n{\"log\":\"ready\"}\n";
