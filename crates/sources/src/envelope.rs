@@ -153,16 +153,13 @@ pub(crate) fn open(
             None => likely(&head, setting),
         }
     };
-    let whole = within.iter().find_map(|w| known(w));
+    let told = |bytes| known(bytes).map(|s| (s, bytes));
+    let whole = within.iter().find_map(|w| told(w.as_slice()));
     // Several programs: the first line that tells its source.
-    let single = || {
-        let mut each = within
-            .iter()
-            .flat_map(|w| w.split_inclusive(|b| *b == b'\n'));
-        each.find_map(known)
-    };
-    let source = whole.or_else(single)?;
-    let bytes = within.into_iter().find(|w| known(w).is_some());
+    let mut each = within
+        .iter()
+        .flat_map(|w| w.split_inclusive(|b| *b == b'\n'));
+    let (source, bytes) = whole.or_else(|| each.find_map(told))?;
     let mut decoder = Enveloped {
         setting: setting.clone(),
         clock,
@@ -171,7 +168,7 @@ pub(crate) fn open(
         tries: 0,
         fixed: format.is_some(),
     };
-    decoder.add(source, &bytes.unwrap_or_default());
+    decoder.add(source, bytes);
     Some(Carried {
         source,
         decoder: Box::new(decoder),
@@ -211,10 +208,18 @@ pub(crate) fn tells(found: &Decoded) -> usize {
         .count()
 }
 
+/// A source for lines inside.
+struct Inner {
+    source: &'static dyn Source,
+    /// First byte of what the decoder was opened for.
+    shape: Option<u8>,
+    decoder: Box<dyn Decode>,
+}
+
 struct Enveloped {
     setting: Setting,
     clock: Clock,
-    inner: Vec<(&'static dyn Source, Box<dyn Decode>)>,
+    inner: Vec<Inner>,
     /// The decoder and the variant that told something last.
     last: (usize, usize),
     tries: u32,
@@ -226,7 +231,11 @@ impl Enveloped {
     fn add(&mut self, source: &'static dyn Source, bytes: &[u8]) -> usize {
         let head = Head { bytes, whole: true };
         let decoder = source.open(&head, &self.setting);
-        self.inner.push((source, decoder));
+        self.inner.push(Inner {
+            source,
+            shape: bytes.first().copied(),
+            decoder,
+        });
         self.inner.len() - 1
     }
     fn ask(&mut self, at: usize, text: &str) -> Decoded {
@@ -234,7 +243,7 @@ impl Enveloped {
         one.extend_from_slice(text.as_bytes());
         one.push(b'\n');
         let mut found = Decoded::default();
-        let decoder = &mut self.inner[at].1;
+        let decoder = &mut self.inner[at].decoder;
         decoder.decode(&one, true, &mut found);
         decoder.finish(&mut found);
         found
@@ -279,7 +288,9 @@ impl Enveloped {
             let Some(source) = likely(&head, &self.setting) else {
                 continue;
             };
-            if self.inner.iter().any(|i| i.0.name() == source.name()) {
+            // One source may read several shapes, each with a decoder of its own.
+            let shape = text.as_bytes().first().copied();
+            if (self.inner.iter()).any(|i| i.source.name() == source.name() && i.shape == shape) {
                 continue;
             }
             let at = self.add(source, text.as_bytes());
@@ -615,6 +626,29 @@ mod tests {
         let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
             .expect("read");
         assert_eq!((r.events, r.rejects, r.records), (1, 1, 2));
+    }
+
+    /// A source that reads several shapes gets a decoder for the one that is there, also where other programs spoke first.
+    #[test]
+    fn a_source_of_several_shapes_is_opened_for_the_one_that_is_there() {
+        let event = r#"{"EventTime":"2025-03-03T10:00:01Z","Hostname":"FS","EventID":4624,"Channel":"Security","SourceName":"Microsoft-Windows-Security-Auditing","TargetUserName":"marie","TargetLogonId":"0x3e8","LogonType":3,"IpAddress":"192.0.2.9","RecordNumber":7}"#;
+        let carried = |text: &str| {
+            format!(
+                "{{\"MESSAGE\":{}}}\n",
+                serde_json::Value::String(text.into())
+            )
+        };
+        let text = carried("nobody knows this").repeat(3) + &carried(event);
+        let head = Head {
+            bytes: text.as_bytes(),
+            whole: true,
+        };
+        let mut found = open(&head, &Setting::default(), None).expect("opened");
+        assert_eq!(found.source.name(), "windows-security");
+        let mut out = Decoded::default();
+        found.decoder.decode(text.as_bytes(), true, &mut out);
+        assert_eq!((out.records, out.event_count, tells(&out)), (4, 1, 1));
+        assert_eq!(out.events.get(0).user, "marie");
     }
 
     fn part() -> impl proptest::strategy::Strategy<Value = String> {

@@ -1173,8 +1173,19 @@ fn apache_directive(text: &str) -> (Option<Field>, usize) {
 }
 
 #[cfg(test)]
-mod in_front_tests {
-    use super::in_front;
+mod tests {
+    use super::*;
+    use crate::decode_bytes;
+
+    fn read(line: &str, layout: Option<&str>) -> Event<'static> {
+        let setting = Setting {
+            layout: layout.map(str::to_string),
+            ..Setting::default()
+        };
+        let out = decode_bytes(&HttpAccess, line.as_bytes(), &setting);
+        assert_eq!(out.event_count, 1, "{line}: {:?}", out.rejects);
+        out.events.get(0).into_owned()
+    }
 
     #[test]
     fn what_tools_put_in_front_is_cut_off_and_nothing_else() {
@@ -1198,22 +1209,6 @@ mod in_front_tests {
         ] {
             assert_eq!(in_front(line), line);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decode_bytes;
-
-    fn read(line: &str, layout: Option<&str>) -> Event<'static> {
-        let setting = Setting {
-            layout: layout.map(str::to_string),
-            ..Setting::default()
-        };
-        let out = decode_bytes(&HttpAccess, line.as_bytes(), &setting);
-        assert_eq!(out.event_count, 1, "{line}: {:?}", out.rejects);
-        out.events.get(0).into_owned()
     }
 
     /// What a container engine puts in front is nobody's account.

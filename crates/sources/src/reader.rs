@@ -155,18 +155,21 @@ pub fn read_file(
     limits: &Limits,
     sink: &mut dyn FileSink,
 ) -> Result<FileReport, ReadError> {
-    let entry = case
-        .files
-        .get(file as usize)
-        .ok_or(ReadError::NoFile(file))?;
     read_path(
-        &entry.path,
+        path_of(case, file)?,
         file,
         case.format_of(file),
         &case.setting(file),
         limits,
         sink,
     )
+}
+
+fn path_of(case: &Case, file: FileId) -> Result<&Path, ReadError> {
+    let entry = case.files.get(file as usize);
+    entry
+        .map(|f| f.path.as_path())
+        .ok_or(ReadError::NoFile(file))
 }
 
 /// As [`read_file`], but a file that cannot be opened or read to its end is damage the report tells of, as a broken archive is: the
@@ -180,15 +183,12 @@ pub fn read_what_can_be_read(
     limits: &Limits,
     sink: &mut dyn FileSink,
 ) -> Result<FileReport, ReadError> {
-    let entry = case
-        .files
-        .get(file as usize)
-        .ok_or(ReadError::NoFile(file))?;
+    let path = path_of(case, file)?;
     let more = Arc::<AtomicBool>::default();
-    let opened = File::open(&entry.path).and_then(|f| unpack(f, limits, Some(&more)));
+    let opened = File::open(path).and_then(|f| unpack(f, limits, Some(&more)));
     let (stream, packed) = opened.unwrap_or_else(|e| (Box::new(Broken(Some(e))), None));
     let setting = case.setting(file);
-    let mut engine = Engine::new(&entry.path, file, &setting, limits, sink);
+    let mut engine = Engine::new(path, file, &setting, limits, sink);
     engine.packed = packed;
     engine.more = more;
     engine.goes_on = true;
@@ -1354,6 +1354,12 @@ impl TarMembers {
             self.left.store(size, Ordering::Relaxed);
             self.pad = (512 - size % 512) % 512;
             let name = block[..100].split(|b| *b == 0).next().unwrap_or_default();
+            if block[156] == b'S' {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "archive holds a sparse file; pack it again without --sparse",
+                ));
+            }
             if !matches!(block[156], b'0' | 0 | b'7') || no_log(&String::from_utf8_lossy(name)) {
                 continue;
             }

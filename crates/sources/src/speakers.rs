@@ -162,6 +162,8 @@ impl Decode for Speakers {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         let base = out.base;
         let mut done = 0;
+        // Who speaks next, once he was heard: a line is asked about once, wherever the input is cut.
+        let mut heard: Option<usize> = None;
         while done < bytes.len() {
             // The next lines of one speaker.
             let (mut to, mut voice, mut changes) = (done, None, false);
@@ -172,9 +174,13 @@ impl Decode for Speakers {
                     None => break,
                 };
                 let line = bytes[to..end].trim_ascii_end();
-                let who = self.voice(line);
+                let who = match heard.take() {
+                    Some(who) => who,
+                    None => self.voice(line),
+                };
                 if voice.is_some_and(|v| v != who) {
                     changes = true;
+                    heard = Some(who);
                     break;
                 }
                 voice = Some(who);
