@@ -2,7 +2,7 @@
 use crate::{
     Key,
     features::{Ask, Asked, List, SKETCH, Spelled, TOKENS, Traits},
-    key::{INACTIVITY, Keyed, canonical, clip, used_by},
+    key::{INACTIVITY, Keyed, canonical, clip, personal, used_by},
     net,
     texts::{Table, TextId, Texts},
     tickets::Tickets,
@@ -226,7 +226,7 @@ impl FileIntake {
         if matches!(e.code, 4624 | 4769) {
             p.tickets.take(e, named);
         }
-        if !e.user_id.is_empty()
+        if personal(&e.user_id)
             && p.names.len() < FACTS
             && let Some(a) = named.map(|n| &n.account).filter(|a| a.name != e.user_id)
         {

@@ -82,6 +82,16 @@ fn absent(id: &str) -> bool {
     is_placeholder(id) || matches!(id, "0" | "0x0" | "0x00000000")
 }
 
+/// True of a user id that names one person's account at most: no placeholder, and of Windows' SIDs those of a domain, a machine
+/// (`S-1-5-21-…`) or Entra ID (`S-1-12-1-…`); all others are services, groups and logon kinds (MS-DTYP §2.4.2.4).
+pub(crate) fn personal(id: &str) -> bool {
+    let sid = id
+        .get(..4)
+        .filter(|p| p.eq_ignore_ascii_case("S-1-"))
+        .map(|_| &id[4..]);
+    !absent(id) && sid.is_none_or(|s| s.starts_with("5-21-") || s.starts_with("12-1-"))
+}
+
 /// Columns [`key_of`] looks at, besides `extra` on explicit credentials (Windows 4648): for doors that read columns singly.
 pub const KEY_COLUMNS: &[&str] = &[
     "time",
@@ -312,4 +322,37 @@ pub(crate) fn used_by<'a>(e: &'a Event<'_>) -> Option<(Account, &'a str)> {
 fn looks_like_logon_id(id: &str) -> bool {
     id.strip_prefix("0x")
         .is_some_and(|h| !h.is_empty() && h.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_services_and_groups_name_nobody() {
+        for id in [
+            "S-1-5-21-7-8-9-1188",
+            "s-1-12-1-5-6-7-8",
+            "26be570a",
+            "1007",
+        ] {
+            assert!(personal(id), "{id}");
+        }
+        for id in [
+            "S-1-5-18",
+            "S-1-5-20",
+            "S-1-5-7",
+            "S-1-0-0",
+            "S-1-1-0",
+            "S-1-5-32-544",
+            "S-1-5-80-1-2-3-4-5",
+            "S-1-5-90-0-1",
+            "s-1-5-96-0-2",
+            "",
+            "-",
+            "0",
+        ] {
+            assert!(!personal(id), "{id}");
+        }
+    }
 }

@@ -581,6 +581,56 @@ fn an_identity_provider_id_becomes_the_account_and_a_stolen_token_is_apart() {
     );
 }
 
+/// A session without an account has the one its user id names, when that is one person's: no service's, no realm's.
+#[test]
+fn an_id_of_many_names_nobody() {
+    let (_d, c) = case("", &["ad/a.xml", "db/a.json"]);
+    let row = |t: i64, system, user: &'static str, id: &'static str, ip: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb: Verb::Process,
+        system,
+        user: user.into(),
+        user_id: id.into(),
+        src_ip: ip.into(),
+        host: "srv".into(),
+        ..Event::default()
+    };
+    let (ad, db) = (System::Ad, System::Db);
+    let s = build(
+        &c,
+        &[
+            (
+                "ad/a.xml",
+                "windows-security",
+                vec![
+                    row(0, ad, "marie", "S-1-5-18", "192.0.2.1"),
+                    row(1, ad, "", "S-1-5-18", "192.0.2.2"),
+                    row(2, ad, "marie", "S-1-5-21-1-2-3-1104", "192.0.2.1"),
+                    row(3, ad, "", "S-1-5-21-1-2-3-1104", "192.0.2.3"),
+                ],
+            ),
+            (
+                "db/a.json",
+                "elasticsearch-audit",
+                vec![
+                    row(4, db, "marie", "native1", "192.0.2.1"),
+                    row(5, db, "paul", "native1", "192.0.2.4"),
+                    row(6, db, "", "native1", "192.0.2.5"),
+                ],
+            ),
+        ],
+    );
+    let at = |ip: &str| {
+        let of =
+            |x: &&ampleur_event::Session| x.origin.address.is_some_and(|a| a.to_string() == ip);
+        let x = s.list.iter().find(of).expect("a session");
+        x.account.as_ref().map(|a| a.name.clone())
+    };
+    assert_eq!(at("192.0.2.2"), None);
+    assert_eq!(at("192.0.2.3").as_deref(), Some("marie"));
+    assert_eq!(at("192.0.2.5"), None);
+}
+
 #[test]
 fn an_id_that_comes_back_after_a_restart_is_another_session() {
     let (_d, c) = case("", &["fs/a.xml"]);

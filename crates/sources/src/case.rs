@@ -384,8 +384,8 @@ fn copied(root: &Path, logs: &[CaseFile]) -> Result<Option<Nanos>, CaseError> {
     let latest = |files: &[CaseFile]| files.iter().filter_map(|f| day_in(&f.rel)).max();
     let limit = match latest(logs) {
         Some(day) => Some(day.saturating_add(40 * DAY)),
-        // A snapshot may be a good deal older than the logs.
-        None => latest(&walk(root, "identities")?.0).map(|day| day.saturating_add(366 * DAY)),
+        // Half a year to either side of the last snapshot, so that of two years the nearer one is taken.
+        None => latest(&walk(root, "identities")?.0).map(|day| day.saturating_add(183 * DAY)),
     };
     Ok(limit.filter(|limit| last - first < DAY && first > *limit))
 }

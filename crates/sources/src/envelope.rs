@@ -1,14 +1,17 @@
 //! Lines of a log inside what carried them: one object of JSON a line with the line itself in one field, or a syslog header before a
-//! line whose source knows none. The record is the outer line; what it tells is the inner one's. Docker "json-file" and journald's JSON
+//! line whose source knows none. The record is the outer line; what it tells is the inner one's, but for the time and the machine where
+//! that says none. Docker "json-file" and journald's JSON
 //! export, Elastic Common Schema (`event.original`, `message`), Logstash, Elasticsearch exports (`_source`), GELF 1.1 (`full_message`,
 //! `short_message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
 //! OpenTelemetry with one record a line (`body`), Fluentd files; RFC 3164 §4.1, RFC 5424 §6.
 use crate::{
-    Confidence, Decode, Decoded, Head, Reason, Setting, Source, lines, mapped, reader, scan,
-    syslog, time::Clock,
+    Confidence, Decode, Decoded, Head, MAPPED, Reason, Setting, Source, lines, mapped, reader,
+    scan::{self, Pairs},
+    syslog, tables,
+    time::{self, Clock, Stamp},
 };
 use ampleur_event::{Event, Verb, time::NO_TIME};
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 /// Where carriers put the line as it was, the surest first.
 const FIELDS: [&str; 18] = [
@@ -38,18 +41,127 @@ const TRIES: u32 = 4096;
 /// Sources one file may hold.
 const MOST: usize = 32;
 
-/// Where carriers name the program that spoke.
-const PROGRAMS: [&str; 6] = [
-    "SYSLOG_IDENTIFIER",
+/// Where carriers name the program that spoke, its process, the machine and the time, the surest first. In lower case.
+const PROGRAMS: [&str; 10] = [
+    "syslog_identifier",
     "program",
     "syslogtag",
-    "ProcessName",
+    "processname",
     "programname",
     "process.name",
+    "log.syslog.appname",
+    "application_name",
+    "_process_name",
+    "appname",
+];
+const PROCESSES: [&str; 5] = ["syslog_pid", "_pid", "procid", "process.pid", "processid"];
+const HOSTS: [&str; 11] = [
+    "_hostname",
+    "hostname",
+    "host.hostname",
+    "host.name",
+    "log.syslog.hostname",
+    "host",
+    "computer",
+    "fromhost",
+    "agent.hostname",
+    "machine",
+    "source",
+];
+const TIMES: [&str; 11] = [
+    "_source_realtime_timestamp",
+    "__realtime_timestamp",
+    "timereported",
+    "@timestamp",
+    "timestamp",
+    "_time",
+    "eventtime",
+    "timegenerated",
+    "time",
+    "datetime",
+    "date",
 ];
 
-/// The line inside an object, and the program that spoke.
-fn inside(line: &[u8]) -> Option<(Cow<'_, str>, String)> {
+/// What the carrier says of a line.
+#[derive(Default)]
+struct Carrier {
+    program: String,
+    pid: String,
+    host: String,
+    /// ISO 8601, with its zone where one is known.
+    time: String,
+}
+
+impl Carrier {
+    fn of(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Carrier {
+        let names: Vec<String> = (pairs.iter())
+            .map(|(k, _)| {
+                let k = k.strip_prefix("_source.").unwrap_or(k);
+                k.strip_prefix("result.").unwrap_or(k).to_ascii_lowercase()
+            })
+            .collect();
+        let get = |wanted: &[&str], fits: &dyn Fn(&str) -> bool| -> String {
+            let found = wanted.iter().find_map(|w| {
+                let at = names.iter().position(|n| n == w)?;
+                let v = pairs[at].1.trim();
+                (!v.is_empty() && v != "-" && fits(v)).then(|| v.to_string())
+            });
+            found.unwrap_or_default()
+        };
+        let word = |v: &str| v.len() < 254 && !v.contains(|c: char| c.is_whitespace() || c == '/');
+        let program = get(&PROGRAMS, &|_| true);
+        let program = program.trim_end_matches(':').split('[').next();
+        let time = TIMES.iter().find_map(|w| {
+            names.iter().zip(pairs).find_map(|(name, (_, v))| {
+                let bare = name.trim_end_matches(['[', ']', '(', ')', 'u', 't', 'c', ' ']);
+                let utc = bare.len() < name.len() && name.ends_with(['c', ']', ')']);
+                (name == w || utc && bare == *w).then(|| moment(v, utc))?
+            })
+        });
+        Carrier {
+            program: program.unwrap_or("").to_string(),
+            pid: get(&PROCESSES, &|v| v.bytes().all(|b| b.is_ascii_digit())),
+            host: get(&HOSTS, &word),
+            time: time.unwrap_or_default(),
+        }
+    }
+    /// The line as if a syslog header stood before it.
+    fn headed(&self, text: &str) -> Option<String> {
+        if self.time.is_empty() || self.program.is_empty() && self.host.is_empty() {
+            return None;
+        }
+        let mut all = format!("{} ", self.time);
+        if !self.host.is_empty() {
+            all += &self.host;
+            all.push(' ');
+        }
+        if !self.program.is_empty() {
+            all += &self.program;
+            if !self.pid.is_empty() {
+                all += &format!("[{}]", self.pid);
+            }
+            all += ": ";
+        }
+        Some(all + text)
+    }
+}
+
+/// A carrier's time as ISO 8601.
+pub(crate) fn moment(text: &str, utc: bool) -> Option<String> {
+    let text = text.trim();
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        let at = jiff::Timestamp::from_nanosecond(time::epoch(text)?.into()).ok()?;
+        return Some(at.to_string());
+    }
+    let shown = tables::instant(text);
+    let text = shown.as_deref().unwrap_or(text);
+    let (_, offset, n) = time::iso(text.as_bytes())?;
+    let zone = if utc && offset.is_none() { "Z" } else { "" };
+    Some(text[..n].replacen(' ', "T", 1) + zone)
+}
+
+/// The line inside an object, and the other fields of the object.
+fn inside(line: &[u8]) -> Option<(Cow<'_, str>, Pairs<'_>)> {
     let object = match line.first() {
         Some(b'{') => line,
         // Fluentd: stamp, tag, object.
@@ -72,12 +184,8 @@ fn inside(line: &[u8]) -> Option<(Cow<'_, str>, String)> {
         let first = deep.next()?.0;
         deep.next().is_none().then_some(first)
     })?;
-    let program = PROGRAMS
-        .iter()
-        .find_map(|f| pairs.iter().find(|(k, _)| k == f))
-        .map_or(String::new(), |(_, v)| v.trim_end_matches(':').to_string());
-    let program = program.split('[').next().unwrap_or("").to_string();
-    Some((pairs.swap_remove(at).1, program))
+    let text = pairs.swap_remove(at).1;
+    Some((text, pairs))
 }
 
 /// What stands behind the syslog header of a line that has one; a relay may have put one before another.
@@ -99,15 +207,87 @@ pub(crate) fn message<'t>(line: &'t str, clock: &mut Clock) -> Option<&'t str> {
     Some(text)
 }
 
-/// What a line may hold, the outer first: the line inside an object, and what stands behind a syslog header.
-fn variants(line: &[u8], clock: &mut Clock) -> [Option<String>; 2] {
-    let object = inside(line);
-    let whole = match &object {
-        Some((text, _)) => Cow::Borrowed(text.trim()),
-        None => lines::text(line),
+/// What a line may hold.
+struct Held<'l> {
+    /// The line inside an object, and what stands behind a syslog header.
+    texts: [Option<String>; 2],
+    /// The line inside with a header made of what the object says. This and what the object says are looked for when they are missed.
+    headed: OnceCell<Option<String>>,
+    object: Option<Pairs<'l>>,
+    carrier: OnceCell<Carrier>,
+    /// What the header of the line says.
+    program: String,
+    time: Stamp,
+    host: String,
+}
+
+fn held<'l>(line: &'l [u8], clock: &mut Clock) -> Held<'l> {
+    let (whole, object) = match inside(line) {
+        Some((text, pairs)) => (text, Some(pairs)),
+        None => (lines::text(line), None),
     };
-    let behind = message(&whole, clock).map(str::to_string);
-    [object.is_some().then(|| whole.into_owned()), behind]
+    let whole = match object.is_some() {
+        true => whole.trim(),
+        false => &*whole,
+    };
+    let head = syslog::header(whole, clock);
+    Held {
+        texts: [
+            object.is_some().then(|| whole.to_string()),
+            message(whole, clock).map(str::to_string),
+        ],
+        headed: OnceCell::new(),
+        object,
+        carrier: OnceCell::new(),
+        program: head.map_or(String::new(), |h| h.program.to_string()),
+        time: head.map_or(Stamp::NONE, |h| h.time),
+        host: head.map_or(String::new(), |h| mapped::host_of(&h).to_string()),
+    }
+}
+
+impl Held<'_> {
+    fn carrier(&self) -> &Carrier {
+        let of = || (self.object.as_deref()).map_or_else(Carrier::default, Carrier::of);
+        self.carrier.get_or_init(of)
+    }
+    fn text(&self, variant: usize) -> Option<&str> {
+        if let Some(text) = self.texts.get(variant) {
+            return text.as_deref();
+        }
+        let headed = || self.carrier().headed(self.texts[0].as_deref()?);
+        self.headed.get_or_init(headed).as_deref()
+    }
+    fn program(&self) -> &str {
+        match &*self.carrier().program {
+            "" => &self.program,
+            p => p,
+        }
+    }
+    /// Something was understood, and when it was is known.
+    fn tells(&self, found: &Decoded) -> bool {
+        let timed = || self.time != Stamp::NONE || !self.carrier().time.is_empty();
+        let mut events = found.events.iter();
+        events.any(|e| e.verb != Verb::Other && (e.time != NO_TIME || timed()))
+    }
+    /// Gives an event what its line did not say.
+    fn fill(&self, e: &mut Event<'_>, clock: &mut Clock) {
+        if e.time == NO_TIME {
+            let told = || time::iso(self.carrier().time.as_bytes());
+            if self.time != Stamp::NONE {
+                self.time.put(e);
+            } else if let Some((local, offset, _)) = told() {
+                clock.stamp(local, offset).put(e);
+            }
+        }
+        // The host of a web request is the one that was asked.
+        if e.host.is_empty() && e.http_method.is_empty() {
+            let host = match &*self.carrier().host {
+                "" => &self.host,
+                h => h,
+            };
+            e.host = Cow::Owned(host.to_string());
+        }
+    }
 }
 
 /// Lines of a file whose carrier can be opened.
@@ -127,10 +307,11 @@ pub(crate) fn open(
 ) -> Option<Carried> {
     let mut clock = Clock::new(setting);
     let (mut all, mut opened, mut objects) = (0, 0, 0);
-    let mut within = [vec![], vec![]];
+    let mut within = [vec![], vec![], vec![]];
     for line in lines::sample(head) {
         all += 1;
-        let found = variants(line, &mut clock);
+        let held = held(line, &mut clock);
+        let found = [0, 1, 2].map(|v| held.text(v).map(str::to_string));
         objects += usize::from(found[0].is_some());
         opened += usize::from(found.iter().any(Option::is_some));
         for (text, all) in found.into_iter().zip(&mut within) {
@@ -250,17 +431,16 @@ impl Enveloped {
     }
     /// What a line tells: by the source that told something last, by the others, by one not met before. Without any, what the first
     /// made of it.
-    fn told(&mut self, line: &[u8]) -> Option<Decoded> {
-        let texts = variants(line, &mut self.clock);
+    fn told(&mut self, held: &Held<'_>) -> Option<Decoded> {
         let mut kept: Option<Decoded> = None;
         let (first, variant) = self.last;
-        let order = [variant, 1 - variant];
+        let order = [variant, (variant + 1) % 3, (variant + 2) % 3];
         for v in order {
-            let Some(text) = &texts[v] else { continue };
+            let Some(text) = held.text(v) else { continue };
             for k in 0..self.inner.len() {
                 let at = (first + k) % self.inner.len();
                 let found = self.ask(at, text);
-                if tells(&found) > 0 {
+                if held.tells(&found) {
                     self.last = (at, v);
                     return Some(found);
                 }
@@ -276,7 +456,7 @@ impl Enveloped {
             return kept;
         }
         for v in order {
-            let Some(text) = &texts[v] else { continue };
+            let Some(text) = held.text(v) else { continue };
             if self.tries >= TRIES {
                 return kept;
             }
@@ -285,7 +465,10 @@ impl Enveloped {
                 bytes: text.as_bytes(),
                 whole: true,
             };
-            let Some(source) = likely(&head, &self.setting) else {
+            let program = if v == 2 { held.program() } else { "" };
+            let by_name = mapped::claims().get(program);
+            let by_name = by_name.map(|i| &MAPPED[usize::from(*i)] as &'static dyn Source);
+            let Some(source) = by_name.or_else(|| likely(&head, &self.setting)) else {
                 continue;
             };
             // One source may read several shapes, each with a decoder of its own.
@@ -295,7 +478,7 @@ impl Enveloped {
             }
             let at = self.add(source, text.as_bytes());
             let found = self.ask(at, text);
-            if tells(&found) > 0 {
+            if held.tells(&found) {
                 self.last = (at, v);
                 return Some(found);
             }
@@ -304,34 +487,20 @@ impl Enveloped {
     }
 }
 
-/// The program that spoke, where it only keeps house.
-fn house_keeper(line: &[u8], clock: &mut Clock) -> Option<String> {
-    let program = match inside(line) {
-        Some((text, program)) if program.is_empty() => {
-            syslog::header(&text, clock)?.program.to_string()
-        }
-        Some((_, program)) => program,
-        None => syslog::header(&lines::text(line), clock)?
-            .program
-            .to_string(),
-    };
-    syslog::keeps_house(&program).then_some(program)
-}
-
 impl Decode for Enveloped {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         lines::each(bytes, last, out, |line, at, len, finished, out| {
-            let found = self.told(line);
-            if found.as_ref().is_none_or(|f| f.event_count == 0) {
-                let process = house_keeper(line, &mut self.clock);
-                if let Some(process) = process {
-                    let process = Cow::Owned(process);
-                    let e = Event {
-                        process,
-                        ..Event::default()
-                    };
-                    return out.event(e, at, len);
-                }
+            let held = held(line, &mut self.clock);
+            let found = self.told(&held);
+            if found.as_ref().is_none_or(|f| f.event_count == 0)
+                && syslog::keeps_house(held.program())
+            {
+                let mut e = Event {
+                    process: Cow::Borrowed(held.program()),
+                    ..Event::default()
+                };
+                held.fill(&mut e, &mut self.clock);
+                return out.event(e, at, len);
             }
             let Some(found) = found else {
                 let reason = match finished {
@@ -341,7 +510,8 @@ impl Decode for Enveloped {
                 return out.reject(bytes, at, len, reason);
             };
             // One record, whatever it holds.
-            if let Some(e) = found.events.iter().next() {
+            if let Some(mut e) = found.events.iter().next() {
+                held.fill(&mut e, &mut self.clock);
                 return out.event(e, at, len);
             }
             match found.rejects.first() {
@@ -360,7 +530,7 @@ pub(crate) fn array(
     format: Option<&'static dyn Source>,
 ) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
     let start = scan::past_space(head.bytes, 0);
-    if head.bytes.get(start) != Some(&b'[') {
+    if head.bytes.get(start) != Some(&b'[') || !scan::opens_json(head.bytes) {
         return None;
     }
     let mut within = vec![];
@@ -526,6 +696,37 @@ mod tests {
                 (e.offset, e.len),
                 (envelope.len() as u64 + 1, envelope.len() as u64 + 1)
             );
+        }
+    }
+
+    #[test]
+    fn a_carrier_says_who_spoke_when_and_where() {
+        let ssh = "Accepted publickey for adurand from 203.0.113.8 port 50011 ssh2: RSA SHA256:abc";
+        for line in [
+            format!(
+                r#"{{"__REALTIME_TIMESTAMP":"1757811636123456","SYSLOG_IDENTIFIER":"sshd","_PID":"71","_HOSTNAME":"srv2","MESSAGE":"{ssh}"}}"#
+            ),
+            format!(
+                r#"{{"version":"1.1","host":"srv2","short_message":"{ssh}","timestamp":1757811636.123456,"_process_name":"sshd"}}"#
+            ),
+            format!(
+                r#"{{"timestamp":"2025-09-14T03:00:36.123456+02:00","hostname":"srv2","programname":"sshd","msg":"{ssh}"}}"#
+            ),
+        ] {
+            let head = Head {
+                bytes: line.as_bytes(),
+                whole: true,
+            };
+            let (_, mut decoder) =
+                reader::claim(&head, &Setting::default(), None).expect("claimed");
+            let mut out = Decoded::default();
+            decoder.decode(line.as_bytes(), true, &mut out);
+            let e = out.events.get(0);
+            assert_eq!(
+                (&*e.user, &*e.host, e.verb),
+                ("adurand", "srv2", Verb::Login)
+            );
+            assert_eq!(e.time, 1_757_811_636_123_456_000, "{line}");
         }
     }
 

@@ -92,6 +92,10 @@ impl Decode for Decoder {
 
 impl Decoder {
     fn event<'a>(&mut self, text: &'a str) -> Result<Event<'a>, Reason> {
+        // Servers write such bytes as `\x00`: here the file is damaged, and what is read around them is somebody else's.
+        if memchr::memchr(0, text.as_bytes()).is_some() {
+            return Err(Reason::Shape);
+        }
         if let Some(layout) = &self.layout
             && let Some(row) = layout.read(text)
         {
@@ -211,6 +215,9 @@ impl<'a> Row<'a> {
             }
         }
         let user = dash(self.user);
+        if user.chars().any(char::is_control) {
+            return Err(Reason::Shape);
+        }
         if !user.is_empty() && user != "\"\"" {
             e.user = Cow::Borrowed(user);
             e.system = accounts;

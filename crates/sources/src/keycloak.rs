@@ -44,6 +44,11 @@ impl Source for Keycloak {
         }
     }
     fn sniff(&self, head: &Head<'_>) -> Confidence {
+        if syslog::of_others(head, |p| {
+            p.contains("keycloak") || p == "kc.sh" || p == "java"
+        }) {
+            return Confidence::No;
+        }
         for line in lines::sample(head) {
             let has = |w: &[u8]| memchr::memmem::find(line, w).is_some();
             if has(b"org.keycloak.events") || has(b"[org.key.events]") {

@@ -140,7 +140,8 @@ impl<'a> Iterator for Cef<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let b = self.text.as_bytes();
         let eq = next_sign(b, self.at)?;
-        let mut start = eq;
+        let stop = self.at + key_end(&b[self.at..eq]);
+        let mut start = stop;
         while start > self.at && !between(b[start - 1]) {
             start -= 1;
         }
@@ -148,23 +149,40 @@ impl<'a> Iterator for Cef<'a> {
         self.at = b.len();
         let mut look = from;
         while let Some(sign) = next_sign(b, look) {
-            let mut k = sign;
+            let stop = from + key_end(&b[from..sign]);
+            let mut k = stop;
             while k > from && (b[k - 1].is_ascii_alphanumeric() || matches!(b[k - 1], b'_' | b'.'))
             {
                 k -= 1;
             }
-            if k < sign && k > from && between(b[k - 1]) {
+            if k < stop && k > from && between(b[k - 1]) {
                 end = k - 1;
                 self.at = k;
                 break;
             }
-            if k < sign && k == from {
-                // An empty value directly followed by the next key cannot be told from a value; it has no space.
-            }
             look = sign + 1;
         }
         let value = self.text[from..end].trim_end();
-        Some((&self.text[start..eq], value))
+        Some((&self.text[start..stop], value))
+    }
+}
+
+/// Where the key before a sign ends. PAN-OS writes some as `PanOSSourceUserName =x`; a word of prose before a sign is no key.
+fn key_end(before: &[u8]) -> usize {
+    let Some(rest) = before.strip_suffix(b" ") else {
+        return before.len();
+    };
+    let word = rest
+        .iter()
+        .rev()
+        .take_while(|c| c.is_ascii_alphanumeric())
+        .count();
+    let word = &rest[rest.len() - word..];
+    let camel = |w: &[u8]| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase();
+    if word.windows(2).any(camel) {
+        rest.len()
+    } else {
+        before.len()
     }
 }
 
@@ -181,6 +199,15 @@ fn next_sign(b: &[u8], mut at: usize) -> Option<usize> {
         }
         at = n + 1;
     }
+}
+
+/// The value of a CEF key. Few products escape the backslash of `DOMAIN\nadia`: in the name of a user it makes no line end.
+pub fn unescape_cef_of<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
+    let names_users = || key.ends_with("user") || key.contains("User");
+    if value.contains('\\') && names_users() {
+        return Cow::Owned(value.replace("\\\\", "\\").replace("\\=", "="));
+    }
+    unescape_cef(value)
 }
 
 /// Escapes of a CEF value: `\=`, `\\`, `\n`, `\|`.
@@ -229,6 +256,26 @@ mod tests {
         );
         assert_eq!(Pairs::new("=\"\"=").count(), 0);
         assert_eq!(Pairs::new("k=\"open").collect::<Vec<_>>(), [("k", "open")]);
+    }
+    #[test]
+    fn the_backslash_of_a_domain_is_no_line_end() {
+        assert_eq!(unescape_cef_of("suser", r"chu\nadia"), r"chu\nadia");
+        assert_eq!(unescape_cef_of("suser", r"chu\\nadia"), r"chu\nadia");
+        assert_eq!(unescape_cef_of("msg", r"two\nlines"), "two\nlines");
+    }
+    #[test]
+    fn a_blank_behind_a_cef_key_is_passed_over() {
+        let x = Cef::extension("aB= userName =CHU\\\\a b deviceName =PC msg=so that x = y c=3");
+        assert_eq!(
+            x.collect::<Vec<_>>(),
+            [
+                ("aB", ""),
+                ("userName", "CHU\\\\a b"),
+                ("deviceName", "PC"),
+                ("msg", "so that x = y"),
+                ("c", "3")
+            ]
+        );
     }
     #[test]
     fn a_folded_cef_record_keeps_its_keys() {

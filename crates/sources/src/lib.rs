@@ -27,8 +27,11 @@ mod scan;
 pub mod sink;
 mod speakers;
 pub mod syslog;
+mod tables;
 pub mod time;
+mod windows_blocks;
 mod windows_security;
+mod windows_text;
 mod zeek;
 
 pub use canonical::canonical;

@@ -45,6 +45,9 @@ impl Source for Openvpn {
         }
     }
     fn sniff(&self, head: &Head<'_>) -> Confidence {
+        if syslog::of_others(head, is_openvpn) {
+            return Confidence::No;
+        }
         let mut likely = 0;
         for line in lines::sample(head) {
             let has = |w: &[u8]| memchr::memmem::find(line, w).is_some();
@@ -57,6 +60,9 @@ impl Source for Openvpn {
                 || has(b"TLS: Initial packet from [AF_INET")
                 || has(b" peer info: IV_")
                 || has(b"IFCONFIG POOL IPv4")
+                || has(b"#info] AUTH SUCCESS {")
+                || has(b"#info] AUTH FAILURE {")
+                || has(b"#info] [OVPN ")
             {
                 return Confidence::Certain;
             }
@@ -88,6 +94,7 @@ impl Source for Openvpn {
             accounts: setting.accounts.unwrap_or(System::Vpn),
             peers: FxHashMap::default(),
             status: None,
+            username: None,
         })
     }
 }
@@ -99,11 +106,15 @@ struct Decoder {
     peers: FxHashMap<String, Peer>,
     /// Instant of the status file being read.
     status: Option<Stamp>,
+    /// Where its rows of clients have the user name.
+    username: Option<usize>,
 }
 
 #[derive(Default, Clone)]
 struct Peer {
     user: String,
+    /// The name whose password was right. The one in the certificate may be another person's, or everybody's.
+    proven: bool,
     inner: String,
     up: bool,
 }
@@ -149,7 +160,7 @@ impl Decoder {
             ..Event::default()
         };
         line.stamp.put(&mut e);
-        let (peer, message) = peer_prefix(line.message);
+        let (peer, message) = peer_prefix(unwrapped(line.message));
         let known = self.message(peer, message, &mut e);
         if !known && !line.headed && peer.is_none() {
             return false;
@@ -258,15 +269,18 @@ impl Decoder {
             } else {
                 e.verb = Verb::Login;
                 e.outcome = Outcome::Success;
-                e.user = Cow::Borrowed(name);
+                e.user = Cow::Borrowed(name.strip_suffix("_AUTOLOGIN").unwrap_or(name));
                 remember = Some(Peer {
-                    user: name.to_string(),
+                    user: if known_peer.proven {
+                        known_peer.user.clone()
+                    } else {
+                        e.user.to_string()
+                    },
                     ..known_peer.clone()
                 });
             }
-        } else if let Some(rest) = message.strip_prefix("MULTI: Learn: ") {
-            let (inner, to) = rest.split_once(" -> ").unwrap_or((rest, ""));
-            e.action = Cow::Borrowed("MULTI: Learn");
+        } else if let Some((action, inner, to)) = learned(message) {
+            e.action = Cow::Borrowed(action);
             let inner = net::address(inner);
             let to = peer_prefix(to).0;
             if let Some(p) = &to {
@@ -285,7 +299,7 @@ impl Decoder {
                     e.verb = Verb::TunnelUp;
                     e.outcome = Outcome::Success;
                 }
-                let user = if e.user.is_empty() {
+                let user = if e.user.is_empty() || before.proven {
                     before.user
                 } else {
                     e.user.to_string()
@@ -294,6 +308,7 @@ impl Decoder {
                     user,
                     inner: inner.to_string(),
                     up: true,
+                    proven: before.proven,
                 });
             }
         } else if let Some(i) = message.find(" received, client-instance ") {
@@ -310,8 +325,34 @@ impl Decoder {
             e.user = Cow::Borrowed(name);
             remember = Some(Peer {
                 user: name.to_string(),
+                proven: true,
                 ..known_peer.clone()
             });
+        } else if let Some((answer, rest)) = message
+            .strip_prefix("AUTH ")
+            .and_then(|r| r.split_once(" {'"))
+        {
+            // Access Server, as a Python dictionary.
+            e.action = Cow::Borrowed("AUTH");
+            e.verb = Verb::Login;
+            e.outcome = match answer {
+                "SUCCESS" => Outcome::Success,
+                "FAILURE" => Outcome::Failure,
+                _ => Outcome::Unknown,
+            };
+            e.user = Cow::Borrowed(quoted_after(rest, "'user': '").unwrap_or(""));
+            e.reason = Cow::Borrowed(quoted_after(rest, "'reason': '").unwrap_or(""));
+            let ip = rest.rsplit_once("(IP=").map_or("", |(_, a)| a);
+            e.src_ip = Cow::Borrowed(net::address(ip.split(')').next().unwrap_or("")));
+        } else if let Some(name) = message
+            .strip_prefix("PLUGIN AUTH-PAM: ")
+            .filter(|m| m.contains("' failed to authenticate"))
+            .and_then(|m| quoted_after(m, "user '"))
+        {
+            e.action = Cow::Borrowed("auth_failed");
+            e.verb = Verb::Login;
+            e.outcome = Outcome::Failure;
+            e.user = Cow::Borrowed(name);
         } else if message.contains("Auth Username/Password verification failed")
             || message.contains("AUTH_FAILED")
             || message.starts_with("TLS Auth Error")
@@ -395,7 +436,10 @@ impl Decoder {
             }
             self.peers.insert(key, p);
         }
-        if e.user.is_empty() && !known_peer.user.is_empty() {
+        let renamed = known_peer.proven && e.user != known_peer.user;
+        if renamed && e.outcome != Outcome::Failure && !message.contains("for username '") {
+            e.user_name = std::mem::replace(&mut e.user, Cow::Owned(known_peer.user));
+        } else if e.user.is_empty() && !known_peer.user.is_empty() {
             e.user = Cow::Owned(known_peer.user);
         }
         if e.inner_ip.is_empty() && !known_peer.inner.is_empty() {
@@ -433,6 +477,12 @@ impl Decoder {
             | "Max bcast/mcast queue length" => {
                 if first == "OpenVPN CLIENT LIST" || first == "TITLE" {
                     self.status = Some(Stamp::NONE);
+                    self.username = None;
+                }
+                let mut titles = text.split(sep);
+                if first == "HEADER" && titles.nth(1) == Some("CLIENT_LIST") {
+                    // The row itself has no word in front.
+                    self.username = titles.position(|t| t == "Username").map(|i| i + 1);
                 }
                 self.status?;
                 out.skip();
@@ -498,9 +548,15 @@ impl Decoder {
         if let Some(p) = p {
             e.src_port = u64::from(p);
         }
-        if name != "UNDEF" && !is_placeholder(name) {
-            e.user = Cow::Borrowed(name);
+        let there = |name: &&str| *name != "UNDEF" && !is_placeholder(name);
+        let username = self.username.filter(|_| v[0] == "CLIENT_LIST");
+        let username = username.and_then(|i| v.get(i).copied()).filter(there);
+        if let Some(user) = username.or(Some(name).filter(there)) {
+            e.user = Cow::Borrowed(user);
             e.system = self.accounts;
+            if user != name && there(&name) {
+                e.user_name = Cow::Borrowed(name);
+            }
         }
         stamp.put(&mut e);
         out.event(e, at, len);
@@ -627,6 +683,36 @@ fn family_address(message: &str) -> Option<(&str, Option<u16>)> {
             (!a.is_empty()).then_some((a, None))
         }
     }
+}
+
+/// What OpenVPN itself said, where Access Server wrote it down: `[stdout#info] [OVPN 0] OUT: '2025-03-12 10:01:02 …'`.
+fn unwrapped(message: &str) -> &str {
+    let Some((_, m)) = message
+        .strip_prefix("[stdout#")
+        .and_then(|m| m.split_once("] "))
+    else {
+        return message;
+    };
+    let Some((_, said)) = m
+        .strip_prefix("[OVPN ")
+        .and_then(|m| m.split_once("] OUT: "))
+    else {
+        return m;
+    };
+    let said = said.trim_matches(['"', '\'']);
+    let stamp = time::iso(said.as_bytes()).or_else(|| weekday(said.as_bytes()));
+    stamp.map_or(said, |(_, _, n)| said[n..].trim_start())
+}
+
+/// An address lent to a client: the word of the message, the address, the client.
+fn learned(message: &str) -> Option<(&'static str, &str, &str)> {
+    if let Some(rest) = message.strip_prefix("MULTI: Learn: ") {
+        let (inner, to) = rest.split_once(" -> ").unwrap_or((rest, ""));
+        return Some(("MULTI: Learn", inner, to));
+    }
+    let rest = message.strip_prefix("MULTI: primary virtual IP for ")?;
+    let (to, inner) = rest.rsplit_once(": ")?;
+    Some(("MULTI: primary virtual IP", inner, to))
 }
 
 /// `[name] rest`.

@@ -7,8 +7,10 @@
 use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
     scan::{self, Extra, Lines, RECORD_MAX, Seen, Stamp, Values, Word},
+    syslog,
 };
 use ampleur_event::{Event, GapSign, Outcome, Proof, Silence, System, Verb, batch::NONE};
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -65,6 +67,11 @@ impl Source for Postgresql {
             return Confidence::Certain;
         }
         let none = Setting::default();
+        let of_others = || {
+            syslog::of_others(head, |p| {
+                p.starts_with("postgres") || p.contains("pgbouncer")
+            })
+        };
         let (mut known, mut seen, mut sure) = (0, 0, false);
         for line in start
             .lines()
@@ -93,10 +100,13 @@ impl Source for Postgresql {
                             || p.message.contains("pgbouncer")));
             }
         }
+        // A stamp in front is everybody's; a level and two blanks are not.
+        let levels = [":  ", "AUDIT: "];
+        let leveled = levels.iter().any(|l| text.contains(l));
         match (known * 2 > seen, sure) {
             (true, true) => Confidence::Certain,
-            (true, false) if seen > 0 => Confidence::Maybe,
-            (false, true) if known > 0 => Confidence::Likely,
+            (true, false) if seen > 0 && leveled => Confidence::Maybe,
+            (false, true) if known > 0 && !of_others() => Confidence::Likely,
             _ => Confidence::No,
         }
     }
@@ -114,6 +124,7 @@ impl Source for Postgresql {
             layout: setting.layout.as_deref().map(Layout::new),
             lines: Lines::default(),
             held: None,
+            backends: Backends::default(),
         })
     }
 }
@@ -1247,6 +1258,7 @@ struct InText {
     layout: Option<Layout>,
     lines: Lines,
     held: Option<Held>,
+    backends: Backends,
 }
 
 /// A line that continues the entry before it: syslog parts after the first, or a leading tab.
@@ -1280,7 +1292,92 @@ fn unsyslog(text: &str) -> Cow<'_, str> {
 }
 
 /// Decodes one complete entry and counts its continuation lines as skips.
-fn settle(h: Held, setting: &Setting, layout: Option<&Layout>, out: &mut Decoded) {
+/// Who is behind each process, where the prefix of a line does not say: told once, when the connection is made. Standard: PostgreSQL
+/// manual §20.8.3 (`log_connections`).
+#[derive(Default)]
+struct Backends(FxHashMap<(Box<str>, u64), Backend>);
+
+#[derive(Default)]
+struct Backend {
+    user: String,
+    database: String,
+    application: String,
+    client: String,
+    port: Option<u64>,
+}
+
+impl Backends {
+    /// Processes followed at a time.
+    const MOST: usize = 1 << 16;
+
+    /// Completes an entry of a process whose connection was told.
+    fn complete(&mut self, e: &mut Entry<'_>) {
+        if e.pid == NONE || !e.session.is_empty() || self.0.is_empty() {
+            return;
+        }
+        let key = (Box::from(&*e.host), e.pid);
+        // The number comes back: another connection has it now.
+        if is_received(&e.message) {
+            self.0.remove(&key);
+            return;
+        }
+        let Some(b) = self.0.get(&key) else { return };
+        if !e.user.is_empty() && !b.user.is_empty() && *e.user != *b.user {
+            return;
+        }
+        let fill = |to: &mut Cow<'_, str>, from: &str| {
+            if to.is_empty() {
+                *to = Cow::Owned(from.to_string());
+            }
+        };
+        fill(&mut e.user, &b.user);
+        fill(&mut e.database, &b.database);
+        fill(&mut e.application, &b.application);
+        if e.client.is_empty() {
+            fill(&mut e.client, &b.client);
+            e.port = b.port.unwrap_or(e.port);
+        }
+    }
+    /// Notes what an event tells of its process.
+    fn note(&mut self, received: bool, host: Box<str>, v: &Event<'_>) {
+        let key = (host, v.pid);
+        match v.verb {
+            Verb::Restart => self.0.clear(),
+            Verb::Disconnect => {
+                self.0.remove(&key);
+            }
+            Verb::Connect if self.0.len() < Self::MOST || self.0.contains_key(&key) => {
+                let b = self.0.entry(key).or_default();
+                b.user = v.user.to_string();
+                b.database = v.object.to_string();
+                b.application = v.process.to_string();
+            }
+            _ if received && self.0.len() < Self::MOST => {
+                let b = Backend {
+                    client: v.src_ip.to_string(),
+                    port: (v.src_port != NONE).then_some(v.src_port),
+                    ..Backend::default()
+                };
+                self.0.insert(key, b);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_received(message: &str) -> bool {
+    ["connection received", "connexion reçue"]
+        .iter()
+        .any(|s| message.starts_with(s))
+}
+
+fn settle(
+    h: Held,
+    setting: &Setting,
+    layout: Option<&Layout>,
+    backends: &mut Backends,
+    out: &mut Decoded,
+) {
     let text = scan::text(&h.text);
     let text = unsyslog(&text);
     let base = out.base;
@@ -1303,9 +1400,16 @@ fn settle(h: Held, setting: &Setting, layout: Option<&Layout>, out: &mut Decoded
         }
     } else {
         match entry(&text, setting, layout) {
-            Some(e) => {
+            Some(mut e) => {
                 let cut = h.open;
+                backends.complete(&mut e);
+                let received = is_received(&e.message);
+                let own = e.pid != NONE && e.session.is_empty();
+                let host: Box<str> = Box::from(&*e.host);
                 let e = event(e, setting);
+                if own {
+                    backends.note(received, host, &e);
+                }
                 if cut {
                     let time = Some(e.time).filter(|t| *t != ampleur_event::time::NO_TIME);
                     out.reject_at(&h.text, 0, h.text.len(), Reason::Truncated, time);
@@ -1336,6 +1440,7 @@ impl Decode for InText {
             layout,
             lines,
             held,
+            backends,
         } = self;
         let layout = layout.as_ref();
         let base = out.base;
@@ -1384,13 +1489,13 @@ impl Decode for InText {
                     if h.csv && !h.open {
                         let h = held.take();
                         if let Some(h) = h {
-                            settle(h, setting, layout, out);
+                            settle(h, setting, layout, backends, out);
                         }
                     }
                     return;
                 }
                 if let Some(h) = held.take() {
-                    settle(h, setting, layout, out);
+                    settle(h, setting, layout, backends, out);
                 }
             }
             if blank {
@@ -1410,7 +1515,7 @@ impl Decode for InText {
                 open: (csv || audit) && !quotes_closed(line),
             };
             if csv && !new.open {
-                settle(new, setting, layout, out);
+                settle(new, setting, layout, backends, out);
             } else {
                 *held = Some(new);
             }
@@ -1418,7 +1523,13 @@ impl Decode for InText {
     }
     fn finish(&mut self, out: &mut Decoded) {
         if let Some(h) = self.held.take() {
-            settle(h, &self.setting, self.layout.as_ref(), out);
+            settle(
+                h,
+                &self.setting,
+                self.layout.as_ref(),
+                &mut self.backends,
+                out,
+            );
         }
     }
 }

@@ -5,13 +5,14 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Reject, SOURCES, Setting, Source,
     case::{Case, FileId},
-    envelope, lines, speakers,
+    envelope, lines, speakers, tables,
 };
 use ampleur_event::{
     EventBatch, invariant,
     time::{NO_TIME, Nanos},
 };
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     fs::File,
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
@@ -291,26 +292,34 @@ pub(crate) fn claim(
 ) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
     let claimed = match format {
         Some(s) => Some((s.sniff(head), s)),
-        None => sniff_with(head, &setting.mappings),
+        None => sniff_with(head, &setting.mappings).map(|c| speakers::shared(head, setting, c)),
     };
     let plain = claimed.map(|(sure, s)| (sure, s, s.open(head, setting)));
-    if let Some((s, elements)) = envelope::array(head, setting, format) {
-        // Some sources read arrays themselves; the one that understands more of the first bytes is taken.
-        let told = |decoder: &mut dyn Decode| {
-            let mut out = Decoded::default();
-            decoder.decode(head.bytes, head.whole, &mut out);
-            envelope::tells(&out)
+    // Some sources read arrays and tables themselves; the one that understands more of the first bytes is taken.
+    for unpack in [envelope::array, tables::open] {
+        let Some((s, parts)) = unpack(head, setting, format) else {
+            continue;
         };
-        let own = plain.as_ref().map(|p| told(&mut *p.1.open(head, setting)));
-        let (_, mut again) = envelope::array(head, setting, format)?;
-        if own.is_none_or(|own| own < told(&mut *again)) {
-            return Some((s, elements));
+        let own = plain
+            .as_ref()
+            .map(|p| understood(&mut *p.1.open(head, setting), head));
+        let (_, mut again) = unpack(head, setting, format)?;
+        if own.is_none_or(|own| own < understood(&mut *again, head)) {
+            return Some((s, parts));
         }
     }
     let carried = envelope::open(head, setting, format);
     let (plain, carried) = match (plain, carried) {
         (Some(p), Some(c)) => (p, c),
         (Some((_, s, decoder)), None) => {
+            if format.is_none() && reads_nothing(s, head, setting) {
+                let others = SOURCES.iter().copied().filter(|o| o.name() != s.name());
+                let claims = others.filter(|o| o.sniff(head) > Confidence::No);
+                let other = { claims }.find(|o| !reads_nothing(*o, head, setting));
+                if let Some(o) = other {
+                    return Some((o, o.open(head, setting)));
+                }
+            }
             return Some((s, speakers::listen(head, setting, s, decoder)));
         }
         (None, c) => return c.map(|c| (c.source, c.decoder)),
@@ -326,7 +335,8 @@ pub(crate) fn claim(
         (envelope::tells(&out), out.reject_count)
     };
     let (sure, source, decoder) = plain;
-    let (outer, outer_left) = told(&mut *source.open(head, setting));
+    let own = source.open(head, setting);
+    let (outer, outer_left) = told(&mut *speakers::listen(head, setting, source, own));
     let (inner, inner_left) = told(&mut *envelope::open(head, setting, format)?.decoder);
     let inside = match outer.cmp(&inner) {
         std::cmp::Ordering::Less => true,
@@ -345,6 +355,21 @@ pub(crate) fn claim(
     } else {
         (source, speakers::listen(head, setting, source, decoder))
     })
+}
+
+/// A claim on records of which the decoder reads none.
+fn reads_nothing(source: &dyn Source, head: &Head<'_>, setting: &Setting) -> bool {
+    let mut out = Decoded::default();
+    let mut decoder = source.open(head, setting);
+    decoder.decode(head.bytes, head.whole, &mut out);
+    out.event_count == 0 && out.reject_count > 0
+}
+
+/// How much of the first bytes a decoder understands, and what it does not.
+fn understood(decoder: &mut dyn Decode, head: &Head<'_>) -> (usize, Reverse<u64>) {
+    let mut out = Decoded::default();
+    decoder.decode(head.bytes, head.whole, &mut out);
+    (envelope::tells(&out), Reverse(out.reject_count))
 }
 
 /// The same with mappings of a case, which come first among equals, and how sure it is.

@@ -356,6 +356,19 @@ pub(crate) fn mark(bytes: &[u8], base: u64) -> usize {
     }
 }
 
+/// True when JSON begins here: an object, or an array of objects. Many lines of text begin with `[`.
+pub(crate) fn opens_json(bytes: &[u8]) -> bool {
+    let at = past_space(bytes, mark(bytes, 0));
+    match bytes.get(at) {
+        Some(b'{') => true,
+        Some(b'[') => {
+            let inner = bytes.get(past_space(bytes, at + 1));
+            matches!(inner, None | Some(b'{' | b'[' | b']'))
+        }
+        _ => false,
+    }
+}
+
 /// Index of the first byte that is not white space.
 pub(crate) fn past_space(bytes: &[u8], mut at: usize) -> usize {
     while bytes
@@ -1263,6 +1276,22 @@ pub(crate) fn unescape(raw: &str) -> Result<Cow<'_, str>, XmlStop> {
     Ok(Cow::Owned(s))
 }
 
+/// Length of an element that has attributes only (`<Name a="b"/>`).
+fn closed_at_once(element: &[u8]) -> Option<usize> {
+    let mut quote = 0;
+    // Attributes longer than this are none, and no value holds the sign that begins a tag.
+    for (i, b) in element.iter().enumerate().take(1 << 18) {
+        match b {
+            b'<' if i > 0 => return None,
+            b'"' | b'\'' if quote == 0 => quote = *b,
+            b if *b == quote => quote = 0,
+            b'>' if quote == 0 => return (element[i - 1] == b'/').then_some(i + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Cuts one kind of element (`<Event …>…</Event>`) out of a stream of documents.
 /// Declarations, wrappers and white space around elements are no records; anything else is a reject.
 pub(crate) struct Elements {
@@ -1354,6 +1383,11 @@ impl Elements {
             self.skipping = false;
             self.heading = false;
             let n = self.open.len();
+            if let Some(len) = closed_at_once(&bytes[start..]) {
+                each(&bytes[start..start + len], start, out);
+                at = start + len;
+                continue;
+            }
             match self.close.find(&bytes[start..]) {
                 Some(i) => {
                     let end = start + i + self.close_len;

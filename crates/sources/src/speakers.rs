@@ -1,8 +1,8 @@
 //! Files a central syslog wrote, in which several programs speak: what the file's source does not know goes to the source that does,
-//! program by program. Standards: RFC 3164 §4.1 (TAG), RFC 5424 §6.2.5 (APP-NAME).
+//! program by program; lines of appliances that name no program are asked about one by one. Standards: RFC 3164 §4.1 (TAG), RFC 5424 §6.2.5 (APP-NAME).
 use crate::{
-    Decode, Decoded, Head, MAPPED, Setting, Source, envelope, lines, mapped, reader, syslog,
-    time::Clock,
+    Confidence, Decode, Decoded, Head, MAPPED, Setting, Source, envelope, lines, mapped, reader,
+    syslog, time::Clock,
 };
 use rustc_hash::FxHashMap;
 
@@ -12,6 +12,47 @@ const PROGRAMS: usize = 1024;
 const TRIES: u8 = 64;
 const TRIES_ALL: u32 = 4096;
 
+/// The source that claims a file, or the one for syslog of anything where other sources know more of its lines.
+pub(crate) fn shared(
+    head: &Head<'_>,
+    setting: &Setting,
+    (sure, source): (Confidence, &'static dyn Source),
+) -> (Confidence, &'static dyn Source) {
+    let mixed = &mapped::SyslogMixed;
+    if source.name() == mixed.name() {
+        return (sure, source);
+    }
+    let mut clock = Clock::new(&Setting::default());
+    let programs: Vec<(&[u8], Option<String>)> = (lines::sample(head))
+        .map(|l| (l, program(l, &mut clock).map(|p| p.0)))
+        .collect();
+    let headed = programs.iter().filter(|p| p.1.is_some()).count();
+    if headed * 3 < programs.len() * 2 {
+        return (sure, source);
+    }
+    let (mut mine, mut others) = (0, 0);
+    for (bytes, program) in programs {
+        let Some(program) = program else { continue };
+        let line = Head { bytes, whole: true };
+        if source.sniff(&line) > Confidence::No {
+            mine += 1;
+        } else if mapped::claims().contains_key(&*program)
+            || envelope::likely(&line, setting).is_some()
+        {
+            others += 1;
+        }
+    }
+    match others > mine {
+        true => (mixed.sniff(head).max(Confidence::Maybe), mixed),
+        false => (sure, source),
+    }
+}
+
+/// A header, and not only the stamp many logs begin with.
+fn speaks(h: &syslog::Header<'_>) -> bool {
+    !h.program.is_empty() || h.priority.is_some() || !h.host.is_empty()
+}
+
 /// Puts the decoder of a file behind one that listens for other programs, when the lines name theirs.
 pub(crate) fn listen(
     head: &Head<'_>,
@@ -20,12 +61,14 @@ pub(crate) fn listen(
     decoder: Box<dyn Decode>,
 ) -> Box<dyn Decode> {
     let mut clock = Clock::new(setting);
-    let (mut all, mut named) = (0, 0);
+    let (mut all, mut headed, mut named) = (0, 0, 0);
     for line in lines::sample(head) {
         all += 1;
-        named += usize::from(program(line, &mut clock).is_some());
+        let program = program(line, &mut clock);
+        headed += usize::from(program.is_some());
+        named += usize::from(program.is_some_and(|p| !p.0.is_empty()));
     }
-    if named == 0 || named * 3 < all * 2 {
+    if named == 0 || headed * 3 < all * 2 {
         return decoder;
     }
     Box::new(Speakers {
@@ -40,12 +83,12 @@ pub(crate) fn listen(
     })
 }
 
-/// The program a line names in its header, and its machine.
+/// The program a line names in its header, empty where an appliance names none, and its machine. `None` without a header.
 fn program(line: &[u8], clock: &mut Clock) -> Option<(String, String)> {
     // A header is in the first bytes, whatever the message holds.
     let text = lines::text(&line[..line.len().min(512)]);
-    let h = syslog::header(&text, clock)?;
-    (!h.program.is_empty()).then(|| (h.program.to_string(), h.host.to_string()))
+    let h = syslog::header(&text, clock).filter(speaks)?;
+    Some((h.program.to_string(), h.host.to_string()))
 }
 
 /// Who reads the lines of a program.
@@ -80,6 +123,9 @@ impl Speakers {
         let Some(program) = program(line, &mut self.clock) else {
             return self.speaks;
         };
+        if program.0.is_empty() {
+            return self.nameless(program, line);
+        }
         let tried = match self.programs.get(&program) {
             Some(Voice::Known(at)) => return *at,
             Some(Voice::Open(n)) => *n,
@@ -99,6 +145,32 @@ impl Speakers {
             Voice::Known(at) => at,
             Voice::Open(_) => 0,
         }
+    }
+    /// The same for a line that names no program, which tells nothing of the next one from that machine.
+    fn nameless(&mut self, machine: (String, String), line: &[u8]) -> usize {
+        let head = Head {
+            bytes: line,
+            whole: true,
+        };
+        let last = match self.programs.get(&machine) {
+            Some(Voice::Known(at)) => Some(*at),
+            _ => None,
+        };
+        let knows = |at: &usize| self.sources[*at].0.sniff(&head) >= Confidence::Likely;
+        let met = last.into_iter().chain(0..self.sources.len());
+        if let Some(at) = met.into_iter().find(knows) {
+            self.programs.insert(machine, Voice::Known(at));
+            return at;
+        }
+        if self.tries >= TRIES_ALL || self.programs.len() >= PROGRAMS {
+            return 0;
+        }
+        self.tries += 1;
+        let at = self.claimed("", line).unwrap_or(0);
+        if at > 0 {
+            self.programs.insert(machine, Voice::Known(at));
+        }
+        at
     }
     /// The decoder of the source that reads a line: the file's own first, then the one that knows the program by its name, which
     /// nobody who writes into a message can change, then the one that claims the message.
@@ -282,6 +354,28 @@ mod tests {
         all
     }
 
+    #[test]
+    fn appliances_that_name_no_program_are_heard() {
+        let mut text = line("srv1", "app", "patient 4711 ouvert par marie").repeat(20);
+        let headless = |host: &str, message: &str| format!("Mar  3 10:00:01 {host} {message}\n");
+        text += &headless(
+            "asa1",
+            ": %ASA-6-113039: Group <GP> User <marie> IP <203.0.113.7> AnyConnect parent session started.",
+        );
+        text += &headless(
+            "fw1",
+            r#"id=firewall time="2025-03-03 10:00:01" fw="fw1" tz=+0100 startime="2025-03-03 10:00:01" error=0 user="paul" remotenet=10.8.0.6 src=203.0.113.9 msg="SSL tunnel created" logtype="xvpn""#,
+        );
+        text += &line("srv1", "app", "patient 4712 ouvert par marie");
+        let (all, report) = read(&text, 1 << 20);
+        assert_eq!((report.events, report.rejects), (23, 0));
+        let told = |at: usize| (all.events[at].verb, &*all.events[at].user);
+        use ampleur_event::Verb;
+        assert_eq!(told(20), (Verb::TunnelUp, "marie"));
+        assert_eq!(told(21), (Verb::TunnelUp, "paul"));
+        assert_eq!(told(22), (Verb::Other, ""));
+    }
+
     fn read(text: &str, block: usize) -> (Collect, crate::reader::FileReport) {
         let mut all = Collect::default();
         let limits = Limits {
@@ -326,6 +420,37 @@ mod tests {
                     && text[from..].find('\n') == Some(len - 1)
             );
         }
+    }
+
+    /// One line of a program that is sure of itself does not make the file, and appliances that name no program are heard.
+    #[test]
+    fn a_file_of_many_is_nobodys_own() {
+        let mut text = String::new();
+        for (at, message) in [
+            "fgt2 date=2025-03-03 time=10:00:01 devname=\"FGT2\" devid=\"FG1\" eventtime=1740992401000000000 tz=\"+0100\" logid=\"0101039424\" type=\"event\" subtype=\"vpn\" action=\"tunnel-up\" tunneltype=\"ssl-tunnel\" tunnelid=7 remip=203.0.113.8 tunnelip=192.0.2.131 user=\"adurand\" msg=\"SSL tunnel established\"",
+            "asa2 %ASA-4-722051: Group <G> User <adurand> IP <203.0.113.8> IPv4 Address <192.0.2.132> IPv6 address <::> assigned to session",
+            "sns2 id=firewall time=\"2025-03-03 10:00:01\" fw=\"SNS2\" tz=+0100 startime=\"2025-03-03 10:00:01\" user=\"adurand\" domain=\"h.example\" src=203.0.113.8 dst=192.0.2.1 msg=\"SSL tunnel created\" logtype=\"xvpn\"",
+            "srv2 sshd[7]: Accepted password for adurand from 203.0.113.8 port 50011 ssh2",
+            "vpn2 openvpn[9]: adurand/203.0.113.8:50011 MULTI: Learn: 192.0.2.134 -> adurand/203.0.113.8:50011",
+            "ldap2 slapd[3]: conn=9 op=1 BIND dn=\"uid=adurand,dc=h,dc=example\" mech=SIMPLE ssf=0",
+        ]
+        .iter()
+        .enumerate()
+        {
+            text += &format!("Mar  3 10:00:0{at} {message}\n");
+        }
+        let (all, report) = read(&text, 1 << 20);
+        assert_eq!((report.format, report.events), ("syslog", 6));
+        for e in &all.events {
+            assert_eq!(e.user, "adurand", "{e:?}");
+            assert_ne!(e.time, ampleur_event::time::NO_TIME, "{e:?}");
+            assert!(!e.host.is_empty(), "{e:?}");
+        }
+        let lent: Vec<&str> = all.events.iter().map(|e| &*e.inner_ip).collect();
+        assert_eq!(
+            lent,
+            ["192.0.2.131", "192.0.2.132", "", "", "192.0.2.134", ""]
+        );
     }
 
     #[test]

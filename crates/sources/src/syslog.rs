@@ -1,6 +1,7 @@
 //! The envelope many records travel in: priority, time, host, program. Standards: RFC 5424 §6, RFC 3164 §4.1, framing RFC 6587 §3.4.1.
 //! Tolerant: any part may be missing, and what is no header is left to the decoder.
 use crate::time::{self, Clock, Stamp};
+use ampleur_event::time::{DAY, Nanos};
 
 /// What stood in front of a message. Parts that are not there are empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,27 +60,28 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
         }
     }
     at += spaces(&line[at..]);
+    // Cisco's EMBLEM has a colon before the stamp.
+    if h.priority.is_some() && line[at..].starts_with(':') {
+        at += 1 + spaces(&line[at + 1..]);
+    }
     let rest = &line[at..];
     let stamped = if let Some((y, n)) = time::bsd(rest.as_bytes()) {
         // `Sep 24 2021 10:04:52` and `Sep 24 10:04:52 2021` are read below; a year right after the time is part of it.
         let after = rest.get(n..).unwrap_or("");
-        let year = after.strip_prefix(' ').and_then(|a| {
-            let y = a.get(..4)?;
-            (y.bytes().all(|b| b.is_ascii_digit())
-                && matches!(a.as_bytes().get(4), Some(b' ' | b':')))
-            .then(|| y.parse::<i64>().ok())
-            .flatten()
-        });
-        match year
+        match year(after)
             .filter(|y| (1990..2200).contains(y))
             .and_then(|y0| time::civil(y0, y.month, y.day, y.hour, y.minute, y.second, y.nanos))
         {
             Some(local) => {
-                h.time = clock.local(local);
+                let utc = zone(&after[5..]).1;
+                h.time = clock.stamp(local, utc.then_some(0));
                 Some(n + 5)
             }
             None => {
                 h.time = clock.yearless(y);
+                if zone(after).1 {
+                    h.time = in_utc(&y, h.time, clock);
+                }
                 Some(n)
             }
         }
@@ -89,6 +91,9 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
     } else if let Some((local, offset, n)) = time::named(rest.as_bytes()) {
         h.time = clock.stamp(local, offset);
         Some(n)
+    } else if let Some(local) = colons(rest.as_bytes()) {
+        h.time = clock.local(local);
+        Some(19)
     } else {
         None
     };
@@ -97,6 +102,7 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
         return h.priority.map(|_| h);
     };
     at += n;
+    at += zone(&line[at..]).0;
     if line[at..].starts_with(':') {
         at += 1;
     }
@@ -107,6 +113,16 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
         let next = at + len + spaces(&line[at + len..]);
         h.host = word;
         at = next;
+        // `Mar 12 08:14:23 relay Mar 12 2025 08:14:22: …`: the device's own stamp says the year, the relay's does not.
+        if let Some((time, n)) = dated(&line[at..], clock) {
+            h.time = time;
+            at += n;
+            at += zone(&line[at..]).0;
+            if line[at..].starts_with(':') {
+                at += 1;
+            }
+            at += spaces(&line[at..]);
+        }
     }
     let (word, len) = first_word(&line[at..]);
     if is_tag(word) {
@@ -123,6 +139,97 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
     }
     h.message = at;
     Some(h)
+}
+
+/// True when half of the first lines or more name in their header a program that is not this source's: the file is a central
+/// syslog's, and a line of it does not make the file one's own.
+pub(crate) fn of_others(head: &crate::Head<'_>, mine: impl Fn(&str) -> bool) -> bool {
+    let mut clock = Clock::new(&crate::Setting::default());
+    let known = crate::mapped::claims();
+    let (mut all, mut others) = (0, 0);
+    for line in crate::lines::sample(head) {
+        all += 1;
+        let text = crate::lines::text(&line[..line.len().min(512)]);
+        let Some(h) = header(&text, &mut clock) else {
+            continue;
+        };
+        // A word with a colon behind a stamp may be of the message itself.
+        let named = h.pid.is_some() || h.priority.is_some() || known.contains_key(h.program);
+        others += usize::from(named && !h.program.is_empty() && !mine(h.program));
+    }
+    others > 0 && others * 2 >= all
+}
+
+/// The year that stands behind a stamp without one: ` 2025 ` or ` 2025:`.
+fn year(after: &str) -> Option<i64> {
+    let a = after.strip_prefix(' ')?;
+    let y = a.get(..4)?;
+    let end = matches!(a.as_bytes().get(4), None | Some(b' ' | b':'));
+    (end && y.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| y.parse().ok())
+        .flatten()
+}
+
+/// `Mar 12 2025 08:14:22`, with the year where it always is or behind the time, and the bytes of it.
+fn dated(text: &str, clock: &mut Clock) -> Option<(Stamp, usize)> {
+    if let Some((local, offset, n)) = time::named(text.as_bytes()) {
+        return Some((clock.stamp(local, offset), n));
+    }
+    let (y, n) = time::bsd(text.as_bytes())?;
+    let of = year(text.get(n..)?).filter(|y| (1990..2200).contains(y))?;
+    let local = time::civil(of, y.month, y.day, y.hour, y.minute, y.second, y.nanos)?;
+    let utc = zone(&text[n + 5..]).1;
+    Some((clock.stamp(local, utc.then_some(0)), n + 5))
+}
+
+/// A zone's name between a stamp and its colon, as Cisco writes it: its bytes, and whether it is UTC.
+fn zone(after: &str) -> (usize, bool) {
+    let Some((word, _)) = after.strip_prefix(' ').and_then(|a| a.split_once(':')) else {
+        return (0, false);
+    };
+    if !(3..=5).contains(&word.len()) || !word.bytes().all(|b| b.is_ascii_uppercase()) {
+        return (0, false);
+    }
+    (1 + word.len(), matches!(word, "UTC" | "GMT"))
+}
+
+/// The same wall clock in UTC, of a stamp whose year was guessed.
+fn in_utc(y: &time::Yearless, guess: Stamp, clock: &mut Clock) -> Stamp {
+    const YEAR: Nanos = 365 * DAY + DAY / 4;
+    if guess == Stamp::NONE {
+        return guess;
+    }
+    let about = 1970 + guess.time.div_euclid(YEAR);
+    let read = |year| time::civil(year, y.month, y.day, y.hour, y.minute, y.second, y.nanos);
+    let near = (about - 1..=about + 1)
+        .filter_map(read)
+        .min_by_key(|t| t.abs_diff(guess.time));
+    match near {
+        Some(t) => Stamp {
+            note: guess.note,
+            ..clock.explicit(t)
+        },
+        None => guess,
+    }
+}
+
+/// `2025:03:12-10:01:02`, as Sophos UTM (Astaro) stamps its lines.
+fn colons(b: &[u8]) -> Option<time::Local> {
+    const SHAPE: &[u8] = b"0000:00:00-00:00:00";
+    let b = b.get(..SHAPE.len())?;
+    let fits = |(c, s): (&u8, &u8)| {
+        if *s == b'0' {
+            c.is_ascii_digit()
+        } else {
+            c == s
+        }
+    };
+    if !b.iter().zip(SHAPE).all(fits) {
+        return None;
+    }
+    let n = |at: usize| (b[at] - b'0') * 10 + (b[at + 1] - b'0');
+    let year = i64::from(n(0)) * 100 + i64::from(n(2));
+    time::civil(year, n(5), n(8), n(11), n(14), n(17), 0)
 }
 
 fn rfc5424<'a>(

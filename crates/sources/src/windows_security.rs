@@ -1,10 +1,12 @@
-//! Windows events: EVTX files, event XML, and the JSON of Winlogbeat, Elastic Agent, NXLog and Azure diagnostics.
+//! Windows events: EVTX files, event XML, the JSON of Winlogbeat, Elastic Agent, NXLog, Azure diagnostics, EvtxECmd, Chainsaw,
+//! Velociraptor and PowerShell, rows of their tables (`tables.rs`) and blocks of text (`windows_blocks.rs`).
 //! Standard: MS-EVEN6 §2.2.13 (event schema), MS-EVTX file layout; meaning of fields per event as in Microsoft's "Audit" reference.
 //! Times: UTC in EVTX, XML and Winlogbeat; NXLog `EventTime` is the host's local time and uses the zone of the source.
-//! Not here: the text of `Message`, which is localised and repeats the fields.
+//! The text of `Message`, which is localised and repeats the fields, is read only where nothing else has them (`windows_text.rs`).
 use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
     scan::{self, Elements, Extra, Pairs, Seen, Stamp, Tag, Values, Xml, XmlStop},
+    tables, windows_blocks, windows_text,
 };
 use ampleur_event::{
     Event, GapSign, Outcome, Proof, Silence, System, TimeNote, Verb,
@@ -42,6 +44,12 @@ impl Source for WindowsSecurity {
                 (Verb::FileDelete, Proof::Change),
                 (Verb::FileRename, Proof::Change),
                 (Verb::Process, Proof::Attempt),
+                (Verb::TunnelUp, Proof::Presence),
+                (Verb::TunnelDown, Proof::Presence),
+                (Verb::Query, Proof::Question),
+                (Verb::Create, Proof::Change),
+                (Verb::Update, Proof::Change),
+                (Verb::Delete, Proof::Change),
                 (Verb::Config, Proof::Change),
                 (Verb::AuditOff, Proof::Health),
                 (Verb::AuditOn, Proof::Health),
@@ -60,11 +68,15 @@ impl Source for WindowsSecurity {
             return Confidence::Certain;
         }
         let has = |s: &str| memchr::memmem::find(b, s.as_bytes()).is_some();
+        if windows_blocks::claims(b) {
+            return Confidence::Certain;
+        }
         let start = scan::past_space(b, if b.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 });
         match b.get(start) {
             Some(b'<') if has("schemas.microsoft.com/win/2004/08/events/event") => {
                 Confidence::Certain
             }
+            Some(b'<') if has("<EventID>") && has(NETAPP) => Confidence::Certain,
             Some(b'<') if has("<EventRecordID>") && has("<EventID") => Confidence::Likely,
             Some(b'{') if has("\"winlog\"") || has("\"winlog.") => Confidence::Certain,
             Some(b'{')
@@ -72,6 +84,21 @@ impl Source for WindowsSecurity {
                     && (has("Microsoft-Windows-") || has("\"Channel\"") || has("\"RawXml\"")) =>
             {
                 Confidence::Certain
+            }
+            Some(b'{')
+                if has("\"Id\"")
+                    && has("\"Message\"")
+                    && (has("Security ID:") || has("ID de sécurité")) =>
+            {
+                Confidence::Likely
+            }
+            // PowerShell's names.
+            Some(b'{')
+                if has("\"Id\"")
+                    && (has("\"ProviderName\"") || has("\"LogName\""))
+                    && (has("Microsoft-Windows-") || has("\"Security\"")) =>
+            {
+                Confidence::Likely
             }
             _ => Confidence::No,
         }
@@ -83,6 +110,11 @@ impl Source for WindowsSecurity {
                 setting: setting.clone(),
                 header: false,
                 render: Arc::new(evtx::ParserSettings::new().num_threads(1).indent(false)),
+            });
+        }
+        if windows_blocks::claims(b) {
+            return Box::new(windows_blocks::Blocks {
+                setting: setting.clone(),
             });
         }
         let start = scan::past_space(b, if b.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 });
@@ -102,21 +134,23 @@ impl Source for WindowsSecurity {
 
 /// What one event says, whatever carried it.
 #[derive(Default)]
-struct Fields<'a> {
-    provider: Cow<'a, str>,
-    id: Cow<'a, str>,
+pub(crate) struct Fields<'a> {
+    pub provider: Cow<'a, str>,
+    pub id: Cow<'a, str>,
     /// What the shipper calls it, in a field of the record (`event.action`).
-    action: Cow<'a, str>,
-    record: Cow<'a, str>,
-    time: Cow<'a, str>,
+    pub action: Cow<'a, str>,
+    pub record: Cow<'a, str>,
+    pub time: Cow<'a, str>,
     /// Local time of the host, when `time` is only the time of receipt.
-    local: Cow<'a, str>,
-    computer: Cow<'a, str>,
-    keywords: Cow<'a, str>,
-    channel: Cow<'a, str>,
-    pid: Cow<'a, str>,
-    user_id: Cow<'a, str>,
-    data: Pairs<'a>,
+    pub local: Cow<'a, str>,
+    pub computer: Cow<'a, str>,
+    pub keywords: Cow<'a, str>,
+    pub channel: Cow<'a, str>,
+    pub pid: Cow<'a, str>,
+    /// Of the account the record was written under: a service's, unless the event names nobody else.
+    pub user_id: Cow<'a, str>,
+    /// A value without a name is called `param` and its place, as Winlogbeat does.
+    pub data: Pairs<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -138,7 +172,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn number(text: &str) -> u64 {
+pub(crate) fn number(text: &str) -> u64 {
     let t = text.trim();
     match t.strip_prefix("0x").or_else(|| t.strip_prefix("0X")) {
         Some(h) => u64::from_str_radix(h, 16).unwrap_or(NONE),
@@ -226,11 +260,14 @@ fn instant(f: &Fields<'_>, setting: &Setting) -> Option<Stamp> {
             return Some(s);
         }
     }
-    let explicit = scan::stamp(&f.time, setting);
+    let stamp = |text: &str| {
+        scan::stamp(text, setting).or_else(|| scan::stamp(&tables::instant(text)?, setting))
+    };
+    let explicit = stamp(&f.time);
     if f.local.is_empty() {
         return explicit;
     }
-    let local = scan::stamp(&f.local, setting)?;
+    let local = stamp(&f.local)?;
     if local.note == TimeNote::Explicit || setting.zone.is_some() {
         return Some(local);
     }
@@ -253,18 +290,25 @@ fn instant(f: &Fields<'_>, setting: &Setting) -> Option<Stamp> {
     }
 }
 
-fn is_security(f: &Fields<'_>) -> bool {
+pub(crate) fn is_security(f: &Fields<'_>) -> bool {
     f.channel.eq_ignore_ascii_case("Security")
         || f.provider == "Microsoft-Windows-Security-Auditing"
         || f.provider == "Microsoft-Windows-Eventlog"
         || f.provider == "Security"
+        || f.provider.starts_with("Microsoft Windows security")
         || (f.channel.is_empty() && f.provider.is_empty())
 }
 
-fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
+pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     let id = number(&f.id);
     if id == NONE && (f.computer.is_empty() || (f.provider.is_empty() && f.channel.is_empty())) {
         return Err(Reason::Field("EventID"));
+    }
+    if id == 33205
+        && let Some((_, text)) = f.data.iter().find(|(_, v)| v.contains(SQL_AUDIT))
+        && let Some(e) = sql_audit(f, text, setting)
+    {
+        return Ok(e);
     }
     let mut e = Event {
         action: if f.action.is_empty() {
@@ -365,6 +409,8 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         let target = f.get(&["TargetUserName", "MemberName", "TargetSid"]);
         if !target.is_empty() && target != e.user {
             let domain = f.get(&["TargetDomainName"]);
+            // A lockout names there the machine the wrong passwords came from.
+            let domain = if id == 4740 { e.domain.clone() } else { domain };
             e.target = if domain.is_empty() {
                 target
             } else {
@@ -372,7 +418,10 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
             };
         }
     }
-    e.device = f.get(&["WorkstationName", "Workstation", "ClientName"]);
+    e.device = match id {
+        4740 => f.get(&["TargetDomainName"]),
+        _ => f.get(&["WorkstationName", "Workstation", "ClientName"]),
+    };
     if let Some(bare) = e.device.strip_prefix("\\\\") {
         e.device = Cow::Owned(bare.to_string());
     }
@@ -382,6 +431,7 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         "SourceAddress",
         "SourceNetworkAddress",
         "SourceIp",
+        "SubjectIP",
         "source.ip",
         "Address",
     ]);
@@ -413,6 +463,8 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         4688 => Cow::Borrowed(""),
         1102 => f.channel.clone(),
         4719 => f.get(&["SubcategoryGuid", "SubcategoryId"]),
+        4697 => f.get(&["ServiceName"]),
+        4698..=4702 => f.get(&["TaskName"]),
         _ => f.get(&["ObjectType"]),
     };
     let status = f.get(&["Status"]);
@@ -437,8 +489,8 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     let bit = |mask: u64| bits != NONE && bits & mask != 0;
     let told = |a: &str, b: &str| word == a || f.keywords.contains(b);
     let said = match (
-        told("AUDIT_SUCCESS", "Audit Success"),
-        told("AUDIT_FAILURE", "Audit Failure"),
+        told("AUDIT_SUCCESS", "Audit Success") || told("SuccessAudit", "Succès de l"),
+        told("AUDIT_FAILURE", "Audit Failure") || told("FailureAudit", "chec de l"),
     ) {
         (true, _) => Outcome::Success,
         (_, true) => Outcome::Failure,
@@ -483,6 +535,15 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
             };
         }
         4663 | 4656 => {
+            if f.provider == NETAPP {
+                // `(volume);/path`; its mask is written without saying in which base.
+                e.mask = NONE;
+                if let Some((volume, path)) = e.file_path.split_once(';') {
+                    let volume = volume.trim_matches(['(', ')']).to_string();
+                    let path = path.to_string();
+                    (e.share, e.file_path) = (Cow::Owned(volume), Cow::Owned(path));
+                }
+            }
             e.verb = if id == 4663 && f.get(&["ObjectType"]) == "File" {
                 file_verb(e.mask, &f.get(&["AccessList"]))
             } else {
@@ -532,12 +593,17 @@ fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         .flatten();
     if let Some((_, document)) = document {
         federation(&mut e, document, &mut extra);
+    } else if federated && e.code == 411 {
+        refused_token(&mut e, f);
     } else if !security {
-        other_channel(&mut e, f);
+        other_channel(&mut e, f, &mut extra);
     }
     e.extra = extra.done();
     Ok(e)
 }
+
+/// Who writes what ONTAP audits of files, in the layout of Windows.
+const NETAPP: &str = "Netapp-Security-Auditing";
 
 /// How the document begins in which AD FS tells what it audits (events 1200 to 1207); a text of the event has it, escaped once more.
 const AUDIT_BASE: &str = "<AuditBase";
@@ -568,12 +634,7 @@ fn federation(e: &mut Event<'_>, document: &str, extra: &mut Extra) {
     let user = told("UserId").unwrap_or_default();
     // The account the service runs under wrote it, and is not who signed in.
     (e.user_id, e.session_id) = (Cow::Borrowed(""), Cow::Borrowed(""));
-    (e.domain, e.user) = match (user.split_once('\\'), user.split_once('@')) {
-        (Some((d, u)), _) | (None, Some((u, d))) => {
-            (Cow::Owned(d.to_string()), Cow::Owned(u.to_string()))
-        }
-        _ => (Cow::Borrowed(""), Cow::Owned(user.clone())),
-    };
+    actor(e, &user);
     let address = |name: &str| {
         let list = told(name)?;
         let first = scan::address(list.split(',').next()?.trim()).to_string();
@@ -598,9 +659,97 @@ fn federation(e: &mut Event<'_>, document: &str, extra: &mut Extra) {
     }
 }
 
+/// AD FS 411: a sign-in was refused. Its texts have no names: activity, kind of token, `account-why`, exception, addresses.
+fn refused_token(e: &mut Event<'_>, f: &Fields<'_>) {
+    let why = f.get(&["param3"]);
+    let said = why.split_once(' ').and_then(|(word, _)| {
+        let at = word.rfind('-')?;
+        Some((&why[..at], &why[at + 1..]))
+    });
+    (e.user_id, e.session_id) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    e.outcome = Outcome::Failure;
+    let (user, why) = said.unwrap_or(("", &why));
+    if !user.is_empty() {
+        e.verb = Verb::Login;
+    }
+    actor(e, user);
+    e.reason = Cow::Owned(why.to_string());
+    let all = f.get(&["param5"]);
+    let first = scan::address(all.split(',').next().unwrap_or("").trim());
+    if scan::is_address(first) {
+        e.src_ip = Cow::Owned(first.to_string());
+    }
+}
+
+/// What stands in the text of every record of SQL Server's audit (event 33205).
+pub(crate) const SQL_AUDIT: &str = "audit_schema_version:";
+
+/// A record of SQL Server's audit, whose text has the columns of `sys.fn_get_audit_file` as `key:value` lines.
+fn sql_audit(f: &Fields<'_>, text: &str, setting: &Setting) -> Option<Event<'static>> {
+    // In the order they are written in; a statement may have lines that look like others.
+    const KEYS: [&str; 22] = [
+        "audit_schema_version",
+        "event_time",
+        "sequence_number",
+        "action_id",
+        "succeeded",
+        "session_id",
+        "class_type",
+        "duration_milliseconds",
+        "response_rows",
+        "affected_rows",
+        "client_ip",
+        "session_server_principal_name",
+        "server_principal_name",
+        "database_principal_name",
+        "target_server_principal_name",
+        "server_instance_name",
+        "database_name",
+        "schema_name",
+        "object_name",
+        "statement",
+        "additional_information",
+        "application_name",
+    ];
+    let mut object = serde_json::Map::new();
+    let (mut next, mut stated) = (0, String::new());
+    for line in text[text.find(SQL_AUDIT)?..].lines() {
+        let pair = line.split_once(':');
+        let known = pair.and_then(|(k, v)| {
+            let at = KEYS[next..].iter().position(|key| *key == k)?;
+            Some((next + at, v.trim()))
+        });
+        match known {
+            Some((at, v)) if KEYS[at] == "statement" => (next, stated) = (at + 1, v.to_string()),
+            Some((at, v)) => {
+                next = at + 1;
+                object.insert(KEYS[at].into(), v.into());
+            }
+            None if next > 0 && KEYS[next - 1] == "statement" => {
+                stated.push('\n');
+                stated.push_str(line);
+            }
+            None => {}
+        }
+    }
+    object.insert("statement".into(), stated.trim_end().into());
+    let line = serde_json::to_vec(&object).ok()?;
+    let source = crate::by_name("mssql")?;
+    let found = crate::reader::decode_bytes(source, &line, setting);
+    let mut e = found.events.iter().next()?.into_owned();
+    (e.code, e.seq) = (number(&f.id), number(&f.record));
+    e.host = Cow::Owned(f.computer.to_string());
+    Some(e)
+}
+
 /// Events of the terminal server and system channels that tell of presence or restarts.
-fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
+fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>, extra: &mut Extra) {
     let p: &str = &f.provider;
+    // Some shippers give the writer's id as if it were the actor's.
+    let writer = f.get(&["writer.name"]);
+    if e.user_id == f.user_id && e.user != writer {
+        e.user_id = Cow::Borrowed("");
+    }
     if p.contains("TerminalServices-RemoteConnectionManager") && e.code == 1149 {
         e.verb = Verb::Login;
         e.user = f.get(&["Param1"]);
@@ -608,6 +757,28 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
         let ip = f.get(&["Param3"]);
         e.src_ip = Cow::Owned(scan::address(&ip).to_string());
         e.logon_type = 10;
+    } else if p.ends_with("TerminalServices-Gateway") {
+        gateway(e, f);
+    } else if p == "RemoteAccess" {
+        remote_access(e, f);
+    } else if p == "Service Control Manager" && e.code == 7045 {
+        e.verb = Verb::Config;
+        e.object = f.get(&["ServiceName"]);
+        e.process = f.get(&["ImagePath"]);
+        let account = f.get(&["AccountName"]);
+        // NXLog puts the writer's name, beside its kind, where the event has the account the service will run under.
+        let runs = account.contains(['\\', '@']) || account == "LocalSystem";
+        if f.get(&["AccountType"]).is_empty() || runs {
+            // That one installed nothing.
+            extra.put("service_account", &account);
+            (e.user, e.domain) = (Cow::Borrowed(""), Cow::Borrowed(""));
+        } else {
+            e.user_id = f.user_id.clone();
+        }
+    } else if p.ends_with("PowerShell") && e.code == 4104 {
+        e.verb = Verb::Process;
+        e.query = f.get(&["ScriptBlockText"]);
+        e.file_path = f.get(&["Path"]);
     } else if p.contains("TerminalServices-LocalSessionManager") {
         e.verb = match e.code {
             21 | 22 | 25 => Verb::Login,
@@ -615,6 +786,9 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
             24 => Verb::Disconnect,
             _ => Verb::Other,
         };
+        if e.verb != Verb::Other && e.outcome == Outcome::Unknown {
+            e.outcome = Outcome::Success;
+        }
         e.user = f.get(&["User"]);
         e.session_id = f.get(&["SessionID"]);
         e.logon_type = 10;
@@ -634,8 +808,13 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
         e.dst_ip = f.get(&["DestinationIp"]);
         e.dst_port = number(&f.get(&["DestinationPort"]));
     }
-    if sysmon && e.code == 1 {
-        e.verb = Verb::Process;
+    if sysmon {
+        e.verb = match e.code {
+            1 => Verb::Process,
+            11 => Verb::FileWrite,
+            23 | 26 => Verb::FileDelete,
+            _ => e.verb,
+        };
     }
     if sysmon && matches!(e.code, 2 | 11 | 15 | 23 | 26) && e.file_path.is_empty() {
         e.file_path = f.get(&["TargetFilename"]);
@@ -659,8 +838,89 @@ fn other_channel<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
             None => e.user = user,
         }
     }
-    if e.user_id.is_empty() {
+    if e.user_id.is_empty() && (e.user.is_empty() || e.user == writer) {
         e.user_id = f.user_id.clone();
+    }
+}
+
+/// Puts `DOMAIN\name` or `name@realm`.
+fn actor(e: &mut Event<'_>, name: &str) {
+    let (domain, user) = match (name.split_once('\\'), name.split_once('@')) {
+        (Some((d, u)), _) | (None, Some((u, d))) => (d, u),
+        _ => ("", name),
+    };
+    (e.domain, e.user) = (Cow::Owned(domain.to_string()), Cow::Owned(user.to_string()));
+}
+
+/// Remote Desktop Gateway: policies met or not (200, 201, 300, 301), connected, disconnected, not connected (302, 303, 304).
+fn gateway<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
+    (e.verb, e.outcome) = match e.code {
+        200 | 302 => (Verb::Login, Outcome::Success),
+        201 => (Verb::Login, Outcome::Failure),
+        300 => (Verb::Other, Outcome::Success),
+        301 | 304 => (Verb::Other, Outcome::Failure),
+        303 => (Verb::Logout, Outcome::Success),
+        _ => (e.verb, e.outcome),
+    };
+    actor(e, &f.get(&["Username"]));
+    e.object = f.get(&["Resource"]);
+    let to = scan::address(&e.object).to_string();
+    if scan::is_address(&to) {
+        e.dst_ip = Cow::Owned(to);
+    }
+    e.bytes_out = number(&f.get(&["BytesTransfered", "BytesTransferred"]));
+    e.bytes_in = number(&f.get(&["BytesReceived"]));
+    let seconds = number(&f.get(&["SessionDuration"]));
+    e.duration_ms = match seconds {
+        NONE => NONE,
+        s => s.saturating_mul(1000),
+    };
+    if e.outcome == Outcome::Failure {
+        e.reason = f.get(&["ErrorCode"]);
+    }
+}
+
+/// Routing and Remote Access: refused (20271), disconnected (20272), authenticated (20250), address lent (20274). The texts have no
+/// names: the connection, which newer versions put behind the routing domain, the user, then what the event is about.
+fn remote_access(e: &mut Event<'_>, f: &Fields<'_>) {
+    let values: Vec<&str> = (f.data.iter())
+        .filter(|(k, _)| k.starts_with("param"))
+        .map(|(_, v)| v.trim())
+        .collect();
+    let ids = values.iter().take_while(|v| v.starts_with('{')).count();
+    let value = |i: usize| values.get(ids + i).copied().unwrap_or("");
+    let user = value(0);
+    (e.verb, e.outcome) = match e.code {
+        20250 => (Verb::Login, Outcome::Success),
+        20271 => (Verb::Login, Outcome::Failure),
+        20272 => (Verb::TunnelDown, Outcome::Success),
+        20274 => (Verb::TunnelUp, Outcome::Success),
+        _ => return,
+    };
+    e.system = System::Vpn;
+    actor(e, user);
+    let connection = ids.checked_sub(1).map_or("", |i| values[i]);
+    e.session_id = Cow::Owned(connection.to_ascii_lowercase());
+    let address = |text: &str| {
+        let a = scan::address(text);
+        Cow::Owned(if scan::is_address(a) { a } else { "" }.to_string())
+    };
+    match e.code {
+        20271 => {
+            e.src_ip = address(value(1));
+            e.reason = Cow::Owned(value(2).to_string());
+        }
+        20272 => {
+            let (minutes, seconds) = (number(value(6)), number(value(7)));
+            if minutes != NONE && seconds != NONE {
+                e.duration_ms = minutes.saturating_mul(60).saturating_add(seconds) * 1000;
+            }
+            // What the server sent went to the client.
+            (e.bytes_out, e.bytes_in) = (number(value(8)), number(value(9)));
+            e.reason = Cow::Owned(value(10).to_string());
+        }
+        20274 => e.inner_ip = address(value(2)),
+        _ => {}
     }
 }
 
@@ -671,6 +931,7 @@ fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
     // Names of the open elements; depth is bounded by the refusal of deeper ones.
     let mut path: Vec<&str> = Vec::with_capacity(6);
     let mut name = "";
+    let mut unnamed = 0;
     let mut value: Cow<'_, str> = Cow::Borrowed("");
     while let Some(tag) = x.next()? {
         match tag {
@@ -725,8 +986,9 @@ fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
                     Some("EventData") if !name.is_empty() => {
                         f.data.push((Cow::Borrowed(name), value))
                     }
-                    Some("EventData") if value.contains(AUDIT_BASE) => {
-                        f.data.push((Cow::Borrowed(AUDIT_BASE), value))
+                    Some("EventData") if tag == "Data" => {
+                        unnamed += 1;
+                        f.data.push((Cow::Owned(format!("param{unnamed}")), value))
                     }
                     Some("EventData" | "Event" | "RenderingInfo") | None => {}
                     Some(_) if path.contains(&"UserData") => {
@@ -818,10 +1080,12 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
     })?;
     let mut f = Fields::default();
     let mut raw_xml = None;
+    let (mut message, mut payload) = (None, None);
     let mut received = Cow::Borrowed("");
     let mut host = Cow::Borrowed("");
     for (path, v) in pairs {
         let p: &str = &path;
+        let p = p.strip_prefix("document.data.").unwrap_or(p);
         let p = p.strip_prefix("Event.").unwrap_or(p);
         let p = p.strip_prefix("winlog.").unwrap_or(p);
         let p = p.strip_prefix("properties.").unwrap_or(p);
@@ -831,6 +1095,7 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             | "event_id"
             | "System.EventID"
             | "System.EventID.#text"
+            | "System.EventID.Value"
             | "Id"
             | "event.code" => {
                 // The weaker names only count while nothing better was there: some providers have an `Id` of their own.
@@ -846,9 +1111,12 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
                     host = v
                 }
             }
+            // EvtxECmd numbers the records of a file anew, beside the event's own number.
+            "RecordNumber" if !f.record.is_empty() => {}
             "RecordNumber"
             | "record_id"
             | "EventRecordID"
+            | "EventRecordId"
             | "System.EventRecordID"
             | "RecordId" => f.record = v,
             "SourceName"
@@ -856,14 +1124,27 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             | "ProviderName"
             | "Provider"
             | "System.Provider.#attributes.Name"
+            | "System.Provider_attributes.Name"
             | "System.Provider.Name" => f.provider = v,
-            "Channel" | "channel" | "System.Channel" | "LogName" => f.channel = v,
+            "Channel" | "channel" | "System.Channel" | "LogName" => {
+                f.channel = if v == "Sec" { "Security".into() } else { v }
+            }
+            "Details" | "ExtraFieldInfo" => {
+                for part in v.split(" ¦ ") {
+                    if let Some((k, v)) = part.split_once(": ") {
+                        short(k, v, &mut f.data);
+                    }
+                }
+            }
             "Keywords" | "keywords" | "System.Keywords" => f.keywords = v,
             "TimeCreated"
             | "System.TimeCreated.#attributes.SystemTime"
+            | "System.TimeCreated_attributes.SystemTime"
             | "System.TimeCreated.SystemTime"
             | "TimeGenerated" => f.time = v,
             "@timestamp" | "time" | "timestamp" => received = v,
+            // Hayabusa writes a blank before the offset.
+            "Timestamp" => received = v.replace(" +", "+").replace(" -", "-").into(),
             "EventTime" => f.local = v,
             "ProcessID"
             | "ExecutionProcessID"
@@ -881,7 +1162,9 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             }
             "RawXml" => raw_xml = Some(v),
             // Long, localised, and only a repetition of the fields.
-            "Message" | "message" | "event.original" | "Description" => {}
+            "Message" | "message" | "Description" => message = Some(v),
+            "event.original" => {}
+            "Payload" if v.starts_with('{') => payload = Some(v),
             _ => {
                 let key = ["event_data.", "user_data.", "EventData.", "UserData."]
                     .iter()
@@ -889,7 +1172,10 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
                     .map(|i| &p[i..])
                     .unwrap_or(p);
                 let key = key.strip_prefix("Data.").unwrap_or(key);
-                if key.len() == path.len() {
+                let told = ["Details.", "ExtraFieldInfo."];
+                if let Some(key) = told.iter().find_map(|t| key.strip_prefix(t)) {
+                    short(key, &v, &mut f.data);
+                } else if key.len() == path.len() {
                     f.data.push((path, v));
                 } else {
                     let key = key.to_string();
@@ -898,13 +1184,85 @@ fn from_json(json: &str) -> Result<(Fields<'_>, Option<Cow<'_, str>>), Reason> {
             }
         }
     }
+    if let Some(payload) = payload {
+        packed(&payload, &mut f.data);
+        // EvtxECmd's tables have UTC without saying so.
+        if f.time.len() >= 19 && !f.time.ends_with('Z') && !f.time[19..].contains(['+', '-']) {
+            f.time.to_mut().push('Z');
+        }
+    }
     if f.time.is_empty() {
         f.time = received;
     }
     if f.computer.is_empty() {
         f.computer = host;
     }
+    const ACCOUNTS: [&str; 4] = [
+        "TargetUserName",
+        "SubjectUserName",
+        "AccountName",
+        "user.name",
+    ];
+    let told = |f: &Fields<'_>| f.data.iter().any(|(k, _)| ACCOUNTS.contains(&&**k));
+    match message {
+        Some(text) if text.contains(SQL_AUDIT) => f.data.push((Cow::Borrowed(SQL_AUDIT), text)),
+        Some(text) if !told(&f) && is_security(&f) => {
+            f.data.extend(windows_text::fields(number(&f.id), &text))
+        }
+        _ => {}
+    }
     Ok((f, raw_xml))
+}
+
+/// Hayabusa's short names of fields.
+fn short(key: &str, value: &str, data: &mut Pairs<'_>) {
+    let mut put = |key: &str, value: &str| {
+        data.push((Cow::Owned(key.to_string()), Cow::Owned(value.to_string())));
+    };
+    match key {
+        "TgtUser" => put("TargetUserName", value),
+        "SrcUser" | "User" => put("SubjectUserName", value),
+        "SrcIP" => put("IpAddress", value),
+        "SrcComp" => put("WorkstationName", value),
+        "Type" | "LogonType" => put("LogonType", value.split(' ').next().unwrap_or("")),
+        "Cmdline" => put("CommandLine", value),
+        "Proc" => put("NewProcessName", value),
+        "LID" => {
+            put("TargetLogonId", value);
+            put("SubjectLogonId", value);
+        }
+        key => put(key, value),
+    }
+}
+
+/// The data of an event as EvtxECmd keeps it: `{"EventData":{"Data":[{"@Name":…,"#text":…}]}}`, `{"UserData":{…}}`.
+fn packed(payload: &str, data: &mut Pairs<'_>) {
+    use serde_json::Value;
+    let text = |v: &Value| match v {
+        Value::String(s) => s.clone(),
+        Value::Null => String::new(),
+        v => v.to_string(),
+    };
+    let Ok(Value::Object(all)) = serde_json::from_str(payload) else {
+        return;
+    };
+    let named = |v: &Value, data: &mut Pairs<'_>| {
+        if let Some(name) = v.get("@Name").and_then(Value::as_str) {
+            let value = v.get("#text").map(text).unwrap_or_default();
+            data.push((Cow::Owned(name.to_string()), Cow::Owned(value)));
+        }
+    };
+    match all.get("EventData").and_then(|d| d.get("Data")) {
+        Some(Value::Array(list)) => list.iter().for_each(|v| named(v, data)),
+        Some(one) => named(one, data),
+        None => {}
+    }
+    if let Some(Value::Object(user)) = all.get("UserData") {
+        let inner = user.values().filter_map(Value::as_object).flatten();
+        for (k, v) in inner.filter(|(_, v)| !v.is_object()) {
+            data.push((Cow::Owned(k.clone()), Cow::Owned(text(v))));
+        }
+    }
 }
 
 impl Decode for Json {

@@ -1,7 +1,7 @@
 //! Decoding by a [`Plan`].
 use super::{
     fields::{self, Slots},
-    plan::{Container, Kind, Place, Plan, Says, Target, Way, When},
+    plan::{Carry, Container, Kind, Place, Plan, Says, Target, Way, When},
     stamp,
     steps::{self, Step},
 };
@@ -16,9 +16,10 @@ use crate::{
 use ampleur_event::{
     Event, Outcome, System, TimeNote, Verb,
     batch::{NONE, OBSERVER},
-    time::DAY,
+    time::{DAY, Nanos},
 };
-use std::borrow::Cow;
+use rustc_hash::FxHashMap;
+use std::{borrow::Cow, collections::VecDeque};
 
 /// A mapping that could not be read decodes nothing: every line is a reject.
 pub(super) struct Nothing;
@@ -55,7 +56,7 @@ impl Opened {
         let only = |c: Container| plan.containers.iter().all(|x| *x == c);
         let has = |c: Container| plan.containers.contains(&c);
         let first = head.bytes.get(scan::past_space(head.bytes, 0)).copied();
-        let json = has(Container::Json) && matches!(first, Some(b'{' | b'['));
+        let json = has(Container::Json) && scan::opens_json(head.bytes);
         let container = json.then(|| container(plan, head.bytes)).flatten();
         let values = json
             && (only(Container::Json) || container.is_some() || super::spans_lines(head.bytes));
@@ -91,6 +92,7 @@ impl Opened {
             decoder: Decoder {
                 delimiter: delimiter(plan, head.bytes),
                 rows,
+                fits: Decoder::new(plan, setting).fitting(head.bytes),
                 ..Decoder::new(plan, setting)
             },
         }
@@ -119,7 +121,7 @@ fn has_rows(plan: &Plan, bytes: &[u8]) -> bool {
     let mut cells = vec![];
     let text = text.trim_start_matches('\u{feff}').trim_end();
     fields::cells(text, delimiter(plan, bytes), plan.csv.quote, &mut cells);
-    let known = |c: &&Cow<'_, str>| plan.names.find(c.trim()).is_some();
+    let known = |c: &&Cow<'_, str>| plan.csv.column(&plan.names, c).is_some();
     cells.iter().filter(known).count() >= 3
 }
 
@@ -319,6 +321,15 @@ pub(super) fn envelope(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
+/// The object that is the record inside another one.
+fn within(plan: &Plan, text: &str) -> Option<String> {
+    let key = plan.inner?;
+    memchr::memmem::find(text.as_bytes(), key.as_bytes())?;
+    let mut all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let inner = all.remove(key).filter(serde_json::Value::is_object)?;
+    Some(inner.to_string())
+}
+
 /// What is made of one record, whatever it was cut from.
 pub(crate) struct Decoder {
     plan: &'static Plan,
@@ -328,11 +339,86 @@ pub(crate) struct Decoder {
     /// Slots of the columns of the last header row (CSV) or `#Fields:` line (W3C).
     header: Option<Vec<Option<u16>>>,
     header_text: String,
+    /// Slots whose column says that its times are UTC.
+    utc: Vec<u16>,
     marks: Vec<bool>,
     /// Between the cells of CSV.
     delimiter: u8,
     /// The file is rows of cells, though the mapping also reads text.
     rows: bool,
+    /// By way of `times`: which of its layouts fit this file, a bit each; nothing known where there is none.
+    fits: Vec<u32>,
+    /// By `[[carry]]` of the plan: what the rows so far told.
+    carried: Vec<Carried>,
+}
+
+/// What the rows so far told, by machine and key.
+#[derive(Default)]
+struct Carried {
+    of: FxHashMap<String, Vec<String>>,
+    /// The keys of `of` in the order they came, and such as are gone from it.
+    order: VecDeque<String>,
+    key: String,
+}
+
+impl Carried {
+    /// Keys followed at a time: more go on in one file only when their ends are missing, and then the oldest are over.
+    const KEYS: usize = 1 << 16;
+
+    fn carry(&mut self, c: &Carry, host: &str, slots: &mut Slots<'_>) {
+        if c.key.iter().any(|s| slots.get(*s).is_empty()) {
+            return;
+        }
+        self.key.clear();
+        self.key.push_str(host);
+        for s in &c.key {
+            self.key.push('\0');
+            self.key.push_str(slots.get(*s));
+        }
+        let holds = |w: &When, slots: &Slots<'_>| meets(w, slots, "", None);
+        if c.begin.as_ref().is_some_and(|w| holds(w, slots)) {
+            self.of.remove(&self.key);
+        }
+        let (tells, told) = (holds(&c.from, slots), holds(&c.to, slots));
+        let said = |s: &u16| !steps::nothing(slots.get(*s));
+        let new: Option<Vec<String>> = (tells && c.fields.iter().any(said)).then(|| {
+            let text = |s: &u16| match said(s) {
+                true => slots.get(*s).to_string(),
+                false => String::new(),
+            };
+            c.fields.iter().map(text).collect()
+        });
+        if told && let Some(values) = self.of.get(&self.key) {
+            for (s, v) in c.fields.iter().zip(values) {
+                if !v.is_empty() {
+                    slots.put(*s, Cow::Owned(v.clone()));
+                }
+            }
+        }
+        if let Some(new) = new {
+            match self.of.get_mut(&self.key) {
+                Some(old) => {
+                    for (o, n) in old.iter_mut().zip(new) {
+                        if !n.is_empty() {
+                            *o = n;
+                        }
+                    }
+                }
+                None => {
+                    self.of.insert(self.key.clone(), new);
+                    self.order.push_back(self.key.clone());
+                    while self.order.len() > Self::KEYS
+                        && let Some(oldest) = self.order.pop_front()
+                    {
+                        self.of.remove(&oldest);
+                    }
+                }
+            }
+        }
+        if c.end.as_ref().is_some_and(|w| holds(w, slots)) {
+            self.of.remove(&self.key);
+        }
+    }
 }
 
 /// Parts of the text around a record.
@@ -361,8 +447,11 @@ impl Decoder {
             scratch: vec![],
             header: layout_header,
             header_text: String::new(),
+            utc: vec![],
             marks: vec![],
             rows: false,
+            fits: vec![],
+            carried: plan.carries.iter().map(|_| Carried::default()).collect(),
             delimiter: match plan.csv.delimiter {
                 0 => b',',
                 d => d,
@@ -394,6 +483,10 @@ impl Decoder {
             if let Some(fields) = text.strip_prefix("#Fields:") {
                 self.fields(fields);
             }
+            out.skip();
+            return;
+        }
+        if self.plan.skip.as_ref().is_some_and(|s| s.is_match(&text)) {
             out.skip();
             return;
         }
@@ -472,6 +565,9 @@ impl Decoder {
         }
         if first == Some(b'{') {
             let json = self.plan.containers.contains(&Container::Json);
+            if let Some(inner) = within(self.plan, text) {
+                return self.attempt(&inner, text, at, len, out);
+            }
             if json {
                 match self.attempt(text, text, at, len, out) {
                     Err(Reason::Shape | Reason::Field(_)) => {}
@@ -681,7 +777,7 @@ impl Decoder {
                     Vec::with_capacity(if plan.labels { 32 } else { 0 });
                 for (k, v) in pairs {
                     if let Some(s) = plan.names.find(k) {
-                        slots.put(s, kv::unescape_cef(v));
+                        slots.put(s, kv::unescape_cef_of(k, v));
                     }
                     if plan.labels {
                         labels.push((k, v));
@@ -792,16 +888,31 @@ impl Decoder {
         let mut cells = vec![];
         fields::cells(payload, self.delimiter, plan.csv.quote, &mut cells);
         if plan.csv.header {
+            // Files that were put together keep their marks.
+            let payload = payload.trim_start_matches('\u{feff}');
             if payload == self.header_text {
                 return Ok(None);
             }
-            let known = cells
-                .iter()
-                .filter(|c| plan.names.find(c.trim()).is_some())
+            // Once the header is known, cells of a row that are words of some column make no other one.
+            let first = self.header.is_none();
+            let known = (cells.iter())
+                .filter(|c| match first {
+                    true => plan.csv.column(&plan.names, c).is_some(),
+                    false => plan.names.find(c.trim()).is_some(),
+                })
                 .count();
             let is_header = known >= 2 && known * 4 >= cells.len().min(12);
             if is_header || self.header.is_none() && plan.csv.layouts.is_empty() {
-                self.header = Some(cells.iter().map(|c| plan.names.find(c.trim())).collect());
+                let columns: Vec<Option<(u16, bool)>> = (cells.iter())
+                    .map(|c| plan.csv.column(&plan.names, c))
+                    .collect();
+                self.utc = columns
+                    .iter()
+                    .flatten()
+                    .filter(|c| c.1)
+                    .map(|c| c.0)
+                    .collect();
+                self.header = Some(columns.into_iter().map(|c| Some(c?.0)).collect());
                 self.header_text = payload.to_string();
                 return Ok(None);
             }
@@ -917,6 +1028,9 @@ impl Decoder {
         let plan = self.plan;
         let mut e = Event::default();
         self.stamp(around, slots)?.put(&mut e);
+        for (i, c) in plan.carries.iter().enumerate() {
+            self.carried[i].carry(c, around.header.as_ref().map_or("", host_of), slots);
+        }
         // What a rule sets comes before the columns that read it.
         let mut verb = says.and_then(|s| s.verb);
         let mut outcome = says.and_then(|s| s.outcome);
@@ -987,11 +1101,14 @@ impl Decoder {
                 e.pid = h.pid.unwrap_or(NONE);
             }
         }
-        if !e.user.is_empty() || !e.user_id.is_empty() {
+        // A row without an account may say in whose session it was; flows and requests are numbered one by one.
+        let tunnel = matches!(
+            e.verb,
+            Verb::TunnelUp | Verb::TunnelDown | Verb::TunnelStats | Verb::Lease
+        );
+        let in_session = !e.session_id.is_empty() && !matches!(e.verb, Verb::Flow | Verb::Request);
+        if !e.user.is_empty() || !e.user_id.is_empty() || tunnel || in_session {
             e.system = self.accounts.or(system).unwrap_or(plan.system);
-        } else if plan.system == System::Db && !e.session_id.is_empty() {
-            // A statement says in which connection it was, and that in whose.
-            e.system = System::Db;
         }
         let mut put = |k: &str, v: &str| {
             let v = v.trim();
@@ -1028,7 +1145,7 @@ impl Decoder {
     fn stamp(&mut self, around: &Around<'_>, slots: &Slots<'_>) -> Result<Stamp, Reason> {
         let mut unreadable = false;
         let mut joined = String::new();
-        for way in &self.plan.times {
+        for (i, way) in self.plan.times.iter().enumerate() {
             let text = if let [one] = way.from[..] {
                 slots.get(one)
             } else {
@@ -1055,17 +1172,16 @@ impl Decoder {
             if steps::nothing(text) {
                 continue;
             }
-            let zone = if way.utc {
+            let utc = way.utc || way.from.iter().any(|s| self.utc.contains(s));
+            let zone = if utc {
                 Some(0)
             } else {
                 way.zone.and_then(|z| stamp::offset(slots.get(z)))
             };
-            let read = if way.layouts.is_empty() {
-                stamp::any(text, &mut self.clock, zone)
-            } else {
-                way.layouts
-                    .iter()
-                    .find_map(|l| l.read(text, &mut self.clock, zone))
+            let near = around.header.map_or(Stamp::NONE, |h| h.time);
+            let read = match way.layouts.len() {
+                0 => stamp::any(text, &mut self.clock, zone),
+                _ => self.laid_out(i, text, zone, near),
             };
             match read {
                 // A counter that was never set is no time.
@@ -1082,8 +1198,83 @@ impl Decoder {
     }
 }
 
+impl Decoder {
+    /// A stamp by the layouts of one way. `03/12/2025` fits two of them with another day each: the layouts that fit the whole
+    /// file come first, then the one near the header's time of the line.
+    fn laid_out(
+        &mut self,
+        way: usize,
+        text: &str,
+        zone: Option<i32>,
+        near: Stamp,
+    ) -> Option<Stamp> {
+        let layouts = &self.plan.times[way].layouts;
+        let fits = self.fits.get(way).copied().unwrap_or(u32::MAX);
+        let mut found: Option<(Stamp, bool)> = None;
+        for (i, layout) in layouts.iter().enumerate() {
+            let Some(s) = layout.read(text, &mut self.clock, zone) else {
+                continue;
+            };
+            let fit = i < 32 && fits >> i & 1 == 1;
+            let Some((first, fitted)) = found else {
+                found = Some((s, fit));
+                continue;
+            };
+            let another_day = first.time.abs_diff(s.time) >= DAY as u64;
+            let nearer = near != Stamp::NONE && close(near, s.time) && !close(near, first.time);
+            if another_day && (fit && !fitted || fit == fitted && nearer) {
+                found = Some((s, fit));
+            }
+        }
+        found.map(|(s, _)| s)
+    }
+
+    /// Which layouts fit every stamp of the first lines, of the ways that have several.
+    fn fitting(mut self, head: &[u8]) -> Vec<u32> {
+        const LINES: usize = 500;
+        if self.plan.times.iter().all(|w| w.layouts.len() < 2) {
+            return vec![];
+        }
+        let mut fits = vec![u32::MAX; self.plan.times.len()];
+        for line in head.split(|b| *b == b'\n').take(LINES) {
+            let text = lines::text(line.strip_suffix(b"\r").unwrap_or(line));
+            let mut slots = Slots::new(vec![], self.plan.names.list().len());
+            if lines::is_blank(line) || self.read(&text, &text, &mut slots).is_err() {
+                continue;
+            }
+            for (w, way) in self.plan.times.iter().enumerate() {
+                let [one] = way.from[..] else { continue };
+                let stamp = slots.get(one);
+                if stamp.is_empty() {
+                    continue;
+                }
+                let mut read = 0;
+                for (i, l) in way.layouts.iter().enumerate().take(32) {
+                    let there = l.read(stamp, &mut self.clock, Some(0)).is_some();
+                    read |= u32::from(there) << i;
+                }
+                if read != 0 {
+                    fits[w] &= read;
+                }
+            }
+        }
+        fits
+    }
+}
+
+/// Written within days of each other, whatever the year where a stamp does not say it.
+fn close(near: Stamp, time: Nanos) -> bool {
+    const YEAR: Nanos = 365 * DAY + DAY / 4;
+    let apart = (near.time - time).abs();
+    let apart = match near.note {
+        TimeNote::Yearless => (apart % YEAR).min(YEAR - apart % YEAR),
+        _ => apart,
+    };
+    apart < 5 * DAY
+}
+
 /// The host of a header, unless it is a word of something that only looks like one (`[main]`, `:`, a level after a bare stamp).
-fn host_of<'a>(h: &syslog::Header<'a>) -> &'a str {
+pub(crate) fn host_of<'a>(h: &syslog::Header<'a>) -> &'a str {
     const LEVELS: &[&str] = &[
         "info", "warning", "verbose", "error", "trivia", "INFO", "WARN", "ERROR", "DEBUG",
     ];
@@ -1211,6 +1402,10 @@ fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static [Way], slots: &Sl
         Target::Text(set, kind) => {
             let v = value(ways, slots, &e.action, e.verb);
             if v.is_empty() || v == "-" {
+                return;
+            }
+            // Who gives an address for a name (an IKE identity, a machine) has no account here.
+            if *kind == Kind::User && v.parse::<std::net::IpAddr>().is_ok() {
                 return;
             }
             if *kind == Kind::User && e.domain.is_empty() {

@@ -486,9 +486,9 @@ pub(super) fn pairs<'a>(
                             end += i;
                             let escaped = end > inner && text.as_bytes()[end - 1] == b'\\';
                             let after = end + q.len_utf8();
-                            if !escaped
-                                && (after >= text.len() || between(&text[after..]).is_some())
-                            {
+                            // The bracket around the whole record may stand behind its last value.
+                            let over = matches!(text[after..].trim_end(), "" | "]");
+                            if !escaped && (over || between(&text[after..]).is_some()) {
                                 break (&text[inner..end], after);
                             }
                             end = after;
@@ -533,7 +533,8 @@ pub(super) fn leef(text: &str) -> Option<([&str; 4], char, &str)> {
     let head = [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
     let rest = parts.next().unwrap_or("");
     if !version.starts_with('2') {
-        return Some((head, '\t', rest));
+        let d = if barred(rest) { '|' } else { '\t' };
+        return Some((head, d, rest));
     }
     match rest.split_once('|') {
         Some((d, r)) if d.len() <= 4 => {
@@ -549,6 +550,15 @@ pub(super) fn leef(text: &str) -> Option<([&str; 4], char, &str)> {
         }
         _ => Some((head, '\t', rest)),
     }
+}
+
+/// LEEF 1 has tabs between its pairs; some templates put the bar of the header there.
+fn barred(rest: &str) -> bool {
+    let key = |p: &str| {
+        let k = p.split_once('=').map_or("", |(k, _)| k);
+        !k.is_empty() && k.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    !rest.contains('\t') && rest.contains('|') && rest.split('|').take(3).all(key)
 }
 
 /// Pairs of a LEEF record: separated by the delimiter, which collectors turn into spaces or `#011` at times.
@@ -825,6 +835,10 @@ mod tests {
             ),
             ["action=Accept", "src=1.2.3.4", "x=a; b"]
         );
+        let (_, d, _) = leef("LEEF:1.0|V|P|1|id|cat=A|src=192.0.2.1|rule=a b").unwrap();
+        assert_eq!(d, '|');
+        let (_, d, _) = leef("LEEF:1.0|V|P|1|id|cat=A url=x|y").unwrap();
+        assert_eq!(d, '\t');
         let (h, d, rest) = leef("LEEF:2.0|V|P|1|id|^|a=1^b=two words").unwrap();
         let mut v = vec![];
         leef_pairs(rest, d, |k, x| v.push((k, x)));

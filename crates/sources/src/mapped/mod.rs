@@ -15,6 +15,7 @@ mod stamp;
 mod steps;
 mod syslog_mixed;
 
+pub(crate) use decode::host_of;
 pub use plan::MappingError;
 pub(crate) use syslog_mixed::{SyslogMixed, claims};
 
@@ -201,7 +202,7 @@ impl Source for Mapped {
 fn spans_lines(bytes: &[u8]) -> bool {
     let at = crate::scan::past_space(bytes, 0);
     match bytes.get(at) {
-        Some(b'[') => true,
+        Some(b'[') => crate::scan::opens_json(bytes),
         Some(b'{') => {
             let line = bytes[at..].split(|b| *b == b'\n').next().unwrap_or(b"");
             let line = line.trim_ascii_end();

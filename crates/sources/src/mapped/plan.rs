@@ -239,6 +239,31 @@ pub(super) struct CsvShape {
     pub quote: Option<u8>,
     pub header: bool,
     pub layouts: Vec<CsvLayout>,
+    /// Columns by their names without case, accents, blanks and signs, where these do not count.
+    pub loose: Option<FxHashMap<String, u16>>,
+}
+
+impl CsvShape {
+    /// The slot of a column, and whether its name says that its times are UTC.
+    pub fn column(&self, names: &Names, cell: &str) -> Option<(u16, bool)> {
+        let cell = cell.trim_start_matches('\u{feff}').trim();
+        if let Some(s) = names.find(cell) {
+            return Some((s, false));
+        }
+        let loose = self.loose.as_ref()?;
+        let find = |name: &str| loose.get(&folded(name)).copied();
+        find(cell).map(|s| (s, false)).or_else(|| {
+            let bare = ["(UTC)", "[UTC]", "UTC"]
+                .iter()
+                .find_map(|u| cell.strip_suffix(u))?;
+            Some((find(bare)?, true))
+        })
+    }
+}
+
+fn folded(name: &str) -> String {
+    let plain = crate::tables::plain(name);
+    plain.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 pub(super) struct Plan {
@@ -269,13 +294,32 @@ pub(super) struct Plan {
     pub failure: Vec<Test>,
     pub patterns: Vec<Pattern>,
     pub finder: Option<Finder>,
+    pub carries: Vec<Carry>,
     pub rules: Vec<Rule>,
     pub kv: Option<KvShape>,
     pub csv: CsvShape,
     pub program: Option<Program>,
+    /// Lines that are no records.
+    pub skip: Option<Expression>,
+    /// Key of the object that is the record, inside those of an interface.
+    pub inner: Option<&'static str>,
     /// `cs1Label=Rule cs1=x`: slots asked for by label.
     pub labels: bool,
     pub slots: Fixed,
+}
+
+/// Fields that one row tells and the others of the same connection, session or event do not repeat.
+pub(super) struct Carry {
+    /// Rows that have these fields in common belong together.
+    pub key: Vec<u16>,
+    /// Remembered from a row that has one of them, put into a row that lacks them.
+    pub fields: Vec<u16>,
+    /// Rows that tell; rows that are told (both: all, when nothing is asked).
+    pub from: When,
+    pub to: When,
+    /// Rows before which, and after which, all is forgotten.
+    pub begin: Option<When>,
+    pub end: Option<When>,
 }
 
 /// Which columns the mapping fills itself, so that the envelope does not.
@@ -531,6 +575,8 @@ const TOP: &[&str] = &[
     "tags",
     "records",
     "begin",
+    "inner",
+    "skip",
     "known",
     "system",
     "verb",
@@ -546,6 +592,7 @@ const TOP: &[&str] = &[
     "verbs",
     "outcome",
     "pattern",
+    "carry",
     "rule",
     "kv",
     "csv",
@@ -566,9 +613,13 @@ impl Maker {
     }
 
     fn when(&mut self, t: &Table, at: &str) -> Made<When> {
+        self.tests(t, at, "when")
+    }
+
+    fn tests(&mut self, t: &Table, at: &str, key: &str) -> Made<When> {
         let mut all = vec![];
-        if let Some(w) = t.get("when") {
-            let at = join(at, "when");
+        if let Some(w) = t.get(key) {
+            let at = join(at, key);
             let Value::Table(w) = w else {
                 return wrong(&at, "a table is expected: { field = [\"value\"] }");
             };
@@ -675,7 +726,7 @@ impl Plan {
     pub fn check(&self) -> Made<()> {
         let patterns = self.patterns.iter().map(|p| &p.regex);
         let sniffs = self.sniff.iter().filter_map(|s| s.regex.as_ref());
-        for e in patterns.chain(sniffs).chain(&self.begin) {
+        for e in patterns.chain(sniffs).chain(&self.begin).chain(&self.skip) {
             e.check()?;
         }
         self.program.as_ref().map_or(Ok(()), Program::check)
@@ -853,6 +904,31 @@ impl Plan {
             );
         }
         let finder = finder(&patterns, &literals)?;
+        let mut carries = vec![];
+        for (at, c) in tables(&t, "carry")? {
+            keys(c, &at, &["key", "fields", "from", "to", "begin", "end"])?;
+            let mut slots = |k: &str| -> Made<Vec<u16>> {
+                let names = list(c.get(k), &join(&at, k))?;
+                if names.is_empty() {
+                    return wrong(&join(&at, k), "names of fields are expected");
+                }
+                Ok(names.iter().map(|n| m.names.slot(n)).collect())
+            };
+            let (key, fields) = (slots("key")?, slots("fields")?);
+            let mut some = |k: &str| {
+                let there = c.contains_key(k);
+                m.tests(c, &at, k).map(|w| there.then_some(w))
+            };
+            let (begin, end) = (some("begin")?, some("end")?);
+            carries.push(Carry {
+                key,
+                fields,
+                from: m.tests(c, &at, "from")?,
+                to: m.tests(c, &at, "to")?,
+                begin,
+                end,
+            });
+        }
         let mut rules = vec![];
         for (at, r) in tables(&t, "rule")? {
             keys(
@@ -923,6 +999,8 @@ impl Plan {
                 section: leak(text(&t, "", "section")?.unwrap_or("")),
             },
             capability,
+            inner: text(&t, "", "inner")?.map(leak),
+            skip: text(&t, "", "skip")?.map(|r| Expression::new(r, "skip".into())),
             containers,
             syslog,
             start: list(t.get("start"), "start")?,
@@ -961,6 +1039,7 @@ impl Plan {
             failure,
             patterns,
             finder,
+            carries,
             rules,
             kv,
             csv,
@@ -1116,6 +1195,7 @@ fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
         quote: Some(b'"'),
         header: used,
         layouts: vec![],
+        loose: None,
     };
     let Some(c) = table(t, "csv")? else {
         return Ok(shape);
@@ -1123,7 +1203,7 @@ fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
     keys(
         c,
         "csv",
-        &["delimiter", "quote", "header", "columns", "layout"],
+        &["delimiter", "quote", "header", "columns", "layout", "loose"],
     )?;
     let one = |key: &str| -> Made<Option<u8>> {
         match text(c, "csv", key)? {
@@ -1168,6 +1248,15 @@ fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
     // A layout with a condition is asked before the one without.
     shape.layouts.sort_by_key(|l| l.at.is_none());
     shape.header = flag(c, "csv", "header", shape.layouts.is_empty())?;
+    if flag(c, "csv", "loose", false)? {
+        let mut all = FxHashMap::default();
+        for name in m.names.list() {
+            if let Some(s) = m.names.find(name) {
+                all.entry(folded(name)).or_insert(s);
+            }
+        }
+        shape.loose = Some(all);
+    }
     Ok(shape)
 }
 

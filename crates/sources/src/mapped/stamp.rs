@@ -19,10 +19,12 @@ enum Part {
     /// A word that says nothing (day of the week, zone abbreviation other than UTC).
     Word,
     Epoch,
+    /// Seconds since 1970 in hexadecimal.
+    EpochHex,
     Text(char),
 }
 
-/// A declared layout. `%Y %y %m %b %d %H %I %M %S %f %p %z %a %s`, everything else literal; a space stands for any number of them.
+/// A declared layout. `%Y %y %m %b %d %H %I %M %S %f %p %z %a %s %x`, everything else literal; a space stands for any number of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout(Vec<Part>);
 
@@ -50,10 +52,11 @@ impl Layout {
                 Some('z') => Part::Zone,
                 Some('a' | 'A' | 'Z') => Part::Word,
                 Some('s') => Part::Epoch,
+                Some('x') => Part::EpochHex,
                 Some('%') => Part::Text('%'),
                 c => {
                     return Err(format!(
-                        "unknown `%{}` (allowed: %Y %y %m %b %d %H %I %M %S %f %p %z %a %s)",
+                        "unknown `%{}` (allowed: %Y %y %m %b %d %H %I %M %S %f %p %z %a %s %x)",
                         c.map(String::from).unwrap_or_default()
                     ));
                 }
@@ -159,6 +162,13 @@ impl Layout {
                     }
                     at += n;
                 }
+                Part::EpochHex => {
+                    let n = b[at..].iter().take_while(|c| c.is_ascii_hexdigit()).count();
+                    let t = i64::from_str_radix(text.get(at..at + n)?, 16).ok()?;
+                    return t
+                        .checked_mul(ampleur_event::time::SECOND)
+                        .map(|t| clock.explicit(t));
+                }
                 Part::Epoch => return time::epoch(text.get(at..)?).map(|t| clock.explicit(t)),
             }
         }
@@ -246,6 +256,13 @@ pub(super) fn any(text: &str, clock: &mut Clock, zone: Option<i32>) -> Option<St
         if let Some((l, o, _)) = time::clf(b) {
             return Some(read(clock, (l, o)));
         }
+        // As tables show it to people.
+        if matches!(b.get(1..5), Some(t) if t.contains(&b'/') || t[1] == b'.')
+            && let Some(iso) = crate::tables::instant(text)
+            && let Some((l, o, _)) = time::iso(iso.as_bytes())
+        {
+            return Some(read(clock, (l, o)));
+        }
         if b.len() >= 14 && b[..14].iter().all(u8::is_ascii_digit) {
             // 20250914010036[.123][Z|+0200]: LDAP generalised time, HL7 timestamps.
             let two = |i: usize| (b[i] - b'0') * 10 + (b[i + 1] - b'0');
@@ -262,6 +279,12 @@ pub(super) fn any(text: &str, clock: &mut Clock, zone: Option<i32>) -> Option<St
         }
     }
     if let Some((l, o, _)) = time::named(b) {
+        return Some(read(clock, (l, o)));
+    }
+    if text.contains(" @ ")
+        && let Some(iso) = crate::tables::instant(text)
+        && let Some((l, o, _)) = time::iso(iso.as_bytes())
+    {
         return Some(read(clock, (l, o)));
     }
     let (y, n) = time::bsd(b)?;

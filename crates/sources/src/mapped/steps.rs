@@ -163,6 +163,8 @@ impl Step {
             }
             Step::Unurl => unurl(v),
             Step::Ip => cut(v, net::address),
+            // The last group of an address alone is no port.
+            Step::Port if v.parse::<std::net::IpAddr>().is_ok() => Cow::Borrowed(""),
             Step::Port => match net::endpoint(&v).1 {
                 Some(p) => Cow::Owned(p.to_string()),
                 None => cut(v, |s| {
