@@ -5,8 +5,8 @@ use crate::{
     units::{Manner, Unit, Units, WALK},
 };
 use ampleur_event::{
-    SessionVerdict,
-    session::Reason,
+    SessionVerdict, System,
+    session::{Reason, SessionKey},
     time::{DAY, HOUR, MINUTE, Nanos},
 };
 use std::{
@@ -138,15 +138,43 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         base,
         found: BTreeMap::new(),
     };
+    let no_tunnel = no_tunnel(m, &sums.base);
+    let nameless = nameless(m);
     let hurried = hurried(m, &sums.base);
     let all_new = all_new(m, &sums.base);
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
-        let mut next = share(m, &sums.base, &out.0);
+        let mut next = share(m, &sums, &out.0);
+        same_stranger(m, &sums.base, &out.0, &mut next);
+        beside_tunnel(m, &sums.base, &out.0, &mut next);
         beside_usurped(m, &unknown, &sums.base, &out.0, &mut next);
         in_campaign(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
         only_beside(m, &sums.base, &out.0, &mut next);
+        for i in &no_tunnel {
+            doubt(
+                &sums.base,
+                &mut next,
+                *i,
+                "no_tunnel",
+                (
+                    "d'une adresse que prêtent les tunnels, quand aucun tunnel ne l'avait : il en manque au journal de la passerelle",
+                    "from an address that tunnels lend, while no tunnel had it: the gateway's log lacks some",
+                ),
+            );
+        }
+        for i in &nameless {
+            doubt(
+                &sums.base,
+                &mut next,
+                *i,
+                "nameless",
+                (
+                    "nul ne sait qui, alors que ce journal nomme tous les autres : il y manque des lignes",
+                    "nobody knows who, though this log names all others: lines are missing in it",
+                ),
+            );
+        }
         for i in &hurried {
             doubt(
                 &sums.base,
@@ -214,8 +242,11 @@ fn rare_manner(m: &Model<'_>, i: usize) -> Option<Manner> {
     if m.trust[i] != Trust::None || u.who.is_empty() || u.machine || u.job.is_some() {
         return None;
     }
-    u.does.manner().filter(|k| m.rare(*k))
+    (u.does.manner()).filter(|k| m.rare(*k) && !m.own_manner(u, *k) && u.does.asks >= METHOD)
 }
+
+/// Questions that are a method; a few are a slip or a hard case.
+const METHOD: usize = 8;
 
 /// Nobody's sign: the work was planned.
 fn planned(s: &Sum) -> bool {
@@ -291,6 +322,103 @@ fn beside_usurped(
                     ),
                 );
             }
+        }
+    }
+}
+
+/// Uses from an address where something bad or in doubt comes from too: of the same account, or of any where the address is abroad or
+/// rented. One stranger at one place is one stranger.
+fn same_stranger(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    let units = &m.units.list;
+    let stands = |i: usize| {
+        let u = &units[i];
+        let a = u.address.filter(|a| !m.on_site(*a) && !m.lent_place(*a))?;
+        let unknown = m.trust[i] == Trust::None
+            && own_use(u)
+            && !planned(&base[i])
+            && base[i].weight("own_device") >= 0.0;
+        unknown.then_some(a)
+    };
+    let mut odd: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
+    for i in (0..units.len()).filter(|i| verdicts[*i] != SessionVerdict::Legitimate) {
+        if let Some(a) = stands(i) {
+            odd.entry(a).or_default().insert(units[i].who);
+        }
+    }
+    if odd.is_empty() {
+        return;
+    }
+    for i in (0..units.len()).filter(|i| verdicts[*i] == SessionVerdict::Legitimate) {
+        let u = &units[i];
+        let Some(whos) = stands(i).and_then(|a| odd.get(&a)) else {
+            continue;
+        };
+        if whos.contains(u.who) || m.rented(u) || !m.at_home(u) {
+            doubt(
+                base,
+                out,
+                i,
+                "same_stranger",
+                (
+                    "d'un lieu inconnu d'où vient une autre session, bien plus suspecte",
+                    "from an unknown place that another, much odder session comes from",
+                ),
+            );
+        }
+    }
+}
+
+/// Uses inside under the name of a tunnel that is not its owner's, while it lasts, from an address that is no usual one of the account
+/// and that nothing explains: the gateway's log may not say which address it lent.
+fn beside_tunnel(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    const SLACK: Nanos = 2 * MINUTE;
+    let units = &m.units.list;
+    let name = |u: &Unit| u.account.as_ref().map(|a| a.bare());
+    let mut tunnels: BTreeMap<String, Vec<(Nanos, Nanos)>> = BTreeMap::new();
+    for (i, u) in units.iter().enumerate() {
+        let vpn = u.account.as_ref().is_some_and(|a| a.system == System::Vpn);
+        if verdicts[i] != SessionVerdict::Legitimate && vpn && own_use(u) {
+            let at = tunnels.entry(name(u).unwrap_or_default()).or_default();
+            at.push((u.from - SLACK, u.to + SLACK));
+        }
+    }
+    if tunnels.is_empty() {
+        return;
+    }
+    for (i, u) in units.iter().enumerate() {
+        let vpn = u.account.as_ref().is_some_and(|a| a.system == System::Vpn);
+        if verdicts[i] != SessionVerdict::Legitimate
+            || vpn
+            || !own_use(u)
+            || !u.parents.is_empty()
+            || planned(&base[i])
+            || base[i].weight("own_device") < 0.0
+            || !u.address.is_some_and(|a| m.strange_inside(u, a))
+        {
+            continue;
+        }
+        let there = name(u).and_then(|n| tunnels.get(&n));
+        if there.is_some_and(|t| t.iter().any(|(a, b)| u.from <= *b && u.to >= *a)) {
+            doubt(
+                base,
+                out,
+                i,
+                "beside_tunnel",
+                (
+                    "pendant un tunnel suspect du même nom, d'une adresse que nul journal n'explique",
+                    "during an odd tunnel of the same name, from an address no log explains",
+                ),
+            );
         }
     }
 }
@@ -451,6 +579,58 @@ fn all_new(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     }
     (found.into_iter())
         .filter(|i| days[units[*i].who].len() >= DAYS)
+        .collect()
+}
+
+/// Uses from an address tunnels lend that came out of no tunnel any log shows, where nearly all others did while the gateway's log goes:
+/// whose tunnel it was nobody can say any more, and less so where that log has ended.
+fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    let units = &m.units.list;
+    let lent = |i: &usize| {
+        let u = &units[*i];
+        !u.who.is_empty()
+            && !u.machine
+            && !u.flow_only
+            && u.job.is_none()
+            && u.address.is_some_and(|a| m.lent_place(a))
+    };
+    let (with, without): (Vec<usize>, Vec<usize>) = (0..units.len())
+        .filter(lent)
+        .partition(|i| !units[*i].parents.is_empty());
+    let began = with.iter().map(|i| units[*i].from).min().unwrap_or(0);
+    let ended = with.iter().map(|i| units[*i].to).max().unwrap_or(0);
+    let meanwhile = |i: &&usize| units[**i].from >= began && units[**i].from <= ended;
+    let lone = without.iter().filter(meanwhile).count();
+    if with.len() < 10 || lone * 3 > with.len() {
+        return vec![];
+    }
+    (without.into_iter())
+        .filter(|i| base[*i].weight("own_device") >= 0.0 && !planned(&base[*i]))
+        .collect()
+}
+
+/// Connections to a database that asked something and whose account and address no line tells, in a log that tells nearly all others:
+/// the line that told is missing.
+fn nameless(m: &Model<'_>) -> Vec<usize> {
+    let units = &m.units.list;
+    let mut by: BTreeMap<&str, (usize, Vec<usize>)> = BTreeMap::new();
+    for (i, u) in units.iter().enumerate() {
+        let Some(s) = u.members.first().map(|x| &m.s.list[*x as usize]) else {
+            continue;
+        };
+        if s.key_kind != SessionKey::Backend || u.does.queries == 0 {
+            continue;
+        }
+        let of = by.entry(s.format).or_default();
+        if !u.who.is_empty() {
+            of.0 += 1;
+        } else if u.address.is_none() && u.parents.is_empty() {
+            of.1.push(i);
+        }
+    }
+    by.into_values()
+        .filter(|(named, without)| *named >= 10 && without.len() * 10 <= *named)
+        .flat_map(|x| x.1)
         .collect()
 }
 
@@ -868,7 +1048,9 @@ fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<
             if said[i].is_some() || units[i].job.is_some() {
                 continue;
             }
+            let unsure = m.in_mixed(&units[i]);
             for (p, c) in &units[i].parents {
+                let c = &if unsure { c.min(0.45) } else { *c };
                 let mut given = match v[*p] {
                     SessionVerdict::Intruder if *c >= 0.75 => SessionVerdict::Intruder,
                     SessionVerdict::Intruder | SessionVerdict::Doubtful if *c >= 0.4 => {
@@ -1013,14 +1195,16 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
 }
 
 /// The base of units that share something with bad ones, with that added.
-fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<usize, Sum> {
+fn share(m: &Model<'_>, sums: &Sums, verdicts: &[SessionVerdict]) -> BTreeMap<usize, Sum> {
     let units = &m.units.list;
+    let base = &sums.base[..];
     // With nobody who is bad nothing is shared.
     if !verdicts.contains(&SessionVerdict::Intruder) {
         return BTreeMap::new();
     }
     let root = |i: usize| !units[i].parents.iter().any(|(_, c)| *c >= 0.5);
-    let mut addresses: BTreeMap<IpAddr, (usize, BTreeSet<&str>)> = BTreeMap::new();
+    // Bad units at an address: under which account each, and whether it is bad by more than its place and its account.
+    let mut addresses: BTreeMap<IpAddr, Vec<(usize, &str, bool)>> = BTreeMap::new();
     let mut devices: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
@@ -1035,9 +1219,12 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 .address
                 .filter(|a| m.trust[i] <= Trust::Habit && !m.on_site(*a))
             {
-                let at = addresses.entry(a).or_default();
-                at.0 += 1;
-                at.1.extend(Some(u.who).filter(|w| !w.is_empty()));
+                let sum = sums.of(i);
+                let firm = sum.total()
+                    - sum.weight("shared_origin").max(0.0)
+                    - sum.weight("usurped_account").max(0.0);
+                let by_itself = firm >= INTRUDER || sum.reasons().is_empty();
+                addresses.entry(a).or_default().push((i, u.who, by_itself));
             }
             if !u.who.is_empty() {
                 accounts.insert(u.who);
@@ -1140,13 +1327,11 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
         let sum = &mut shared;
         let known = own.weight("own_device") < 0.0;
         if let Some(a) = u.address {
-            let others = addresses
-                .get(&a)
-                .map_or(0, |at| at.0)
-                .saturating_sub(usize::from(
-                    verdicts[i] == SessionVerdict::Intruder && m.trust[i] <= Trust::Habit,
-                ));
-            if others > 0
+            // Two visits of one account do not vouch against each other: both may be its owner's.
+            let there = addresses.get(&a).map_or(&[][..], Vec::as_slice);
+            let others =
+                (there.iter()).any(|(j, who, by_itself)| *j != i && (*by_itself || *who != u.who));
+            if others
                 && m.trust[i] < Trust::Peers
                 && !(known && m.trust[i] == Trust::Habit)
                 && !m.on_site(a)
@@ -1156,8 +1341,10 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
                 let own_device = known || owners.stand_at(u);
                 let of_many = m.rented(u) && own_device && !works(own) && !usurped.contains(u.who);
                 // Three other accounts are usurped from a place where nobody is at home: whoever comes from there is the same.
-                let whos = addresses.get(&a).map(|at| &at.1);
-                let whos = whos.map_or(0, |w| w.iter().filter(|w| **w != u.who).count());
+                let whos: BTreeSet<&str> = there.iter().map(|at| at.1).collect();
+                let whos = (whos.iter())
+                    .filter(|w| !w.is_empty() && **w != u.who)
+                    .count();
                 let w = if of_many {
                     (DOUBTFUL + 1.0 - own.total()).clamp(0.1, 4.0)
                 } else if whos >= 3
@@ -1290,9 +1477,17 @@ fn share(m: &Model<'_>, base: &[Sum], verdicts: &[SessionVerdict]) -> BTreeMap<u
             if accounts.contains(u.who) {
                 // On a device the owner has, from a place nobody knows, it may well be the owner.
                 let stranger = own.weight("new_device") > 0.0;
+                let w: f32 = if stranger { 2.0 } else { 1.2 };
+                // A place alone, and a device not seen before: an owner who travels has both. More than doubt takes something done.
+                let so_far = own.total() + sum.reasons().iter().map(|r| r.weight).sum::<f32>();
+                let w = if does(own) || so_far >= INTRUDER {
+                    w
+                } else {
+                    w.min(INTRUDER - 0.1 - so_far).max(0.0)
+                };
                 sum.add(
                     "usurped_account",
-                    if stranger { 2.0 } else { 1.2 },
+                    w,
                     "compte employé par l'intrus, origine inconnue".into(),
                     "account used by the intruder, unknown origin".into(),
                 );
@@ -1335,26 +1530,31 @@ impl Owners {
     }
 }
 
-/// Something in what was done speaks for an outsider, not only the place and the hour it was done from.
-fn works(s: &Sum) -> bool {
-    const DONE: [&str; 14] = [
-        "another_account",
-        "automated_client",
-        "beyond_reach",
-        "campaign",
-        "enumeration",
-        "export",
-        "guessing",
-        "id_walk",
-        "mass_writing",
-        "new_device",
-        "outflow",
-        "pace",
-        "spread",
-        "volume",
-    ];
+/// Something in what was done speaks for an outsider, not only the place, the hour and the device it was done from.
+fn does(s: &Sum) -> bool {
     DONE.iter().any(|c| s.weight(c) > 0.0)
 }
+
+/// The same, or the device it was done with.
+fn works(s: &Sum) -> bool {
+    does(s) || s.weight("new_device") > 0.0
+}
+
+const DONE: [&str; 13] = [
+    "another_account",
+    "automated_client",
+    "beyond_reach",
+    "campaign",
+    "enumeration",
+    "export",
+    "guessing",
+    "id_walk",
+    "mass_writing",
+    "outflow",
+    "pace",
+    "spread",
+    "volume",
+];
 
 /// A device that tells somebody apart: a machine's own name or a tool; never a common browser, never one of the hospital's machines.
 fn specific(m: &Model<'_>, d: u32) -> bool {

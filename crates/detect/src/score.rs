@@ -262,6 +262,11 @@ pub(crate) struct Past<'a> {
 pub(crate) type Way = (Option<IpAddr>, String);
 
 impl Past<'_> {
+    /// The account goes through the index on known ground half as much as here, and more than now and then.
+    fn slices_as_much(&self, b: &Behaviour) -> bool {
+        let own = self.most.prefix.max(self.most.range);
+        own >= 0.25 && b.prefix.max(b.range) <= 2.0 * own
+    }
     /// Ways a database or technical account is used day after day.
     fn find_daily(&self) -> Vec<Way> {
         self.ways
@@ -461,6 +466,8 @@ pub(crate) struct Model<'a> {
     declared: Vec<Net>,
     /// Addresses that are the usual place of two persons or more.
     peers: FxHashSet<IpAddr>,
+    /// Sources whose sessions cannot be laid to tunnels ([`Model::in_mixed`]).
+    mixed: FxHashSet<u32>,
     home: BTreeSet<String>,
     /// Share of trusted units with questions that walk by prefix or range: what is common is no sign.
     walkers: f64,
@@ -760,7 +767,30 @@ pub(crate) fn hosting(operator: &str) -> bool {
                     | "azure"
                     | "choopa"
                     | "datacamp"
-            ) || w.starts_with("hosting")
+                    | "datapacket"
+                    | "selectel"
+                    | "ionos"
+                    | "netcup"
+                    | "ikoula"
+                    | "gcore"
+                    | "upcloud"
+                    | "kamatera"
+                    | "timeweb"
+                    | "aeza"
+                    | "frantech"
+                    | "quadranet"
+                    | "colocrossing"
+                    | "psychz"
+                    | "clouvider"
+                    | "worldstream"
+                    | "serverius"
+                    | "rackspace"
+                    | "tencent"
+                    | "alibaba"
+                    | "packethub"
+                    | "cdn77"
+            ) || w.starts_with("host") && w.len() > 6
+                || w.ends_with("host") && w.len() > 5
                 || w.starts_with("hebergement")
                 || w.starts_with("hébergement")
                 || w.starts_with("hébergeur")
@@ -878,6 +908,7 @@ impl<'a> Model<'a> {
             site,
             declared,
             peers: FxHashSet::default(),
+            mixed: FxHashSet::default(),
             home: c.home_countries.iter().map(|h| h.to_uppercase()).collect(),
             walkers: 0.0,
             wide: u64::MAX,
@@ -936,6 +967,7 @@ impl<'a> Model<'a> {
         m.declare();
         m.remember(threads, past);
         m.find_lodgers();
+        m.mixed = m.find_mixed();
         for (i, u) in units.list.iter().enumerate() {
             let names = |x: &u32| {
                 let a = s.list[*x as usize].account.as_ref();
@@ -1160,6 +1192,18 @@ impl<'a> Model<'a> {
     pub fn on_site(&self, a: IpAddr) -> bool {
         net::is_private(a) || self.site.iter().any(|n| n.contains(a))
     }
+    /// A private address that is no usual one of the unit's account: lent by tunnels, or one it came from on one day at most and that
+    /// nobody declared for it.
+    pub fn strange_inside(&self, u: &Unit, a: IpAddr) -> bool {
+        if self.lent_place(a) {
+            return true;
+        }
+        let known = self.past(u).is_some_and(|p| {
+            p.networks.iter().any(|n| n.contains(a))
+                || p.addresses.get(&a).is_some_and(|d| d.len() >= 2)
+        });
+        net::is_private(a) && !known && !self.site.iter().any(|n| n.contains(a))
+    }
     /// An address of the establishments as the context declares them; any private one where it declares none.
     fn certain_site(&self, a: IpAddr) -> bool {
         if self.site.is_empty() {
@@ -1207,18 +1251,25 @@ impl<'a> Model<'a> {
             }
             Vec::<()>::new()
         });
-        // The usual place of several people is a lawful shared exit: a tenth of days is a visit, a third is a place of work.
+        // The usual place of several people is a lawful shared exit: a tenth of days is a visit, a third is a place of work. What is
+        // abroad or rents servers is nobody's place of work, and who is declared to work elsewhere says half as much.
+        let odd: FxHashSet<IpAddr> = (units.list.iter())
+            .filter(|u| !self.at_home(u) || self.rented(u))
+            .filter_map(|u| u.address)
+            .collect();
         let mut at: FxHashMap<IpAddr, usize> = FxHashMap::default();
         for p in pasts.iter().flatten() {
             for (a, d) in p.addresses.iter() {
-                if d.len() >= 2 && d.len() * 3 >= p.days.len() {
-                    *at.entry(*a).or_default() += 1;
+                if d.len() >= 2 && d.len() * 3 >= p.days.len() && !odd.contains(a) {
+                    let elsewhere =
+                        !p.networks.is_empty() && !p.networks.iter().any(|n| n.contains(*a));
+                    *at.entry(*a).or_default() += if elsewhere { 1 } else { 2 };
                 }
             }
         }
         self.peers = at
             .into_iter()
-            .filter(|(_, n)| *n >= 2)
+            .filter(|(_, n)| *n >= 4)
             .map(|(a, _)| a)
             .collect();
         let this = &*self;
@@ -1575,6 +1626,13 @@ impl<'a> Model<'a> {
     }
 
     /// True when hardly anybody goes through an index like this from known ground.
+    /// The account of a unit goes through the index like that on known ground too.
+    pub fn own_manner(&self, u: &Unit, manner: Manner) -> bool {
+        self.past(u).is_some_and(|p| match manner {
+            Manner::Slices => p.slices_as_much(&u.does),
+            Manner::Numbers => p.most.walk >= WALK,
+        })
+    }
     pub fn rare(&self, manner: Manner) -> bool {
         let share = match manner {
             Manner::Slices => self.slices,
@@ -1730,6 +1788,7 @@ impl<'a> Model<'a> {
         let u = &self.units.list[i];
         let Some(p) = self.past(u) else {
             self.ticket(u, sum);
+            self.nobody(i, sum);
             return;
         };
         let trust = self.trust[i];
@@ -1833,9 +1892,17 @@ impl<'a> Model<'a> {
                             .and_then(|a| self.s.operators.get(&a))
                             .cloned()
                             .unwrap_or_default();
+                        // From midnight to five, bit by bit.
+                        let hours = self.hours_of(u);
+                        let deep_night = hours != 0 && hours >> 5 == 0;
+                        let w = match (self.at_home(u), deep_night) {
+                            (true, true) => 3.2,
+                            (true, false) => 2.0,
+                            (false, _) => 2.6,
+                        };
                         sum.add(
                             "hosting",
-                            if self.at_home(u) { 2.0 } else { 2.6 } * k,
+                            w * k,
                             format!("{addr} appartient à un loueur de serveurs ({o})"),
                             format!("{addr} belongs to a renter of servers ({o})"),
                         );
@@ -1870,6 +1937,37 @@ impl<'a> Model<'a> {
         }
         if trust == Trust::None {
             self.elsewhere(i, u, sum);
+        }
+    }
+
+    /// Somebody no log names, who was told something: the place alone speaks.
+    fn nobody(&self, i: usize, sum: &mut Sum) {
+        let u = &self.units.list[i];
+        let told = u.does.queries > 0 || u.does.asks > 0 || u.does.subjects > 0;
+        let Some(a) = u
+            .address
+            .filter(|a| !self.on_site(*a) && !self.lent_place(*a))
+        else {
+            return;
+        };
+        if !told || self.trust[i] != Trust::None {
+            return;
+        }
+        if !self.at_home(u) {
+            sum.add(
+                "new_country",
+                2.2,
+                format!("connexion depuis l'étranger : {a}"),
+                format!("comes from abroad: {a}"),
+            );
+        }
+        if self.rented(u) {
+            sum.add(
+                "hosting",
+                2.4,
+                format!("{a} appartient à un loueur de serveurs"),
+                format!("{a} belongs to a renter of servers"),
+            );
         }
     }
 
@@ -2175,6 +2273,7 @@ impl<'a> Model<'a> {
         if b.asks >= 4
             && (b.prefix >= 0.5 || b.range >= 0.5)
             && p.most.prefix.max(p.most.range) < 0.5
+            && !p.slices_as_much(&b)
         {
             // A few such questions are a slip or a hard case; eight are a method.
             let sure = (b.asks as f32 / 8.0).min(1.0);
@@ -2488,6 +2587,47 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Sources whose sessions mostly come out of tunnels of somebody else, under four names and more: their clock or the gateway's is off,
+    /// or lines of tunnels are missing. A thief has few tunnels.
+    fn find_mixed(&self) -> FxHashSet<u32> {
+        const NAMES: usize = 4;
+        // Per source: tunnels that open its sessions, names of those that open sessions of others there, names of all.
+        let mut by: FxHashMap<u32, (usize, usize, FxHashSet<u32>, FxHashSet<u32>)> =
+            FxHashMap::default();
+        for u in &self.units.list {
+            if u.account.is_none_or(|a| a.system != System::Vpn) {
+                continue;
+            }
+            for (c, _) in u.children.iter().filter(|(_, w)| *w >= 0.5) {
+                let v = &self.units.list[*c];
+                if v.who.is_empty() || v.machine || v.flow_only || v.service {
+                    continue;
+                }
+                let Some(first) = v.members.first() else {
+                    continue;
+                };
+                let at = by.entry(self.s.list[*first as usize].source).or_default();
+                at.0 += 1;
+                at.3.insert(u.whose);
+                if v.who != u.who && !related(u, v) {
+                    at.1 += 1;
+                    at.2.insert(u.whose);
+                }
+            }
+        }
+        (by.into_iter())
+            .filter(|(_, (all, other, names, of))| {
+                other * 3 >= *all && names.len() >= NAMES && names.len() * 3 >= of.len()
+            })
+            .map(|(source, _)| source)
+            .collect()
+    }
+    /// The unit is told of by a source whose sessions cannot be laid to tunnels.
+    pub fn in_mixed(&self, u: &Unit) -> bool {
+        let source = |m: &u32| self.s.list[*m as usize].source;
+        !self.mixed.is_empty() && u.members.iter().any(|m| self.mixed.contains(&source(m)))
+    }
+
     /// A session of one person that opens sessions of somebody else, which its owner never does from known ground.
     fn another(&self, i: usize, u: &Unit, sum: &mut Sum) {
         if u.who.is_empty() || !u.parents.is_empty() || self.trust[i] >= Trust::Peers {
@@ -2500,6 +2640,9 @@ impl<'a> Model<'a> {
                     .as_ref()
                     .is_some_and(|a| matches!(a.system, System::Ad | System::Smb | System::Host));
             if v.who == u.who || v.service || related(u, v) || !comparable || self.opens(u, v) {
+                continue;
+            }
+            if self.in_mixed(v) {
                 continue;
             }
             let a = v

@@ -97,6 +97,17 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "always while the intruder is at work",
     ),
     ("outflow", "envoi vers l'extérieur", "data sent outside"),
+    (
+        "beside_tunnel",
+        "pendant un tunnel suspect du même nom",
+        "during an odd tunnel of the same name",
+    ),
+    ("nameless", "nul ne sait qui", "nobody knows who"),
+    (
+        "no_tunnel",
+        "adresse de tunnel, sans tunnel",
+        "a tunnel's address without a tunnel",
+    ),
     ("pace", "rythme d'automate", "a machine's pace"),
     (
         "reached_through",
@@ -107,6 +118,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "same_manner",
         "parcourt comme l'intrus",
         "walks as the intruder does",
+    ),
+    (
+        "same_stranger",
+        "même lieu inconnu qu'une session douteuse",
+        "same unknown place as a session in doubt",
     ),
     (
         "same_way",

@@ -1221,3 +1221,151 @@ fn a_technical_account_on_an_undeclared_machine_is_in_doubt() {
     assert_eq!(play(true), (3, 3));
     assert_eq!(play(false), (0, 3));
 }
+
+/// A tunnel of a FortiGate, up and down, in minutes.
+fn tunnel(out: &mut String, user: &str, n: i64, (from, to): (i64, i64), remote: &str, lent: &str) {
+    for (action, minute) in [("tunnel-up", from), ("tunnel-down", to)] {
+        let t = at(minute).strftime("date=%Y-%m-%d time=%H:%M:%S");
+        let seconds = (to - from) * 60;
+        writeln!(out, "{t} devname=\"FG\" devid=\"FG100F0000000001\" tz=\"+0200\" logid=\"0101039947\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" logdesc=\"SSL VPN {action}\" action=\"{action}\" tunneltype=\"ssl-tunnel\" tunnelid={n} remip={remote} tunnelip={lent} user=\"{user}\" duration={seconds} sentbyte=81200 rcvdbyte=24001").unwrap();
+    }
+}
+
+/// Twelve days of work through tunnels, `extra` logons from addresses they lend.
+fn through_tunnels(case: &Path, days: i64, extra: &[(&str, &str, i64)]) {
+    let (mut gateway, mut desks) = (String::new(), String::new());
+    let mut n = 0;
+    for day in 0..12 {
+        for (k, user) in ["adubois", "bmartin", "cleroy"].iter().enumerate() {
+            n += 1;
+            let begin = day * MINUTES_A_DAY + 1100 + 30 * k as i64;
+            let lent = format!("10.212.134.{}", 5 + k);
+            if day < days {
+                let home = format!("203.0.113.{}", 20 + k);
+                tunnel(&mut gateway, user, n, (begin, begin + 25), &home, &lent);
+            }
+            desk(&mut desks, user, &lent, n, (begin + 3, begin + 20));
+        }
+    }
+    for (user, lent, begin) in extra {
+        n += 1;
+        desk(&mut desks, user, lent, n, (*begin, begin + 9));
+    }
+    put(case, "logs/gateway/fortigate.log", gateway);
+    put(case, "logs/ctx02/security.xml", desks);
+    put(case, "ampleur.toml", ESTABLISHMENT);
+}
+
+/// Lines of a tunnel were taken out of the gateway's log: what came from the address it had is in doubt, lawful work is not.
+#[test]
+fn a_tunnels_address_without_a_tunnel_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = 7 * MINUTES_A_DAY + 130;
+    through_tunnels(dir.path(), 12, &[("bmartin", "10.212.134.9", night)]);
+    let odd = judged(dir.path(), &|s| from(s, "10.212.134.9"));
+    assert!(
+        odd.iter()
+            .all(|(_, j)| has(j, "no_tunnel") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&odd)
+    );
+    let work = judged(dir.path(), &|s| !from(s, "10.212.134.9"));
+    assert!(
+        work.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&work)
+    );
+}
+
+/// The gateway's log ends three days early: whoever comes out of its addresses after that nobody can tell.
+#[test]
+fn what_comes_out_of_tunnels_after_their_log_ended_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    through_tunnels(dir.path(), 9, &[]);
+    let all = judged(dir.path(), &|s| account(s).starts_with("ad:"));
+    let (odd, told): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, j)| has(j, "no_tunnel"));
+    assert_eq!((odd.len(), told.len()), (9, 27), "{}", said(&odd));
+    assert!(
+        odd.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Doubtful)
+    );
+}
+
+/// Rented servers are nobody's staff exit, however often two accounts come from one; and whoever comes from where an odd use comes
+/// from is the same stranger.
+#[test]
+fn a_rented_address_is_no_exit_of_professionals() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    let mut uses = vec![];
+    for day in 0..8 {
+        for (k, p) in ["adubois", "bmartin"].iter().enumerate() {
+            let morning = day * MINUTES_A_DAY + 540 + k as i64 * 7;
+            uses.push((morning, *p, format!("10.60.20.{}", 10 + k)));
+            if day % 2 == 1 {
+                uses.push((
+                    day * MINUTES_A_DAY + 125 + k as i64 * 33,
+                    *p,
+                    "198.51.100.7".into(),
+                ));
+            }
+        }
+    }
+    uses.push((6 * MINUTES_A_DAY + 700, "adubois", "198.51.100.7".into()));
+    uses.sort();
+    for (n, (minute, user, address)) in uses.iter().enumerate() {
+        let t = at(*minute).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        writeln!(log, "{t},123 INFO  [org.keycloak.events] (executor-thread-1) type=LOGIN, realmId=r1, clientId=dossier, userId=u-{user}, ipAddress={address}, auth_method=openid-connect, redirect_uri=https://dossier.example/, username={user}, code_id=c{n}").unwrap();
+    }
+    put(dir.path(), "logs/idp/keycloak.log", log);
+    rented(dir.path());
+    let odd = judged(dir.path(), &|s| from(s, "198.51.100.7"));
+    assert_eq!(odd.len(), 9);
+    assert!(
+        odd.iter()
+            .all(|(_, j)| !has(j, "shared_exit") && j.verdict != SessionVerdict::Legitimate),
+        "{}",
+        said(&odd)
+    );
+}
+
+/// A connection nobody's name or address is told of, in a log that names all others.
+#[test]
+fn a_nameless_connection_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    for day in 0..12 {
+        for thread in [10 + day, 100 + day] {
+            let t = |m: i64| {
+                (at(day * MINUTES_A_DAY + 600 + thread + m) - 2.hours())
+                    .strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+                    .to_string()
+            };
+            if thread != 106 {
+                writeln!(
+                    log,
+                    "{}\t{thread} Connect\tdpi_app@10.60.40.22 on dpi using TCP/IP",
+                    t(0)
+                )
+                .unwrap();
+            }
+            writeln!(
+                log,
+                "{}\t{thread} Query\tSELECT nom FROM patient WHERE ipp = '10{thread}'",
+                t(1)
+            )
+            .unwrap();
+            writeln!(log, "{}\t{thread} Quit\t", t(2)).unwrap();
+        }
+    }
+    put(dir.path(), "logs/db/general.log", log);
+    put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+    let odd = judged(dir.path(), &|s| s.account.is_none());
+    assert!(
+        odd.iter()
+            .all(|(_, j)| has(j, "nameless") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&odd)
+    );
+}

@@ -1209,6 +1209,12 @@ fn gateways<'a>(
         .collect()
 }
 
+/// An id that several accounts of one system go by (a realm, a number each machine gives anew) says nothing of who it was.
+fn one_person(known: &BTreeSet<Account>) -> bool {
+    let mut names = BTreeMap::new();
+    (known.iter()).all(|a| *names.entry(a.system).or_insert_with(|| a.bare()) == a.bare())
+}
+
 /// The product a user agent names, when it is one.
 fn product(device: &str) -> &str {
     device
@@ -1312,11 +1318,12 @@ impl Making<'_> {
             .or_else(|| most(&f.accounts, texts));
         let named = if account.is_none() {
             let ids = f.noted.sorted(texts, List::UserIds);
-            let mut known = ids
-                .iter()
-                .filter_map(|u| self.names.get(texts.get(*u)))
-                .flatten();
-            known.next().cloned()
+            let mut ids = ids.iter().map(|u| texts.get(*u));
+            ids.find_map(|id| {
+                let known = self.names.get(id)?;
+                // A SID is one account's for ever, whatever it is renamed to.
+                (id.starts_with("S-1-") || one_person(known)).then(|| known.first().cloned())?
+            })
         } else {
             None
         };

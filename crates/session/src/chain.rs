@@ -291,8 +291,14 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
                 })
                 .collect();
             if let [one] = near[..] {
-                through.insert(j, one);
-                w.add(one, j, LinkKind::TunnelAddress, 0.6);
+                // Under another name it may as well be the next holder's, whose own line is missing.
+                if of_one(one, j) || s.list[j as usize].account.is_none() {
+                    through.insert(j, one);
+                    w.add(one, j, LinkKind::TunnelAddress, 0.6);
+                } else {
+                    ambiguous.insert(j);
+                    w.add(one, j, LinkKind::TunnelAddress, 0.45);
+                }
             }
         }
     }
