@@ -258,7 +258,8 @@ pub fn related(a: System, b: System) -> bool {
 
 /// True when the intruder holds something that opens this source: a session of his was seen in it, or it knows accounts of a kind
 /// he has, or nothing is known of its accounts. Whoever works on a machine inside may use what its programs use: a database opens to
-/// him, under whatever account.
+/// him, under whatever account. Whoever has a tunnel stands before everything inside, and the same person's other account is a password
+/// away.
 fn opens(s: &SourceCoverage, presences: &[Presence]) -> bool {
     let inside = |p: &Presence| {
         matches!(
@@ -269,6 +270,7 @@ fn opens(s: &SourceCoverage, presences: &[Presence]) -> bool {
     s.systems.is_empty()
         || presences.iter().any(|p| {
             p.source == s.index
+                || (p.system == System::Vpn && !s.tells.is_empty())
                 || s.systems
                     .iter()
                     .any(|x| related(*x, p.system) || (*x == System::Db && inside(p)))
@@ -1017,6 +1019,7 @@ mod tests {
             stretches,
             reject_marks: vec![],
             guarded: true,
+            cut_after: Default::default(),
         }
     }
     fn st(a: i64, b: i64, state: State) -> Stretch {

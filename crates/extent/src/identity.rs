@@ -12,7 +12,11 @@ mod names;
 mod read;
 
 use crate::strings::{Strings, Sym};
-use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
+use ampleur_event::{
+    Category, Nanos,
+    category::CategorySet,
+    time::{DAY, NO_TIME},
+};
 use std::ops::Range;
 
 pub(crate) use index::{Csr, Index, entries};
@@ -698,6 +702,13 @@ impl IdentityBase {
             after.checked_sub(1),
             (after < self.snapshots.len()).then_some(after),
         )
+    }
+    /// Until when the last snapshot stands for what came after it: a week, or as long as two snapshots lie apart. `None` without any.
+    pub fn stands_until(&self) -> Option<Nanos> {
+        let times = self.snapshots.iter().map(|s| s.time);
+        let apart = (self.snapshots.windows(2)).map(|w| w[1].time - w[0].time);
+        let long = apart.max().unwrap_or(0).max(7 * DAY);
+        Some(times.max()?.saturating_add(long))
     }
     /// How a record looked at `t`. Between two snapshots `meta.lastUpdated` and `meta.versionId` decide where they can
     /// (contract §C); before the first and after the last snapshot the nearest one stands.

@@ -69,6 +69,8 @@ pub struct Facts {
     pub unreadable_files: u64,
     /// Accesses of intruder sessions whose persons could not be resolved.
     pub unresolved_accesses: u64,
+    /// Files that were read through what no log counts the bytes of.
+    pub unweighed_reads: u64,
     /// Patients of the last snapshot by establishment.
     pub population_of: BTreeMap<String, u64>,
     /// Patients of whom a sentence may be untrue, at most, by (code, establishment; `None`: all): established, within reach, or
@@ -212,6 +214,12 @@ impl Judge<'_> {
                     self.cells_with(&["exfiltrated", "leaked"], None, CategorySet::EMPTY, true);
                 if !gone.is_empty() {
                     return untrue(gone);
+                }
+                if f.unweighed_reads > 0 {
+                    return unsupported(vec![format!(
+                        "{} files were read while no log counted what left",
+                        f.unweighed_reads
+                    )]);
                 }
                 self.carried_by_complete_logs(|c| c.verdict == "exposed" && c.subjects.at_most > 0)
             }
@@ -1379,6 +1387,7 @@ mod tests {
             stretches,
             reject_marks: vec![],
             guarded: true,
+            cut_after: Default::default(),
         }
     }
     fn coverage(sources: Vec<SourceCoverage>) -> Coverage {

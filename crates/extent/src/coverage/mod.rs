@@ -25,6 +25,7 @@ use ampleur_event::{
     time::{SECOND, rfc3339},
 };
 use ampleur_sources::case::Case;
+use std::collections::BTreeSet;
 
 /// What can be said of one source over one stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +137,13 @@ pub struct SourceCoverage {
     /// No record could be taken out unseen: they are numbered per machine, or another source repeats every access and this one
     /// repeats every access of it. Numbers per session do not count: a whole session can go.
     pub guarded: bool,
+    /// Where its sessions number their own rows: hash of the session and the number after which one is missing.
+    pub cut_after: BTreeSet<(u64, u64)>,
+}
+
+/// What `SourceCoverage::cut_after` knows a session by.
+pub(crate) fn session_hash(id: &str) -> u64 {
+    observe::hash(id)
 }
 
 /// A stretch in which a source that should have told was not complete, and which no other source closes.

@@ -1,6 +1,6 @@
 //! The running numbers of a source: which are there, which are missing, and between which instants.
 use ampleur_event::{GapSign, Nanos, Window, time::HOUR};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const STREAMS_KEPT: usize = 1 << 17;
 const RUNS_KEPT: usize = 1 << 16;
@@ -153,7 +153,10 @@ impl Numbers {
                 .iter()
                 .map(|r| r.hi.saturating_sub(r.lo).saturating_add(1))
                 .fold(0u64, u64::saturating_add);
-            if runs.len() > 3 && (runs.len() as u64).saturating_mul(10) > held.saturating_mul(3) {
+            // A session is short, and whoever cuts its lines makes it leap: all sessions together say whether numbers hold.
+            let leaps =
+                runs.len() > 3 && (runs.len() as u64).saturating_mul(10) > held.saturating_mul(3);
+            if leaps && self.sign != GapSign::SequencePerSession {
                 continue;
             }
             for life in lives(runs) {
@@ -183,6 +186,23 @@ impl Numbers {
             }
         }
         out.sort();
+        out
+    }
+
+    /// Of sessions numbered by themselves: the session and number after which one is missing.
+    pub fn cut_after(&self) -> BTreeSet<(u64, u64)> {
+        if self.sign != GapSign::SequencePerSession || !self.usable() {
+            return BTreeSet::new();
+        }
+        let mut out = BTreeSet::new();
+        for (stream, runs) in &self.streams {
+            for life in lives(runs) {
+                let cut = life
+                    .windows(2)
+                    .filter(|w| w[1].lo > w[0].hi.saturating_add(1));
+                out.extend(cut.map(|w| (super::observe::hash(stream), w[0].hi)));
+            }
+        }
         out
     }
 
@@ -295,6 +315,23 @@ mod tests {
     fn newest_first_is_no_gap() {
         let rows: Vec<(u64, i64)> = (1..=300).rev().map(|i| (i, i as i64)).collect();
         assert_eq!(lost(&mut fed(&rows)), 0);
+    }
+    /// However many lines of one session are cut, the others say that numbers hold.
+    #[test]
+    fn a_session_of_which_much_was_cut_still_leaps() {
+        let mut n = Numbers::new(GapSign::SequencePerSession);
+        for s in 0..20 {
+            (1..=10).for_each(|k| n.see("", &format!("s{s}"), k, (s * 100 + k as i64) * SECOND));
+        }
+        let kept = (1..=30).filter(|k| k % 3 != 0);
+        kept.for_each(|k| n.see("", "cut", k, (9000 + k as i64) * SECOND));
+        assert!(n.usable());
+        assert_eq!(lost(&mut n), 9);
+        assert!(
+            n.cut_after()
+                .contains(&(super::super::observe::hash("cut"), 2))
+        );
+        assert_eq!(n.cut_after().len(), 9);
     }
     #[test]
     fn a_filtered_export_proves_nothing() {

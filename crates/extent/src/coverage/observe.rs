@@ -206,6 +206,8 @@ pub struct Observation {
     pub(super) tunnels: Sample<Nanos>,
     /// A tunnel went down, by lent address.
     pub(super) downs: Sample<Nanos>,
+    /// Neighbourhood (/24) of private addresses that begin to speak or that tunnels lend.
+    pub(super) near: BTreeMap<u64, u64>,
     pub(super) classes: BTreeMap<u32, String>,
 }
 
@@ -274,6 +276,11 @@ impl Observation {
         self.logins.absorb(other.logins);
         self.tunnels.absorb(other.tunnels);
         self.downs.absorb(other.downs);
+        for (k, v) in other.near {
+            if self.near.len() < ADDRESSES_KEPT {
+                self.near.entry(k).or_insert(v);
+            }
+        }
         for (k, v) in other.classes {
             if self.classes.len() < CLASSES_KEPT {
                 self.classes.entry(k).or_insert(v);
@@ -374,6 +381,7 @@ impl Observer {
                 logins: Sample::new(STARTS_KEPT),
                 tunnels: Sample::new(STARTS_KEPT),
                 downs: Sample::new(STARTS_KEPT),
+                near: BTreeMap::new(),
                 classes: BTreeMap::new(),
             },
             minute: i64::MIN,
@@ -438,7 +446,10 @@ impl Observer {
                     host: e.host.to_string(),
                 });
             }
-            Verb::TunnelUp if !e.inner_ip.is_empty() => self.o.tunnels.push(hash(&e.inner_ip), t),
+            Verb::TunnelUp if !e.inner_ip.is_empty() => {
+                self.o.tunnels.push(hash(&e.inner_ip), t);
+                self.place(&e.inner_ip);
+            }
             Verb::TunnelDown if !e.inner_ip.is_empty() => self.o.downs.push(hash(&e.inner_ip), t),
             Verb::Heartbeat => return,
             _ => {}
@@ -485,6 +496,7 @@ impl Observer {
                 let last = self.speaking.insert(who, t);
                 if last.is_none_or(|l| begun.saturating_sub(l) > PAUSE) {
                     self.o.starts.push(who, begun);
+                    self.place(client);
                 }
             }
             if compared {
@@ -617,6 +629,18 @@ impl Observer {
     }
 
     /// Hash of the bare name of the acting account. Names come back, so they are taken apart once.
+    /// Notes where a private address lies.
+    fn place(&mut self, address: &str) {
+        let Ok(a) = address.parse::<std::net::Ipv4Addr>() else {
+            return;
+        };
+        if a.is_private() && self.o.near.len() < ADDRESSES_KEPT {
+            let [x, y, z, _] = a.octets();
+            self.o
+                .near
+                .insert(hash(address), hash(&format!("{x}.{y}.{z}")));
+        }
+    }
     fn account(&mut self, e: &Event<'_>) -> Option<u64> {
         if e.user.is_empty() {
             return None;

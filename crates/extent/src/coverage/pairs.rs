@@ -319,11 +319,12 @@ fn tunnels(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Differe
 }
 
 /// Addresses of a gateway's pool that speak elsewhere while no tunnel lends them: `(gateway, heard by, window, how many)`. Only
-/// said of pools that are otherwise always lent by a tunnel, and of gateways whose tunnels have ends.
+/// said of pools that are otherwise nearly always lent by a tunnel, and of gateways whose tunnels have ends. An address nobody was lent
+/// is of the pool when three of its neighbours are.
 pub(super) fn orphans(per: &BTreeMap<u32, Observation>) -> Vec<(u32, u32, Window, u64)> {
     let mut out = Vec::new();
     for (ia, a) in per.iter().filter(|(_, o)| {
-        o.tunnels.items.len() >= 20 && o.downs.items.len() * 2 >= o.tunnels.items.len()
+        o.tunnels.items.len() >= 10 && o.downs.items.len() * 2 >= o.tunnels.items.len()
     }) {
         let Some((first, last)) = a.span() else {
             continue;
@@ -336,9 +337,19 @@ pub(super) fn orphans(per: &BTreeMap<u32, Observation>) -> Vec<(u32, u32, Window
                 grouped(&b.starts, level),
             );
             let none = Vec::new();
+            let mut pools: BTreeMap<u64, usize> = BTreeMap::new();
+            for n in up.keys().filter_map(|k| a.near.get(k)) {
+                *pools.entry(*n).or_default() += 1;
+            }
+            let pooled =
+                |k: &u64| (b.near.get(k)).is_some_and(|n| pools.get(n).is_some_and(|p| *p >= 3));
             let (mut lent, mut lone) = (0usize, Vec::new());
             for (k, starts) in &heard {
-                let Some(ups) = up.get(k) else { continue };
+                let ups = match up.get(k) {
+                    Some(ups) => ups,
+                    None if pooled(k) => &none,
+                    None => continue,
+                };
                 let downs = down.get(k).unwrap_or(&none);
                 for t in starts.iter().filter(|t| **t >= first + HOUR && **t <= last) {
                     let i = ups.partition_point(|u| *u <= t.saturating_add(5 * MINUTE));
@@ -355,7 +366,7 @@ pub(super) fn orphans(per: &BTreeMap<u32, Observation>) -> Vec<(u32, u32, Window
                     }
                 }
             }
-            if lent < 20 || lone.len() * 20 > lent {
+            if lent < 10 || lone.len() * 3 > lent {
                 continue;
             }
             lone.sort_unstable();

@@ -1,5 +1,5 @@
 //! Heartbeats, and how probable a silence is at that hour of the week.
-use super::observe::Bin;
+use super::{observe::Bin, timeline};
 use ampleur_event::{
     Nanos,
     time::{HOUR, MINUTE, SECOND},
@@ -61,6 +61,42 @@ pub(super) fn skipped(silences: &[(Nanos, Nanos)]) -> Vec<(Nanos, Nanos)> {
     long.filter(|(a, b)| apart(b - a)).copied().collect()
 }
 
+/// True when a silence holds a whole work day and no other day of five and more, work day or not, is without a word: few days are
+/// enough to tell that.
+fn lacks_a_day(
+    bins: &BTreeMap<i64, Bin>,
+    (from, to): (Nanos, Nanos),
+    (first, last): (Nanos, Nanos),
+    zone: &TimeZone,
+) -> bool {
+    let mut slots = Slots::new(zone);
+    let mut works = |day: Nanos| slots.at(day.saturating_add(12 * HOUR)) < 24;
+    let mut day = timeline::next_day(zone, timeline::day_start(zone, first));
+    let (mut lost, mut spoken, mut busy) = (false, 0u32, vec![]);
+    for _ in 0..400 {
+        let end = timeline::next_day(zone, day);
+        if end > last {
+            break;
+        }
+        let minutes = bins.range(day.div_euclid(MINUTE)..end.div_euclid(MINUTE));
+        let cells = minutes.count();
+        if day >= from && end <= to {
+            lost |= works(day);
+        } else if end > from && day < to {
+            // The silence reaches into it.
+        } else if cells == 0 {
+            return false;
+        } else {
+            spoken += 1;
+            if works(day) {
+                busy.push(cells);
+            }
+        }
+        day = end;
+    }
+    lost && spoken >= 5 && busy.iter().sum::<usize>() >= 12 * busy.len().max(1)
+}
+
 /// True when a silence in `[from, to]` is out of the ordinary: at the same hours of like days the source always had something to
 /// say, or it was never silent for nearly as long. The model of [`Rate`] alone would cry wolf on quiet nights and holidays.
 pub(super) fn unlike_any(
@@ -84,6 +120,9 @@ pub(super) fn unlike_any(
     ) else {
         return false;
     };
+    if lacks_a_day(bins, (from, to), (first, last), zone) {
+        return true;
+    }
     let mut slots = Slots::new(zone);
     let mut weekend = |a: Nanos| -> i64 {
         let steps = (length / HOUR).clamp(1, 24 * 60);

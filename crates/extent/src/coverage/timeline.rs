@@ -118,7 +118,7 @@ fn main_days(days: &BTreeMap<Nanos, u64>) -> Option<(Nanos, Nanos)> {
         .map(|g| (g.1, g.2))
 }
 
-fn day_start(zone: &TimeZone, t: Nanos) -> Nanos {
+pub(super) fn day_start(zone: &TimeZone, t: Nanos) -> Nanos {
     jiff::Timestamp::from_second(t.div_euclid(SECOND))
         .ok()
         .and_then(|ts| ts.to_zoned(zone.clone()).start_of_day().ok())
@@ -126,7 +126,7 @@ fn day_start(zone: &TimeZone, t: Nanos) -> Nanos {
         .unwrap_or_else(|| t.div_euclid(DAY) * DAY)
 }
 
-fn next_day(zone: &TimeZone, start: Nanos) -> Nanos {
+pub(super) fn next_day(zone: &TimeZone, start: Nanos) -> Nanos {
     day_start(zone, start.saturating_add(30 * HOUR))
 }
 
@@ -279,6 +279,7 @@ pub(super) fn build(
             stretches: vec![],
             reject_marks: vec![],
             guarded: false,
+            cut_after: Default::default(),
         };
         let alone = SourceCoverage {
             heartbeat_s: None,
@@ -465,6 +466,8 @@ fn one(
     }
     let usable = o.numbers.usable();
     s.guarded = usable && o.numbers.per_host();
+    o.numbers.settle();
+    s.cut_after = o.numbers.cut_after();
     let every_silence_numbered = usable && o.numbers.per_host() && o.numbers.ends().len() <= 1;
 
     // Numbers.

@@ -169,6 +169,8 @@ pub struct Input<'a> {
     pub silent_hosts: &'a BTreeSet<String>,
     /// When a source that counts bytes was not heard, `[from, to)` on its own clock.
     pub uncounted: &'a [Window],
+    /// Sessions that number their own rows: hash of the session and the number after which one is missing.
+    pub cut_after: &'a BTreeSet<(u64, u64)>,
 }
 
 /// A row of a bad session, owned.

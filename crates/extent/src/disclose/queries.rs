@@ -1,6 +1,7 @@
 //! Statements of databases: whose rows they gave, which columns; what a statement that failed gave; what was changed.
 use super::{AccessKind, Changed, Loose, Order, PageSeen, Question, Row, Work, cited};
 use crate::{
+    coverage,
     identity::VersionId,
     people::Who,
     replay::{self, Expr, fhir::Paging, sql},
@@ -133,7 +134,12 @@ impl<'a> Work<'a, '_, '_> {
             let mut cited: Vec<&Row> = vec![&rows[i]];
             cited.extend(cites.get(&i).into_iter().flatten().map(|k| &rows[*k]));
             let rows = fetched.get(&i).copied().flatten();
-            self.statement(&cited, f == Fate::Killed, rows, &mut paged);
+            // The row after it is missing: it may have told that the statement failed.
+            let untold = cited.iter().any(|r| {
+                let session = coverage::session_hash(&r.e.session_id);
+                r.e.seq != NONE && self.input.cut_after.contains(&(session, r.e.seq))
+            });
+            self.statement(&cited, f == Fate::Killed || untold, rows, &mut paged);
         }
         self.pages(paged);
     }

@@ -117,19 +117,21 @@ impl<'a> Work<'a, '_, '_> {
                 out[g] = Some(*l);
             }
         }
-        // By account or address, path and time: nearest first, each line and each group once.
+        // By account or address, path and time: those that ask the same first, then the nearest, each line and each group once.
         let mut by_path: FxHashMap<String, Vec<usize>> = FxHashMap::default();
         for l in lines {
             if !taken.contains(l) {
                 by_path.entry(path_key(&rows[*l].e)).or_default().push(*l);
             }
         }
-        let mut pairs: Vec<(Nanos, usize, usize)> = vec![];
+        let mut pairs: Vec<(bool, Nanos, usize, usize)> = vec![];
         for (g, group) in groups.iter().enumerate() {
             if out[g].is_some() {
                 continue;
             }
             let a = &rows[group[0]];
+            let of_group: Vec<&Row> = group.iter().map(|i| &rows[*i]).collect();
+            let told = asked_by(url_of(None, &of_group), criteria_of(&of_group));
             let Some(list) = by_path.get(&path_key(&a.e)) else {
                 continue;
             };
@@ -140,13 +142,14 @@ impl<'a> Work<'a, '_, '_> {
                 if r.e.time > a.e.time + JOIN {
                     break;
                 }
-                if self.same_user(a, r) {
-                    pairs.push((d, g, *l));
+                let asked = same_question(&r.e.url, &told);
+                if asked != Some(false) && self.same_user(a, r) {
+                    pairs.push((asked.is_none(), d, g, *l));
                 }
             }
         }
         pairs.sort_unstable();
-        for (_, g, l) in pairs {
+        for (_, _, g, l) in pairs {
             if out[g].is_none() && taken.insert(l) {
                 out[g] = Some(l);
             }
@@ -260,6 +263,7 @@ impl<'a> Work<'a, '_, '_> {
         let subjects: BTreeSet<String> = group
             .iter()
             .flat_map(|r| r.e.subject_list().map(str::to_string).collect::<Vec<_>>())
+            .filter(|s| !replay::is_masked(s))
             .collect();
         let endpoint = if url.is_empty() {
             None
@@ -591,6 +595,20 @@ impl<'a> Work<'a, '_, '_> {
             named.extend(self.subject_of_endpoint(hit, url, criteria, source, t));
             // One number, several establishments: one of these persons was shown.
             ambiguous = hit.endpoint.subject.is_some() && named.len() > 1;
+        }
+        // An audit of a reading that does not name whose record: one of all it may have been.
+        let unnamed = named.is_empty() && url.is_empty() && kinds.is_empty();
+        if unnamed && matches!(verb, Verb::Read | Verb::Export) && !export {
+            let held = self.may_hold(&[source], true);
+            let cats = if cats.is_empty() {
+                held
+            } else {
+                cats.union(held)
+            };
+            if !cats.is_empty() {
+                lone.push(Lone::of(self, &all, line, verdict, cats, Some(1)));
+            }
+            return;
         }
         if cats.is_empty() {
             // A bundle holds anything; another resource without categories holds nobody's data.
@@ -1404,6 +1422,28 @@ fn url_of<'r>(line: Option<&'r Row>, group: &[&'r Row]) -> &'r str {
         .filter(|u| !u.is_empty())
         .or_else(|| group.iter().map(|r| &*r.e.url).find(|u| !u.is_empty()))
         .unwrap_or("")
+}
+
+/// Parameters of a search, without those of paging and form.
+fn asked_by(url: &str, criteria: &str) -> BTreeSet<(String, String)> {
+    let (_, query) = fhir::split_url(url);
+    let all = fhir::pairs(query).into_iter().chain(fhir::pairs(criteria));
+    all.filter(|(k, _)| !k.starts_with('_')).collect()
+}
+
+/// Whether the request of a proxy's line asks what an audit told; `None` when either does not say.
+fn same_question(url: &str, told: &BTreeSet<(String, String)>) -> Option<bool> {
+    let asked = asked_by(url, "");
+    if asked.is_empty() || told.is_empty() {
+        return None;
+    }
+    // A value may be cut or written otherwise; a parameter that says another thing may not.
+    let other = |(k, v): &(String, String)| {
+        let mut of_key = told.iter().filter(|t| t.0 == *k).peekable();
+        of_key.peek().is_some()
+            && !of_key.any(|(_, w)| w.eq_ignore_ascii_case(v) || v.starts_with(&**w))
+    };
+    Some(!asked.iter().any(other))
 }
 
 /// The search parameters an audit kept.

@@ -264,6 +264,9 @@ fn criterion(
     texts: Texts,
     notes: &mut Vec<String>,
 ) -> Option<Expr> {
+    if super::is_masked(key) || super::is_masked(value) {
+        return Some(Expr::Unknown);
+    }
     let (name, modifier) = key.split_once(':').unwrap_or((key, ""));
     if modifier == "missing" {
         let field = match name {

@@ -245,6 +245,10 @@ fn criteria(
             // It limits nothing; some suppliers refuse it.
             continue;
         }
+        if super::is_masked(raw) {
+            all.push(Expr::Unknown);
+            continue;
+        }
         let mut path = path.split('.');
         let segment = path.next().unwrap_or("");
         let place: Vec<u32> = path.map(|p| p.parse().unwrap_or(0)).collect();

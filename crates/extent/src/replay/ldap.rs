@@ -96,7 +96,7 @@ fn filter(text: &str, depth: u32) -> Option<(Filter, &str)> {
 
 fn item(text: &str) -> Option<Filter> {
     let (left, value) = text.split_once('=')?;
-    if left.ends_with(':') {
+    if left.ends_with(':') || super::is_masked(value) {
         return Some(Filter::Extended);
     }
     let attribute = |s: &str| {

@@ -24,6 +24,29 @@ use ampleur_event::{Category, Nanos, category::CategorySet, time::NO_TIME};
 use std::sync::atomic::{AtomicUsize, Ordering};
 pub use texts::{Asked, Pieces, Texts};
 
+/// True for what a privacy filter left in the place of a value: nobody knows what was asked.
+pub fn is_masked(value: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "redacted",
+        "masked",
+        "masque",
+        "masqué",
+        "hidden",
+        "removed",
+        "anonymized",
+        "anonymise",
+    ];
+    let v = value.trim_matches(|c: char| c == '%' || c.is_whitespace());
+    if ["***", "###", "•••", "███", "XXXX"]
+        .iter()
+        .any(|m| v.contains(m))
+    {
+        return true;
+    }
+    let bare = v.trim_matches(|c| matches!(c, '<' | '>' | '[' | ']' | '(' | ')' | '{' | '}'));
+    bare.len() < v.len() && WORDS.contains(&bare.to_lowercase().as_str())
+}
+
 /// Three-valued truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tri {

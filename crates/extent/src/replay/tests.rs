@@ -1324,3 +1324,29 @@ proptest! {
         }
     }
 }
+
+/// What a filter masked, or a limit of length cut, was asked in a way nobody knows: possible for all, certain for nobody.
+#[test]
+fn what_is_masked_or_cut_finds_nobody_for_certain() {
+    let b = base();
+    for query in ["*****", "family=*****", "family=XXXX", "family=[REDACTED]"] {
+        let (e, _) = fhir::patient_search(&b, query);
+        let a = search(&b, &e, t(T1), &|_| true);
+        assert!(a.certain.is_empty() && !a.possible.is_empty(), "{query}");
+    }
+    let tables = table();
+    for sql in [
+        "SELECT nom FROM patient WHERE nom LIKE '*****'",
+        "SELECT nom FROM patient WHERE nom LIKE 'MAR",
+        "'SELECT nom FROM patient WHERE nom LIKE \\'MAR",
+    ] {
+        let st = sql::parse(sql, &tables);
+        let cut = !sql.contains('*');
+        assert!(
+            format!("{:?}", st.rows).contains("Unknown") && st.reshaped == cut,
+            "{sql}: {st:?}"
+        );
+    }
+    let whole = sql::parse("SELECT nom FROM patient WHERE nom = 'O''BRIEN'", &tables);
+    assert!(!whole.reshaped);
+}

@@ -1,4 +1,5 @@
 //! Words, names, texts and signs of a statement; the values it was given.
+use crate::replay::is_masked;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tok {
@@ -116,7 +117,10 @@ impl Given {
     fn take(&mut self, n: Option<usize>) -> Tok {
         let i = n.map_or(self.next, |n| n.wrapping_sub(1));
         self.next += usize::from(n.is_none());
-        self.values.get(i).cloned().flatten().unwrap_or(Tok::Param)
+        match self.values.get(i).cloned().flatten() {
+            Some(Tok::Text(t)) if is_masked(&t) => Tok::Param,
+            told => told.unwrap_or(Tok::Param),
+        }
     }
 }
 
@@ -138,6 +142,18 @@ pub(super) fn csv_cells(line: &str) -> Vec<String> {
     }
     out.push(cell);
     out
+}
+
+/// True when a text was opened and never closed: a limit of length cut the statement.
+pub(super) fn is_cut(sql: &str) -> bool {
+    let sql = sql.rfind(PARAMETERS).map_or(sql, |at| &sql[..at]);
+    // Comments and other quotes may hold one sign more; then nothing is said.
+    let plain =
+        !sql.contains("--") && !sql.contains("/*") && !sql.contains('"') && !sql.contains('$');
+    let signs = sql.matches('\'').count();
+    // Some dialects write a quote inside a text with a backslash, to others it is a sign like another.
+    let bare = signs - sql.matches("\\'").count();
+    plain && signs % 2 == 1 && bare % 2 == 1
 }
 
 pub(super) fn lex(sql: &str) -> Vec<Tok> {
@@ -188,8 +204,10 @@ pub(super) fn lex(sql: &str) -> Vec<Tok> {
                 s.push(c[i]);
                 i += 1;
             }
+            // What was cut inside a text may go on in any way.
+            let closed = i < c.len();
             i += 1;
-            out.push(if own && s.contains('\\') {
+            out.push(if own && s.contains('\\') || is_masked(&s) || !closed {
                 Tok::Param
             } else {
                 Tok::Text(s)

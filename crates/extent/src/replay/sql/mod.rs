@@ -12,8 +12,9 @@ pub(super) use compare::unaccent;
 pub use compare::{Compare, column_holds, index_hint, like};
 use condition::condition;
 pub(crate) use lex::PARAMETERS;
-use lex::{Tok, lex};
+use lex::{Tok, is_cut, lex};
 use select::{Chain, select, without_with};
+use std::borrow::Cow;
 pub use tables::{column_values, find_table, parse_path, table_column};
 
 /// What a statement does.
@@ -140,18 +141,46 @@ pub(crate) fn cursor(statement: &str) -> Option<Cursor> {
 
 /// Takes one statement apart; `resolve` knows the columns of its main table.
 pub fn parse(sql: &str, tables: &[Table]) -> Statement {
-    // The whole statement in quotes: some auditors write it so.
-    let quoted = sql
-        .trim()
-        .strip_prefix('\'')
-        .and_then(|s| s.strip_suffix('\''));
-    match quoted.filter(|s| s.contains(' ')) {
-        Some(inner) => {
-            let inner = inner.replace("\\'", "'").replace("\\\\", "\\");
-            parse_tokens(&lex(&inner), tables)
+    // The whole statement in quotes: some auditors write it so, and a limit of length may take the last one.
+    let bare = sql.trim().strip_prefix('\'').filter(|s| s.contains(' '));
+    let (text, cut) = match bare {
+        Some(s) => {
+            let inner = s.strip_suffix('\'');
+            let text = inner.unwrap_or(s).replace("\\'", "'");
+            let text = text.replace("\\\\", "\\");
+            let cut = inner.is_none() || is_cut(&text);
+            (Cow::Owned(text), cut)
         }
-        None => parse_tokens(&lex(sql), tables),
+        None => (Cow::Borrowed(sql), is_cut(sql)),
+    };
+    let tokens = lex(&text);
+    let mut st = parse_tokens(&tokens, tables);
+    if cut {
+        // Nobody knows what else was asked.
+        st.rows = Expr::All(vec![st.rows, Expr::Unknown]);
+        st.reshaped = true;
+        let known = |n: &String| find_table(tables, n).is_some();
+        if st.kind == Kind::Select && !st.tables.iter().any(known) {
+            st.kind = Kind::Unknown;
+        }
     }
+    // Columns of a table and no table: the rest is missing.
+    let of_table = |t: &Tok| match t {
+        Tok::Word(w) | Tok::Name(w) => {
+            let mut columns = tables.iter().flat_map(|t| t.columns.keys());
+            columns.any(|c| c.eq_ignore_ascii_case(w))
+        }
+        _ => false,
+    };
+    let called = tokens.iter().any(|t| matches!(t, Tok::Op(o) if o == "("));
+    if st.kind == Kind::Nothing && st.tables.is_empty() && !called {
+        let selects =
+            matches!(tokens.first(), Some(Tok::Word(w)) if w.eq_ignore_ascii_case("select"));
+        if selects && tokens[1..].iter().any(of_table) {
+            st.kind = Kind::Unknown;
+        }
+    }
+    st
 }
 
 fn parse_tokens(t: &[Tok], tables: &[Table]) -> Statement {
