@@ -229,29 +229,42 @@ fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
         .filter(|s| !s.door && !s.tells.is_empty())
         .map(|s| s.index)
         .collect();
-    let chain = |i: usize| &*input.sessions.chains[i];
+    // What one use is known by: its chain, and where no log names who asks, its address.
+    let known_by = |i: usize| {
+        let x = &list[i];
+        let chain = Some(format!("#{}", input.sessions.chains[i]));
+        let address = x.origin.address.filter(|_| x.account.is_none() || login(i));
+        chain.into_iter().chain(address.map(|a| a.to_string()))
+    };
+    // Something was shown or asked for, besides the way in and out.
+    let shows = |x: &Session| {
+        let c = &x.counts;
+        c.requests + c.reads + c.searches + c.exports + c.writes + c.files + c.queries + c.subjects
+            > 0
+    };
     // Sources heard after each of some logins.
     let heard = |logins: &[usize]| -> Vec<BTreeSet<u32>> {
-        let mut by: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut by: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (k, i) in logins.iter().enumerate() {
-            by.entry(chain(*i)).or_default().push(k);
+            for name in known_by(*i) {
+                by.entry(name).or_default().push(k);
+            }
         }
         let mut out = vec![BTreeSet::new(); logins.len()];
         for (i, x) in list.iter().enumerate() {
-            if !tells.contains(&x.source) {
+            if !tells.contains(&x.source) || !shows(x) {
                 continue;
             }
-            let Some(his) = by.get(chain(i)) else {
-                continue;
-            };
-            // In order of time, as the sessions are.
-            let from = |k: &usize| list[logins[*k]].from;
-            let first = his.partition_point(|k| from(k).saturating_add(AFTER) < x.from);
-            let later = his[first..]
-                .iter()
-                .take_while(|k| from(k).saturating_sub(BEFORE) <= x.to);
-            for k in later {
-                out[*k].insert(x.source);
+            for his in known_by(i).filter_map(|name| by.get(&name)) {
+                // In order of time, as the sessions are.
+                let from = |k: &usize| list[logins[*k]].from;
+                let first = his.partition_point(|k| from(k).saturating_add(AFTER) < x.from);
+                let later = his[first..]
+                    .iter()
+                    .take_while(|k| from(k).saturating_sub(BEFORE) <= x.to);
+                for k in later {
+                    out[*k].insert(x.source);
+                }
             }
         }
         out
