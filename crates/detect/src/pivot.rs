@@ -138,66 +138,54 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         base,
         found: BTreeMap::new(),
     };
-    let no_tunnel = no_tunnel(m, &sums.base);
-    let nameless = nameless(m);
-    let hurried = hurried(m, &sums.base);
-    let all_new = all_new(m, &sums.base);
+    // What is in doubt whoever else is.
+    let alone = [
+        (
+            no_tunnel(m, &sums.base),
+            "no_tunnel",
+            (
+                "d'une adresse que prêtent les tunnels, quand aucun tunnel ne l'avait : il en manque au journal de la passerelle",
+                "from an address that tunnels lend, while no tunnel had it: the gateway's log lacks some",
+            ),
+        ),
+        (
+            nameless(m),
+            "nameless",
+            (
+                "nul ne sait qui, alors que ce journal nomme tous les autres : il y manque des lignes",
+                "nobody knows who, though this log names all others: lines are missing in it",
+            ),
+        ),
+        (
+            hurried(m, &sums.base),
+            "hurried_walks",
+            (
+                "parcourt l'index à la hâte, ce que ce compte ne fait guère, comme d'autres comptes ces jours-là",
+                "goes through the index in a hurry, which this account hardly does, as other accounts do in these days",
+            ),
+        ),
+        (
+            all_new(m, &sums.base),
+            "all_new",
+            (
+                "appareil, lieu et volume nouveaux à la fois, plusieurs fois",
+                "a new device, a new place and a new volume at once, several times",
+            ),
+        ),
+    ];
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums, &out.0);
-        same_stranger(m, &sums.base, &out.0, &mut next);
+        same_stranger(m, &unknown, &sums.base, &out.0, &mut next);
         beside_tunnel(m, &sums.base, &out.0, &mut next);
         beside_usurped(m, &unknown, &sums.base, &out.0, &mut next);
         in_campaign(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
         only_beside(m, &sums.base, &out.0, &mut next);
-        for i in &no_tunnel {
-            doubt(
-                &sums.base,
-                &mut next,
-                *i,
-                "no_tunnel",
-                (
-                    "d'une adresse que prêtent les tunnels, quand aucun tunnel ne l'avait : il en manque au journal de la passerelle",
-                    "from an address that tunnels lend, while no tunnel had it: the gateway's log lacks some",
-                ),
-            );
-        }
-        for i in &nameless {
-            doubt(
-                &sums.base,
-                &mut next,
-                *i,
-                "nameless",
-                (
-                    "nul ne sait qui, alors que ce journal nomme tous les autres : il y manque des lignes",
-                    "nobody knows who, though this log names all others: lines are missing in it",
-                ),
-            );
-        }
-        for i in &hurried {
-            doubt(
-                &sums.base,
-                &mut next,
-                *i,
-                "hurried_walks",
-                (
-                    "parcourt l'index à la hâte, ce que ce compte ne fait guère, comme d'autres comptes ces jours-là",
-                    "goes through the index in a hurry, which this account hardly does, as other accounts do in these days",
-                ),
-            );
-        }
-        for i in &all_new {
-            doubt(
-                &sums.base,
-                &mut next,
-                *i,
-                "all_new",
-                (
-                    "appareil, lieu et volume nouveaux à la fois, plusieurs fois",
-                    "a new device, a new place and a new volume at once, several times",
-                ),
-            );
+        for (list, code, words) in &alone {
+            for i in list {
+                doubt(&sums.base, &mut next, *i, code, *words);
+            }
         }
         // What was once found shared stays found: the set of bad units only grows.
         for (i, old) in &sums.found {
@@ -330,45 +318,33 @@ fn beside_usurped(
 /// rented. One stranger at one place is one stranger.
 fn same_stranger(
     m: &Model<'_>,
+    unknown: &BTreeMap<IpAddr, Vec<usize>>,
     base: &[Sum],
     verdicts: &[SessionVerdict],
     out: &mut BTreeMap<usize, Sum>,
 ) {
     let units = &m.units.list;
-    let stands = |i: usize| {
-        let u = &units[i];
-        let a = u.address.filter(|a| !m.on_site(*a) && !m.lent_place(*a))?;
-        let unknown = m.trust[i] == Trust::None
-            && own_use(u)
-            && !planned(&base[i])
-            && base[i].weight("own_device") >= 0.0;
-        unknown.then_some(a)
-    };
-    let mut odd: BTreeMap<IpAddr, BTreeSet<&str>> = BTreeMap::new();
-    for i in (0..units.len()).filter(|i| verdicts[*i] != SessionVerdict::Legitimate) {
-        if let Some(a) = stands(i) {
-            odd.entry(a).or_default().insert(units[i].who);
-        }
-    }
-    if odd.is_empty() {
-        return;
-    }
-    for i in (0..units.len()).filter(|i| verdicts[*i] == SessionVerdict::Legitimate) {
-        let u = &units[i];
-        let Some(whos) = stands(i).and_then(|a| odd.get(&a)) else {
+    for list in unknown.values() {
+        let (lawful, odd): (Vec<usize>, Vec<usize>) =
+            (list.iter()).partition(|i| verdicts[**i] == SessionVerdict::Legitimate);
+        if odd.is_empty() {
             continue;
-        };
-        if whos.contains(u.who) || m.rented(u) || !m.at_home(u) {
-            doubt(
-                base,
-                out,
-                i,
-                "same_stranger",
-                (
-                    "d'un lieu inconnu d'où vient une autre session, bien plus suspecte",
-                    "from an unknown place that another, much odder session comes from",
-                ),
-            );
+        }
+        let whos: BTreeSet<&str> = odd.iter().map(|i| units[*i].who).collect();
+        for i in lawful {
+            let u = &units[i];
+            if whos.contains(u.who) || m.rented(u) || !m.at_home(u) {
+                doubt(
+                    base,
+                    out,
+                    i,
+                    "same_stranger",
+                    (
+                        "d'un lieu inconnu d'où vient une autre session, bien plus suspecte",
+                        "from an unknown place that another, much odder session comes from",
+                    ),
+                );
+            }
         }
     }
 }

@@ -1878,35 +1878,7 @@ impl<'a> Model<'a> {
                             format!("{place} is no usual place of this account"),
                         );
                     }
-                    if !self.at_home(u) {
-                        sum.add(
-                            "new_country",
-                            2.2 * k,
-                            format!("connexion depuis l'étranger : {place}"),
-                            format!("comes from abroad: {place}"),
-                        );
-                    }
-                    if self.rented(u) {
-                        let o = u
-                            .asn
-                            .and_then(|a| self.s.operators.get(&a))
-                            .cloned()
-                            .unwrap_or_default();
-                        // From midnight to five, bit by bit.
-                        let hours = self.hours_of(u);
-                        let deep_night = hours != 0 && hours >> 5 == 0;
-                        let w = match (self.at_home(u), deep_night) {
-                            (true, true) => 3.2,
-                            (true, false) => 2.0,
-                            (false, _) => 2.6,
-                        };
-                        sum.add(
-                            "hosting",
-                            w * k,
-                            format!("{addr} appartient à un loueur de serveurs ({o})"),
-                            format!("{addr} belongs to a renter of servers ({o})"),
-                        );
-                    }
+                    self.far_or_rented(u, k, sum);
                 }
             }
         }
@@ -1944,29 +1916,41 @@ impl<'a> Model<'a> {
     fn nobody(&self, i: usize, sum: &mut Sum) {
         let u = &self.units.list[i];
         let told = u.does.queries > 0 || u.does.asks > 0 || u.does.subjects > 0;
-        let Some(a) = u
-            .address
-            .filter(|a| !self.on_site(*a) && !self.lent_place(*a))
-        else {
-            return;
-        };
-        if !told || self.trust[i] != Trust::None {
-            return;
+        let outside = |a: IpAddr| !self.on_site(a) && !self.lent_place(a);
+        if told && self.trust[i] == Trust::None && u.address.is_some_and(outside) {
+            self.far_or_rented(u, 1.0, sum);
         }
-        if !self.at_home(u) {
+    }
+
+    /// What an unknown place abroad, or of somebody who lets servers, says.
+    fn far_or_rented(&self, u: &Unit, k: f32, sum: &mut Sum) {
+        let Some(a) = u.address else { return };
+        let home = self.at_home(u);
+        if !home {
+            let country = u.country.unwrap_or_default();
             sum.add(
                 "new_country",
-                2.2,
-                format!("connexion depuis l'étranger : {a}"),
-                format!("comes from abroad: {a}"),
+                2.2 * k,
+                format!("connexion depuis l'étranger : {a} ({country})"),
+                format!("comes from abroad: {a} ({country})"),
             );
         }
         if self.rented(u) {
+            let operator = u.asn.and_then(|n| self.s.operators.get(&n));
+            let operator = operator.cloned().unwrap_or_default();
+            // From midnight to five.
+            let hours = self.hours_of(u);
+            let deep_night = hours != 0 && hours >> 5 == 0;
+            let w = match (home, deep_night) {
+                (true, true) => 3.2,
+                (true, false) => 2.0,
+                (false, _) => 2.6,
+            };
             sum.add(
                 "hosting",
-                2.4,
-                format!("{a} appartient à un loueur de serveurs"),
-                format!("{a} belongs to a renter of servers"),
+                w * k,
+                format!("{a} appartient à un loueur de serveurs ({operator})"),
+                format!("{a} belongs to a renter of servers ({operator})"),
             );
         }
     }
@@ -2587,13 +2571,19 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Sources whose sessions mostly come out of tunnels of somebody else, under four names and more: their clock or the gateway's is off,
-    /// or lines of tunnels are missing. A thief has few tunnels.
+    /// Sources of which a third of the sessions and more come out of tunnels of somebody else, under four names and more: their clock or
+    /// the gateway's is off, or lines of tunnels are missing. A thief has few tunnels.
     fn find_mixed(&self) -> FxHashSet<u32> {
         const NAMES: usize = 4;
-        // Per source: tunnels that open its sessions, names of those that open sessions of others there, names of all.
-        let mut by: FxHashMap<u32, (usize, usize, FxHashSet<u32>, FxHashSet<u32>)> =
-            FxHashMap::default();
+        /// Sessions of a source that tunnels opened, those of others than the tunnel's owner, and the owners' names of both.
+        #[derive(Default)]
+        struct Opened {
+            all: usize,
+            others: usize,
+            owners: FxHashSet<u32>,
+            owners_of_others: FxHashSet<u32>,
+        }
+        let mut by: FxHashMap<u32, Opened> = FxHashMap::default();
         for u in &self.units.list {
             if u.account.is_none_or(|a| a.system != System::Vpn) {
                 continue;
@@ -2607,17 +2597,18 @@ impl<'a> Model<'a> {
                     continue;
                 };
                 let at = by.entry(self.s.list[*first as usize].source).or_default();
-                at.0 += 1;
-                at.3.insert(u.whose);
+                at.all += 1;
+                at.owners.insert(u.whose);
                 if v.who != u.who && !related(u, v) {
-                    at.1 += 1;
-                    at.2.insert(u.whose);
+                    at.others += 1;
+                    at.owners_of_others.insert(u.whose);
                 }
             }
         }
         (by.into_iter())
-            .filter(|(_, (all, other, names, of))| {
-                other * 3 >= *all && names.len() >= NAMES && names.len() * 3 >= of.len()
+            .filter(|(_, o)| {
+                let names = o.owners_of_others.len();
+                o.others * 3 >= o.all && names >= NAMES && names * 3 >= o.owners.len()
             })
             .map(|(source, _)| source)
             .collect()

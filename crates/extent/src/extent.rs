@@ -1052,8 +1052,8 @@ fn unweighed_reads(input: &Input<'_>, d: &Disclosures) -> u64 {
         .count() as u64
 }
 
-/// What a broken or old snapshot or a broken inventory may hide: whoever is missing there may have been in any answer, or in any file of a share that
-/// was opened. True when nobody knows how many people there are.
+/// What a broken or old snapshot or a broken inventory may hide: whoever is missing there may have been in any answer, or in any file of
+/// a share that was opened. True when nobody knows how many people there are.
 fn damaged(input: &Input<'_>, d: &mut Disclosures) -> bool {
     use disclose::AccessKind as A;
     let of_files = |a: &Access| matches!(a.kind, A::File | A::ShareTheft | A::ShareReach | A::Leak);

@@ -69,6 +69,10 @@ fn lacks_a_day(
     (first, last): (Nanos, Nanos),
     zone: &TimeZone,
 ) -> bool {
+    // The shortest day has an hour less.
+    if to.saturating_sub(from) < 23 * HOUR {
+        return false;
+    }
     let mut slots = Slots::new(zone);
     let mut works = |day: Nanos| slots.at(day.saturating_add(12 * HOUR)) < 24;
     let mut day = timeline::next_day(zone, timeline::day_start(zone, first));
@@ -78,18 +82,18 @@ fn lacks_a_day(
         if end > last {
             break;
         }
-        let minutes = bins.range(day.div_euclid(MINUTE)..end.div_euclid(MINUTE));
-        let cells = minutes.count();
+        let spoken_in = bins.range(day.div_euclid(MINUTE)..end.div_euclid(MINUTE));
+        let minutes = spoken_in.count();
         if day >= from && end <= to {
             lost |= works(day);
         } else if end > from && day < to {
             // The silence reaches into it.
-        } else if cells == 0 {
+        } else if minutes == 0 {
             return false;
         } else {
             spoken += 1;
             if works(day) {
-                busy.push(cells);
+                busy.push(minutes);
             }
         }
         day = end;

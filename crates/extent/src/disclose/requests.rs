@@ -1428,7 +1428,8 @@ fn url_of<'r>(line: Option<&'r Row>, group: &[&'r Row]) -> &'r str {
 fn asked_by(url: &str, criteria: &str) -> BTreeSet<(String, String)> {
     let (_, query) = fhir::split_url(url);
     let all = fhir::pairs(query).into_iter().chain(fhir::pairs(criteria));
-    all.filter(|(k, _)| !k.starts_with('_')).collect()
+    all.filter(|(k, _)| !k.starts_with('_') || k == "_id")
+        .collect()
 }
 
 /// Whether the request of a proxy's line asks what an audit told; `None` when either does not say.
