@@ -76,25 +76,30 @@ pub(crate) fn contain(
     accounts: &[AccountJudged],
 ) -> Containment {
     let mut out = Containment::default();
-    // Lawful work that stops when an account is cut.
-    let mut needed: BTreeSet<String> = BTreeSet::new();
+    // Lawful work that stops when an account is cut, and any use but the intruder's.
+    let (mut needed, mut used) = (BTreeSet::new(), BTreeSet::new());
     for (i, x) in s.list.iter().enumerate() {
-        if let Some(a) = &x.account
-            && judgements[i].verdict == SessionVerdict::Legitimate
-            && (job_of(rules, s, i).is_some() || a.system == System::Db)
-        {
+        let Some(a) = &x.account else { continue };
+        let verdict = judgements[i].verdict;
+        let job = job_of(rules, s, i).is_some();
+        if verdict == SessionVerdict::Legitimate && (job || a.system == System::Db) {
             needed.insert(account_id(a));
+        }
+        if job || verdict != SessionVerdict::Intruder && !s.is_flow(i) {
+            used.insert(account_id(a));
         }
     }
     for a in accounts {
         let id = account_id(&a.account);
-        // Technical accounts run the service for others: a new secret, not a cut.
+        // Technical accounts run the service for others: a new secret, not a cut, unless nobody but the intruder uses them.
         let technical = a.account.system == System::Db
             || a.kind == "service"
             || (a.kind.is_empty() && is_service(case, rules, &a.account));
         match a.verdict {
             SessionVerdict::Intruder if a.account.is_machine() => {}
-            SessionVerdict::Intruder if technical => out.rotate.push(a.account.to_string()),
+            SessionVerdict::Intruder if technical && (used.contains(&id) || a.intruder == 0) => {
+                out.rotate.push(a.account.to_string());
+            }
             SessionVerdict::Intruder => out.cut.push(a.account.to_string()),
             _ => {}
         }

@@ -1,10 +1,11 @@
 //! Curiosity of employees: a separate matter, never part of the intrusion (law L9).
-use crate::{InternalAccess, in_pieces, side_by_side};
+use crate::InternalAccess;
 use ampleur_event::{Account, SessionVerdict, Verb, session::Judgement, time::DAY};
 use ampleur_query::{Door, DoorError, Select};
 use ampleur_session::{
     Finder, Sessions, TextId, Texts,
     profile::{Rules, is_service},
+    spread::{in_pieces, side_by_side},
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;

@@ -22,12 +22,13 @@ use ampleur_session::{
     Sessions,
     net::Net,
     profile::{Rules, account_id},
+    spread::beside,
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// What the analyst says (`--account`, `--origin`, `--session`, `--from`, `--to`, `--not`; `ampleur extent`).
@@ -139,18 +140,8 @@ pub fn judge_on(
     }
     let read = || Visits::read(case, sessions, door);
     // Who opened which record does not depend on who is who.
-    let (mut judged, visits) = if threads < 2 {
-        (attribute(), read()?)
-    } else {
-        std::thread::scope(|s| {
-            let judged = s.spawn(attribute);
-            let visits = read();
-            match judged.join() {
-                Ok(judged) => Ok::<_, DoorError>((judged, visits?)),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })?
-    };
+    let (mut judged, visits) = beside(threads, attribute, read);
+    let visits = visits?;
     judged.internal = visits.curious(threads, sessions, &judged.judgements);
     let mut lent = contain::lent(sessions, door, &judged.judgements)?;
     // The word of who investigates wins here too.
@@ -326,10 +317,16 @@ pub fn attribute_on(
             },
         });
     }
-    let accounts = accounts(case, sessions, &judgements);
-    let containment = contain::contain(case, sessions, &rules, &judgements, &accounts);
-    // What may be the intruder's is never anybody's habit.
-    let habits = model.habits(threads, &|u| verdicts[u] == SessionVerdict::Legitimate);
+    let ((accounts, containment), habits) = beside(
+        threads,
+        || {
+            let accounts = accounts(case, sessions, &judgements);
+            let contained = contain::contain(case, sessions, &rules, &judgements, &accounts);
+            (accounts, contained)
+        },
+        // What may be the intruder's is never anybody's habit.
+        || model.habits(threads, &|u| verdicts[u] == SessionVerdict::Legitimate),
+    );
     Judged {
         judgements,
         accounts,
@@ -337,77 +334,6 @@ pub fn attribute_on(
         internal: vec![],
         habits,
     }
-}
-
-/// Below this, starting threads costs more than they bring.
-const ENOUGH: usize = 512;
-
-/// Pieces of `n`: several for each thread, because some take longer.
-fn piece(threads: usize, n: usize) -> usize {
-    n.div_ceil(threads * 8).max(ENOUGH / 2)
-}
-
-/// `work` over `0..n` in pieces, side by side; what it says, in order.
-pub(crate) fn in_pieces<T: Send>(
-    threads: usize,
-    n: usize,
-    work: &(dyn Fn(std::ops::Range<usize>) -> Vec<T> + Sync),
-) -> Vec<T> {
-    if threads < 2 || n < ENOUGH {
-        return work(0..n);
-    }
-    let size = piece(threads, n);
-    let pieces = (0..n)
-        .step_by(size)
-        .map(|at| at..(at + size).min(n))
-        .collect();
-    side_by_side(threads, pieces, work)
-}
-
-/// The same over the members of a list; `work` is also told the place of the first one.
-pub(crate) fn over_pieces<A: Send, T: Send>(
-    threads: usize,
-    list: &mut [A],
-    work: &(dyn Fn(usize, &mut [A]) -> Vec<T> + Sync),
-) -> Vec<T> {
-    if threads < 2 || list.len() < ENOUGH {
-        return work(0, list);
-    }
-    let size = piece(threads, list.len());
-    let pieces = list.chunks_mut(size).enumerate().collect();
-    side_by_side(threads, pieces, &|(i, piece)| work(i * size, piece))
-}
-
-/// `work` on each piece, on so many threads; what it says, in the order of the pieces.
-pub(crate) fn side_by_side<P: Send, T: Send>(
-    threads: usize,
-    pieces: Vec<P>,
-    work: &(dyn Fn(P) -> Vec<T> + Sync),
-) -> Vec<T> {
-    if threads < 2 {
-        return pieces.into_iter().flat_map(work).collect();
-    }
-    let next = Mutex::new(pieces.into_iter().enumerate());
-    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let run = || {
-        let mut done = vec![];
-        while let Some((i, piece)) = take() {
-            done.push((i, work(piece)));
-        }
-        done
-    };
-    std::thread::scope(|s| {
-        let running: Vec<_> = (1..threads).map(|_| s.spawn(run)).collect();
-        let mut done = run();
-        for r in running {
-            match r.join() {
-                Ok(some) => done.extend(some),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done.sort_by_key(|d| d.0);
-        done.into_iter().flat_map(|d| d.1).collect()
-    })
 }
 
 fn heaviest_first(mut reasons: Vec<Reason>) -> Vec<Reason> {

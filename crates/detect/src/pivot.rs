@@ -1,6 +1,5 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
-    in_pieces,
     score::{DOUBTFUL, INTRUDER, Model, SAID, Sentences, Sum, Trust, common_browser, technical},
     units::{Manner, Unit, Units, WALK},
 };
@@ -9,6 +8,7 @@ use ampleur_event::{
     session::{Reason, SessionKey},
     time::{DAY, HOUR, MINUTE, Nanos},
 };
+use ampleur_session::spread::in_pieces;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -173,11 +173,13 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
     ];
+    let (_, without) = from_tunnels(m);
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums, &out.0);
         same_stranger(m, &unknown, &sums.base, &out.0, &mut next);
         beside_tunnel(m, &sums.base, &out.0, &mut next);
+        unseen_tunnel(m, &without, &sums.base, &out.0, &mut next);
         beside_usurped(m, &unknown, &sums.base, &out.0, &mut next);
         in_campaign(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
@@ -562,17 +564,7 @@ fn all_new(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
 /// whose tunnel it was nobody can say any more, and less so where that log has ended.
 fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     let units = &m.units.list;
-    let lent = |i: &usize| {
-        let u = &units[*i];
-        !u.who.is_empty()
-            && !u.machine
-            && !u.flow_only
-            && u.job.is_none()
-            && u.address.is_some_and(|a| m.lent_place(a))
-    };
-    let (with, without): (Vec<usize>, Vec<usize>) = (0..units.len())
-        .filter(lent)
-        .partition(|i| !units[*i].parents.is_empty());
+    let (with, without) = from_tunnels(m);
     let began = with.iter().map(|i| units[*i].from).min().unwrap_or(0);
     let ended = with.iter().map(|i| units[*i].to).max().unwrap_or(0);
     let meanwhile = |i: &&usize| units[**i].from >= began && units[**i].from <= ended;
@@ -583,6 +575,52 @@ fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     (without.into_iter())
         .filter(|i| base[*i].weight("own_device") >= 0.0 && !planned(&base[*i]))
         .collect()
+}
+
+/// Uses from addresses tunnels lend: those whose tunnel a log shows, and the others.
+fn from_tunnels(m: &Model<'_>) -> (Vec<usize>, Vec<usize>) {
+    let units = &m.units.list;
+    let lent = |i: &usize| {
+        let u = &units[*i];
+        !u.who.is_empty()
+            && !u.machine
+            && !u.flow_only
+            && u.job.is_none()
+            && u.address.is_some_and(|a| m.lent_place(a))
+    };
+    (0..units.len())
+        .filter(lent)
+        .partition(|i| !units[*i].parents.is_empty())
+}
+
+/// Where the gateway's log has a hole it shows nobody's tunnel; what came out of one under an account that came through the
+/// intruder's tunnels before or after may have come through another of his.
+fn unseen_tunnel(
+    m: &Model<'_>,
+    without: &[usize],
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    let units = &m.units.list;
+    let through =
+        |j: usize| verdicts[j] == SessionVerdict::Intruder && !units[j].parents.is_empty();
+    for i in without {
+        let own = base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
+        if own || !m.units_of(units[*i].whose).any(through) {
+            continue;
+        }
+        doubt(
+            base,
+            out,
+            *i,
+            "no_tunnel",
+            (
+                "d'une adresse que prêtent les tunnels, sans tunnel au journal, par un compte venu par ceux de l'intrus",
+                "from an address that tunnels lend, without a tunnel in the log, by an account that came through the intruder's",
+            ),
+        );
+    }
 }
 
 /// Connections to a database that asked something and whose account and address no line tells, in a log that tells nearly all others:
@@ -640,9 +678,16 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         walking * 3 <= asking
     });
     out.sort_by_key(|i| units[*i].from);
-    // By a program its owner does not work with, two are enough.
+    // By a program its owner does not work with, two are enough; one, where the owner's own device is known.
     let tool = |i: &usize| base[*i].weight("automated_client") > 0.0;
+    let at_his_own = |i: &usize| {
+        let past = m.past(&units[*i]);
+        past.is_some_and(|p| !p.devices.is_empty())
+    };
     let near = |i: &usize| {
+        if tool(i) && at_his_own(i) {
+            return true;
+        }
         let t = units[*i].from;
         let from = out.partition_point(|j| units[*j].from < t - WITHIN);
         let to = out.partition_point(|j| units[*j].from <= t + WITHIN);
@@ -872,6 +917,13 @@ impl Presence {
         let inside = a - s <= from && to <= b + s;
         (inside || from - s <= a && b <= to + s).then_some(i)
     }
+    /// How likely a use that meets a span begins and ends so near its two ends by chance.
+    fn alike(&self, at: usize, from: Nanos, to: Nanos) -> f64 {
+        let (a, b) = self.spans[at];
+        let length = (to - from).max(b - a).max(1) as f64;
+        let near = |x: Nanos, y: Nanos| (((x - y).abs() + MINUTE / 2) as f64 / length).min(1.0);
+        near(a, from) * near(b, to)
+    }
     /// How likely a use of that length meets a span by chance: what share of the days has one at this time of day, and what share of
     /// this day's work they fill, whichever is more.
     fn chance(&self, from: Nanos, to: Nanos) -> f64 {
@@ -945,7 +997,9 @@ fn only_beside(
             let Some(at) = presence.beside(u.from, u.to) else {
                 return false;
             };
-            let chance = presence.chance(u.from, u.to);
+            let chance = presence
+                .chance(u.from, u.to)
+                .min(presence.alike(at, u.from, u.to));
             let known = occasions.entry(at).or_insert(chance);
             *known = known.max(chance);
             true

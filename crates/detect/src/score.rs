@@ -1,7 +1,6 @@
 //! The transparent sum: what speaks for and against a stranger, unit by unit, in natural log units.
 use crate::{
     habit::{Habit, Habits, Place},
-    in_pieces, over_pieces,
     units::{Behaviour, Manner, Small, Unit, Units, WALK, day_of},
 };
 use ampleur_event::{
@@ -13,6 +12,7 @@ use ampleur_session::{
     List, Sessions, TextId,
     net::{self, Net},
     profile::{Hours, Rules, account_id},
+    spread::{in_pieces, over_pieces},
 };
 use ampleur_sources::case::Case;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -199,7 +199,7 @@ impl<K: Ord, V: Default> Flat<K, V> {
     fn iter(&self) -> impl Iterator<Item = &(K, V)> {
         self.list.iter()
     }
-    fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 }
@@ -228,6 +228,10 @@ pub(crate) struct Past<'a> {
     pub shapes: Vec<u32>,
     /// All devices → days, trusted or not.
     pub any_device: Flat<u32, Days>,
+    /// Automated clients on certain ground, and those of earlier runs → days.
+    tools: Flat<u32, Days>,
+    /// Seen on certain ground.
+    grounded: bool,
     pub countries: Vec<&'a str>,
     /// Units with trusted activity per hour of the day, local.
     pub hours_seen: Clock,
@@ -1525,9 +1529,13 @@ impl<'a> Model<'a> {
             note(&mut p.opens, opened);
             p.trusted_units += 1;
             trusted_days.extend(&u.days);
-            for d in u.devices.iter().filter(|d| !self.device(**d).automated) {
-                p.devices.at(*d).extend(&u.days);
-                note(&mut p.shapes, [self.device(*d).shape]);
+            for d in &u.devices {
+                if !self.device(*d).automated {
+                    p.devices.at(*d).extend(&u.days);
+                    note(&mut p.shapes, [self.device(*d).shape]);
+                } else if *trust >= Trust::Peers {
+                    p.tools.at(*d).extend(&u.days);
+                }
             }
             p.hours_seen.add(self.hours_of(u), 1);
             if !p.stray(u) {
@@ -1539,11 +1547,18 @@ impl<'a> Model<'a> {
                 p.interactive_days.extend(&u.days);
             }
         }
+        p.grounded = anchor.known;
         for (r, trust) in rows.iter().zip(row_trust) {
+            let h = r.habit;
+            for (d, days) in &h.devices {
+                let d = self.device_number(d);
+                if self.device(d).automated {
+                    p.tools.at(d).extend(days);
+                }
+            }
             if trust == Trust::None {
                 continue;
             }
-            let h = r.habit;
             for d in &h.days {
                 p.trusted_units += usize::from(trusted_days.insert(*d));
             }
@@ -1976,10 +1991,11 @@ impl<'a> Model<'a> {
             .iter()
             .find(|d| p.devices.get(d).is_some() || self.trusted_below(u, **d));
         if let Some(t) = tool {
-            let habitual = p
-                .any_device
-                .get(t)
-                .is_some_and(|d| d.len() * 2 >= p.days.len() && d.len() >= 4);
+            // Somebody known at certain places uses his tools there too: elsewhere the days may all be a thief's.
+            let mut tools = vec![&p.tools];
+            tools.extend((!p.grounded).then_some(&p.any_device));
+            let habitual = tools.into_iter().filter_map(|list| list.get(t));
+            let habitual = (habitual.map(|d| d.len())).any(|n| n * 2 >= p.days.len() && n >= 4);
             if !habitual {
                 sum.add(
                     "automated_client",
@@ -2775,10 +2791,13 @@ impl<'a> Model<'a> {
                         format!("program unusual for this account: {g}"),
                     );
                 }
+                // The name of a program is forged with one keystroke: at a machine the account is not declared for it proves nobody.
+                let declared = |a| p.networks.iter().any(|n| n.contains(a));
+                let undeclared = !p.networks.is_empty() && u.address.is_some_and(|a| !declared(a));
                 if !host {
                     sum.add(
                         "new_machine",
-                        2.0,
+                        if program && undeclared { 4.0 } else { 2.0 },
                         "machine inhabituelle pour ce compte".into(),
                         "machine unusual for this account".into(),
                     );

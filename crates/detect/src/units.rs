@@ -1,5 +1,5 @@
 //! Units: the sessions of one use of one account from one origin, over all systems that saw it, and who opened the door to whom.
-use crate::{habit::Habits, over_pieces};
+use crate::habit::Habits;
 use ampleur_event::{
     Account, LinkKind, SessionKey, System,
     time::{Nanos, SECOND},
@@ -7,6 +7,7 @@ use ampleur_event::{
 use ampleur_session::{
     Features, List, Sessions,
     profile::{Rules, account_id, is_service, job_of},
+    spread::over_pieces,
 };
 use ampleur_sources::case::Case;
 use rustc_hash::{FxHashMap, FxHashSet};

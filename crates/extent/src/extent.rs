@@ -613,6 +613,9 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         possible_writes: maybe_writes,
         possible_accesses: bounds.possible_accesses,
         leak_examined: !input.leaks.is_empty(),
+        published: (d.accesses.iter())
+            .filter(|a| a.kind == AccessKind::Leak && a.proven)
+            .count() as u64,
         leak_compared: inventoried(context, input.inventory),
         unreadable_files: input.unreadable_files,
         unresolved_accesses: d.loose.len() as u64,

@@ -65,6 +65,8 @@ pub struct Facts {
     pub leak_examined: bool,
     /// What every share of the case holds is known, so that a list can be compared with all of it.
     pub leak_compared: bool,
+    /// Lines of published lists that are files of the hospital and no others.
+    pub published: u64,
     /// Whole files that could not be decoded.
     pub unreadable_files: u64,
     /// Accesses of intruder sessions whose persons could not be resolved.
@@ -385,6 +387,12 @@ impl Judge<'_> {
             return untrue(vec![format!(
                 "{} sessions of an intruder",
                 f.intruder_sessions
+            )]);
+        }
+        if f.published > 0 {
+            return untrue(vec![format!(
+                "{} published files are held here",
+                f.published
             )]);
         }
         if f.doubtful_sessions > 0 {
@@ -784,6 +792,9 @@ impl Judge<'_> {
         let mut why: Vec<String> = self.lost().collect();
         if f.doubtful_sessions > 0 {
             why.push(format!("{} doubtful sessions", f.doubtful_sessions));
+        }
+        if f.published > 0 && f.intruder_sessions == 0 {
+            why.push("who took the published files is not known".into());
         }
         why.extend(first_holes(
             &self.coverage.presence_holes(self.coverage.window),

@@ -7,6 +7,7 @@ use crate::{
     key::{ID_LIFE, INACTIVITY, Keyed, canonical},
     key_of, net,
     profile::People,
+    spread::{beside, in_pieces},
     texts::{Table, TextId, Texts},
     tickets::{self, Tickets},
 };
@@ -451,7 +452,7 @@ impl Sessions {
         out.learn_skews();
         out.learn_login_skews();
         out.learn_machines(case, &side, machines);
-        out.adopt(&mut side);
+        out.adopt(threads, &mut side);
         out.who = (0..out.list.len())
             .map(|i| side.known(i).map_or(NOBODY, |k| k.who))
             .collect();
@@ -529,15 +530,7 @@ impl Sessions {
         };
         let mut again = to.clone();
         let mut sessions = |to: &mut [u32]| moved(to, |i, j| list.swap(i, j));
-        if threads < 2 {
-            sessions(&mut to);
-            others(&mut again);
-        } else {
-            std::thread::scope(|s| {
-                s.spawn(|| sessions(&mut to));
-                others(&mut again);
-            });
-        }
+        beside(threads, || sessions(&mut to), || others(&mut again));
     }
 
     /// Person of the context (`#n`) or canonical account behind a session.
@@ -941,10 +934,37 @@ impl Sessions {
     }
 
     /// Sessions without account get the account of their address when exactly one is known there at that time (contract §F).
-    fn adopt(&mut self, side: &mut Side) {
-        // At each address: sessions of people, and the latest end up to each, to stop looking back in time.
-        let mut there: FxHashMap<IpAddr, (Vec<u32>, Vec<Nanos>)> = FxHashMap::default();
-        // Of each canonical account, its first session.
+    fn adopt(&mut self, threads: usize, side: &mut Side) {
+        let known: &Side = side;
+        let (by_request, (there, firsts)) = beside(
+            threads,
+            || self.asked_with(threads, known),
+            || self.people_there(known),
+        );
+        let homeless: Vec<u32> = (0..self.list.len() as u32)
+            .filter(|i| self.list[*i as usize].account.is_none())
+            .collect();
+        // Both sides of a pair may be shifted.
+        let widest = 2 * self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
+        let found = in_pieces(threads, homeless.len(), &|piece| {
+            let of = |i: &u32| {
+                let a = self.adopted(*i as usize, known, &there, &firsts, &by_request, widest)?;
+                Some((*i as usize, a))
+            };
+            homeless[piece].iter().filter_map(of).collect()
+        });
+        for (i, a) in found {
+            side.account[i] = a;
+            if let Some(k) = side.known(i) {
+                self.list[i].person = k.person;
+                self.list[i].account = Some(k.account.clone());
+            }
+        }
+    }
+
+    /// The sessions of people at each address; of each canonical account, its first session.
+    fn people_there(&self, side: &Side) -> (FxHashMap<IpAddr, There>, Vec<u32>) {
+        let mut there: FxHashMap<IpAddr, There> = FxHashMap::default();
         let mut firsts: Vec<u32> = vec![NOBODY; side.canonicals.len()];
         for (i, s) in self.list.iter().enumerate() {
             let Some(k) = side.known(i) else { continue };
@@ -954,12 +974,17 @@ impl Sessions {
                 continue;
             }
             for x in s.origin.address.iter().chain(s.inner.iter()) {
-                let (list, ends) = there.entry(*x).or_default();
-                list.push(i as u32);
-                ends.push(ends.last().map_or(s.to, |e| s.to.max(*e)));
+                let there = there.entry(*x).or_default();
+                there.list.push(i as u32);
+                let last = there.ends.last().map_or(s.to, |e| s.to.max(*e));
+                there.ends.push(last);
             }
         }
-        // Request ids somebody without account has → the accounts that have them too.
+        (there, firsts)
+    }
+
+    /// Request ids somebody without account has → the accounts that have them too.
+    fn asked_with(&self, threads: usize, side: &Side) -> Sorted<(u64, u32)> {
         let homeless = side.requests.iter().zip(&side.account);
         let mut wanted: Vec<u64> = homeless
             .filter(|(_, a)| **a == NOBODY)
@@ -968,83 +993,85 @@ impl Sessions {
         wanted.sort_unstable();
         wanted.dedup();
         let wanted = Sorted::new(wanted, |r| *r);
-        let mut by_request: Vec<(u64, u32)> = vec![];
-        for (i, requests) in side.requests.iter().enumerate() {
-            let Some(k) = side.known(i).filter(|k| !k.account.is_machine()) else {
-                continue;
-            };
-            let shared = requests.iter().filter(|r| wanted.of(**r).next().is_some());
-            by_request.extend(shared.map(|r| (*r, k.canonical)));
-        }
+        let mut by_request = in_pieces(threads, side.requests.len(), &|piece| {
+            let mut some: Vec<(u64, u32)> = vec![];
+            for i in piece {
+                let Some(k) = side.known(i).filter(|k| !k.account.is_machine()) else {
+                    continue;
+                };
+                let requests = side.requests[i].iter();
+                let shared = requests.filter(|r| wanted.of(**r).next().is_some());
+                some.extend(shared.map(|r| (*r, k.canonical)));
+            }
+            some
+        });
         by_request.sort_unstable();
         by_request.dedup();
-        let by_request = Sorted::new(by_request, |b| b.0);
-        // Both sides of a pair may be shifted.
-        let widest = 2 * self.skews.values().map(|s| s.abs()).max().unwrap_or(0);
-        let mut found: Vec<(usize, u32)> = vec![];
-        for (i, s) in self.list.iter().enumerate() {
-            if s.account.is_some() {
-                continue;
-            }
-            let asked: BTreeSet<u32> = side.requests[i]
-                .iter()
-                .flat_map(|r| by_request.of(*r))
-                .map(|b| b.1)
-                .collect();
-            let account_of = |j: u32| side.account[j as usize];
-            let at = s.origin.address.and_then(|a| there.get(&a));
-            let Some((near, ends)) = at else {
-                if let (1, Some(name)) = (asked.len(), asked.first()) {
-                    found.push((i, account_of(firsts[*name as usize])));
-                }
-                continue;
+        Sorted::new(by_request, |b| b.0)
+    }
+
+    /// The account of session `i`, which has none of its own.
+    fn adopted(
+        &self,
+        i: usize,
+        side: &Side,
+        there: &FxHashMap<IpAddr, There>,
+        firsts: &[u32],
+        by_request: &Sorted<(u64, u32)>,
+        widest: Nanos,
+    ) -> Option<u32> {
+        let s = &self.list[i];
+        let asked: BTreeSet<u32> = side.requests[i]
+            .iter()
+            .flat_map(|r| by_request.of(*r))
+            .map(|b| b.1)
+            .collect();
+        let account_of = |j: u32| side.account[j as usize];
+        let Some(There { list, ends }) = s.origin.address.and_then(|a| there.get(&a)) else {
+            return match (asked.len(), asked.first()) {
+                (1, Some(name)) => Some(account_of(firsts[*name as usize])),
+                _ => None,
             };
-            let slack = 10 * MINUTE;
-            let (from, to) = (
-                side.began[i].min(s.from).saturating_sub(slack),
-                s.to.saturating_add(slack),
-            );
-            let stop = near.partition_point(|j| self.list[*j as usize].from <= to + widest);
-            let start = ends[..stop].partition_point(|x| *x < from - widest);
-            let live = |j: &u32| {
-                let o = &self.list[*j as usize];
-                let shift = self.skew(o.source) - self.skew(s.source);
-                o.from.saturating_add(shift) <= to && o.to.saturating_add(shift) >= from
-            };
-            let there = &near[start..stop];
-            let who = |j: u32| side.known(j as usize).map_or(NOBODY, |k| k.who);
-            let mut candidates = Candidates::of(there.iter().copied().filter(|j| live(j)), who);
-            if matches!(candidates, Candidates::Several) && !asked.is_empty() {
-                let kept = there.iter().copied().filter(|j| {
-                    live(j)
-                        && side
-                            .canonical(*j as usize)
-                            .is_some_and(|c| asked.contains(&c))
-                });
-                candidates = Candidates::of(kept, who);
-            }
-            if matches!(candidates, Candidates::Several) {
-                // Several people behind one address: the one whose session begins and ends with this one.
-                const LAG: Nanos = 20 * ampleur_event::time::SECOND;
-                let near = |a: Nanos, b: Nanos| (a - b).abs() <= LAG;
-                let a = there.partition_point(|j| self.list[*j as usize].from < s.from - LAG);
-                let kept = there[a..]
-                    .iter()
-                    .copied()
-                    .take_while(|j| self.list[*j as usize].from <= s.from + LAG)
-                    .filter(|j| live(j) && near(self.list[*j as usize].to, s.to));
-                candidates = Candidates::of(kept, who);
-            }
-            if let Candidates::One(j) = candidates {
-                found.push((i, account_of(j)));
-            }
+        };
+        let slack = 10 * MINUTE;
+        let (from, to) = (
+            side.began[i].min(s.from).saturating_sub(slack),
+            s.to.saturating_add(slack),
+        );
+        let stop = list.partition_point(|j| self.list[*j as usize].from <= to + widest);
+        let start = ends[..stop].partition_point(|x| *x < from - widest);
+        let live = |j: &u32| {
+            let o = &self.list[*j as usize];
+            let shift = self.skew(o.source) - self.skew(s.source);
+            o.from.saturating_add(shift) <= to && o.to.saturating_add(shift) >= from
+        };
+        let there = &list[start..stop];
+        let who = |j: u32| side.known(j as usize).map_or(NOBODY, |k| k.who);
+        let mut candidates = Candidates::of(there.iter().copied().filter(|j| live(j)), who);
+        if matches!(candidates, Candidates::Several) && !asked.is_empty() {
+            let kept = there.iter().copied().filter(|j| {
+                live(j)
+                    && side
+                        .canonical(*j as usize)
+                        .is_some_and(|c| asked.contains(&c))
+            });
+            candidates = Candidates::of(kept, who);
         }
-        for (i, a) in found {
-            side.account[i] = a;
-            if let Some(k) = side.known(i) {
-                self.list[i].person = k.person;
-                self.list[i].account = Some(k.account.clone());
-            }
+        if matches!(candidates, Candidates::Several) {
+            // Several people behind one address: the one whose session begins and ends with this one.
+            const LAG: Nanos = 20 * ampleur_event::time::SECOND;
+            let near = |a: Nanos, b: Nanos| (a - b).abs() <= LAG;
+            let a = there.partition_point(|j| self.list[*j as usize].from < s.from - LAG);
+            let kept = there[a..]
+                .iter()
+                .copied()
+                .take_while(|j| self.list[*j as usize].from <= s.from + LAG)
+                .filter(|j| live(j) && near(self.list[*j as usize].to, s.to));
+            candidates = Candidates::of(kept, who);
+        }
+        match candidates {
+            Candidates::One(j) => Some(account_of(j)),
+            _ => None,
         }
     }
 
@@ -1119,6 +1146,13 @@ fn moved(to: &mut [u32], mut swap: impl FnMut(usize, usize)) {
 
 /// Number of no account.
 pub(crate) const NOBODY: u32 = u32::MAX;
+
+/// Sessions of people at one address, and the latest end up to each, to stop looking back in time.
+#[derive(Default)]
+struct There {
+    list: Vec<u32>,
+    ends: Vec<Nanos>,
+}
 
 /// How many people a list of sessions is of; of one, the first of its sessions.
 enum Candidates {

@@ -6,6 +6,7 @@ use crate::{
     intake::machine,
     net::{self, Net},
     profile::{Rules, is_service, job_of},
+    spread::side_by_side,
     texts::TextId,
 };
 use ampleur_event::{
@@ -110,6 +111,18 @@ impl Web<'_> {
     }
 }
 
+/// What may join two sessions.
+enum Kind {
+    /// Addresses and accounts.
+    Place,
+    /// Ids the sources give.
+    Id,
+    /// Ids of requests; a part of them at a time: they are hashes, so that the parts are alike.
+    Request { part: u64, parts: u64 },
+}
+const REQUEST_PARTS: u64 = 16;
+const MANY_REQUESTS: usize = 1 << 20;
+
 pub(crate) fn link(
     threads: usize,
     case: &Case,
@@ -130,33 +143,34 @@ pub(crate) fn link(
         by_address: &by_address,
         links: vec![],
     };
-    let by_id = || {
-        let mut w = web();
-        shared_ids(&mut w);
-        w.links
-    };
-    let by_place = || {
-        let (mut w, mut ambiguous) = (web(), BTreeSet::new());
-        let through = tunnels(&mut w, &mut ambiguous);
-        same_account(case, &rules, &through, &mut w);
-        let late = late_logons(&w, &through);
-        hops(case, &rules, estates, &late, &mut w, &mut ambiguous);
-        (w, ambiguous)
-    };
-    // One kind does not depend on the other, and the order in which links are found does not matter.
-    let ((mut w, ambiguous), ids) = if threads < 2 {
-        (by_place(), by_id())
+    let asked: usize = side.requests.iter().map(|r| r.len()).sum();
+    let parts = if asked > MANY_REQUESTS {
+        REQUEST_PARTS
     } else {
-        std::thread::scope(|s| {
-            let ids = s.spawn(by_id);
-            let places = by_place();
-            match ids.join() {
-                Ok(ids) => (places, ids),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+        1
     };
-    w.links.extend(ids);
+    let kinds = [Kind::Place, Kind::Id].into_iter();
+    let kinds = kinds.chain((0..parts).map(|part| Kind::Request { part, parts }));
+    // One kind does not depend on the other, and the order in which links are found does not matter.
+    let found = side_by_side(threads, kinds.collect(), &|kind| {
+        let (mut w, mut ambiguous) = (web(), BTreeSet::new());
+        match kind {
+            Kind::Place => {
+                let through = tunnels(&mut w, &mut ambiguous);
+                same_account(case, &rules, &through, &mut w);
+                let late = late_logons(&w, &through);
+                hops(case, &rules, estates, &late, &mut w, &mut ambiguous);
+            }
+            Kind::Id => shared_ids(&mut w),
+            Kind::Request { part, parts } => shared_requests(&mut w, part, parts),
+        }
+        vec![(w.links, ambiguous)]
+    });
+    let (mut w, mut ambiguous) = (web(), BTreeSet::new());
+    for (links, open) in found {
+        w.links.extend(links);
+        ambiguous.extend(open);
+    }
     let links = w.links();
     out.chains = components(out, &links);
     out.links = links;
@@ -305,11 +319,10 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
     through
 }
 
-/// The same token, identity-provider session, logon or request in two logs. From one address it is one use; from two it may be
+/// The same token, identity-provider session or logon in two logs. From one address it is one use; from two it may be
 /// a stolen one, which is said but joins nothing.
 fn shared_ids(w: &mut Web<'_>) {
     let s = w.s;
-    // Sorted runs rather than maps: a case has tens of millions of request ids.
     let mut ids: Vec<(LinkKind, TextId, u32)> = vec![];
     for (i, x) in s.list.iter().enumerate() {
         let tokens = s.features[i].list(List::Tokens);
@@ -329,25 +342,22 @@ fn shared_ids(w: &mut Web<'_>) {
             shared_id(w, group[0].0, &list);
         }
     }
-    drop(ids);
-    // A part of them at a time: they are hashes, so that the parts are alike.
-    const PARTS: u64 = 16;
-    let of: usize = w.side.requests.iter().map(|r| r.len()).sum();
-    let parts = if of > 1 << 20 { PARTS } else { 1 };
+}
+
+/// The same request in two logs.
+fn shared_requests(w: &mut Web<'_>, part: u64, parts: u64) {
+    // Sorted runs rather than maps: a case has tens of millions of request ids.
     let mut requests: Vec<(u64, u32)> = vec![];
-    for part in 0..parts {
-        for (i, r) in w.side.requests.iter().enumerate() {
-            let mine = r.iter().filter(|r| **r % parts == part);
-            requests.extend(mine.map(|r| (*r, i as u32)));
+    for (i, r) in w.side.requests.iter().enumerate() {
+        let mine = r.iter().filter(|r| **r % parts == part);
+        requests.extend(mine.map(|r| (*r, i as u32)));
+    }
+    requests.sort_unstable();
+    for group in requests.chunk_by(|a, b| a.0 == b.0) {
+        if group.len() > 1 {
+            let list: Vec<u32> = group.iter().map(|g| g.1).collect();
+            shared_id(w, LinkKind::RequestId, &list);
         }
-        requests.sort_unstable();
-        for group in requests.chunk_by(|a, b| a.0 == b.0) {
-            if group.len() > 1 {
-                let list: Vec<u32> = group.iter().map(|g| g.1).collect();
-                shared_id(w, LinkKind::RequestId, &list);
-            }
-        }
-        requests.clear();
     }
 }
 

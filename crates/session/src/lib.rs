@@ -18,6 +18,7 @@ mod intake;
 mod key;
 pub mod net;
 pub mod profile;
+pub mod spread;
 mod texts;
 mod tickets;
 

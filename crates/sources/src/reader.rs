@@ -975,6 +975,14 @@ impl Read for Capped {
     }
 }
 
+/// The content of a file that is no log, through the same compression and archives and within the usual caps.
+///
+/// # Errors
+/// The file cannot be opened; damage within is met while reading.
+pub fn content(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    Ok(unpack(File::open(path)?, &Limits::default(), None)?.0)
+}
+
 /// A file's content, and the count of compressed bytes read when it is compressed.
 type Unpacked = (Box<dyn Read + Send>, Option<Arc<AtomicU64>>);
 

@@ -60,7 +60,16 @@ fn windows(case: &Case, observations: &[Observation]) -> (Window, Window, Why) {
             (usual >= 144).then(|| (usual, s.get(&last_day).copied().unwrap_or(0)))
         })
         .collect();
-    if !talkative.is_empty() && talkative.iter().all(|(usual, tail)| tail * 20 <= *usual) {
+    // A night's work goes on after the day on which the logs were taken: where a source that always speaks has said its last word
+    // at midnight, a little more of others before the morning is no day of its own.
+    let morning = last_day.saturating_add(7 * HOUR).div_euclid(MINUTE);
+    let night = observations.iter().all(|o| {
+        let day = morning..end.div_euclid(MINUTE);
+        o.bins.range(day).next().is_none()
+    });
+    let stopped = talkative.iter().any(|(_, tail)| *tail == 0);
+    let part = if night && stopped { 8 } else { 20 };
+    if !talkative.is_empty() && talkative.iter().all(|(usual, tail)| tail * part <= *usual) {
         end = last_day;
     }
     let (mut first, mut last) = (Nanos::MAX, Nanos::MIN);

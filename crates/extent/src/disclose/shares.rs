@@ -636,6 +636,10 @@ impl<'a> Work<'a, '_, '_> {
             })
             .collect();
         if inside.is_empty() {
+            // Somebody nobody knows took what was published, and perhaps the rest of the share.
+            for share in stolen_unseen {
+                self.share_within_reach(&share, None);
+            }
             return;
         }
         let mut shares: BTreeSet<String> = self.input.inventory.shares().into_iter().collect();
@@ -681,28 +685,35 @@ impl<'a> Work<'a, '_, '_> {
             let Some(by) = inside.iter().find(|s| reach(s)).copied() else {
                 continue;
             };
-            let files = self.input.inventory.files_of_share(&share);
-            self.out
-                .blind_shares
-                .push((share.clone(), !files.is_empty()));
-            if files.is_empty() {
-                continue;
-            }
-            let s = &list[by as usize];
-            self.out.accesses.push(Access {
-                time: s.from,
-                kind: AccessKind::ShareReach,
-                sessions: vec![by],
-                doubtful: true,
-                verdict: Verdict::Exposed,
-                proven: false,
-                evidence: vec![],
-                source: s.source,
-            });
-            let access = (self.out.accesses.len() - 1) as u32;
-            for f in files {
-                self.file_subjects(f, access, s.source, false);
-            }
+            self.share_within_reach(&share, Some(by));
+        }
+    }
+    /// Everybody in a share is exposed: to a session, or to somebody whose session nobody knows.
+    fn share_within_reach(&mut self, share: &str, by: Option<u32>) {
+        let files = self.input.inventory.files_of_share(share);
+        self.out
+            .blind_shares
+            .push((share.to_string(), !files.is_empty()));
+        if files.is_empty() {
+            return;
+        }
+        let (time, source) = by.map_or((NO_TIME, 0), |by| {
+            let s = &self.input.sessions.list[by as usize];
+            (s.from, s.source)
+        });
+        self.out.accesses.push(Access {
+            time,
+            kind: AccessKind::ShareReach,
+            sessions: by.into_iter().collect(),
+            doubtful: true,
+            verdict: Verdict::Exposed,
+            proven: false,
+            evidence: vec![],
+            source,
+        });
+        let access = (self.out.accesses.len() - 1) as u32;
+        for f in files {
+            self.file_subjects(f, access, source, false);
         }
     }
     pub(super) fn leaks(&mut self) {

@@ -180,29 +180,13 @@ fn so<'a>(x: &'a Option<S<'_>>) -> Option<&'a str> {
     x.as_ref().map(|s| &*s.0)
 }
 
-/// Opens a file, reading through gzip and Zstandard by their magic numbers.
+/// Opens a file, reading through whatever packs logs.
 pub(crate) fn open_text(path: &Path) -> std::io::Result<Box<dyn BufRead + Send>> {
-    let mut f = std::fs::File::open(path)?;
-    let mut magic = [0u8; 4];
-    let mut n = 0;
-    while n < 4 {
-        match f.read(&mut magic[n..])? {
-            0 => break,
-            k => n += k,
-        }
-    }
-    let whole = std::io::Cursor::new(magic[..n].to_vec()).chain(f);
-    Ok(match &magic[..n] {
-        [0x1f, 0x8b, ..] => Box::new(std::io::BufReader::with_capacity(
-            1 << 18,
-            flate2::read::MultiGzDecoder::new(std::io::BufReader::new(whole)),
-        )),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(std::io::BufReader::with_capacity(
-            1 << 18,
-            zstd::stream::read::Decoder::new(whole)?,
-        )),
-        _ => Box::new(std::io::BufReader::with_capacity(1 << 18, whole)),
-    })
+    let content = ampleur_sources::reader::content(path)?;
+    Ok(Box::new(std::io::BufReader::with_capacity(
+        1 << 18,
+        content,
+    )))
 }
 
 /// Calls `each(line number, bytes)` for every line of a file; lines above the limit are passed as empty.

@@ -18,7 +18,7 @@ use ampleur_extent::{
 };
 use ampleur_notice as notice;
 use ampleur_query::{Door, LocalDoor};
-use ampleur_session::{Sessions, net::Net, profile::account_id};
+use ampleur_session::{Sessions, net::Net, profile::account_id, spread::beside};
 use ampleur_sources::{case::Case, reader::FileReport};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -410,25 +410,6 @@ fn asked_alone(answer: &mut Answer, word: &Word) {
         &codes,
         "only what was named was looked at",
     );
-}
-
-/// Does both, side by side when there is more than one thread.
-fn beside<A: Send, B>(
-    threads: usize,
-    a: impl FnOnce() -> A + Send,
-    b: impl FnOnce() -> B,
-) -> (A, B) {
-    if threads < 2 {
-        return (a(), b());
-    }
-    std::thread::scope(|scope| {
-        let a = scope.spawn(a);
-        let b = b();
-        match a.join() {
-            Ok(a) => (a, b),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
 }
 
 struct Evidence<'a> {
