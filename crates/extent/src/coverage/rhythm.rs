@@ -61,8 +61,8 @@ pub(super) fn skipped(silences: &[(Nanos, Nanos)]) -> Vec<(Nanos, Nanos)> {
     long.filter(|(a, b)| apart(b - a)).copied().collect()
 }
 
-/// True when a silence holds a whole work day and no other day of five and more, work day or not, is without a word: few days are
-/// enough to tell that.
+/// True when a silence holds a whole work day and no other day of five and more, work day or not, is without a word, or a few work
+/// days are where all others say about as much: few days are enough to tell that.
 fn lacks_a_day(
     bins: &BTreeMap<i64, Bin>,
     (from, to): (Nanos, Nanos),
@@ -76,7 +76,9 @@ fn lacks_a_day(
     let mut slots = Slots::new(zone);
     let mut works = |day: Nanos| slots.at(day.saturating_add(12 * HOUR)) < 24;
     let mut day = timeline::next_day(zone, timeline::day_start(zone, first));
-    let (mut lost, mut spoken, mut busy) = (false, 0u32, vec![]);
+    let (mut lost, mut others_lost, mut spoken, mut busy) = (false, 0, 0, vec![]);
+    // Days of week ends: with a word, without.
+    let mut free = (0, 0);
     for _ in 0..400 {
         let end = timeline::next_day(zone, day);
         if end > last {
@@ -88,17 +90,25 @@ fn lacks_a_day(
             lost |= works(day);
         } else if end > from && day < to {
             // The silence reaches into it.
+            spoken += usize::from(minutes > 0);
         } else if minutes == 0 {
-            return false;
+            others_lost += 1;
+            free.1 += usize::from(!works(day));
         } else {
             spoken += 1;
             if works(day) {
                 busy.push(minutes);
+            } else {
+                free.0 += 1;
             }
         }
         day = end;
     }
-    lost && spoken >= 5 && busy.iter().sum::<usize>() >= 12 * busy.len().max(1)
+    let (all, n) = (busy.iter().sum::<usize>(), busy.len().max(1));
+    let alike = busy.iter().all(|b| b * n * 3 >= all);
+    let rests = free.1 > free.0;
+    let few = others_lost == 0 || !rests && others_lost * 2 <= spoken && alike;
+    lost && few && spoken >= 5 && all >= 12 * n
 }
 
 /// True when a silence in `[from, to]` is out of the ordinary: at the same hours of like days the source always had something to

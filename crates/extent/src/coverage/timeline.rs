@@ -12,7 +12,7 @@ use ampleur_event::{
 };
 use ampleur_sources::case::Case;
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Edges shorter than this are left to the rate alone.
 const SHORT_EDGE: Nanos = 12 * HOUR;
@@ -51,25 +51,34 @@ fn windows(case: &Case, observations: &[Observation]) -> (Window, Window, Why) {
         );
     };
     let mut end = next_day(&zone, last_day);
-    let talkative: Vec<(u64, u64)> = per_source
-        .values()
-        .filter_map(|s| {
+    let talkative: Vec<(u32, u64, u64)> = per_source
+        .iter()
+        .filter_map(|(source, s)| {
             let mut before: Vec<u64> = s.range(first_day..last_day).map(|(_, n)| *n).collect();
             before.sort_unstable();
             let usual = before.get(before.len() / 2).copied().unwrap_or(0);
-            (usual >= 144).then(|| (usual, s.get(&last_day).copied().unwrap_or(0)))
+            let tail = s.get(&last_day).copied().unwrap_or(0);
+            (usual >= 144).then_some((*source, usual, tail))
         })
         .collect();
     // A night's work goes on after the day on which the logs were taken: where a source that always speaks has said its last word
-    // at midnight, a little more of others before the morning is no day of its own.
+    // at midnight, some more of others before the morning is no day of its own.
     let morning = last_day.saturating_add(7 * HOUR).div_euclid(MINUTE);
     let night = observations.iter().all(|o| {
         let day = morning..end.div_euclid(MINUTE);
         o.bins.range(day).next().is_none()
     });
-    let stopped = talkative.iter().any(|(_, tail)| *tail == 0);
-    let part = if night && stopped { 8 } else { 20 };
-    if !talkative.is_empty() && talkative.iter().all(|(usual, tail)| tail * part <= *usual) {
+    let midnight = last_day.saturating_sub(10 * MINUTE).div_euclid(MINUTE);
+    let until_midnight: BTreeSet<u32> = observations
+        .iter()
+        .filter(|o| o.bins.range(midnight..).next().is_some())
+        .map(|o| o.source)
+        .collect();
+    let stopped =
+        (talkative.iter()).any(|(source, _, tail)| *tail == 0 && until_midnight.contains(source));
+    let part = if night && stopped { 2 } else { 20 };
+    let short = |(_, usual, tail): &(u32, u64, u64)| tail * part <= *usual;
+    if !talkative.is_empty() && talkative.iter().all(short) {
         end = last_day;
     }
     let (mut first, mut last) = (Nanos::MAX, Nanos::MIN);
