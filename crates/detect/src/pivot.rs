@@ -669,17 +669,20 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     let mut out: Vec<usize> = (0..units.len())
         .filter(|i| own_use(&units[*i]) && !planned(&base[*i]) && walks(*i))
         .collect();
+    // Done by a program its owner does not work with, it is no habit of his however often it is done.
+    let tool = |i: &usize| base[*i].weight("automated_client") > 0.0;
     out.retain(|i| {
         let all = m.units_of(units[*i].whose);
-        let (walking, asking) = all.fold((0, 0), |(w, n), j| {
-            let asked = asks(j).next().is_some();
-            (w + usize::from(asked && walks(j)), n + usize::from(asked))
-        });
+        let (walking, asking) = all
+            .filter(|j| !tool(i) || !tool(j))
+            .fold((0, 0), |(w, n), j| {
+                let asked = asks(j).next().is_some();
+                (w + usize::from(asked && walks(j)), n + usize::from(asked))
+            });
         walking * 3 <= asking
     });
     out.sort_by_key(|i| units[*i].from);
-    // By a program its owner does not work with, two are enough; one, where the owner's own device is known.
-    let tool = |i: &usize| base[*i].weight("automated_client") > 0.0;
+    // By such a program two are enough; one, where the owner's own device is known.
     let at_his_own = |i: &usize| {
         let past = m.past(&units[*i]);
         past.is_some_and(|p| !p.devices.is_empty())
@@ -917,12 +920,30 @@ impl Presence {
         let inside = a - s <= from && to <= b + s;
         (inside || from - s <= a && b <= to + s).then_some(i)
     }
-    /// How likely a use that meets a span begins and ends so near its two ends by chance.
-    fn alike(&self, at: usize, from: Nanos, to: Nanos) -> f64 {
+    /// How likely a use that meets a span begins and ends so near its two ends by chance, when the ends of the spans vary so much
+    /// from day to day: what both do by the clock is no coincidence.
+    fn alike(&self, at: usize, (from, to): (Nanos, Nanos), vary: (Nanos, Nanos)) -> f64 {
         let (a, b) = self.spans[at];
-        let length = (to - from).max(b - a).max(1) as f64;
-        let near = |x: Nanos, y: Nanos| (((x - y).abs() + MINUTE / 2) as f64 / length).min(1.0);
-        near(a, from) * near(b, to)
+        let near = |x: Nanos, y: Nanos, vary: Nanos| {
+            (((x - y).abs() + MINUTE / 2) as f64 / vary.max(1) as f64).min(1.0)
+        };
+        near(a, from, vary.0) * near(b, to, vary.1)
+    }
+    /// By how much the times of day at which these spans begin and end differ: half of the pairs differ by more.
+    fn vary(&self, at: &BTreeSet<usize>) -> (Nanos, Nanos) {
+        let half = |of: &dyn Fn(&(Nanos, Nanos)) -> Nanos| {
+            let times: Vec<Nanos> = at.iter().take(64).map(|i| of(&self.spans[*i])).collect();
+            let mut apart: Vec<Nanos> = vec![];
+            for (i, x) in times.iter().enumerate() {
+                apart.extend(times[..i].iter().map(|y| {
+                    let d = (x - y).rem_euclid(DAY);
+                    d.min(DAY - d)
+                }));
+            }
+            apart.sort_unstable();
+            apart.get(apart.len() / 2).copied().unwrap_or(0)
+        };
+        (half(&|s| s.0), half(&|s| s.1))
     }
     /// How likely a use of that length meets a span by chance: what share of the days has one at this time of day, and what share of
     /// this day's work they fill, whichever is more.
@@ -991,21 +1012,21 @@ fn only_beside(
         let whos: BTreeSet<&str> = list.iter().map(|i| units[*i].who).collect();
         let others = his.iter().filter(|i| !whos.contains(units[**i].who));
         let presence = Presence::of(others.map(|i| (units[*i].from, units[*i].to)));
+        let beside = |i: &usize| presence.beside(units[*i].from, units[*i].to);
+        let Some(at) = list.iter().map(beside).collect::<Option<Vec<usize>>>() else {
+            continue;
+        };
+        let vary = presence.vary(&at.iter().copied().collect());
         let mut occasions: BTreeMap<usize, f64> = BTreeMap::new();
-        let all = list.iter().all(|i| {
+        for (i, at) in list.iter().zip(at) {
             let u = &units[*i];
-            let Some(at) = presence.beside(u.from, u.to) else {
-                return false;
-            };
-            let chance = presence
-                .chance(u.from, u.to)
-                .min(presence.alike(at, u.from, u.to));
+            let alike = presence.alike(at, (u.from, u.to), vary);
+            let chance = presence.chance(u.from, u.to).min(alike);
             let known = occasions.entry(at).or_insert(chance);
             *known = known.max(chance);
-            true
-        });
+        }
         let against: f64 = occasions.values().map(|p| -p.ln()).sum();
-        if !all || against < bar {
+        if against < bar {
             continue;
         }
         let n = occasions.len();

@@ -634,6 +634,20 @@ fn what_also_happens_without_the_intruder_is_not_his_for_that() {
     assert_eq!(once_known(&whenever(), &asked), (0, 27));
 }
 
+/// On a few nights around one hour, and each time he begins and ends when the other does: a job does not follow him by some minutes.
+#[test]
+fn what_begins_and_ends_with_the_intruder_is_his() {
+    let nights = [(6, 92), (7, 26), (8, 19), (9, 32)];
+    let nights = nights.map(|(day, minute)| day * MINUTES_A_DAY + minute);
+    let asked = |last: i64| {
+        let mut asked = nights;
+        asked[3] = last;
+        once_known(&nights, &asked)
+    };
+    assert_eq!(asked(nights[3]), (4, 16));
+    assert_eq!(asked(15 * MINUTES_A_DAY + 32), (0, 20));
+}
+
 /// He comes every day at one hour, and so does a batch: that is no coincidence worth a word.
 #[test]
 fn what_has_the_intruders_hour_is_not_his_for_that() {
@@ -940,6 +954,69 @@ fn hurried_walks_under_several_accounts_are_in_doubt_at_the_owners_desk() {
     assert_eq!(play(3, false), 3);
     assert_eq!(play(1, false), 0);
     assert_eq!(play(3, true), 0);
+}
+
+/// One account that hurries through the index at the owner's own desk by a program is in doubt, however often, unless the program is the
+/// owner's own tool.
+#[test]
+fn a_programs_walks_at_the_owners_desk_are_in_doubt() {
+    let play = |days: std::ops::Range<i64>| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for day in days {
+            let begin = day * MINUTES_A_DAY + 140;
+            web.asks(
+                PEOPLE[3],
+                "10.60.20.13",
+                "python-requests/2.31.0",
+                begin,
+                &walk(),
+            );
+        }
+        web.write(dir.path());
+        let all = judged(dir.path(), &|s| s.account.is_some());
+        let odd = all
+            .iter()
+            .filter(|(_, j)| j.verdict == SessionVerdict::Doubtful);
+        let odd = odd.filter(|(_, j)| has(j, "hurried_walks")).count();
+        let fine = all
+            .iter()
+            .filter(|(_, j)| j.verdict == SessionVerdict::Legitimate);
+        (odd, fine.count())
+    };
+    assert_eq!(play(15..19), (4, 105));
+    assert_eq!(play(2..21), (0, 124));
+}
+
+/// Somebody who comes by one program from place to place, on as many days as the owner of the account, makes no habit of the program.
+#[test]
+fn a_thiefs_program_is_no_habit_of_the_account() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut web = Web::work();
+    // The owner hardly works that month.
+    let owner = |line: &str| line.contains(PEOPLE[3]);
+    web.lines
+        .retain(|(second, line)| !owner(line) || *second < 3 * 86_400);
+    for (k, day) in [5, 8, 11, 14].into_iter().enumerate() {
+        let place = format!("203.0.113.{}", 71 + 9 * k);
+        let begin = day * MINUTES_A_DAY + 610;
+        web.asks(PEOPLE[3], &place, "Go-http-client/1.1", begin, &walk());
+    }
+    web.write(dir.path());
+    let strange = |s: &Session| {
+        s.origin
+            .address
+            .is_some_and(|a| a.to_string().starts_with("203."))
+    };
+    let thief = judged(dir.path(), &strange);
+    assert_eq!(thief.len(), 4);
+    assert!(
+        thief
+            .iter()
+            .all(|(_, j)| has(j, "automated_client") && j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&thief)
+    );
 }
 
 /// Three accounts are usurped from a place nobody is at home in: a login of a fourth from there is the intruder's, though no log shows
@@ -1289,6 +1366,59 @@ fn what_comes_out_of_tunnels_after_their_log_ended_is_in_doubt() {
     assert!(
         odd.iter()
             .all(|(_, j)| j.verdict == SessionVerdict::Doubtful)
+    );
+}
+
+/// The gateway's log has a hole of days: under an account that came through the intruder's tunnels before, what comes out of one there
+/// is in doubt; the work of others is not.
+#[test]
+fn an_usurped_accounts_use_without_its_tunnel_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = 7 * MINUTES_A_DAY + 130;
+    through_tunnels(dir.path(), 5, &[("bmartin", "10.212.134.9", night)]);
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    let (mut gateway, mut desks) = (
+        read("logs/gateway/fortigate.log"),
+        read("logs/ctx02/security.xml"),
+    );
+    for (n, day) in [(900, 2), (901, 11)] {
+        let begin = day * MINUTES_A_DAY + 120;
+        tunnel(
+            &mut gateway,
+            "bmartin",
+            n,
+            (begin, begin + 25),
+            "198.51.100.7",
+            "10.212.134.8",
+        );
+        desk(
+            &mut desks,
+            "bmartin",
+            "10.212.134.8",
+            n,
+            (begin + 3, begin + 20),
+        );
+    }
+    put(dir.path(), "logs/gateway/fortigate.log", gateway);
+    put(dir.path(), "logs/ctx02/security.xml", desks);
+    let word = Word {
+        origins: vec!["198.51.100.7".into()],
+        ..Word::default()
+    };
+    let odd = judged_on(dir.path(), &word, &|s| from(s, "10.212.134.9"));
+    assert!(
+        odd.iter()
+            .all(|(_, j)| has(j, "no_tunnel") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&odd)
+    );
+    let others = judged_on(dir.path(), &word, &|s| account(s).ends_with("adubois"));
+    assert!(
+        others
+            .iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&others)
     );
 }
 
