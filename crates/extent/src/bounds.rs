@@ -419,7 +419,67 @@ fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<
         };
         out.push((taken_out, false));
     }
+    // What spoke and cannot tell who may have told of anybody, at any time.
+    for s in coverage.sources.iter().filter(|s| !s.tells.is_empty()) {
+        if let Some(why) = &s.untold {
+            let whole = Hole {
+                source: s.index,
+                name: s.name.clone(),
+                establishment: s.establishment.clone(),
+                window: coverage.window,
+                state: State::Unknown,
+                kind: Kind::None,
+                missing: None,
+                categories: s.tells,
+                why: why.clone(),
+            };
+            out.push((whole, true));
+        }
+    }
+    out.extend(
+        behind_cut_doors(facts, coverage)
+            .into_iter()
+            .map(|h| (h, true)),
+    );
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
+    out
+}
+
+/// Records of a door are missing by their numbers: whoever took out the lines of his coming may have taken out all he did behind it,
+/// from every log whose records nobody counts.
+fn behind_cut_doors(facts: &Facts, coverage: &Coverage) -> Vec<Hole> {
+    let mut out = vec![];
+    for door in coverage.sources.iter().filter(|s| s.door) {
+        let cut = (door.stretches.iter())
+            .filter(|st| st.state == State::Gap && st.kind == Kind::Sequence);
+        for st in cut {
+            let until = st.window.to.saturating_add(ampleur_session::ID_LIFE);
+            let window = Window::new(st.window.from, until);
+            let Some(window) = window.intersect(&coverage.window) else {
+                continue;
+            };
+            let behind = coverage.sources.iter().filter(|s| {
+                let apart = (s.establishment.as_ref())
+                    .zip(door.establishment.as_ref())
+                    .is_some_and(|(_, d)| !facts.holds_data_of(s, d));
+                s.index != door.index && !s.tells.is_empty() && !s.guarded && !apart
+            });
+            out.extend(behind.map(|s| Hole {
+                source: s.index,
+                name: s.name.clone(),
+                establishment: s.establishment.clone(),
+                window,
+                state: State::Gap,
+                kind: Kind::Tamper,
+                missing: None,
+                categories: s.tells,
+                why: Why::new(
+                    format!("il manque des enregistrements à {} : ce qui s’est fait derrière a pu être retiré aussi", door.name),
+                    format!("records of {} are missing: what was done behind it may have been taken out too", door.name),
+                ),
+            }));
+        }
+    }
     out
 }
 
@@ -674,14 +734,20 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                     from,
                     at_most: n,
                     because: s.name.clone(),
-                    fr: format!(
-                        "{} est déclarée et n’a jamais été remise : nul ne sait qui est entré",
-                        s.name
-                    ),
-                    en: format!(
-                        "{} was declared and never handed over: nobody knows who came in",
-                        s.name
-                    ),
+                    fr: match &s.untold {
+                        Some(why) => format!("{} : {}, nul ne sait qui est entré", s.name, why.fr),
+                        None => format!(
+                            "{} est déclarée et n’a jamais été remise : nul ne sait qui est entré",
+                            s.name
+                        ),
+                    },
+                    en: match &s.untold {
+                        Some(why) => format!("{}: {}, nobody knows who came in", s.name, why.en),
+                        None => format!(
+                            "{} was declared and never handed over: nobody knows who came in",
+                            s.name
+                        ),
+                    },
                 });
             }
         }
@@ -691,11 +757,19 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             name: s.name.clone(),
             establishment: s.establishment.clone().filter(|_| behind.len() == 1),
             window: coverage.window,
-            state: State::Gap,
-            kind: Kind::Silence,
+            state: if s.untold.is_some() {
+                State::Unknown
+            } else {
+                State::Gap
+            },
+            kind: if s.untold.is_some() {
+                Kind::None
+            } else {
+                Kind::Silence
+            },
             missing: None,
             categories: held,
-            why: Why::default(),
+            why: s.untold.clone().unwrap_or_default(),
         });
     }
     for place in &facts.blind {
@@ -1019,6 +1093,7 @@ mod tests {
             stretches,
             reject_marks: vec![],
             guarded: true,
+            untold: None,
             cut_after: Default::default(),
         }
     }
