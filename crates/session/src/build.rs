@@ -651,9 +651,9 @@ impl Sessions {
                 tunnels.entry((t.source, inner)).or_default().push(i as u32);
             }
         }
-        let sources = tunnels.keys().map(|k| k.0);
-        let sources: BTreeSet<u32> = sources.filter(|s| !self.days_off.contains_key(s)).collect();
+        let sources: BTreeSet<u32> = tunnels.keys().map(|k| k.0).collect();
         for source in sources {
+            let days = self.days_off.get(&source).copied().unwrap_or(0);
             // Each inner session with the tunnels of its person that are near in time: (tunnel from - begin, tunnel to - begin).
             let mut pairs: Vec<Vec<(Nanos, Nanos)>> = vec![];
             for x in &self.list {
@@ -665,13 +665,13 @@ impl Sessions {
                 };
                 let near: Vec<(Nanos, Nanos)> = list
                     .iter()
-                    .map(|j| &self.list[*j as usize])
-                    .filter(|t| t.from - REACH <= x.from && x.from <= t.to + REACH)
-                    .filter(|t| {
+                    .map(|j| (&self.list[*j as usize], self.on_date(*j as usize)))
+                    .filter(|(_, t)| t.0 - REACH <= x.from && x.from <= t.1 + REACH)
+                    .filter(|(t, _)| {
                         (x.person.is_some() && x.person == t.person)
                             || matches!((&x.account, &t.account), (Some(p), Some(q)) if p.bare() == q.bare())
                     })
-                    .map(|t| (t.from - x.from, t.to - x.from))
+                    .map(|(_, t)| (t.0 - x.from, t.1 - x.from))
                     .collect();
                 if !near.is_empty() {
                     pairs.push(near);
@@ -703,7 +703,7 @@ impl Sessions {
             }
             // Of all shifts that fit, the latest: people log on soon after the tunnel is up.
             if let Some((_, m)) = scan.iter().rev().find(|x| x.0 * 100 >= best * 98) {
-                self.skews.insert(source, m * MINUTE);
+                self.skews.insert(source, days + m * MINUTE);
             }
         }
     }

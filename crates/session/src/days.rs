@@ -1,16 +1,17 @@
 //! Clocks that are off by whole days: who is let in is heard elsewhere within minutes, and if not, then on one other day at the same time
 //! of day. A wrong date, and no wrong hour: nothing else of the source looks odd.
 use crate::Sessions;
-use ampleur_event::time::{DAY, MINUTE, Nanos, at_no_fixed_minute};
-use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use ampleur_event::SessionKey;
+use ampleur_event::time::{DAY, HOUR, MINUTE, Nanos, at_no_fixed_minute};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Days a clock is searched apart.
 const REACH: i64 = 3;
 /// What two logs tell of one coming lies within this time.
 const NEAR: Nanos = 4 * MINUTE;
-/// Beginnings looked at in one source, and of one person or address there: a crowd meets itself on any day.
-const LOOKED_AT: usize = 20_000;
+/// Beginnings looked at in one source (more take time and tell no more), and of one person or address there: a crowd meets itself on any day.
+const LOOKED_AT: usize = 5_000;
 const CROWD: usize = 400;
 
 /// Beginnings of sessions by who or where, each list ascending; the keys in their order.
@@ -18,11 +19,12 @@ type Begins = BTreeMap<u64, Vec<Nanos>>;
 
 /// Source → nanoseconds to add to its times, a whole number of days; 0 where one of two is off and nobody can say which.
 pub(crate) fn off(s: &Sessions) -> BTreeMap<u32, Nanos> {
-    let by_name = begins(s, &name_keys(s));
+    let by_name = begins(s, &name_keys(s, false));
     let by_address = begins(s, &address_keys(s));
     let ids: Vec<u32> = by_name.keys().chain(by_address.keys()).copied().collect();
     let (mut apart, mut agree): (Vec<(u32, u32, i64)>, Vec<(u32, u32)>) = (vec![], vec![]);
     let none = Begins::new();
+    let lent = lent(s);
     let mut ids = ids;
     ids.sort_unstable();
     ids.dedup();
@@ -32,7 +34,14 @@ pub(crate) fn off(s: &Sessions) -> BTreeMap<u32, Nanos> {
                 let (x, y) = (all.get(a).unwrap_or(&none), all.get(b).unwrap_or(&none));
                 compared(x, y)
             };
-            match of(&by_name).or_else(|| of(&by_address)) {
+            let in_tunnels = || {
+                let turned = || inside(&lent, *b, *a).map(|days| -days);
+                inside(&lent, *a, *b).or_else(turned)
+            };
+            match in_tunnels()
+                .or_else(|| of(&by_name))
+                .or_else(|| of(&by_address))
+            {
                 Some(0) => agree.push((*a, *b)),
                 Some(days) => apart.push((*a, *b, days)),
                 None => {}
@@ -119,6 +128,71 @@ fn compared(a: &Begins, b: &Begins) -> Option<i64> {
     (clear && met >= 4 * now && met >= 3 * second).then_some(days)
 }
 
+/// Gateway, lent address and person → sessions of its tunnels; and sessions of others by source, address and person.
+struct Lent {
+    tunnels: BTreeMap<(u32, IpAddr, u64), Vec<(Nanos, Nanos)>>,
+    others: BTreeMap<u32, Vec<(IpAddr, u64, Nanos)>>,
+}
+
+fn lent(s: &Sessions) -> Lent {
+    let names = name_keys(s, true);
+    let mut out = Lent {
+        tunnels: BTreeMap::new(),
+        others: BTreeMap::new(),
+    };
+    let mut addresses: FxHashSet<IpAddr> = FxHashSet::default();
+    for (x, name) in s.list.iter().zip(&names).filter(|(_, n)| **n != 0) {
+        if let (SessionKey::Tunnel, Some(inner)) = (x.key_kind, x.inner) {
+            let of = out.tunnels.entry((x.source, inner, *name)).or_default();
+            of.push((x.from, x.to));
+            addresses.insert(inner);
+        }
+    }
+    for (x, name) in s.list.iter().zip(&names).filter(|(_, n)| **n != 0) {
+        if let Some(a) = x.origin.address.filter(|a| addresses.contains(a)) {
+            let of = out.others.entry(x.source).or_default();
+            if of.len() < LOOKED_AT {
+                of.push((a, *name, x.from));
+            }
+        }
+    }
+    out
+}
+
+/// Days to add to the times of the gateway `a` so that what `b` hears of a person from a lent address begins inside that person's tunnel;
+/// `None` when nothing tells.
+fn inside(lent: &Lent, a: u32, b: u32) -> Option<i64> {
+    const ENOUGH: usize = 8;
+    /// A clock may be off by less than an hour besides.
+    const SLACK: Nanos = HOUR;
+    let heard: Vec<(&Vec<(Nanos, Nanos)>, Nanos)> = (lent.others.get(&b)?.iter())
+        .filter_map(|(at, name, t)| Some((lent.tunnels.get(&(a, *at, *name))?, *t)))
+        .collect();
+    let all = heard.len();
+    if all < ENOUGH {
+        return None;
+    }
+    let outside = |days: i64| {
+        let within = |(tunnels, t): &&(&Vec<(Nanos, Nanos)>, Nanos)| {
+            let t = t.saturating_sub(days * DAY);
+            (tunnels.iter()).any(|(from, to)| from - SLACK <= t && t <= to + SLACK)
+        };
+        all - heard.iter().filter(within).count()
+    };
+    let now = outside(0);
+    if now * 5 <= all {
+        return Some(0);
+    }
+    let mut found: Vec<(usize, i64)> = (-REACH..=REACH)
+        .filter(|d| *d != 0)
+        .map(|d| (outside(d), d))
+        .collect();
+    found.sort_unstable();
+    let ((least, days), second) = (*found.first()?, found.get(1)?.0);
+    let clear = least * 10 <= all && least * 4 <= now && least * 2 < second;
+    (clear && now >= ENOUGH).then_some(days)
+}
+
 fn begins(s: &Sessions, keys: &[u64]) -> BTreeMap<u32, Begins> {
     let mut out: BTreeMap<u32, Begins> = BTreeMap::new();
     for (x, key) in s.list.iter().zip(keys).filter(|(_, k)| **k != 0) {
@@ -139,13 +213,13 @@ fn begins(s: &Sessions, keys: &[u64]) -> BTreeMap<u32, Begins> {
 }
 
 /// Person of the context, else bare name: accounts of different systems are one when they are spelled alike. 0: nobody.
-fn name_keys(s: &Sessions) -> Vec<u64> {
+fn name_keys(s: &Sessions, flows: bool) -> Vec<u64> {
     let bare = s.bare_names();
     let person = |p: u32| (1 << 32) | u64::from(p);
     let machine = |i: usize| s.list[i].account.as_ref().is_some_and(|a| a.is_machine());
     (0..s.list.len())
         .map(|i| match s.list[i].person {
-            _ if s.is_flow(i) || machine(i) => 0,
+            _ if machine(i) || s.is_flow(i) && !flows => 0,
             Some(p) => person(p),
             None => u64::from(bare[i]),
         })
@@ -154,7 +228,7 @@ fn name_keys(s: &Sessions) -> Vec<u64> {
 
 /// Address it comes from, or that its tunnel was lent. 0: none is told.
 fn address_keys(s: &Sessions) -> Vec<u64> {
-    let mut numbers: FxHashMap<std::net::IpAddr, u64> = FxHashMap::default();
+    let mut numbers: FxHashMap<IpAddr, u64> = FxHashMap::default();
     let mut keys = vec![0; s.list.len()];
     for (x, key) in s.list.iter().zip(&mut keys) {
         if let Some(a) = x.inner.or(x.origin.address) {

@@ -256,7 +256,7 @@ impl Coverage {
             for st in s
                 .stretches
                 .iter()
-                .filter(|st| st.state != State::Complete && st.kind != Kind::Clock)
+                .filter(|st| st.state != State::Complete && s.counts(st))
             {
                 let Some(w) = st.window.intersect(&window) else {
                     continue;
@@ -343,7 +343,7 @@ impl Coverage {
             if days != 0 && self.clock_of(*source).is_none() {
                 self.clocks.push(Clock {
                     source: *source,
-                    offset_s: (days * DAY / SECOND) as f64,
+                    offset_s: (sessions.skews.get(source).copied().unwrap_or(*by) / SECOND) as f64,
                     uncertainty_s: (10 * MINUTE / SECOND) as f64,
                     pairs: 0,
                     against: *source,
@@ -358,15 +358,17 @@ impl Coverage {
             let Some(s) = self.sources.iter_mut().find(|s| s.index == source) else {
                 continue;
             };
-            s.stretches.push(Stretch {
-                window,
-                state: State::Unknown,
-                kind,
-                missing: None,
-                closed_by: None,
-                why: why.clone(),
-            });
-            s.stretches.sort_by_key(|a| (a.window, a.kind, a.state));
+            if kind != Kind::Clock || s.stretches.iter().all(|st| st.kind != Kind::Clock) {
+                s.stretches.push(Stretch {
+                    window,
+                    state: State::Unknown,
+                    kind,
+                    missing: None,
+                    closed_by: None,
+                    why: why.clone(),
+                });
+                s.stretches.sort_by_key(|a| (a.window, a.kind, a.state));
+            }
             s.untold.get_or_insert(why);
         }
     }
@@ -473,12 +475,16 @@ impl SourceCoverage {
             (Some(_), None) => false,
         }
     }
+    /// The stretch hides something: a clock does so when its dates are wrong.
+    fn counts(&self, st: &Stretch) -> bool {
+        st.kind != Kind::Clock || self.untold.is_some()
+    }
     /// Complete all through `window`.
     pub fn complete_in(&self, window: Window) -> bool {
         let mut at = window.from;
         for st in &self.stretches {
             if st.state != State::Complete {
-                if st.kind != Kind::Clock && st.window.overlaps(&window) {
+                if self.counts(st) && st.window.overlaps(&window) {
                     return false;
                 }
                 continue;
