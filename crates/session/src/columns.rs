@@ -64,9 +64,10 @@ impl Seen {
         if s.account.as_ref().is_some_and(|a| a.is_machine()) {
             return;
         }
-        let enters = s.key_kind == SessionKey::Tunnel || s.counts.logins > 0;
-        self.entries += u64::from(enters);
-        self.tunnels += u64::from(s.key_kind == SessionKey::Tunnel);
+        // Without a name a tunnel is known by the address it lends alone.
+        let tunnel = s.key_kind == SessionKey::Tunnel || s.inner.is_some();
+        self.entries += u64::from(tunnel || s.counts.logins > 0);
+        self.tunnels += u64::from(tunnel);
         if let Some(a) = &s.account {
             self.named += 1;
             if self.names.len() < 2 {

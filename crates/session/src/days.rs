@@ -21,11 +21,11 @@ type Begins = BTreeMap<u64, Vec<Nanos>>;
 pub(crate) fn off(s: &Sessions) -> BTreeMap<u32, Nanos> {
     let by_name = begins(s, &name_keys(s, false));
     let by_address = begins(s, &address_keys(s));
-    let ids: Vec<u32> = by_name.keys().chain(by_address.keys()).copied().collect();
-    let (mut apart, mut agree): (Vec<(u32, u32, i64)>, Vec<(u32, u32)>) = (vec![], vec![]);
+    let mut ids: Vec<u32> = by_name.keys().chain(by_address.keys()).copied().collect();
+    let mut apart: Vec<(u32, u32, i64)> = vec![];
+    let mut agree: Vec<(u32, u32)> = vec![];
     let none = Begins::new();
     let lent = lent(s);
-    let mut ids = ids;
     ids.sort_unstable();
     ids.dedup();
     for (n, a) in ids.iter().enumerate() {

@@ -964,6 +964,21 @@ fn a_gateway_all_come_to_from_one_address_tells_no_address() {
     assert_eq!(columns(s(5, "198.51.100.7")), [Column::Address]);
     // Three people of one house.
     assert_eq!(columns(s(3, "198.51.100.7")), []);
+    // Tunnels nobody's name stands in.
+    let nameless = (0..24).map(|i| {
+        let from = &*Box::leak(format!("198.51.100.{i}").into_boxed_str());
+        tunnel(
+            i as i64 * 9_000,
+            Verb::TunnelUp,
+            ids[i],
+            "*****",
+            from,
+            "10.8.0.4",
+            NONE,
+        )
+    });
+    let nameless = build(&c, &[("vpn/a.log", "openvpn", nameless.collect())]);
+    assert_eq!(columns(nameless), [Column::Name]);
 }
 
 #[test]
