@@ -1177,11 +1177,12 @@ fn into_desktops(
         let mut pairs = vec![];
         for f in d.flows.iter().copied() {
             let x = &m.s.list[f];
+            let (from, to) = m.s.on_date(f);
             for i in bad.iter().copied() {
                 let u = &units[i];
                 if let Some(a) = x.origin.address
-                    && x.from - SLACK <= u.from
-                    && u.to <= x.to + SLACK
+                    && from - SLACK <= u.from
+                    && u.to <= to + SLACK
                 {
                     held.entry(a).or_default().insert(i);
                     pairs.push((f, a, i));
@@ -1349,8 +1350,7 @@ fn share(m: &Model<'_>, sums: &Sums, verdicts: &[SessionVerdict]) -> BTreeMap<us
     for (host, d) in &m.desktops {
         for f in &d.flows {
             if verdicts[m.units.of[*f]] == SessionVerdict::Intruder {
-                let x = &m.s.list[*f];
-                seized.entry(*host).or_default().push((x.from, x.to));
+                seized.entry(*host).or_default().push(m.s.on_date(*f));
             }
         }
     }

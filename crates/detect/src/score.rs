@@ -1003,7 +1003,8 @@ impl<'a> Model<'a> {
         for i in (0..self.s.list.len()).filter(|i| self.s.remote_desktop(*i)) {
             let x = &self.s.list[i];
             let logon = x.origin.address.and_then(|a| seated.get(&a));
-            if logon.is_some_and(|l| l.iter().any(|(a, b)| *a <= x.to && x.from <= *b)) {
+            let (from, to) = self.s.on_date(i);
+            if logon.is_some_and(|l| l.iter().any(|(a, b)| *a <= to && from <= *b)) {
                 continue;
             }
             let into = self.s.texts_of(i, List::Destinations);

@@ -330,14 +330,14 @@ fn fill<'s>(
     kind: &mut dyn FnMut(&'s Account) -> (bool, bool),
 ) {
     u.members.shrink_to_fit();
-    let first = &s.list[u.members[0] as usize];
-    (u.from, u.to) = (first.from, first.to);
+    (u.from, u.to) = s.on_date(u.members[0] as usize);
     let mut job = jobs[u.members[0] as usize];
     for m in &u.members {
         let i = *m as usize;
         let (x, f) = (&s.list[i], &s.features[i]);
-        u.from = u.from.min(x.from);
-        u.to = u.to.max(x.to);
+        let (from, to) = s.on_date(i);
+        u.from = u.from.min(from);
+        u.to = u.to.max(to);
         if u.account.is_none()
             && let Some(a) = &x.account
         {
@@ -373,7 +373,8 @@ fn fill<'s>(
         .flat_map(|i| s.texts_of(i, List::Tokens))
         .collect();
     u.days = members()
-        .flat_map(|i| [s.list[i].from, s.list[i].to])
+        .map(|i| s.on_date(i))
+        .flat_map(|(from, to)| [from, to])
         .map(|t| day_of(t, &rules.zone))
         .collect();
     u.job = job;

@@ -338,6 +338,14 @@ fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<
         let Some(s) = coverage.source(h.source) else {
             continue;
         };
+        // What spoke and cannot tell who is as good as not handed over.
+        let h = match s.untold {
+            Some(_) => Hole {
+                state: State::Gap,
+                ..h
+            },
+            None => h,
+        };
         let mut parts: Vec<(Window, bool)> = Vec::new();
         if opens(s, &facts.presences) {
             // He left this source before its last record, and what is unproven after it is short: no opening.
@@ -419,7 +427,50 @@ fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<
         };
         out.push((taken_out, false));
     }
+    out.extend(
+        behind_cut_doors(facts, coverage)
+            .into_iter()
+            .map(|h| (h, true)),
+    );
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
+    out
+}
+
+/// Records of a door are missing by their numbers: whoever took out the lines of his coming may have taken out all he did behind it,
+/// from every log whose records nobody counts.
+fn behind_cut_doors(facts: &Facts, coverage: &Coverage) -> Vec<Hole> {
+    let mut out = vec![];
+    for door in coverage.sources.iter().filter(|s| s.door) {
+        let cut = (door.stretches.iter())
+            .filter(|st| st.state == State::Gap && st.kind == Kind::Sequence);
+        for st in cut {
+            let until = st.window.to.saturating_add(ampleur_session::ID_LIFE);
+            let window = Window::new(st.window.from, until);
+            let Some(window) = window.intersect(&coverage.window) else {
+                continue;
+            };
+            let behind = coverage.sources.iter().filter(|s| {
+                let apart = (s.establishment.as_ref())
+                    .zip(door.establishment.as_ref())
+                    .is_some_and(|(_, d)| !facts.holds_data_of(s, d));
+                s.index != door.index && !s.tells.is_empty() && !s.guarded && !apart
+            });
+            out.extend(behind.map(|s| Hole {
+                source: s.index,
+                name: s.name.clone(),
+                establishment: s.establishment.clone(),
+                window,
+                state: State::Gap,
+                kind: Kind::Tamper,
+                missing: None,
+                categories: s.tells,
+                why: Why::new(
+                    format!("il manque des enregistrements à {} : ce qui s’est fait derrière a pu être retiré aussi", door.name),
+                    format!("records of {} are missing: what was done behind it may have been taken out too", door.name),
+                ),
+            }));
+        }
+    }
     out
 }
 
@@ -674,14 +725,20 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
                     from,
                     at_most: n,
                     because: s.name.clone(),
-                    fr: format!(
-                        "{} est déclarée et n’a jamais été remise : nul ne sait qui est entré",
-                        s.name
-                    ),
-                    en: format!(
-                        "{} was declared and never handed over: nobody knows who came in",
-                        s.name
-                    ),
+                    fr: match &s.untold {
+                        Some(why) => format!("{} : {}, nul ne sait qui est entré", s.name, why.fr),
+                        None => format!(
+                            "{} est déclarée et n’a jamais été remise : nul ne sait qui est entré",
+                            s.name
+                        ),
+                    },
+                    en: match &s.untold {
+                        Some(why) => format!("{}: {}, nobody knows who came in", s.name, why.en),
+                        None => format!(
+                            "{} was declared and never handed over: nobody knows who came in",
+                            s.name
+                        ),
+                    },
                 });
             }
         }
@@ -691,11 +748,19 @@ pub fn bounds(facts: &Facts, coverage: &Coverage, context: &Context) -> Bounds {
             name: s.name.clone(),
             establishment: s.establishment.clone().filter(|_| behind.len() == 1),
             window: coverage.window,
-            state: State::Gap,
-            kind: Kind::Silence,
+            state: if s.untold.is_some() {
+                State::Unknown
+            } else {
+                State::Gap
+            },
+            kind: if s.untold.is_some() {
+                Kind::None
+            } else {
+                Kind::Silence
+            },
             missing: None,
             categories: held,
-            why: Why::default(),
+            why: s.untold.clone().unwrap_or_default(),
         });
     }
     for place in &facts.blind {
@@ -1019,6 +1084,7 @@ mod tests {
             stretches,
             reject_marks: vec![],
             guarded: true,
+            untold: None,
             cut_after: Default::default(),
         }
     }
@@ -1272,6 +1338,71 @@ mod tests {
             .insert(1, ["finess:1".into(), "finess:2".into()].into());
         assert_eq!(reached(&f, Some("finess:1")), (100, 50, 140));
         assert_eq!(reached(&f, Some("finess:2")), (100, 50, 140));
+    }
+    #[test]
+    fn what_cannot_tell_who_is_as_good_as_not_handed_over() {
+        let whole_hole = || {
+            let mut s = whole();
+            s.push(st(0, 100, State::Unknown));
+            s
+        };
+        let untold = |s: SourceCoverage| SourceCoverage {
+            untold: Some(Why::default()),
+            ..s
+        };
+        let everybody = |c: Coverage| {
+            let b = bounds(&facts(), &c, &Context::default());
+            (b.patients == 140, b.usable.len())
+        };
+        // It merely cannot prove itself for those two hours: that opens them alone. That it cannot tell who opens as a missing log does,
+        // for as long as a login lets in.
+        let mut long = facts();
+        long.presences[0].live = 34 * HOUR;
+        let until = |s: SourceCoverage| {
+            let c = coverage(vec![door(whole()), s]);
+            bounds(&long, &c, &Context::default()).usable[0].window.to
+        };
+        assert_eq!(until(teller(whole_hole())), 12 * HOUR + SECOND);
+        assert_eq!(until(untold(teller(whole_hole()))), 34 * HOUR + SECOND);
+        // A door that does not tell who came in: any session may be the intruder's.
+        assert_eq!(
+            everybody(coverage(vec![door(whole()), teller(whole())])),
+            (false, 0)
+        );
+        let c = coverage(vec![untold(door(whole())), teller(whole())]);
+        assert_eq!(everybody(c), (true, 1));
+    }
+    #[test]
+    fn numbers_missing_at_a_door_open_what_nobody_counts_behind_it() {
+        let cut = |kind: Kind| {
+            let mut s = with_gap(30, 31);
+            s[1].kind = kind;
+            s[1].missing = Some(3);
+            door(s)
+        };
+        let behind = |guarded: bool| SourceCoverage {
+            guarded,
+            ..teller(whole())
+        };
+        let nobody = Facts {
+            presences: vec![],
+            ..facts()
+        };
+        for f in [nobody, facts()] {
+            let ask = |door, guarded| {
+                let c = coverage(vec![door, behind(guarded)]);
+                bounds(&f, &c, &Context::default())
+            };
+            let b = ask(cut(Kind::Sequence), false);
+            assert_eq!(b.patients, 140);
+            assert_eq!(
+                b.usable[0].window,
+                Window::new(30 * HOUR, 31 * HOUR + ampleur_session::ID_LIFE)
+            );
+            // A log that counts its records would show that some are missing; a silent door is another matter.
+            assert!(ask(cut(Kind::Sequence), true).widenings.is_empty());
+            assert!(ask(cut(Kind::Silence), false).widenings.is_empty());
+        }
     }
     #[test]
     fn another_kind_of_account_does_not_open_a_source() {

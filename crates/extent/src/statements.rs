@@ -781,10 +781,13 @@ impl Judge<'_> {
         }
     }
 
-    /// What was declared and never handed over: nobody knows who would be seen there.
+    /// What was declared and never handed over, or does not tell who: nobody knows who would be seen there.
     fn lost(&self) -> impl Iterator<Item = String> + '_ {
-        let lost = self.coverage.sources.iter().filter(|s| s.first.is_none());
-        lost.map(|s| format!("{} was never handed over", s.name))
+        let sources = self.coverage.sources.iter();
+        sources.filter_map(|s| match &s.untold {
+            Some(why) => Some(format!("{} does not tell who: {}", s.name, why.en)),
+            None => (s.first.is_none()).then(|| format!("{} was never handed over", s.name)),
+        })
     }
 
     fn only_these_accounts(&self) -> Judged {
@@ -1398,6 +1401,7 @@ mod tests {
             stretches,
             reject_marks: vec![],
             guarded: true,
+            untold: None,
             cut_after: Default::default(),
         }
     }

@@ -1,6 +1,8 @@
 //! Fragments of all files → sessions, their accounts and links.
 use crate::{
     Features, Key, Partial, chain,
+    columns::{self, Alike},
+    days,
     features::{List, Spelled, Thin},
     geo::Geo,
     intake::{Accounts, Fragment, Named, Renumbering, Slot, machine},
@@ -45,6 +47,10 @@ pub struct Sessions {
     /// Source of tunnels, logins or logons → nanoseconds to add to its times so that they agree with what followed elsewhere; only where
     /// they clearly disagree. Session times are left as the source gave them.
     pub skews: BTreeMap<u32, Nanos>,
+    /// Columns that say the same of everybody, by source; what they say is not in `list`.
+    pub alike: Vec<Alike>,
+    /// Source whose clock is off by whole days → nanoseconds to add to its times; they are in `skews` too.
+    pub days_off: BTreeMap<u32, Nanos>,
     /// Autonomous system → name of its operator, as the case's files say.
     pub operators: BTreeMap<u32, String>,
     /// Whoever is behind each session, parallel to `list`: a number in `whos`, [`NOBODY`] without account.
@@ -114,6 +120,10 @@ impl Side {
     /// Number of a canonical text, if a session has it.
     pub fn named(&self, canonical: &str) -> Option<u32> {
         self.canonicals.get(canonical).copied()
+    }
+    /// Nobody is known behind a session after all.
+    pub fn forget(&mut self, i: usize) {
+        self.account[i] = NOBODY;
     }
 }
 
@@ -448,10 +458,13 @@ impl Sessions {
             .collect();
         out.order(threads, &mut side, places, keys, table);
         out.texts = texts;
+        out.learn_machines(case, &side, machines);
+        out.alike = columns::take_out(case, &mut out, &mut side);
         out.skews = tickets::offsets(&tickets);
+        out.days_off = days::off(&out);
+        out.skews.extend(&out.days_off);
         out.learn_skews();
         out.learn_login_skews();
-        out.learn_machines(case, &side, machines);
         out.adopt(threads, &mut side);
         out.who = (0..out.list.len())
             .map(|i| side.known(i).map_or(NOBODY, |k| k.who))
@@ -608,6 +621,13 @@ impl Sessions {
         self.features[i].ports & 1 != 0
     }
 
+    /// First and last instant of a session, on the date of the other logs where its own clock is off by whole days.
+    pub fn on_date(&self, i: usize) -> (Nanos, Nanos) {
+        let s = &self.list[i];
+        let by = self.days_off.get(&s.source).copied().unwrap_or(0);
+        (s.from.saturating_add(by), s.to.saturating_add(by))
+    }
+
     /// Nanoseconds to add to the times of a source; see `skews`.
     pub(crate) fn skew(&self, source: u32) -> Nanos {
         self.skews.get(&source).copied().unwrap_or(0)
@@ -626,6 +646,7 @@ impl Sessions {
         }
         let sources: BTreeSet<u32> = tunnels.keys().map(|k| k.0).collect();
         for source in sources {
+            let days = self.days_off.get(&source).copied().unwrap_or(0);
             // Each inner session with the tunnels of its person that are near in time: (tunnel from - begin, tunnel to - begin).
             let mut pairs: Vec<Vec<(Nanos, Nanos)>> = vec![];
             for x in &self.list {
@@ -637,13 +658,13 @@ impl Sessions {
                 };
                 let near: Vec<(Nanos, Nanos)> = list
                     .iter()
-                    .map(|j| &self.list[*j as usize])
-                    .filter(|t| t.from - REACH <= x.from && x.from <= t.to + REACH)
-                    .filter(|t| {
+                    .map(|j| (&self.list[*j as usize], self.on_date(*j as usize)))
+                    .filter(|(_, t)| t.0 - REACH <= x.from && x.from <= t.1 + REACH)
+                    .filter(|(t, _)| {
                         (x.person.is_some() && x.person == t.person)
                             || matches!((&x.account, &t.account), (Some(p), Some(q)) if p.bare() == q.bare())
                     })
-                    .map(|t| (t.from - x.from, t.to - x.from))
+                    .map(|(_, t)| (t.0 - x.from, t.1 - x.from))
                     .collect();
                 if !near.is_empty() {
                     pairs.push(near);
@@ -675,7 +696,7 @@ impl Sessions {
             }
             // Of all shifts that fit, the latest: people log on soon after the tunnel is up.
             if let Some((_, m)) = scan.iter().rev().find(|x| x.0 * 100 >= best * 98) {
-                self.skews.insert(source, m * MINUTE);
+                self.skews.insert(source, days + m * MINUTE);
             }
         }
     }
@@ -794,7 +815,7 @@ impl Sessions {
     }
 
     /// Per session, the number of its account's bare name: equal for equal names, 0 where there is no account.
-    fn bare_names(&self) -> Vec<u32> {
+    pub(crate) fn bare_names(&self) -> Vec<u32> {
         let mut spelled: FxHashMap<&str, u32> = FxHashMap::default();
         let mut names: FxHashMap<String, u32> = FxHashMap::default();
         self.list

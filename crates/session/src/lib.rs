@@ -12,6 +12,8 @@
 
 mod build;
 mod chain;
+mod columns;
+mod days;
 mod features;
 mod geo;
 mod intake;
@@ -23,6 +25,7 @@ mod texts;
 mod tickets;
 
 pub use build::{Finder, Sessions};
+pub use columns::{Alike, Column};
 pub use features::{Asks, Features, List};
 pub use intake::{FileIntake, Named, Partial, machine};
 pub use key::{ID_LIFE, KEY_COLUMNS, Key, key_of};

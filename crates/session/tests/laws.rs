@@ -4,7 +4,7 @@ use ampleur_event::{
     batch::NONE,
     time::{MINUTE, SECOND},
 };
-use ampleur_session::{FileIntake, List, Sessions};
+use ampleur_session::{Column, FileIntake, List, Sessions};
 use ampleur_sources::case::{Case, FileId};
 
 const T0: i64 = 1_757_800_000 * SECOND;
@@ -871,4 +871,169 @@ fn a_tunnel_without_a_number_is_one_session() {
             (6 * 3600, 7 * 3600, "10.212.134.9".to_string())
         ]
     );
+}
+
+const NAMES: [&str; 24] = [
+    "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "b0", "b1", "b2", "b3", "b4", "b5",
+    "b6", "b7", "b8", "b9", "c0", "c1", "c2", "c3",
+];
+
+#[test]
+fn a_column_that_says_the_same_of_everybody_is_taken_out() {
+    let (_d, c) = case("", &["web/a.log"]);
+    let ask = |people: &[(&'static str, String)]| {
+        let rows = people.iter().enumerate().map(|(i, (name, from))| {
+            let mut e = web(i as i64 * 7_000, name, "", "Firefox/130", "/p".into());
+            e.src_ip = from.clone().into();
+            e
+        });
+        build(&c, &[("web/a.log", "http-access", rows.collect())])
+    };
+    let from = |place: &dyn Fn(usize) -> String| -> Vec<(&'static str, String)> {
+        let all = NAMES.iter().enumerate();
+        all.map(|(i, n)| (*n, place(i))).collect()
+    };
+    let columns = |s: &Sessions| s.alike.iter().map(|a| a.column).collect::<Vec<_>>();
+    let addresses = |s: &Sessions| s.list.iter().filter_map(|x| x.origin.address).count();
+
+    // A balancer, alone or one of two.
+    let balanced = from(&|_| "10.0.5.9".into());
+    let s = ask(&balanced);
+    assert_eq!((columns(&s), addresses(&s)), (vec![Column::Address], 0));
+    assert_eq!(s.alike[0].value, "10.0.5.9");
+    let pair: Vec<_> = (0..4)
+        .flat_map(|k| from(&move |i| format!("10.0.5.{}", (i + k) % 2 + 8)))
+        .collect();
+    assert_eq!(columns(&ask(&pair)), [Column::Address]);
+
+    // Somebody from outside shows that addresses are told; so does a desk of each. A public address may be the exit of a hospital, and
+    // few people may well be in one place.
+    let mut stranger = balanced.clone();
+    stranger.push(("a3", "198.51.100.9".into()));
+    let few = || balanced.iter().take(5).cloned().cycle().take(40);
+    for honest in [
+        stranger,
+        from(&|i| format!("10.0.5.{}", i + 1)),
+        from(&|_| "198.51.100.7".into()),
+        few().collect(),
+    ] {
+        let s = ask(&honest);
+        assert_eq!((columns(&s), addresses(&s)), (vec![], s.list.len()));
+    }
+
+    // The last number taken from every address, and from all but one.
+    let mut short = from(&|i| format!("198.51.{i}.0"));
+    let s = ask(&short);
+    assert_eq!((columns(&s), addresses(&s)), (vec![Column::Network], 0));
+    short[4].1 = "198.51.4.7".into();
+    assert_eq!(columns(&ask(&short)), []);
+
+    // Every name replaced by one that is none; one account everybody lawfully has is a name.
+    let named = |name: &'static str| -> Vec<(&'static str, String)> {
+        let desks = from(&|i| format!("10.0.5.{}", i + 1)).into_iter();
+        desks.map(|(_, at)| (name, at)).collect()
+    };
+    let s = ask(&named("anonymous"));
+    assert_eq!(columns(&s), [Column::Name]);
+    assert!(s.list.iter().all(|x| x.account.is_none()) && s.whos().len() <= 1);
+    assert_eq!(columns(&ask(&named("accueil"))), []);
+}
+
+#[test]
+fn a_gateway_all_come_to_from_one_address_tells_no_address() {
+    let (_d, c) = case("", &["vpn/a.log"]);
+    let ids: Vec<&'static str> = (0..24)
+        .map(|i| &*Box::leak(format!("g{i}").into()))
+        .collect();
+    let s = |people: usize, from: &'static str| {
+        let rows = (0..24).map(|i| {
+            let name = NAMES[i % people];
+            tunnel(
+                i as i64 * 9_000,
+                Verb::TunnelUp,
+                ids[i],
+                name,
+                from,
+                "10.8.0.4",
+                NONE,
+            )
+        });
+        build(&c, &[("vpn/a.log", "openvpn", rows.collect())])
+    };
+    let columns = |s: Sessions| s.alike.iter().map(|a| a.column).collect::<Vec<_>>();
+    assert_eq!(columns(s(5, "198.51.100.7")), [Column::Address]);
+    // Three people of one house.
+    assert_eq!(columns(s(3, "198.51.100.7")), []);
+    // Tunnels nobody's name stands in.
+    let nameless = (0..24).map(|i| {
+        let from = &*Box::leak(format!("198.51.100.{i}").into_boxed_str());
+        tunnel(
+            i as i64 * 9_000,
+            Verb::TunnelUp,
+            ids[i],
+            "*****",
+            from,
+            "10.8.0.4",
+            NONE,
+        )
+    });
+    let nameless = build(&c, &[("vpn/a.log", "openvpn", nameless.collect())]);
+    assert_eq!(columns(nameless), [Column::Name]);
+}
+
+#[test]
+fn a_gateway_whose_dates_are_off_is_put_right() {
+    let (_d, c) = case("", &["vpn/a.log", "web/a.log", "dpi/a.log"]);
+    let inner = ["10.8.0.1", "10.8.0.2", "10.8.0.3", "10.8.0.4"];
+    let ids: Vec<&'static str> = (0..40)
+        .map(|i| &*Box::leak(format!("d{i}").into()))
+        .collect();
+    let built = |off: i64| {
+        let (mut tunnels, mut asked, mut read) = (vec![], vec![], vec![]);
+        for i in 0..40i64 {
+            let who = (i % 4) as usize;
+            let from = (i * 7) % 37 * 86_400 + i * 4_391 % 50_000;
+            let (name, at, id) = (NAMES[who], inner[who], ids[i as usize]);
+            for (t, verb) in [(from, Verb::TunnelUp), (from + 7_200, Verb::TunnelDown)] {
+                tunnels.push(tunnel(t + off, verb, id, name, "198.51.100.7", at, NONE));
+            }
+            // Long after the tunnel is up: only that it lies inside tells.
+            asked.push(web(from + 3_000, name, at, "Firefox/130", "/p".into()));
+            read.push(web(from + 3_060, name, at, "Firefox/130", "/q".into()));
+        }
+        build(
+            &c,
+            &[
+                ("vpn/a.log", "openvpn", tunnels),
+                ("web/a.log", "http-access", asked),
+                ("dpi/a.log", "http-access", read),
+            ],
+        )
+    };
+    const DAY_S: i64 = 86_400;
+    for off in [0, 47 * 60, -47 * 60] {
+        assert_eq!(built(off).days_off.len(), 0, "{off}");
+    }
+    for (off, days) in [
+        (DAY_S, -1),
+        (-DAY_S, 1),
+        (2 * DAY_S, -2),
+        (DAY_S + 2_840, -1),
+    ] {
+        let s = built(off);
+        let gateway = c.source_of(file(&c, "vpn/a.log"));
+        let told: Vec<(u32, i64)> = s.days_off.iter().map(|(s, by)| (*s, *by)).collect();
+        assert_eq!(told, [(gateway, days * DAY_S * SECOND)], "{off}");
+        // What was asked is laid to the tunnel it came out of.
+        let opened = s.links.iter().filter(|l| {
+            l.kind == LinkKind::TunnelAddress && s.list[l.outer as usize].source == gateway
+        });
+        let right = opened.filter(|l| {
+            let (from, to) = s.on_date(l.outer as usize);
+            let asked = s.list[l.inner as usize].from;
+            from - 3_600 * SECOND <= asked && asked <= to + 3_600 * SECOND
+        });
+        let n = right.count();
+        assert!(n >= 72, "{off}: {n} of 80 links");
+    }
 }

@@ -22,8 +22,9 @@ use ampleur_event::{
     Capability, Nanos, Silence, System, Window,
     category::Category,
     category::CategorySet,
-    time::{SECOND, rfc3339},
+    time::{DAY, MINUTE, SECOND, rfc3339},
 };
+use ampleur_session::{Alike, Column, Sessions};
 use ampleur_sources::case::Case;
 use std::collections::BTreeSet;
 
@@ -137,6 +138,8 @@ pub struct SourceCoverage {
     /// No record could be taken out unseen: they are numbered per machine, or another source repeats every access and this one
     /// repeats every access of it. Numbers per session do not count: a whole session can go.
     pub guarded: bool,
+    /// Why it does not tell who was there, though it spoke: a column says the same of everybody, or its dates are wrong.
+    pub untold: Option<Why>,
     /// Where its sessions number their own rows: hash of the session and the number after which one is missing.
     pub cut_after: BTreeSet<(u64, u64)>,
 }
@@ -253,7 +256,7 @@ impl Coverage {
             for st in s
                 .stretches
                 .iter()
-                .filter(|st| st.state != State::Complete && st.kind != Kind::Clock)
+                .filter(|st| st.state != State::Complete && s.counts(st))
             {
                 let Some(w) = st.window.intersect(&window) else {
                     continue;
@@ -310,12 +313,64 @@ impl Coverage {
             && pairs::stands_in(&self.recaptures, &self.unaudited, second, first)
     }
 
-    /// Sources that were declared, tell no data, and of which nothing was handed over, or nothing that can be read: who was there is
-    /// unknown all along.
+    /// Sources that were declared, tell no data, and of which nothing was handed over, or nothing that can be read, and doors that do
+    /// not tell who came in: who was there is unknown all along.
     pub fn lost_doors(&self) -> impl Iterator<Item = &SourceCoverage> {
         self.sources
             .iter()
-            .filter(|s| s.first.is_none() && s.tells.is_empty())
+            .filter(|s| s.tells.is_empty() && (s.first.is_none() || s.door && s.untold.is_some()))
+    }
+
+    /// Notes what the sessions showed of the sources: columns that say the same of everybody, and dates that are wrong. Such a source
+    /// spoke and cannot tell who.
+    pub fn note_untold(&mut self, sessions: &Sessions) {
+        let mut found: Vec<(u32, Kind, Why)> = vec![];
+        for a in &sessions.alike {
+            found.push((a.source, Kind::None, alike(a)));
+        }
+        for (source, by) in &sessions.days_off {
+            let days = by / DAY;
+            let why = match days {
+                0 => Why::new(
+                    "son horloge ou celle d’une autre source est décalée d’un jour ou plus : nul ne sait laquelle",
+                    "its clock or another source's is off by a day or more: nobody knows which",
+                ),
+                n => Why::new(
+                    format!("dates décalées de jours entiers : ajouter {n} jour(s)"),
+                    format!("dates are off by whole days: add {n} day(s)"),
+                ),
+            };
+            if days != 0 && self.clock_of(*source).is_none() {
+                self.clocks.push(Clock {
+                    source: *source,
+                    offset_s: (sessions.skews.get(source).copied().unwrap_or(*by) / SECOND) as f64,
+                    uncertainty_s: (10 * MINUTE / SECOND) as f64,
+                    pairs: 0,
+                    against: *source,
+                    why: why.clone(),
+                });
+            }
+            found.push((*source, Kind::Clock, why));
+        }
+        self.clocks.sort_by_key(|c| c.source);
+        let window = self.window;
+        for (source, kind, why) in found {
+            let Some(s) = self.sources.iter_mut().find(|s| s.index == source) else {
+                continue;
+            };
+            if kind != Kind::Clock || s.stretches.iter().all(|st| st.kind != Kind::Clock) {
+                s.stretches.push(Stretch {
+                    window,
+                    state: State::Unknown,
+                    kind,
+                    missing: None,
+                    closed_by: None,
+                    why: why.clone(),
+                });
+                s.stretches.sort_by_key(|a| (a.window, a.kind, a.state));
+            }
+            s.untold.get_or_insert(why);
+        }
     }
 
     /// `Ok` when at every instant of `window` a source that tells `category` for `establishment` was complete.
@@ -370,6 +425,41 @@ impl Coverage {
     }
 }
 
+fn alike(a: &Alike) -> Why {
+    match a.column {
+        Column::Address => Why::new(
+            format!(
+                "tous y viennent de {} : l’adresse n’y distingue personne ({} sessions)",
+                a.value, a.sessions
+            ),
+            format!(
+                "everybody comes from {} there: the address tells nobody apart ({} sessions)",
+                a.value, a.sessions
+            ),
+        ),
+        Column::Network => Why::new(
+            format!(
+                "toutes les adresses y finissent par zéro : elles ne distinguent pas les voisins ({} sessions)",
+                a.sessions
+            ),
+            format!(
+                "all addresses end in zero there: they do not tell neighbours apart ({} sessions)",
+                a.sessions
+            ),
+        ),
+        Column::Name => Why::new(
+            format!(
+                "le nom d’utilisateur y est masqué : il ne distingue personne ({} sessions)",
+                a.sessions
+            ),
+            format!(
+                "the user's name is masked there: it tells nobody apart ({} sessions)",
+                a.sessions
+            ),
+        ),
+    }
+}
+
 impl SourceCoverage {
     /// True when an access to data of `establishment` would be seen here.
     pub fn speaks_for(&self, establishment: Option<&str>) -> bool {
@@ -385,12 +475,16 @@ impl SourceCoverage {
             (Some(_), None) => false,
         }
     }
+    /// The stretch hides something: a clock does so when its dates are wrong.
+    fn counts(&self, st: &Stretch) -> bool {
+        st.kind != Kind::Clock || self.untold.is_some()
+    }
     /// Complete all through `window`.
     pub fn complete_in(&self, window: Window) -> bool {
         let mut at = window.from;
         for st in &self.stretches {
             if st.state != State::Complete {
-                if st.kind != Kind::Clock && st.window.overlaps(&window) {
+                if self.counts(st) && st.window.overlaps(&window) {
                     return false;
                 }
                 continue;

@@ -786,3 +786,51 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_source_that_cannot_tell_who_says_so_and_closes_nothing() {
+    use ampleur_session::{Alike, Column, Sessions};
+    let c = case(
+        "[[source]]\nfiles=\"logs/a/*\"\ntells=[\"ID.*\"]\n[[source]]\nfiles=\"logs/b/*\"\ntells=[\"ID.*\"]\n",
+    );
+    let window = Window::new(T0, T0 + 3 * DAY);
+    let mut plain = Coverage::build(&c, vec![], Some(window));
+    for s in &mut plain.sources {
+        s.stretches = vec![Stretch {
+            window,
+            state: State::Complete,
+            kind: Kind::None,
+            missing: None,
+            closed_by: None,
+            why: Why::default(),
+        }];
+    }
+    let mut sessions = Sessions::default();
+    plain.note_untold(&sessions);
+    assert!(plain.sources.iter().all(|s| s.complete_in(window)));
+    sessions.alike.push(Alike {
+        source: 0,
+        column: Column::Address,
+        value: "10.0.5.9".into(),
+        sessions: 40,
+    });
+    sessions.days_off.insert(1, -DAY);
+    plain.note_untold(&sessions);
+    assert!(!plain.sources.iter().any(|s| s.complete_in(window)));
+    let holes = plain.holes(window, None, every_category());
+    assert_eq!(holes.iter().map(|h| h.source).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(plain.on_time(1, T0 + 2 * DAY).0, T0 + DAY - 10 * MINUTE);
+    let rows = plain.rows();
+    let told = |source: &str, fr: &str, en: &str| {
+        rows.iter().any(|r| {
+            let why = r.because.as_ref();
+            r.source == source && why.is_some_and(|w| w.fr.contains(fr) && w.en.contains(en))
+        })
+    };
+    assert!(told(
+        "logs/a/*",
+        "tous y viennent de 10.0.5.9",
+        "comes from 10.0.5.9"
+    ));
+    assert!(told("logs/b/*", "ajouter -1 jour", "add -1 day"));
+}

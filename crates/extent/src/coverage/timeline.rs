@@ -297,6 +297,7 @@ pub(super) fn build(
             stretches: vec![],
             reject_marks: vec![],
             guarded: false,
+            untold: None,
             cut_after: Default::default(),
         };
         let alone = SourceCoverage {

@@ -173,7 +173,7 @@ pub fn investigate(
 
     // What the files cover and what they tell do not depend on each other.
     let coverage = || Coverage::build(&case, observations, None::<Window>);
-    let (coverage, found) = beside(options.threads, coverage, || -> Result<_, JobError> {
+    let (mut coverage, found) = beside(options.threads, coverage, || -> Result<_, JobError> {
         progress.stage("sessions", 0);
         let sessions = Sessions::build_on(options.threads, &case, partials);
         lap("sessions");
@@ -223,6 +223,7 @@ pub fn investigate(
         Ok((sessions, door, past, judged, identity, leaks))
     });
     let (sessions, door, past, judged, identity, leaks) = found?;
+    coverage.note_untold(&sessions);
 
     progress.stage("extent", 0);
     let evidence = Evidence {
