@@ -7,6 +7,7 @@ use ampleur_extent::{
     extent::{Input, Outcome, assemble},
     files::Inventory,
     identity::IdentityBase,
+    leak::LeakLine,
 };
 use ampleur_query::MemoryDoor;
 use ampleur_session::{FileIntake, Sessions};
@@ -175,6 +176,19 @@ fn play_judged(
     verdict: &dyn Fn(&Session) -> SessionVerdict,
     check: impl FnOnce(&Outcome<'_>),
 ) {
+    play_published(toml, identity, inventory, logs, &[], verdict, check);
+}
+
+/// The same with a list somebody published.
+fn play_published(
+    toml: &str,
+    identity: &IdentityBase,
+    inventory: &Inventory,
+    logs: &[(&str, &'static str, &str)],
+    leaks: &[LeakLine],
+    verdict: &dyn Fn(&Session) -> SessionVerdict,
+    check: impl FnOnce(&Outcome<'_>),
+) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let root = dir.path();
     for (file, _, lines) in logs {
@@ -224,7 +238,7 @@ fn play_judged(
         door: &door,
         identity,
         inventory,
-        leaks: &[],
+        leaks,
         coverage: &coverage,
         unreadable_files: 0,
     })
@@ -866,6 +880,39 @@ fn a_file_that_no_inventory_lists_opens_its_share() {
     for anybody in [r"x\new.pdf", r"tmp\a.pdf", "y"] {
         assert_eq!(seen(anybody), (1, 3), "{anybody}");
     }
+}
+
+/// A file of the house is published, and no session is anybody's but the staff's: somebody took it all the same, and may have taken more.
+#[test]
+fn what_is_published_was_taken_though_nobody_is_known_to_have_come() {
+    let inventory = Inventory::from_lines(&(listed("a.pdf", "100") + &listed("b.pdf", "200")));
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let lines = read("08:00:00", "a.pdf");
+    let logs = [("logs/files/b.xml", "windows-security", lines.as_str())];
+    let list = [LeakLine {
+        list: "leak/list.csv".into(),
+        line: 2,
+        path: r"\\fs1\labo\a.pdf".into(),
+        size: Some(10),
+        sha256: String::new(),
+    }];
+    let answer = |leaks: &[LeakLine]| {
+        let mut out = ((0, 0), false, false);
+        let nobody = &|_: &Session| SessionVerdict::Legitimate;
+        play_published(LABO, &identity, &inventory, &logs, leaks, nobody, |o| {
+            let n = &o.extent.subjects;
+            let in_a = said(o, "no_intrusion", None);
+            out = (
+                (n.at_least, n.at_most),
+                in_a,
+                said(o, "list_complete", None),
+            );
+        });
+        out
+    };
+    assert_eq!(answer(&list), ((1, 2), false, false));
+    assert_eq!(answer(&[]).0, (0, 0));
+    assert!(answer(&[]).2);
 }
 
 /// A file is read while the firewall, which counts what leaves, was not heard: it may have left, and nobody can say that it did.

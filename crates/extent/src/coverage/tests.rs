@@ -253,6 +253,61 @@ fn two_lost_working_days_are_a_gap() {
     }
 }
 
+/// Twelve days, week ends included, of some nine connections each whose numbers end with them: lost days are seen though few were heard,
+/// one stretch of them or two.
+#[test]
+fn lost_days_among_few_are_a_gap() {
+    let all: Vec<Row> = (0..12)
+        .flat_map(|d| (0..9).flat_map(move |k| (0..3).map(move |n| (d, k, n))))
+        .map(|(d, k, n)| {
+            let minute = k * 75 + (d * 37 + k * 11) % 40 + n * 3;
+            row(
+                T0 + d * DAY + 7 * HOUR + minute * MINUTE,
+                ampleur_event::batch::NONE,
+            )
+        })
+        .collect();
+    let holes = |lost: &[i64]| {
+        let day = |r: &Row| (r.t - T0).div_euclid(DAY);
+        let rows: Vec<Row> = all
+            .iter()
+            .filter(|r| !lost.contains(&day(r)))
+            .cloned()
+            .collect();
+        let sheet = sheet(Silence::NoAccess, GapSign::RateOnly);
+        let c = Coverage::build(&case(PLAIN), vec![watch(0, sheet, &rows)], None);
+        gaps(only(&c)).len()
+    };
+    assert_eq!(holes(&[]), 0);
+    assert_eq!(holes(&[3, 4]), 1);
+    assert_eq!(holes(&[2, 7]), 2);
+    // Who rests at week ends may rest.
+    assert_eq!(holes(&[5, 6]), 0);
+}
+
+/// A source that always speaks ends at midnight, another works on until two: that is the end of the day before. Where it works on by day,
+/// the first one has ended early.
+#[test]
+fn a_nights_work_after_the_logs_were_taken_is_no_day() {
+    let beats: Vec<Row> = (0..6 * 288)
+        .map(|i| row(T0 + i * 300 * SECOND, ampleur_event::batch::NONE))
+        .collect();
+    let until = |last: Nanos| {
+        let mut other = office_rows(6, 200, 7919);
+        for k in 0..40 {
+            let t = T0 + 6 * DAY + last - k * 90 * SECOND;
+            other.push(row(t, ampleur_event::batch::NONE));
+        }
+        other.sort_by_key(|r| r.t);
+        let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+        let toml = format!("{BEAT}[[source]]\nfiles=\"logs/b/*\"\ntells=[\"ID.*\"]\n");
+        let o = [watch(0, cap, &beats), watch(1, cap, &other)];
+        case_window(&case(&toml), &o).0.to
+    };
+    assert_eq!(until(2 * HOUR), T0 + 6 * DAY);
+    assert_eq!(until(11 * HOUR), T0 + 6 * DAY + 11 * HOUR + 1_000_000);
+}
+
 /// Working days of 60 to 140 records: no morning of theirs is ever near silence, so six silent hours of one are lost.
 #[test]
 fn some_lost_hours_of_an_uneven_working_day_are_a_gap() {

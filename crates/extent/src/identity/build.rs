@@ -141,7 +141,7 @@ impl Builder {
         let mut pieces = Pieces::open(path)?;
         let hashed = self.hashed();
         if threads < 2 {
-            while let Some(piece) = pieces.next()? {
+            while let Some(piece) = pieces.next() {
                 let part = Part::parse(&piece, &self.seen, hashed);
                 self.merge(part);
             }
@@ -156,7 +156,7 @@ impl Builder {
         let read = std::thread::scope(|scope| {
             let reader = scope.spawn(move || {
                 let mut number = 0;
-                while let Some(piece) = pieces.next()? {
+                while let Some(piece) = pieces.next() {
                     if (number >= window as u64 && room.recv().is_err())
                         || to_parse.send((number, piece)).is_err()
                     {
@@ -164,7 +164,6 @@ impl Builder {
                     }
                     number += 1;
                 }
-                Ok(())
             });
             for _ in 0..threads {
                 let (work, seen, parsed) = (&work, &seen, parsed.clone());
@@ -198,7 +197,7 @@ impl Builder {
         });
         self.seen = seen;
         match read {
-            Ok(r) => r,
+            Ok(()) => Ok(()),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }

@@ -304,24 +304,39 @@ pub(super) fn snapshot_files(
 
 /// Reads a file in pieces of whole lines. A line above the limit is cut and stays too long to be taken for a Patient.
 pub(super) struct Pieces {
-    path: String,
     read: Box<dyn BufRead + Send>,
+    broken: bool,
 }
 
 impl Pieces {
     pub(super) fn open(path: &Path) -> Result<Pieces, IdentityError> {
-        let name = path.display().to_string();
         match open_text(path) {
-            Ok(read) => Ok(Pieces { path: name, read }),
+            Ok(read) => Ok(Pieces {
+                read,
+                broken: false,
+            }),
             Err(e) => Err(IdentityError::Open {
-                path: name,
+                path: path.display().to_string(),
                 message: e.to_string(),
             }),
         }
     }
-    /// The next piece; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, IdentityError> {
+    /// The next piece; `None` at the end. Where the file cannot be read to its end, a line that is no Patient stands for the rest.
+    pub(super) fn next(&mut self) -> Option<Vec<u8>> {
         let mut piece = Vec::with_capacity(PIECE + (PIECE >> 4));
+        if self.broken {
+            return None;
+        }
+        if self.fill(&mut piece).is_err() {
+            self.broken = true;
+            if !piece.is_empty() && piece.last() != Some(&b'\n') {
+                piece.push(b'\n');
+            }
+            piece.extend_from_slice(b"the rest cannot be read\n");
+        }
+        (!piece.is_empty()).then_some(piece)
+    }
+    fn fill(&mut self, piece: &mut Vec<u8>) -> std::io::Result<()> {
         let mut take = |limit: usize, line: bool, piece: &mut Vec<u8>| {
             let mut r = (&mut self.read).take(limit as u64);
             if line {
@@ -329,17 +344,12 @@ impl Pieces {
             } else {
                 r.read_to_end(piece)
             }
-            .map_err(|e| IdentityError::Read {
-                path: self.path.clone(),
-                line: 0,
-                message: e.to_string(),
-            })
         };
-        if take(PIECE, false, &mut piece)? == 0 {
-            return Ok(None);
+        if take(PIECE, false, piece)? == 0 {
+            return Ok(());
         }
         if piece.last() != Some(&b'\n') {
-            take(LINE_MAX + 1, true, &mut piece)?;
+            take(LINE_MAX + 1, true, piece)?;
         }
         if piece.last() != Some(&b'\n') {
             // The end of the file, or a line above the limit whose rest is passed over.
@@ -348,7 +358,7 @@ impl Pieces {
                 rest.clear();
             }
         }
-        Ok(Some(piece))
+        Ok(())
     }
 }
 

@@ -125,6 +125,22 @@ fn snapshot_names_are_local_times() {
     assert_eq!(t("readme.ndjson"), None);
 }
 #[test]
+fn a_packed_snapshot_is_read_as_it_is() {
+    use std::io::Write;
+    let dir = tempfile::tempdir().unwrap();
+    let line = patient("a", "\"name\":[{\"family\":\"X\"}]");
+    let mut packed = bzip2::write::BzEncoder::new(vec![], bzip2::Compression::fast());
+    packed.write_all(line.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let whole = |bytes: &[u8]| {
+        std::fs::write(dir.path().join("2025-09-14.ndjson.bz2"), bytes).unwrap();
+        let base = IdentityBase::load(dir.path(), &jiff::tz::TimeZone::UTC, 1).unwrap();
+        (base.record_count(), base.damage().len())
+    };
+    assert_eq!(whole(&packed), (1, 0));
+    assert_eq!(whole(&packed[..packed.len() - 9]), (0, 1));
+}
+#[test]
 fn a_line_that_is_no_patient_is_counted() {
     let b = IdentityBase::from_lines(&[(
         T0,
