@@ -8,7 +8,10 @@ use ampleur_event::{
     session::{Reason, SessionKey},
     time::{DAY, HOUR, MINUTE, Nanos},
 };
-use ampleur_session::spread::in_pieces;
+use ampleur_session::{
+    net::{self, Net},
+    spread::in_pieces,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -138,6 +141,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         base,
         found: BTreeMap::new(),
     };
+    let (hurried, by_program) = hurried(m, &sums.base);
     // What is in doubt whoever else is.
     let alone = [
         (
@@ -157,11 +161,27 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
         (
-            hurried(m, &sums.base),
+            hurried,
             "hurried_walks",
             (
                 "parcourt l'index à la hâte, ce que ce compte ne fait guère, comme d'autres comptes ces jours-là",
                 "goes through the index in a hurry, which this account hardly does, as other accounts do in these days",
+            ),
+        ),
+        (
+            by_program,
+            "walks_by_program",
+            (
+                "un programme parcourt l'index à la hâte sous ce compte, dont le titulaire travaille autrement",
+                "a program goes through the index in a hurry under this account, whose owner works in another way",
+            ),
+        ),
+        (
+            wandering(m, &sums.base),
+            "walks_elsewhere",
+            (
+                "parcourt l'index d'un lieu inconnu puis d'un autre, ce que ce compte ne fait jamais à ses lieux habituels",
+                "goes through the index from one unknown place and then another, which this account never does at its usual places",
             ),
         ),
         (
@@ -577,6 +597,33 @@ fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         .collect()
 }
 
+/// Walks through the index from several places nobody knows, under an account that is known at certain places and never does it there.
+fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    const PLACES: usize = 2;
+    let units = &m.units.list;
+    let mut by: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (i, u) in units.iter().enumerate() {
+        let walks = base[i].weight("enumeration") >= 2.0
+            && u.does
+                .manner()
+                .is_some_and(|k| m.rare(k) && !m.own_manner(u, k));
+        let owner = base[i].weight("own_device") < 0.0 || planned(&base[i]);
+        if walks && !owner && own_use(u) && m.trust[i] == Trust::None {
+            by.entry(u.whose).or_default().push(i);
+        }
+    }
+    let places = |list: &Vec<usize>| {
+        let near = list.iter().filter_map(|i| units[*i].address);
+        let near: BTreeSet<Net> = near.map(net::neighbourhood).collect();
+        near.len() >= PLACES
+    };
+    let grounded = |list: &Vec<usize>| m.past(&units[list[0]]).is_some_and(|p| p.grounded);
+    by.into_values()
+        .filter(|list| grounded(list) && places(list))
+        .flatten()
+        .collect()
+}
+
 /// Uses from addresses tunnels lend: those whose tunnel a log shows, and the others.
 fn from_tunnels(m: &Model<'_>) -> (Vec<usize>, Vec<usize>) {
     let units = &m.units.list;
@@ -650,7 +697,7 @@ fn nameless(m: &Model<'_>) -> Vec<usize> {
 
 /// Uses that go through an index in a hurry, under several accounts within days, none of which usually does: whoever sits at the owner's
 /// own desk, with the owner's own device, leaves no other sign.
-fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+fn hurried(m: &Model<'_>, base: &[Sum]) -> (Vec<usize>, Vec<usize>) {
     const WITHIN: Nanos = 10 * DAY;
     const QUESTIONS: u32 = 8;
     const SECONDS: f64 = 12.0;
@@ -688,9 +735,6 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         past.is_some_and(|p| !p.devices.is_empty())
     };
     let near = |i: &usize| {
-        if tool(i) && at_his_own(i) {
-            return true;
-        }
         let t = units[*i].from;
         let from = out.partition_point(|j| units[*j].from < t - WITHIN);
         let to = out.partition_point(|j| units[*j].from <= t + WITHIN);
@@ -709,7 +753,9 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         }
         false
     };
-    out.iter().copied().filter(near).collect()
+    let (many, one): (Vec<usize>, Vec<usize>) = out.iter().partition(|i| near(i));
+    let alone = one.into_iter().filter(|i| tool(i) && at_his_own(i));
+    (many, alone.collect())
 }
 
 /// While strangers work account after account from places nobody knows, a use from such a place with signs of its own, of which no

@@ -231,7 +231,7 @@ pub(crate) struct Past<'a> {
     /// Automated clients on certain ground, and those of earlier runs → days.
     tools: Flat<u32, Days>,
     /// Seen on certain ground.
-    grounded: bool,
+    pub grounded: bool,
     pub countries: Vec<&'a str>,
     /// Units with trusted activity per hour of the day, local.
     pub hours_seen: Clock,
@@ -1257,18 +1257,23 @@ impl<'a> Model<'a> {
             Vec::<()>::new()
         });
         // The usual place of several people is a lawful shared exit: a tenth of days is a visit, a third is a place of work. What is
-        // abroad or rents servers is nobody's place of work, and who is declared to work elsewhere says half as much.
+        // abroad or rents servers is nobody's place of work, and who is declared to work elsewhere says half as much, and nothing when
+        // none of the devices there is one of those he has at his own places: several thieves' accounts make no exit of theirs.
         let odd: FxHashSet<IpAddr> = (units.list.iter())
             .filter(|u| !self.at_home(u) || self.rented(u))
             .filter_map(|u| u.address)
             .collect();
         let mut at: FxHashMap<IpAddr, usize> = FxHashMap::default();
-        for p in pasts.iter().flatten() {
+        for (whose, p) in pasts.iter().enumerate() {
+            let Some(p) = p else { continue };
             for (a, d) in p.addresses.iter() {
-                if d.len() >= 2 && d.len() * 3 >= p.days.len() && !odd.contains(a) {
-                    let elsewhere =
-                        !p.networks.is_empty() && !p.networks.iter().any(|n| n.contains(*a));
-                    *at.entry(*a).or_default() += if elsewhere { 1 } else { 2 };
+                if d.len() < 2 || d.len() * 3 < p.days.len() || odd.contains(a) {
+                    continue;
+                }
+                if p.networks.is_empty() || p.networks.iter().any(|n| n.contains(*a)) {
+                    *at.entry(*a).or_default() += 2;
+                } else if !self.other_devices(whose as u32, p, *a) {
+                    *at.entry(*a).or_default() += 1;
                 }
             }
         }
@@ -1344,6 +1349,19 @@ impl<'a> Model<'a> {
             w.sort_unstable();
             self.wide = w[(w.len() - 1) * 99 / 100].max(50);
         }
+    }
+
+    /// Devices are told of an account at its own places, and none of them at this address.
+    fn other_devices(&self, whose: u32, p: &Past<'a>, address: IpAddr) -> bool {
+        let (mut own, mut there) = (vec![], vec![]);
+        for u in self.units_of(whose).map(|i| &self.units.list[i]) {
+            if u.address == Some(address) {
+                note(&mut there, u.devices.iter().copied());
+            } else if self.ground(Some(p), u.address) > Trust::Peers {
+                note(&mut own, u.devices.iter().copied());
+            }
+        }
+        !own.is_empty() && there.iter().all(|d| own.binary_search(d).is_err())
     }
 
     /// When and where an account or person was seen, trusted or not.

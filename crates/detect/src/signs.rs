@@ -62,6 +62,16 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "parcours hâtifs sous plusieurs comptes",
         "hurried walks under several accounts",
     ),
+    (
+        "walks_by_program",
+        "un programme parcourt l'index",
+        "a program walks the index",
+    ),
+    (
+        "walks_elsewhere",
+        "parcours de plusieurs lieux inconnus",
+        "walks from several unknown places",
+    ),
     ("id_walk", "parcourt les identifiants", "walks identifiers"),
     (
         "in_campaign",

@@ -978,7 +978,7 @@ fn a_programs_walks_at_the_owners_desk_are_in_doubt() {
         let odd = all
             .iter()
             .filter(|(_, j)| j.verdict == SessionVerdict::Doubtful);
-        let odd = odd.filter(|(_, j)| has(j, "hurried_walks")).count();
+        let odd = odd.filter(|(_, j)| has(j, "walks_by_program")).count();
         let fine = all
             .iter()
             .filter(|(_, j)| j.verdict == SessionVerdict::Legitimate);
