@@ -1019,6 +1019,71 @@ fn a_thiefs_program_is_no_habit_of_the_account() {
     );
 }
 
+/// Walks from one unknown place and then another are in doubt where the account is known at its desk and never walks there; from one
+/// neighbourhood alone they are not for that.
+#[test]
+fn walks_from_place_to_place_are_in_doubt() {
+    let play = |places: [&str; 2]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for (day, place) in [6, 13].into_iter().zip(places) {
+            let begin = day * MINUTES_A_DAY + 610;
+            web.asks(
+                PEOPLE[3],
+                place,
+                &OWN.replace("122.0", "121.0"),
+                begin,
+                &walk(),
+            );
+        }
+        web.write(dir.path());
+        let all = judged(dir.path(), &|s| s.account.is_some());
+        let odd = all.iter().filter(|(_, j)| has(j, "walks_elsewhere"));
+        odd.filter(|(s, j)| {
+            account(s).ends_with(PEOPLE[3]) && j.verdict != SessionVerdict::Legitimate
+        })
+        .count()
+    };
+    assert_eq!(play(["203.0.113.71", "198.51.100.72"]), 2);
+    assert_eq!(play(["203.0.113.71", "203.0.113.72"]), 0);
+}
+
+/// Five accounts that are declared at another place come from one address on two days each: their usual exit where it is their own devices
+/// that come, nobody's where it is another.
+#[test]
+fn thieves_make_no_exit_of_professionals() {
+    let play = |device: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::default();
+        for day in 0..6 {
+            for (k, user) in PEOPLE.iter().enumerate() {
+                let asked = [format!("GET /fhir/Patient/{}", 1000 + day * 31 + k as i64)];
+                let begin = day * MINUTES_A_DAY + 540 + k as i64 * 13;
+                if day % 2 == 0 {
+                    web.asks(user, "203.0.113.9", OWN, begin, &asked);
+                } else {
+                    web.asks(user, "198.51.100.9", device, begin + 90, &asked);
+                }
+            }
+        }
+        web.write(dir.path());
+        let accounts: String = PEOPLE
+            .iter()
+            .map(|p| format!("[[account]]\nname = \"web:{p}\"\nnetworks = [\"203.0.113.9/32\"]\n"))
+            .collect();
+        put(
+            dir.path(),
+            "ampleur.toml",
+            format!("{ESTABLISHMENT}{accounts}"),
+        );
+        let there = judged(dir.path(), &|s| from(s, "198.51.100.9"));
+        let exit = there.iter().filter(|(_, j)| has(j, "shared_exit"));
+        (exit.count(), there.len())
+    };
+    assert_eq!(play(OWN), (15, 15));
+    assert_eq!(play(THIEF), (0, 15));
+}
+
 /// Three accounts are usurped from a place nobody is at home in: a login of a fourth from there is the intruder's, though no log shows
 /// what it was for. Where somebody else comes from there with a device of his own, it is not.
 #[test]
