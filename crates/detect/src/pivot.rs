@@ -8,10 +8,7 @@ use ampleur_event::{
     session::{Reason, SessionKey},
     time::{DAY, HOUR, MINUTE, Nanos},
 };
-use ampleur_session::{
-    net::{self, Net},
-    spread::in_pieces,
-};
+use ampleur_session::spread::in_pieces;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -180,8 +177,8 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             wandering(m, &sums.base),
             "walks_elsewhere",
             (
-                "parcourt l'index d'un lieu inconnu puis d'un autre, ce que ce compte ne fait jamais à ses lieux habituels",
-                "goes through the index from one unknown place and then another, which this account never does at its usual places",
+                "parcourt l'index d'un lieu inconnu, ce que ce compte ne fait jamais à ses lieux habituels",
+                "goes through the index from an unknown place, which this account never does at its usual ones",
             ),
         ),
         (
@@ -597,30 +594,22 @@ fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         .collect()
 }
 
-/// Walks through the index from several places nobody knows, under an account that is known at certain places and never does it there.
+/// Walks through the index from places nobody knows, without a device of the owner's, under an account that is known at certain places
+/// and never does it there.
 fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
-    const PLACES: usize = 2;
     let units = &m.units.list;
-    let mut by: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (i, u) in units.iter().enumerate() {
-        let walks = base[i].weight("enumeration") >= 2.0
-            && u.does
-                .manner()
-                .is_some_and(|k| m.rare(k) && !m.own_manner(u, k));
-        let owner = base[i].weight("own_device") < 0.0 || planned(&base[i]);
-        if walks && !owner && own_use(u) && m.trust[i] == Trust::None {
-            by.entry(u.whose).or_default().push(i);
-        }
-    }
-    let places = |list: &Vec<usize>| {
-        let near = list.iter().filter_map(|i| units[*i].address);
-        let near: BTreeSet<Net> = near.map(net::neighbourhood).collect();
-        near.len() >= PLACES
+    let walks = |i: &usize| {
+        let u = &units[*i];
+        let rare = |k| m.rare(k) && !m.own_manner(u, k);
+        base[*i].weight("enumeration") >= 2.0 && u.does.manner().is_some_and(rare)
     };
-    let grounded = |list: &Vec<usize>| m.past(&units[list[0]]).is_some_and(|p| p.grounded);
-    by.into_values()
-        .filter(|list| grounded(list) && places(list))
-        .flatten()
+    let strange = |i: &usize| {
+        let owner = base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
+        let grounded = m.past(&units[*i]).is_some_and(|p| p.grounded);
+        m.trust[*i] == Trust::None && grounded && !owner && own_use(&units[*i])
+    };
+    (0..units.len())
+        .filter(|i| strange(i) && walks(i))
         .collect()
 }
 

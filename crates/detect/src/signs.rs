@@ -69,8 +69,8 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
     ),
     (
         "walks_elsewhere",
-        "parcours de plusieurs lieux inconnus",
-        "walks from several unknown places",
+        "parcours d'un lieu inconnu",
+        "walks from an unknown place",
     ),
     ("id_walk", "parcourt les identifiants", "walks identifiers"),
     (
