@@ -139,10 +139,11 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         found: BTreeMap::new(),
     };
     let (hurried, by_program) = hurried(m, &sums.base);
+    let (with, without) = from_tunnels(m);
     // What is in doubt whoever else is.
     let alone = [
         (
-            no_tunnel(m, &sums.base),
+            no_tunnel(m, &sums.base, &with, &without),
             "no_tunnel",
             (
                 "d'une adresse que prêtent les tunnels, quand aucun tunnel ne l'avait : il en manque au journal de la passerelle",
@@ -190,7 +191,6 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
     ];
-    let (_, without) = from_tunnels(m);
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums, &out.0);
@@ -579,9 +579,8 @@ fn all_new(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
 
 /// Uses from an address tunnels lend that came out of no tunnel any log shows, where nearly all others did while the gateway's log goes:
 /// whose tunnel it was nobody can say any more, and less so where that log has ended.
-fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+fn no_tunnel(m: &Model<'_>, base: &[Sum], with: &[usize], without: &[usize]) -> Vec<usize> {
     let units = &m.units.list;
-    let (with, without) = from_tunnels(m);
     let began = with.iter().map(|i| units[*i].from).min().unwrap_or(0);
     let ended = with.iter().map(|i| units[*i].to).max().unwrap_or(0);
     let meanwhile = |i: &&usize| units[**i].from >= began && units[**i].from <= ended;
@@ -589,7 +588,7 @@ fn no_tunnel(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     if with.len() < 10 || lone * 3 > with.len() {
         return vec![];
     }
-    (without.into_iter())
+    (without.iter().copied())
         .filter(|i| base[*i].weight("own_device") >= 0.0 && !planned(&base[*i]))
         .collect()
 }
@@ -640,10 +639,14 @@ fn unseen_tunnel(
 ) {
     let units = &m.units.list;
     let through =
-        |j: usize| verdicts[j] == SessionVerdict::Intruder && !units[j].parents.is_empty();
+        |i: &usize| verdicts[*i] == SessionVerdict::Intruder && !units[*i].parents.is_empty();
+    let usurped: BTreeSet<u32> = (0..units.len())
+        .filter(through)
+        .map(|i| units[i].whose)
+        .collect();
     for i in without {
         let own = base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
-        if own || !m.units_of(units[*i].whose).any(through) {
+        if own || !usurped.contains(&units[*i].whose) {
             continue;
         }
         doubt(
@@ -685,7 +688,8 @@ fn nameless(m: &Model<'_>) -> Vec<usize> {
 }
 
 /// Uses that go through an index in a hurry, under several accounts within days, none of which usually does: whoever sits at the owner's
-/// own desk, with the owner's own device, leaves no other sign.
+/// own desk, with the owner's own device, leaves no other sign. And those of one account alone, by a program its owner, whose device is
+/// known, does not work with.
 fn hurried(m: &Model<'_>, base: &[Sum]) -> (Vec<usize>, Vec<usize>) {
     const WITHIN: Nanos = 10 * DAY;
     const QUESTIONS: u32 = 8;

@@ -434,14 +434,16 @@ fn is_other(line: &[u8]) -> bool {
 
 /// The first line of a file that is no resource, from 1.
 pub(crate) fn first_unreadable(path: &Path) -> Option<u64> {
-    let mut first = None;
+    let (mut first, mut last) = (None, 0);
     let read = each_line(path, &mut |number, line| {
+        last = number;
         if first.is_none() && !line.is_empty() {
             let part = Part::parse(line, &Seen::default(), false);
             first = (part.unreadable > 0).then_some(number);
         }
     });
-    read.ok().and(first)
+    // Where the file breaks off, the line after the last one read.
+    first.or(read.is_err().then_some(last + 1))
 }
 
 impl Part {
