@@ -37,6 +37,8 @@ const WIDTH: f32 = PAGE_W - 2.0 * MARGIN;
 const SESSIONS_MAX: usize = 24;
 const PLACES_MAX: usize = 40;
 const GAPS_MAX: usize = 16;
+/// What is to be cut is worked off from the paper: all of it, short of what nobody does by hand.
+const CUT_MAX: usize = 400;
 
 type Rgb = (u8, u8, u8);
 const INK: Rgb = (16, 24, 32);
@@ -405,11 +407,10 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
             (t("À garder", "Keep"), &c.keep),
         ] {
             if !list.is_empty() {
-                let names: Vec<String> = list.iter().take(12).map(|x| clip(x, 60)).collect();
-                let more = if list.len() > 12 {
-                    format!(" +{}", list.len() - 12)
-                } else {
-                    String::new()
+                let names: Vec<String> = list.iter().take(CUT_MAX).map(|x| clip(x, 60)).collect();
+                let more = match list.len().saturating_sub(CUT_MAX) {
+                    0 => String::new(),
+                    n => format!(", +{n} (report.html)"),
                 };
                 let colon = if l == Lang::Fr { "\u{a0}:" } else { ":" };
                 items.push(format!("{label}{colon} {}{more}", names.join(", ")));

@@ -262,6 +262,19 @@ fn a_hundred_thousand_sessions_make_a_page_of_bounded_size() {
     assert!(file.len() < 3_000_000, "{} bytes", file.len());
 }
 
+/// Whoever cuts accounts off at night does it from the paper: the last of many stands there like the first.
+#[test]
+fn all_that_is_to_be_cut_is_on_paper() {
+    let paper = |last: &str| {
+        let mut a = sample::answer();
+        a.containment.cut = (10..90).map(|n| format!("rpps:998000012{n}")).collect();
+        a.containment.cut.push(last.into());
+        pdf::report(&a, &[], &sample::options()).expect("pdf")
+    };
+    assert_eq!(paper("vpn:one"), paper("vpn:one"));
+    assert_ne!(paper("vpn:one"), paper("vpn:two"));
+}
+
 #[test]
 fn upper_bounds_only_are_never_shown_as_seen() {
     let mut a = sample::answer();
