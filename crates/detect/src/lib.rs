@@ -22,7 +22,7 @@ use ampleur_session::{
     Sessions,
     net::Net,
     profile::{Rules, account_id},
-    spread::beside,
+    spread::{beside, in_pieces},
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
@@ -224,23 +224,26 @@ pub fn attribute_on(
     };
     let labels = pivot::label(&model, &outcome.verdicts);
     // Said where it is not certain, and where somebody known is at a place nobody knows.
-    let unseen: Vec<Option<(Arc<str>, Arc<str>)>> = (0..units.list.len())
-        .map(|u| {
-            let open = match outcome.verdicts[u] {
-                SessionVerdict::Doubtful => true,
-                SessionVerdict::Legitimate => {
-                    model.trust[u] == score::Trust::None
-                        && outcome.sums.of(u).alarms()
-                        && units.list[u].parents.is_empty()
-                }
-                SessionVerdict::Intruder => false,
-            };
-            let judged = !model.mute(u) || outcome.verdicts[u] == SessionVerdict::Doubtful;
-            (open && !word.alone && judged)
-                .then(|| model.unseen(u))
-                .flatten()
-        })
-        .collect();
+    let unseen: Vec<Option<(Arc<str>, Arc<str>)>> =
+        in_pieces(threads, units.list.len(), &|piece| {
+            piece
+                .map(|u| {
+                    let open = match outcome.verdicts[u] {
+                        SessionVerdict::Doubtful => true,
+                        SessionVerdict::Legitimate => {
+                            model.trust[u] == score::Trust::None
+                                && outcome.sums.of(u).alarms()
+                                && units.list[u].parents.is_empty()
+                        }
+                        SessionVerdict::Intruder => false,
+                    };
+                    let judged = !model.mute(u) || outcome.verdicts[u] == SessionVerdict::Doubtful;
+                    (open && !word.alone && judged)
+                        .then(|| model.unseen(u))
+                        .flatten()
+                })
+                .collect()
+        });
     let pivot::Outcome {
         verdicts,
         sums,
@@ -252,8 +255,7 @@ pub fn attribute_on(
         .into_lists()
         .map(|l| heaviest_first(l).into())
         .collect();
-    let mut judgements = Vec::with_capacity(sessions.list.len());
-    for (i, chain) in sessions.chains.iter().enumerate() {
+    let judgement = |i: usize| {
         let u = units.of[i];
         let said = spoken[i].as_ref();
         let verdict = match said.map(|s| s.bad) {
@@ -305,18 +307,21 @@ pub fn attribute_on(
             more.extend_from_slice(&of_unit[u]);
             heaviest_first(more).into()
         };
-        judgements.push(Judgement {
+        Judgement {
             verdict,
             score,
             reasons,
-            chain: chain.clone(),
+            chain: sessions.chains[i].clone(),
             intrusion: if verdict == SessionVerdict::Legitimate {
                 None
             } else {
                 labels[u].clone().or_else(|| Some("1".into()))
             },
-        });
-    }
+        }
+    };
+    let judgements = in_pieces(threads, sessions.list.len(), &|piece| {
+        piece.map(judgement).collect()
+    });
     let ((accounts, containment), habits) = beside(
         threads,
         || {

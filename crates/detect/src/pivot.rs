@@ -9,6 +9,7 @@ use ampleur_event::{
     time::{DAY, HOUR, MINUTE, Nanos},
 };
 use ampleur_session::spread::in_pieces;
+use rustc_hash::FxHashSet;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -191,9 +192,10 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
     ];
+    let owners = Owners::of(&m.units.list, &sums.base);
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
-        let mut next = share(m, &sums, &out.0);
+        let mut next = share(m, &sums, &owners, &out.0);
         same_stranger(m, &unknown, &sums.base, &out.0, &mut next);
         beside_tunnel(m, &sums.base, &out.0, &mut next);
         unseen_tunnel(m, &without, &sums.base, &out.0, &mut next);
@@ -1286,7 +1288,12 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
 }
 
 /// The base of units that share something with bad ones, with that added.
-fn share(m: &Model<'_>, sums: &Sums, verdicts: &[SessionVerdict]) -> BTreeMap<usize, Sum> {
+fn share(
+    m: &Model<'_>,
+    sums: &Sums,
+    owners: &Owners<'_>,
+    verdicts: &[SessionVerdict],
+) -> BTreeMap<usize, Sum> {
     let units = &m.units.list;
     let base = &sums.base[..];
     // With nobody who is bad nothing is shared.
@@ -1393,13 +1400,6 @@ fn share(m: &Model<'_>, sums: &Sums, verdicts: &[SessionVerdict]) -> BTreeMap<us
             }
         }
     }
-    // Accounts of which a use shows by itself, by what was done, that it is not the owner's.
-    let usurped: BTreeSet<&str> = (0..units.len())
-        .filter(|i| base[*i].total() >= INTRUDER && works(&base[*i]))
-        .filter(|i| root(*i) && !units[*i].who.is_empty())
-        .map(|i| units[i].who)
-        .collect();
-    let owners = Owners::of(units, base);
     let mut out = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
         if u.machine
@@ -1429,7 +1429,8 @@ fn share(m: &Model<'_>, sums: &Sums, verdicts: &[SessionVerdict]) -> BTreeMap<us
                 // What is let to many is a place of many: with his own device, or none that is told, at no machine's pace and on an
                 // account that nothing else usurps, the owner may be a customer of it too.
                 let own_device = known || owners.stand_at(u);
-                let of_many = m.rented(u) && own_device && !works(own) && !usurped.contains(u.who);
+                let of_many =
+                    m.rented(u) && own_device && !works(own) && !owners.robbed.contains(u.who);
                 // Three other accounts are usurped from a place where nobody is at home: whoever comes from there is the same.
                 let whos: BTreeSet<&str> = there.iter().map(|at| at.1).collect();
                 let whos = (whos.iter())
@@ -1603,20 +1604,31 @@ fn share(m: &Model<'_>, sums: &Sums, verdicts: &[SessionVerdict]) -> BTreeMap<us
 }
 
 /// Where somebody was seen with a device of the owner's.
-struct Owners(BTreeSet<(u32, IpAddr)>);
+struct Owners<'m> {
+    seen: FxHashSet<(u32, IpAddr)>,
+    /// Accounts of which a use shows by itself, by what was done, that it is not the owner's.
+    robbed: BTreeSet<&'m str>,
+}
 
-impl Owners {
-    fn of(units: &[Unit<'_>], base: &[Sum]) -> Owners {
+impl<'m> Owners<'m> {
+    fn of(units: &'m [Unit<'_>], base: &[Sum]) -> Owners<'m> {
         let with = units.iter().zip(base);
-        let with = with.filter(|(_, s)| s.weight("own_device") < 0.0);
-        Owners(
-            with.filter_map(|(u, _)| Some((u.whose, u.address?)))
+        let root = |u: &Unit| !u.parents.iter().any(|(_, c)| *c >= 0.5);
+        Owners {
+            seen: (with.clone())
+                .filter(|(_, s)| s.weight("own_device") < 0.0)
+                .filter_map(|(u, _)| Some((u.whose, u.address?)))
                 .collect(),
-        )
+            robbed: with
+                .filter(|(_, s)| s.total() >= INTRUDER && works(s))
+                .filter(|(u, _)| root(u) && !u.who.is_empty())
+                .map(|(u, _)| u.who)
+                .collect(),
+        }
     }
     /// A log that tells no device has him where another one shows his: nothing there speaks against its being him.
     fn stand_at(&self, u: &Unit<'_>) -> bool {
-        u.devices.is_empty() && u.address.is_some_and(|a| self.0.contains(&(u.whose, a)))
+        u.devices.is_empty() && u.address.is_some_and(|a| self.seen.contains(&(u.whose, a)))
     }
 }
 

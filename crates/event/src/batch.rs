@@ -84,7 +84,7 @@ macro_rules! row {
             time: Vec<i64>, time_alt: Vec<i64>,
             time_note: Vec<u8>, verb: Vec<u8>, outcome: Vec<u8>, system: Vec<u8>,
             $($t: TextColumn,)+
-            $($n: Vec<u64>,)+
+            $($n: NumberColumn,)+
             /// Rows that name a patient, in order, and the names, one behind the other; left behind when the batch becomes Arrow.
             patient: Vec<(usize, std::ops::Range<usize>)>,
             patients: String,
@@ -108,8 +108,20 @@ macro_rules! row {
                 Event { record: self.record[i], offset: self.offset[i], len: self.len[i], time: self.time[i], time_alt: self.time_alt[i],
                     time_note: TimeNote::from_code(self.time_note[i]), verb: Verb::from_code(self.verb[i]),
                     outcome: Outcome::from_code(self.outcome[i]), system: System::from_code(self.system[i]),
-                    patient: Cow::Borrowed(self.patient.binary_search_by_key(&i, |p| p.0).map_or("", |at| &self.patients[self.patient[at].1.clone()])),
-                    $($t: Cow::Borrowed(self.$t.get(i)),)+ $($n: self.$n[i],)+ }
+                    patient: Cow::Borrowed(self.patient_of(i)),
+                    $($t: Cow::Borrowed(self.$t.get(i)),)+ $($n: self.$n.get(i),)+ }
+            }
+            /// The patient row `i` names in clear; empty when it names none.
+            fn patient_of(&self, i: usize) -> &str {
+                // Where every row before names one, it stands at its own place.
+                let at = match self.patient.get(i) {
+                    Some(p) if p.0 == i => i,
+                    _ => match self.patient.binary_search_by_key(&i, |p| p.0) {
+                        Ok(at) => at,
+                        Err(_) => return "",
+                    },
+                };
+                &self.patients[self.patient[at].1.clone()]
             }
             /// Empties the batch and keeps its memory.
             pub fn clear(&mut self) {
@@ -120,7 +132,7 @@ macro_rules! row {
                 self.patients.clear();
             }
             /// Bytes held, to bound memory.
-            pub fn bytes(&self) -> usize { self.len() * (5 * 8 + 4 + NUMBERS * 8) $(+ self.$t.bytes())+ }
+            pub fn bytes(&self) -> usize { self.len() * (5 * 8 + 4) $(+ self.$t.bytes())+ $(+ self.$n.values.len() * 8)+ }
             /// Mutable access to one text column by name, for tokenising and sealing values before they are stored.
             pub fn text_mut(&mut self, name: &str) -> Option<&mut TextColumn> {
                 match name { $(stringify!($t) => Some(&mut self.$t),)+ _ => None }
@@ -136,7 +148,7 @@ macro_rules! row {
                     "time_note" => Column::Codes(&self.time_note), "verb" => Column::Codes(&self.verb),
                     "outcome" => Column::Codes(&self.outcome), "system" => Column::Codes(&self.system),
                     $(stringify!($t) => Column::Text(&self.$t),)+
-                    $(stringify!($n) => Column::Numbers(&self.$n),)+
+                    $(stringify!($n) => self.$n.column(),)+
                     _ => return None,
                 })
             }
@@ -148,7 +160,7 @@ macro_rules! row {
                     Arc::new(UInt8Array::from(self.time_note)), Arc::new(UInt8Array::from(self.verb)),
                     Arc::new(UInt8Array::from(self.outcome)), Arc::new(UInt8Array::from(self.system)),
                     $(self.$t.into_arrow(),)+
-                    $(Arc::new(UInt64Array::from(self.$n)),)+
+                    $(self.$n.into_arrow(),)+
                 ];
                 RecordBatch::try_new(EventBatch::schema(), columns).expect("columns follow the schema")
             }
@@ -160,7 +172,7 @@ macro_rules! row {
                     time: instant(b, "time", n), time_alt: instant(b, "time_alt", n),
                     time_note: code(b, "time_note", n), verb: code(b, "verb", n), outcome: code(b, "outcome", n), system: code(b, "system", n),
                     $($t: TextColumn::from_arrow(b, stringify!($t), n),)+
-                    $($n: number(b, stringify!($n), n),)+
+                    $($n: NumberColumn::from_arrow(b, stringify!($n), n),)+
                     patient: vec![],
                     patients: String::new(),
                 }
@@ -246,6 +258,8 @@ pub enum Column<'b> {
     Text(&'b TextColumn),
     /// [`NONE`] where absent.
     Numbers(&'b [u64]),
+    /// A column of numbers no row has one in.
+    NoNumbers,
     /// [`NO_TIME`] where absent.
     Times(&'b [i64]),
     Codes(&'b [u8]),
@@ -285,7 +299,8 @@ impl TextColumn {
             assert!(i < self.rows, "row {i} of {}", self.rows);
             return "";
         }
-        let (a, b) = (self.offsets[i] as usize, self.offsets[i + 1] as usize);
+        let ends = &self.offsets[i..i + 2];
+        let (a, b) = (ends[0] as usize, ends[1] as usize);
         // Only whole strings are ever appended, so every range is one.
         self.text.get(a..b).unwrap_or("")
     }
@@ -383,6 +398,64 @@ impl TextColumn {
     }
 }
 
+/// A column of numbers. Most of them have none in a whole batch: those are a number of rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct NumberColumn {
+    rows: usize,
+    /// One for each row, or none at all.
+    values: Vec<u64>,
+}
+
+impl NumberColumn {
+    #[inline]
+    fn push(&mut self, n: u64) {
+        if n != NONE && self.values.is_empty() {
+            self.values.resize(self.rows, NONE);
+        }
+        if n != NONE || !self.values.is_empty() {
+            self.values.push(n);
+        }
+        self.rows += 1;
+    }
+    #[inline(always)]
+    fn get(&self, i: usize) -> u64 {
+        if self.values.is_empty() {
+            assert!(i < self.rows, "row {i} of {}", self.rows);
+            return NONE;
+        }
+        self.values[i]
+    }
+    fn column(&self) -> Column<'_> {
+        match self.values.is_empty() {
+            true => Column::NoNumbers,
+            false => Column::Numbers(&self.values),
+        }
+    }
+    fn clear(&mut self) {
+        self.rows = 0;
+        self.values.clear();
+    }
+    fn into_arrow(self) -> ArrayRef {
+        let values = match self.values.is_empty() {
+            true => vec![NONE; self.rows],
+            false => self.values,
+        };
+        Arc::new(UInt64Array::from(values))
+    }
+    fn from_arrow(b: &RecordBatch, name: &str, n: usize) -> NumberColumn {
+        let column = b.column_by_name(name);
+        let column = column.and_then(|a| a.as_any().downcast_ref::<UInt64Array>());
+        let values = column.map_or(&[][..], |a| a.values());
+        NumberColumn {
+            rows: n,
+            values: match values.iter().all(|v| *v == NONE) {
+                true => vec![],
+                false => values.to_vec(),
+            },
+        }
+    }
+}
+
 fn number(b: &RecordBatch, name: &str, n: usize) -> Vec<u64> {
     match b
         .column_by_name(name)
@@ -426,9 +499,6 @@ impl EventBatch {
     }
     pub fn verbs(&self) -> &[u8] {
         &self.verb
-    }
-    pub fn seqs(&self) -> &[u64] {
-        &self.seq
     }
     /// The Arrow schema of stored events, without the columns the lake adds.
     pub fn schema() -> SchemaRef {

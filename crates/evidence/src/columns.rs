@@ -287,12 +287,9 @@ impl ParquetSink {
                 (_, Some(Column::Numbers(v))) if !field.is_nullable() => {
                     Arc::new(UInt64Array::from(v.to_vec()))
                 }
-                (_, Some(Column::Numbers(v))) if v.iter().all(|x| *x == NONE) => {
-                    self.absent.of(field.data_type(), n)
-                }
+                (_, Some(Column::NoNumbers) | None) => self.absent.of(field.data_type(), n),
                 (_, Some(Column::Numbers(v))) => present_numbers(v),
                 (_, Some(Column::Codes(v))) => Arc::new(UInt8Array::from(v.to_vec())),
-                (_, None) => self.absent.of(field.data_type(), n),
             };
             columns.push(column);
         }

@@ -5,16 +5,16 @@ use crate::{
     days,
     features::{List, Spelled, Thin},
     geo::Geo,
-    intake::{Accounts, Fragment, Named, Renumbering, Slot, machine},
+    intake::{self, Accounts, Fragment, Slot, machine},
     key::{ID_LIFE, INACTIVITY, Keyed, canonical},
     key_of, net,
     profile::People,
-    spread::{beside, in_pieces},
+    spread::{beside, in_pieces, side_by_side},
     texts::{Table, TextId, Texts},
     tickets::{self, Tickets},
 };
 use ampleur_event::{
-    Account, Event, Link, Origin, Session, SessionCounts, SessionId, SessionKey, System,
+    Account, Event, Link, Origin, Session, SessionId, SessionKey, System,
     time::{HOUR, MINUTE, NO_TIME, Nanos, SECOND, at_no_fixed_minute, densest},
 };
 use ampleur_sources::case::{Case, FileId};
@@ -93,10 +93,65 @@ pub(crate) struct Side {
     /// The session's own id in its source; an empty text for none.
     pub id: Vec<TextId>,
     pub began: Vec<Nanos>,
-    /// Hashes of request ids, ascending.
-    pub requests: Vec<Box<[u64]>>,
+    pub requests: Requests,
     /// Canonical accounts acted with or upon, and when first.
     pub targets: Vec<Thin<(TextId, Nanos)>>,
+}
+
+/// Hashes of the request ids of each session, ascending, in the order the sessions were made: they are gone through again and again, and
+/// a million small pieces lie too far apart for that.
+#[derive(Default)]
+pub(crate) struct Requests {
+    parts: Vec<Asking>,
+    /// Place of the first session of each part in the order they were made.
+    firsts: Vec<usize>,
+    /// From the place in that order to the session, and back.
+    sessions: Vec<u32>,
+    made: Vec<u32>,
+}
+
+/// Those of some sessions, one behind the other.
+#[derive(Default)]
+struct Asking {
+    all: Vec<u64>,
+    ends: Vec<usize>,
+}
+
+impl Asking {
+    fn push(&mut self, requests: &[u64]) {
+        self.all.extend_from_slice(requests);
+        self.ends.push(self.all.len());
+    }
+    fn of(&self, i: usize) -> &[u64] {
+        let from = i.checked_sub(1).map_or(0, |b| self.ends[b]);
+        &self.all[from..self.ends[i]]
+    }
+}
+
+impl Requests {
+    fn take(&mut self, part: Asking) {
+        let last = self.parts.last().map_or(0, |p| p.ends.len());
+        self.firsts.push(self.firsts.last().map_or(0, |f| f + last));
+        self.parts.push(part);
+    }
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.parts.iter().map(|p| p.all.len()).sum()
+    }
+    pub fn of(&self, session: usize) -> &[u64] {
+        let made = self.made[session] as usize;
+        let part = self.firsts.partition_point(|f| *f <= made) - 1;
+        self.parts[part].of(made - self.firsts[part])
+    }
+    /// Of every session, as they lie.
+    pub fn each(&self) -> impl Iterator<Item = (u32, &[u64])> {
+        (0..self.parts.len()).flat_map(|p| self.of_part(p))
+    }
+    /// Of the sessions of a part.
+    fn of_part(&self, part: usize) -> impl Iterator<Item = (u32, &[u64])> {
+        let (asking, first) = (&self.parts[part], self.firsts[part]);
+        (0..asking.ends.len()).map(move |i| (self.sessions[first + i], asking.of(i)))
+    }
 }
 
 /// An account that occurs, worked out once.
@@ -127,19 +182,18 @@ impl Side {
     }
 }
 
-/// What many sessions say alike, once.
+/// What many sessions say alike, once for each thread that makes them.
 #[derive(Default)]
-struct Shared {
+struct Words {
     texts: FxHashSet<Arc<str>>,
     /// Texts by number, and the products devices by number name.
     numbered: FxHashMap<TextId, Arc<str>>,
     products: FxHashMap<TextId, Arc<str>>,
-    accounts: FxHashMap<(System, Box<str>), u32>,
-    spelled: FxHashMap<(System, TextId), u32>,
-    whos: FxHashMap<Arc<str>, u32>,
+    /// Autonomous system → what the files call its operator.
+    operators: BTreeMap<u32, BTreeSet<String>>,
 }
 
-impl Shared {
+impl Words {
     fn numbered(&mut self, texts: &Texts, id: TextId) -> Arc<str> {
         if let Some(t) = self.numbered.get(&id) {
             return t.clone();
@@ -167,6 +221,24 @@ impl Shared {
             }
         }
     }
+    fn operator(&mut self, asn: u32, name: &str) {
+        let known = self.operators.entry(asn).or_default();
+        if !known.contains(name) {
+            known.insert(name.to_string());
+        }
+    }
+}
+
+/// Accounts of many sessions, each worked out once.
+#[derive(Default)]
+struct Named {
+    accounts: FxHashMap<(System, Box<str>), u32>,
+    spelled: FxHashMap<(System, TextId), u32>,
+    whos: FxHashMap<Arc<str>, u32>,
+}
+
+impl Named {
+    /// Number of an account in `side`.
     fn account(
         &mut self,
         side: &mut Side,
@@ -218,9 +290,10 @@ struct Merged {
 /// What the files say together, in the texts of the whole case.
 #[derive(Default)]
 struct Together {
-    texts: Texts,
     table: Table,
     slots: Vec<Merged>,
+    /// Rows without a time whose key has some already.
+    late: Vec<(u32, Box<Fragment>)>,
     names: BTreeMap<String, BTreeSet<Account>>,
     restarts: BTreeMap<String, BTreeSet<Nanos>>,
     machines: BTreeMap<(String, String), u64>,
@@ -228,10 +301,51 @@ struct Together {
 }
 
 impl Together {
-    fn take(&mut self, source: u32, p: Partial) {
-        let mut map = Renumbering::new(&p.texts);
+    /// In the order of the parts. The texts of one are numbered while what another says is put with the rest.
+    fn of(threads: usize, case: &Case, partials: Vec<Partial>) -> (Together, Texts) {
+        let mut texts = Texts::default();
+        let mut all = Together::default();
+        let mut number = |p: &mut Partial| -> Vec<TextId> {
+            let own = std::mem::take(&mut p.texts);
+            (0..own.len() as TextId)
+                .map(|t| texts.put(own.get(t)))
+                .collect()
+        };
+        if threads < 2 {
+            for mut p in partials {
+                let to = number(&mut p);
+                all.take(case.source_of(p.file), p, &to);
+            }
+        } else {
+            std::thread::scope(|scope| {
+                let (give, numbered) = sync_channel::<(Partial, Vec<TextId>)>(2);
+                let all = &mut all;
+                scope.spawn(move || {
+                    for (p, to) in numbered {
+                        all.take(case.source_of(p.file), p, &to);
+                    }
+                });
+                for mut p in partials {
+                    let to = number(&mut p);
+                    // Whoever takes no more has panicked, and that goes on at the end of the scope.
+                    if give.send((p, to)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        for (i, rows) in std::mem::take(&mut all.late) {
+            if let Some(known) = &mut all.slots[i as usize].slot.untimed {
+                known.join(*rows, &texts);
+            }
+        }
+        (all, texts)
+    }
+
+    /// `to` are the numbers its texts have in the whole.
+    fn take(&mut self, source: u32, p: Partial, to: &[TextId]) {
         for mut slot in p.slots {
-            slot.renumber(&mut |t| map.of(t, &mut self.texts));
+            slot.renumber(&mut |t| to[t as usize]);
             let timed = (!slot.list.is_empty()).then_some(p.format);
             let known = self.table.find(slot.hash, |i| {
                 let m = &self.slots[i as usize];
@@ -254,7 +368,7 @@ impl Together {
             };
             m.slot.list.append(&mut slot.list);
             match (&mut m.slot.untimed, slot.untimed) {
-                (Some(a), Some(b)) => a.join(*b, &self.texts),
+                (Some(_), Some(more)) => self.late.push((i, more)),
                 (a @ None, b @ Some(_)) => {
                     *a = b;
                     m.format_untimed = p.format;
@@ -275,30 +389,24 @@ impl Together {
     }
 }
 
-/// A session before what it shares with others is shared.
+/// Some sessions, before their accounts are known; the lists are parallel.
+#[derive(Default)]
 struct Made {
+    list: Vec<Session>,
+    features: Vec<Features>,
+    rest: Vec<Rest>,
+    requests: Asking,
+}
+
+/// What is made of a session besides.
+struct Rest {
     slot: u32,
     /// Of its rows: they are looked up by their own times, not by when what they stand for began.
     span: (Nanos, Nanos),
-    id: SessionId,
     account: Option<(System, TextId)>,
     /// The account, when only its user id says so.
     named: Option<Account>,
-    address: Option<IpAddr>,
-    country: Option<String>,
-    asn: Option<u32>,
-    operator: Option<String>,
-    device: Option<TextId>,
-    inner: Option<IpAddr>,
-    host: Option<TextId>,
-    program: Option<TextId>,
-    from: Nanos,
-    to: Nanos,
-    closed: bool,
-    counts: SessionCounts,
-    features: Features,
     began: Nanos,
-    requests: Box<[u64]>,
     targets: Thin<(TextId, Nanos)>,
 }
 
@@ -319,7 +427,11 @@ impl<'s> Finder<'s> {
         }
     }
     /// What [`Sessions::of_event`] says, and the account the event names.
-    pub fn of_event(&mut self, file: FileId, e: &Event<'_>) -> Option<(u32, Option<Arc<Named>>)> {
+    pub fn of_event(
+        &mut self,
+        file: FileId,
+        e: &Event<'_>,
+    ) -> Option<(u32, Option<Arc<intake::Named>>)> {
         let source = *self.sessions.sources.get(file as usize)?;
         let named = self.accounts.of(e);
         let account = named.as_ref().map(|n| &*n.canonical);
@@ -339,21 +451,18 @@ impl Sessions {
     /// The same, on so many threads.
     pub fn build_on(threads: usize, case: &Case, mut partials: Vec<Partial>) -> Sessions {
         partials.sort_by_key(|p| p.file);
-        let mut all = Together::default();
-        for p in partials {
-            all.take(case.source_of(p.file), p);
-        }
+        let (all, texts) = Together::of(threads, case, partials);
         let people = People::new(&case.context);
         let geo = Geo::open(case);
         let estates = chain::Estates::new(case);
         let Together {
-            texts,
             table,
             slots,
             names,
             restarts,
             machines,
             tickets,
+            ..
         } = all;
         let addresses = slots.iter().map(|m| texts.get(m.slot.key.address));
         let gateways = gateways(addresses, &estates);
@@ -381,77 +490,39 @@ impl Sessions {
         };
         let mut side = Side::default();
         let mut places: Vec<(u32, Nanos, Nanos)> = Vec::with_capacity(most);
-        let mut operators: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
-        let mut shared = Shared::default();
-        let formats: Vec<&'static str> = slots
-            .iter()
-            .map(|m| m.format.unwrap_or(m.format_untimed))
-            .collect();
-        making.each(threads, slots, &mut |made| {
-            for made in made {
-                let format = formats[made.slot as usize];
-                if let (Some(n), Some(o)) = (made.asn, &made.operator) {
-                    let known = operators.entry(n).or_default();
-                    if !known.contains(o) {
-                        known.insert(o.clone());
-                    }
-                }
-                let account = match (made.account, made.named) {
+        let mut named = Named::default();
+        let operators = making.each(threads, slots, &mut |mut made| {
+            for (s, rest) in made.list.iter_mut().zip(made.rest) {
+                let account = match (rest.account, rest.named) {
                     (Some((system, name)), _) => {
-                        let known = shared.spelled.get(&(system, name)).copied();
+                        let known = named.spelled.get(&(system, name)).copied();
                         Some(known.unwrap_or_else(|| {
                             let text = texts.get(name);
-                            let a = shared.account(&mut side, &mut out.whos, &people, system, text);
-                            shared.spelled.insert((system, name), a);
+                            let a = named.account(&mut side, &mut out.whos, &people, system, text);
+                            named.spelled.insert((system, name), a);
                             a
                         }))
                     }
                     (None, Some(a)) => {
-                        Some(shared.account(&mut side, &mut out.whos, &people, a.system, &a.name))
+                        Some(named.account(&mut side, &mut out.whos, &people, a.system, &a.name))
                     }
                     (None, None) => None,
                 };
-                let known = account.and_then(|a| side.accounts.get(a as usize));
-                let (source, key, _) = &keys[made.slot as usize];
-                out.list.push(Session {
-                    id: made.id,
-                    source: *source,
-                    format,
-                    key_kind: key.kind,
-                    account: known.map(|k| k.account.clone()),
-                    person: known.and_then(|k| k.person),
-                    origin: Origin {
-                        address: made.address,
-                        country: made.country.map(|c| shared.text(&c)),
-                        asn: made.asn,
-                        device: made.device.map(|d| shared.numbered(&texts, d)),
-                    },
-                    inner: made.inner,
-                    host: match made.host {
-                        Some(h) => shared.numbered(&texts, h),
-                        None => shared.text(""),
-                    },
-                    program: match (made.program, made.device) {
-                        (Some(p), _) => shared.numbered(&texts, p),
-                        (None, Some(d)) => shared.product(&texts, d),
-                        (None, None) => shared.text(""),
-                    },
-                    from: made.from,
-                    to: made.to,
-                    closed: made.closed,
-                    counts: made.counts,
-                });
-                out.features.push(made.features);
+                if let Some(k) = account.and_then(|a| side.accounts.get(a as usize)) {
+                    s.account = Some(k.account.clone());
+                    s.person = k.person;
+                }
                 side.account.push(account.unwrap_or(NOBODY));
-                side.id.push(key.id);
-                side.began.push(made.began);
-                side.requests.push(made.requests);
-                side.targets.push(made.targets);
-                places.push((made.slot, made.span.0, made.span.1));
+                side.id.push(keys[rest.slot as usize].1.id);
+                side.began.push(rest.began);
+                side.targets.push(rest.targets);
+                places.push((rest.slot, rest.span.0, rest.span.1));
             }
+            side.requests.take(made.requests);
+            out.list.append(&mut made.list);
+            out.features.append(&mut made.features);
         });
-        drop(formats);
-        drop(shared);
+        drop(named);
         out.operators = operators
             .into_iter()
             .map(|(n, names)| (n, out.operator(&texts, &geo, n, names, &places, &keys)))
@@ -459,18 +530,37 @@ impl Sessions {
         out.order(threads, &mut side, places, keys, table);
         out.texts = texts;
         out.learn_machines(case, &side, machines);
-        out.alike = columns::take_out(case, &mut out, &mut side);
+        let of = |s: &Sessions| (s.by_address(), s.bare_names());
+        let alike = || columns::alike(case, &out, &side);
+        let (alike, (mut by_address, mut bare)) = beside(threads, alike, || of(&out));
+        if !alike.is_empty() {
+            columns::take_out(&alike, &mut out, &mut side);
+            (by_address, bare) = of(&out);
+        }
+        out.alike = alike;
         out.skews = tickets::offsets(&tickets);
-        out.days_off = days::off(&out);
+        out.days_off = days::off(threads, &out, &bare);
         out.skews.extend(&out.days_off);
         out.learn_skews();
-        out.learn_login_skews();
+        out.learn_login_skews(threads, &by_address, &bare);
+        drop(bare);
         out.adopt(threads, &mut side);
         out.who = (0..out.list.len())
             .map(|i| side.known(i).map_or(NOBODY, |k| k.who))
             .collect();
         out.shared = out.count_shared(&side, &gateways);
-        chain::link(threads, case, &mut out, &side, &estates);
+        chain::link(threads, case, &mut out, &side, &estates, &by_address);
+        out
+    }
+
+    /// The sessions that come from each address, in their order.
+    fn by_address(&self) -> FxHashMap<IpAddr, Vec<u32>> {
+        let mut out: FxHashMap<IpAddr, Vec<u32>> = FxHashMap::default();
+        for (i, s) in self.list.iter().enumerate() {
+            if let Some(a) = s.origin.address {
+                out.entry(a).or_default().push(i as u32);
+            }
+        }
         out
     }
 
@@ -492,7 +582,7 @@ impl Sessions {
                 (number == Some(asn)).then_some((rank, operator?))
             });
             if let Some((_, operator)) = told.min() {
-                return operator;
+                return operator.to_string();
             }
         }
         names.into_iter().next().unwrap_or_default()
@@ -507,14 +597,14 @@ impl Sessions {
         mut keys: Vec<(u32, Keyed, u32)>,
         table: Table,
     ) {
-        let mut order: Vec<u32> = (0..self.list.len() as u32).collect();
-        order.sort_by_key(|i| {
-            let s = &self.list[*i as usize];
-            (s.from, s.id)
-        });
-        let mut to = vec![0u32; order.len()];
-        for (place, from) in order.into_iter().enumerate() {
-            to[from as usize] = place as u32;
+        let sessions = self.list.iter().zip(0u32..);
+        let mut order: Vec<(Nanos, SessionId, u32)> =
+            sessions.map(|(s, i)| (s.from, s.id, i)).collect();
+        order.sort_unstable();
+        let made: Vec<u32> = order.into_iter().map(|o| o.2).collect();
+        let mut to = vec![0u32; made.len()];
+        for (place, from) in made.iter().enumerate() {
+            to[*from as usize] = place as u32;
         }
         // The sessions of a key stand together, in the order of the keys.
         let mut spans: Vec<(Nanos, Nanos, u32)> = Vec::with_capacity(places.len());
@@ -537,12 +627,13 @@ impl Sessions {
                 side.account.swap(i, j);
                 side.id.swap(i, j);
                 side.began.swap(i, j);
-                side.requests.swap(i, j);
                 side.targets.swap(i, j);
             });
         };
         let mut again = to.clone();
         let mut sessions = |to: &mut [u32]| moved(to, |i, j| list.swap(i, j));
+        side.requests.made = made;
+        side.requests.sessions.clone_from(&to);
         beside(threads, || sessions(&mut to), || others(&mut again));
     }
 
@@ -703,115 +794,113 @@ impl Sessions {
 
     /// Clocks: who logs in is heard elsewhere within a minute or two, from the same address. Where most are heard at one other sharp
     /// distance instead, the clock of the logins is off by that much.
-    fn learn_login_skews(&mut self) {
+    fn learn_login_skews(
+        &mut self,
+        threads: usize,
+        at: &FxHashMap<IpAddr, Vec<u32>>,
+        bare: &[u32],
+    ) {
+        let doors: BTreeSet<u32> = (self.list.iter())
+            .filter(|s| is_login(s) && !self.skews.contains_key(&s.source))
+            .map(|s| s.source)
+            .collect();
+        let found = side_by_side(threads, doors.into_iter().collect(), &|source| {
+            let skew = self.login_skew(source, at, bare);
+            skew.map(|by| (source, by)).into_iter().collect()
+        });
+        self.skews.extend(found);
+    }
+
+    /// What is to be added to the times of the logins of a source, where that is clear.
+    fn login_skew(
+        &self,
+        source: u32,
+        at: &FxHashMap<IpAddr, Vec<u32>>,
+        bare: &[u32],
+    ) -> Option<Nanos> {
         const REACH: Nanos = 3 * HOUR;
         // Distances within this of each other are one.
         const SHARP: Nanos = MINUTE;
         const CROWD: usize = 64;
         const ENOUGH: usize = 20;
-        let is_login = |s: &Session| {
-            s.counts.logins > 0 && s.key_kind != SessionKey::Tunnel && s.account.is_some()
-        };
-        let doors: BTreeSet<u32> = self
-            .list
-            .iter()
-            .filter(|s| is_login(s) && !self.skews.contains_key(&s.source))
-            .map(|s| s.source)
-            .collect();
-        if doors.is_empty() {
-            return;
-        }
-        // In order of begin, for so is the list.
-        let mut at: FxHashMap<IpAddr, Vec<u32>> = FxHashMap::default();
-        for (i, s) in self.list.iter().enumerate() {
-            if let Some(a) = s.origin.address {
-                at.entry(a).or_default().push(i as u32);
+        // A job that runs at its hour meets what runs at another: only who comes at no fixed minute tells a clock.
+        let mut people: FxHashMap<u32, Vec<Nanos>> = FxHashMap::default();
+        for (s, name) in self.list.iter().zip(bare) {
+            if s.source == source && is_login(s) {
+                people.entry(*name).or_default().push(s.from);
             }
         }
-        let bare = self.bare_names();
-        for source in doors {
-            // A job that runs at its hour meets what runs at another: only who comes at no fixed minute tells a clock.
-            let mut people: FxHashMap<u32, Vec<Nanos>> = FxHashMap::default();
-            for (s, name) in self.list.iter().zip(&bare) {
-                if s.source == source && is_login(s) {
-                    people.entry(*name).or_default().push(s.from);
-                }
-            }
-            people.retain(|_, times| at_no_fixed_minute(times));
-            // (distance to what was heard, login)
-            let mut heard: Vec<(Nanos, u32)> = vec![];
-            for (i, login) in self.list.iter().enumerate() {
-                let here = login.origin.address.and_then(|a| at.get(&a));
-                let Some(here) = here.filter(|_| {
-                    login.source == source && is_login(login) && people.contains_key(&bare[i])
-                }) else {
-                    continue;
-                };
-                let begun = |j: &u32| self.list[*j as usize].from;
-                let first = here.partition_point(|j| begun(j) < login.from.saturating_sub(REACH));
-                let past = here.partition_point(|j| begun(j) <= login.from.saturating_add(REACH));
-                // A crowd behind one address says nothing of one of them, and takes long to go through.
-                if past - first > 8 * CROWD {
-                    continue;
-                }
-                let others = here[first..past]
-                    .iter()
-                    .map(|j| (&self.list[*j as usize], bare[*j as usize]))
-                    .filter(|(x, _)| x.source != source)
-                    .filter(|(x, name)| {
-                        x.account.is_none()
-                            || *name == bare[i]
-                            || (x.person.is_some() && x.person == login.person)
-                    });
-                let before = heard.len();
-                heard.extend(
-                    others
-                        .take(CROWD + 1)
-                        .map(|(x, _)| (x.from - login.from, i as u32)),
-                );
-                if heard.len() - before > CROWD {
-                    heard.truncate(before);
-                }
-                if heard.len() > 1 << 20 {
-                    break;
-                }
-            }
-            heard.sort_unstable();
-            let logins = |h: &[(Nanos, u32)]| -> BTreeSet<u32> { h.iter().map(|x| x.1).collect() };
-            let all = logins(&heard).len();
-            let within = |from: Nanos, to: Nanos| {
-                let a = heard.partition_point(|x| x.0 < from);
-                let b = heard.partition_point(|x| x.0 <= to);
-                &heard[a..b]
+        people.retain(|_, times| at_no_fixed_minute(times));
+        // (distance to what was heard, login)
+        let mut heard: Vec<(Nanos, u32)> = vec![];
+        for (i, login) in self.list.iter().enumerate() {
+            let here = login.origin.address.and_then(|a| at.get(&a));
+            let Some(here) = here.filter(|_| {
+                login.source == source && is_login(login) && people.contains_key(&bare[i])
+            }) else {
+                continue;
             };
-            let distances: Vec<Nanos> = heard.iter().map(|x| x.0).collect();
-            let (most, peak) = densest(&distances, SHARP);
-            // What comes back every few minutes meets itself at every multiple: that is no clock.
-            let others: Vec<Nanos> = distances
-                .into_iter()
-                .filter(|d| (d - peak).abs() > 2 * SHARP)
-                .collect();
-            let second = densest(&others, SHARP).0;
-            let near = within(peak - SHARP, peak + SHARP);
-            // People are never exact: what always comes after the same time to the millisecond is a program's own delay.
-            let exact = near
-                .get(near.len() * 3 / 4)
-                .is_none_or(|q| q.0 - near[near.len() / 4].0 < SECOND / 2);
-            let there = logins(near);
-            let usual = logins(within(-MINUTE, 3 * MINUTE));
-            let accounts: BTreeSet<u32> = there.iter().map(|i| bare[*i as usize]).collect();
-            if (-MINUTE..=10 * MINUTE).contains(&peak)
-                || there.len() < ENOUGH
-                || there.len() * 10 < all * 6
-                || there.len() < 2 * usual.len()
-                || most < 2 * second
-                || exact
-                || accounts.len() < 5
-            {
+            let begun = |j: &u32| self.list[*j as usize].from;
+            let first = here.partition_point(|j| begun(j) < login.from.saturating_sub(REACH));
+            let past = here.partition_point(|j| begun(j) <= login.from.saturating_add(REACH));
+            // A crowd behind one address says nothing of one of them, and takes long to go through.
+            if past - first > 8 * CROWD {
                 continue;
             }
-            self.skews.insert(source, peak);
+            let others = here[first..past]
+                .iter()
+                .map(|j| (&self.list[*j as usize], bare[*j as usize]))
+                .filter(|(x, _)| x.source != source)
+                .filter(|(x, name)| {
+                    x.account.is_none()
+                        || *name == bare[i]
+                        || (x.person.is_some() && x.person == login.person)
+                });
+            let before = heard.len();
+            heard.extend(
+                others
+                    .take(CROWD + 1)
+                    .map(|(x, _)| (x.from - login.from, i as u32)),
+            );
+            if heard.len() - before > CROWD {
+                heard.truncate(before);
+            }
+            if heard.len() > 1 << 20 {
+                break;
+            }
         }
+        heard.sort_unstable();
+        let logins = |h: &[(Nanos, u32)]| -> BTreeSet<u32> { h.iter().map(|x| x.1).collect() };
+        let all = logins(&heard).len();
+        let within = |from: Nanos, to: Nanos| {
+            let a = heard.partition_point(|x| x.0 < from);
+            let b = heard.partition_point(|x| x.0 <= to);
+            &heard[a..b]
+        };
+        let distances: Vec<Nanos> = heard.iter().map(|x| x.0).collect();
+        let (most, peak) = densest(&distances, SHARP);
+        // What comes back every few minutes meets itself at every multiple: that is no clock.
+        let others: Vec<Nanos> = distances
+            .into_iter()
+            .filter(|d| (d - peak).abs() > 2 * SHARP)
+            .collect();
+        let second = densest(&others, SHARP).0;
+        let near = within(peak - SHARP, peak + SHARP);
+        // People are never exact: what always comes after the same time to the millisecond is a program's own delay.
+        let exact = near
+            .get(near.len() * 3 / 4)
+            .is_none_or(|q| q.0 - near[near.len() / 4].0 < SECOND / 2);
+        let there = logins(near);
+        let usual = logins(within(-MINUTE, 3 * MINUTE));
+        let accounts: BTreeSet<u32> = there.iter().map(|i| bare[*i as usize]).collect();
+        let clear = !(-MINUTE..=10 * MINUTE).contains(&peak)
+            && there.len() >= ENOUGH
+            && there.len() * 10 >= all * 6
+            && there.len() >= 2 * usual.len()
+            && most >= 2 * second
+            && !exact
+            && accounts.len() >= 5;
+        clear.then_some(peak)
     }
 
     /// Per session, the number of its account's bare name: equal for equal names, 0 where there is no account.
@@ -1006,22 +1095,23 @@ impl Sessions {
 
     /// Request ids somebody without account has → the accounts that have them too.
     fn asked_with(&self, threads: usize, side: &Side) -> Sorted<(u64, u32)> {
-        let homeless = side.requests.iter().zip(&side.account);
+        let homeless = side.requests.each();
         let mut wanted: Vec<u64> = homeless
-            .filter(|(_, a)| **a == NOBODY)
-            .flat_map(|(r, _)| r.iter().copied())
+            .filter(|(i, _)| side.account[*i as usize] == NOBODY)
+            .flat_map(|(_, r)| r.iter().copied())
             .collect();
         wanted.sort_unstable();
         wanted.dedup();
         let wanted = Sorted::new(wanted, |r| *r);
-        let mut by_request = in_pieces(threads, side.requests.len(), &|piece| {
+        let parts = (0..side.requests.parts.len()).collect();
+        let mut by_request = side_by_side(threads, parts, &|part| {
             let mut some: Vec<(u64, u32)> = vec![];
-            for i in piece {
-                let Some(k) = side.known(i).filter(|k| !k.account.is_machine()) else {
+            for (i, requests) in side.requests.of_part(part) {
+                let known = side.known(i as usize);
+                let Some(k) = known.filter(|k| !k.account.is_machine()) else {
                     continue;
                 };
-                let requests = side.requests[i].iter();
-                let shared = requests.filter(|r| wanted.of(**r).next().is_some());
+                let shared = requests.iter().filter(|r| wanted.of(**r).next().is_some());
                 some.extend(shared.map(|r| (*r, k.canonical)));
             }
             some
@@ -1042,8 +1132,7 @@ impl Sessions {
         widest: Nanos,
     ) -> Option<u32> {
         let s = &self.list[i];
-        let asked: BTreeSet<u32> = side.requests[i]
-            .iter()
+        let asked: BTreeSet<u32> = (side.requests.of(i).iter())
             .flat_map(|r| by_request.of(*r))
             .map(|b| b.1)
             .collect();
@@ -1097,7 +1186,7 @@ impl Sessions {
     }
 
     fn count_shared(&self, side: &Side, gateways: &BTreeSet<IpAddr>) -> BTreeMap<IpAddr, usize> {
-        let mut seen: BTreeMap<IpAddr, BTreeSet<u32>> = BTreeMap::new();
+        let mut seen: FxHashMap<IpAddr, FxHashSet<u32>> = FxHashMap::default();
         for (i, s) in self.list.iter().enumerate() {
             if let (Some(k), Some(x)) = (side.known(i), s.origin.address) {
                 let set = seen.entry(x).or_default();
@@ -1270,6 +1359,10 @@ fn one_person(known: &BTreeSet<Account>) -> bool {
     (known.iter()).all(|a| *names.entry(a.system).or_insert_with(|| a.bare()) == a.bare())
 }
 
+fn is_login(s: &Session) -> bool {
+    s.counts.logins > 0 && s.key_kind != SessionKey::Tunnel && s.account.is_some()
+}
+
 /// The product a user agent names, when it is one.
 fn product(device: &str) -> &str {
     device
@@ -1303,33 +1396,45 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// Gives the sessions of all keys, some at a time, in the order of the keys. Takes the stretches away. The next ones are
-    /// made while some are taken.
-    fn each(&self, threads: usize, mut keys: Vec<Merged>, take: &mut dyn FnMut(Vec<Made>)) {
+    /// Gives the sessions of all keys, some at a time, in the order of the keys, and says what the files call the operators of their
+    /// autonomous systems. Takes the stretches away. The next sessions are made while some are taken.
+    fn each(
+        &self,
+        threads: usize,
+        mut keys: Vec<Merged>,
+        take: &mut dyn FnMut(Made),
+    ) -> BTreeMap<u32, BTreeSet<String>> {
         const AT_ONCE: usize = 1 << 13;
         let parts = keys.chunks_mut(AT_ONCE).enumerate();
         let parts = Mutex::new(parts.map(|(i, part)| (i, i * AT_ONCE, part)));
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         if threads < 2 {
+            let mut words = Words::default();
             while let Some((_, first, part)) = next() {
-                take(self.some(first, part));
+                take(self.some(&mut words, first, part));
             }
-            return;
+            return words.operators;
         }
         std::thread::scope(|scope| {
-            let (made, ready) = sync_channel(2);
-            for _ in 1..threads {
-                let (made, next) = (made.clone(), &next);
-                scope.spawn(move || {
-                    while let Some((i, first, part)) = next() {
-                        if made.send((i, self.some(first, part))).is_err() {
-                            break;
+            let (made, ready) = sync_channel(1);
+            // To take them is little work: as many make them as there are threads.
+            let makers: Vec<_> = (0..threads)
+                .map(|_| {
+                    let (made, next) = (made.clone(), &next);
+                    scope.spawn(move || {
+                        let mut words = Words::default();
+                        while let Some((i, first, part)) = next() {
+                            let some = self.some(&mut words, first, part);
+                            if made.send((i, some)).is_err() {
+                                break;
+                            }
                         }
-                    }
-                });
-            }
+                        words.operators
+                    })
+                })
+                .collect();
             drop(made);
-            let mut early: BTreeMap<usize, Vec<Made>> = BTreeMap::new();
+            let mut early: BTreeMap<usize, Made> = BTreeMap::new();
             let mut due = 0;
             for (i, some) in ready {
                 early.insert(i, some);
@@ -1338,10 +1443,28 @@ impl Making<'_> {
                     due += 1;
                 }
             }
-        });
+            let mut operators: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+            for maker in makers {
+                match maker.join() {
+                    Ok(some) => {
+                        for (asn, names) in some {
+                            operators.entry(asn).or_default().extend(names);
+                        }
+                    }
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            operators
+        })
     }
-    fn some(&self, first: usize, keys: &mut [Merged]) -> Vec<Made> {
-        let mut out = Vec::with_capacity(keys.len());
+    fn some(&self, words: &mut Words, first: usize, keys: &mut [Merged]) -> Made {
+        let most = keys.iter().map(|m| m.slot.list.len().max(1)).sum();
+        let mut out = Made {
+            list: Vec::with_capacity(most),
+            features: Vec::with_capacity(most),
+            rest: Vec::with_capacity(most),
+            requests: Asking::default(),
+        };
         for (i, m) in keys.iter_mut().enumerate() {
             let slot = (first + i) as u32;
             let mut late = m.slot.untimed.take();
@@ -1352,15 +1475,15 @@ impl Making<'_> {
                     part.join(*f, self.texts);
                     (part.from, part.to, part.traits.began) = (from, to, began);
                 }
-                out.push(self.one(slot, m, part));
+                self.one(words, slot, m, part, &mut out);
             }
             if let Some(f) = late {
-                out.push(self.one(slot, m, *f));
+                self.one(words, slot, m, *f, &mut out);
             }
         }
         out
     }
-    fn one(&self, slot: u32, m: &Merged, part: Fragment) -> Made {
+    fn one(&self, words: &mut Words, slot: u32, m: &Merged, part: Fragment, out: &mut Made) {
         let (texts, key, f) = (self.texts, &m.slot.key, part.traits);
         let first = |list| f.noted.first(texts, list);
         let of_key = if texts.get(key.account).starts_with('#') {
@@ -1402,12 +1525,17 @@ impl Making<'_> {
         let flow = f.ports != 0;
         let device = if flow { None } else { first(List::Devices) };
         let (country, asn, operator) = address.map_or((None, None, None), |a| self.geo.find(a));
-        let country = country.or_else(|| {
-            f.noted
-                .sorted(texts, List::Countries)
-                .into_iter()
-                .find_map(|c| crate::geo::country_code(texts.get(c)))
-        });
+        let country = match country {
+            Some(c) => Some(words.text(c)),
+            None => {
+                let mut told = f.noted.sorted(texts, List::Countries).into_iter();
+                let code = told.find_map(|c| crate::geo::country_code(texts.get(c)));
+                code.map(|c| words.text(&c))
+            }
+        };
+        if let (Some(n), Some(o)) = (asn, operator) {
+            words.operator(n, o);
+        }
         let mut counts = part.counts;
         counts.subjects = f.subjects.items().len() as u64;
         counts.objects = f.objects.items().len() as u64;
@@ -1436,20 +1564,30 @@ impl Making<'_> {
             .into_iter()
             .find_map(|a| net::parse_address(texts.get(a)))
             .filter(|a| !a.is_unspecified());
-        Made {
-            slot,
-            span: (part.from, part.to),
+        let program = match (first(List::Programs), device) {
+            (Some(p), _) => words.numbered(texts, p),
+            (None, Some(d)) => words.product(texts, d),
+            (None, None) => words.text(""),
+        };
+        out.list.push(Session {
             id,
-            account,
-            named,
-            address,
-            country,
-            asn,
-            operator,
-            device,
+            source: m.source,
+            format: m.format.unwrap_or(m.format_untimed),
+            key_kind: key.kind,
+            account: None,
+            person: None,
+            origin: Origin {
+                address,
+                country,
+                asn,
+                device: device.map(|d| words.numbered(texts, d)),
+            },
             inner: if flow { None } else { inner },
-            host: first(List::Hosts),
-            program: first(List::Programs),
+            host: match first(List::Hosts) {
+                Some(h) => words.numbered(texts, h),
+                None => words.text(""),
+            },
+            program,
             // A flow is logged at its end: what it stands for began earlier.
             from: if flow {
                 f.began.min(part.from)
@@ -1459,10 +1597,16 @@ impl Making<'_> {
             to: part.to,
             closed: part.closed,
             counts,
-            features: Features::of(&f, texts),
+        });
+        out.features.push(Features::of(&f, texts));
+        out.requests.push(f.requests.items());
+        out.rest.push(Rest {
+            slot,
+            span: (part.from, part.to),
+            account,
+            named,
             began: f.began,
-            requests: f.requests.items().into(),
             targets: f.targets,
-        }
+        });
     }
 }

@@ -129,21 +129,16 @@ pub(crate) fn link(
     out: &mut Sessions,
     side: &Side,
     estates: &Estates,
+    by_address: &FxHashMap<IpAddr, Vec<u32>>,
 ) {
     let rules = Rules::new(&case.context);
-    let mut by_address: FxHashMap<IpAddr, Vec<u32>> = FxHashMap::default();
-    for (i, s) in out.list.iter().enumerate() {
-        if let Some(a) = s.origin.address {
-            by_address.entry(a).or_default().push(i as u32);
-        }
-    }
     let web = || Web {
         s: out,
         side,
-        by_address: &by_address,
+        by_address,
         links: vec![],
     };
-    let asked: usize = side.requests.iter().map(|r| r.len()).sum();
+    let asked = side.requests.count();
     let parts = if asked > MANY_REQUESTS {
         REQUEST_PARTS
     } else {
@@ -348,9 +343,9 @@ fn shared_ids(w: &mut Web<'_>) {
 fn shared_requests(w: &mut Web<'_>, part: u64, parts: u64) {
     // Sorted runs rather than maps: a case has tens of millions of request ids.
     let mut requests: Vec<(u64, u32)> = vec![];
-    for (i, r) in w.side.requests.iter().enumerate() {
+    for (i, r) in w.side.requests.each() {
         let mine = r.iter().filter(|r| **r % parts == part);
-        requests.extend(mine.map(|r| (*r, i as u32)));
+        requests.extend(mine.map(|r| (*r, i)));
     }
     requests.sort_unstable();
     for group in requests.chunk_by(|a, b| a.0 == b.0) {

@@ -170,9 +170,8 @@ fn masked(name: &str) -> bool {
     WORDS.contains(&bare) || bare.chars().all(|c| matches!(c, 'x' | 'X'))
 }
 
-/// Columns that say the same of everybody, by source. What they say is taken out of the sessions: a country that a shortened address
-/// tells stays.
-pub(crate) fn take_out(case: &Case, s: &mut Sessions, side: &mut Side) -> Vec<Alike> {
+/// Columns that say the same of everybody. Sorted.
+pub(crate) fn alike(case: &Case, s: &Sessions, side: &Side) -> Vec<Alike> {
     let mut seen: BTreeMap<u32, Seen> = BTreeMap::new();
     for i in (0..s.list.len()).filter(|i| !s.is_flow(*i)) {
         let device = s.features[i].list(crate::List::Devices).first().copied();
@@ -214,11 +213,15 @@ pub(crate) fn take_out(case: &Case, s: &mut Sessions, side: &mut Side) -> Vec<Al
             add(Column::Name, value, of.entries.max(of.named));
         }
     }
-    let of =
-        |source: u32, column: Column| out.iter().any(|a| (a.source, a.column) == (source, column));
-    if out.is_empty() {
-        return out;
-    }
+    out.sort();
+    out
+}
+
+/// Takes out of the sessions what such columns say: a country that a shortened address tells stays.
+pub(crate) fn take_out(alike: &[Alike], s: &mut Sessions, side: &mut Side) {
+    let of = |source: u32, column: Column| {
+        (alike.iter()).any(|a| (a.source, a.column) == (source, column))
+    };
     for (i, x) in s.list.iter_mut().enumerate() {
         let address = of(x.source, Column::Address);
         if address || of(x.source, Column::Network) {
@@ -234,6 +237,4 @@ pub(crate) fn take_out(case: &Case, s: &mut Sessions, side: &mut Side) -> Vec<Al
             side.forget(i);
         }
     }
-    out.sort();
-    out
 }

@@ -1,6 +1,6 @@
 //! Clocks that are off by whole days: who is let in is heard elsewhere within minutes, and if not, then on one other day at the same time
 //! of day. A wrong date, and no wrong hour: nothing else of the source looks odd.
-use crate::Sessions;
+use crate::{Sessions, spread::beside};
 use ampleur_event::SessionKey;
 use ampleur_event::time::{DAY, HOUR, MINUTE, Nanos, at_no_fixed_minute};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -18,14 +18,17 @@ const CROWD: usize = 400;
 type Begins = BTreeMap<u64, Vec<Nanos>>;
 
 /// Source → nanoseconds to add to its times, a whole number of days; 0 where one of two is off and nobody can say which.
-pub(crate) fn off(s: &Sessions) -> BTreeMap<u32, Nanos> {
-    let by_name = begins(s, &name_keys(s, false));
-    let by_address = begins(s, &address_keys(s));
+/// `bare` are [`Sessions::bare_names`].
+pub(crate) fn off(threads: usize, s: &Sessions, bare: &[u32]) -> BTreeMap<u32, Nanos> {
+    let (by_address, (by_name, lent)) = beside(
+        threads,
+        || begins(s, &address_keys(s)),
+        || (begins(s, &name_keys(s, bare, false)), lent(s, bare)),
+    );
     let mut ids: Vec<u32> = by_name.keys().chain(by_address.keys()).copied().collect();
     let mut apart: Vec<(u32, u32, i64)> = vec![];
     let mut agree: Vec<(u32, u32)> = vec![];
     let none = Begins::new();
-    let lent = lent(s);
     ids.sort_unstable();
     ids.dedup();
     for (n, a) in ids.iter().enumerate() {
@@ -134,8 +137,8 @@ struct Lent {
     others: BTreeMap<u32, Vec<(IpAddr, u64, Nanos)>>,
 }
 
-fn lent(s: &Sessions) -> Lent {
-    let names = name_keys(s, true);
+fn lent(s: &Sessions, bare: &[u32]) -> Lent {
+    let names = name_keys(s, bare, true);
     let mut out = Lent {
         tunnels: BTreeMap::new(),
         others: BTreeMap::new(),
@@ -194,10 +197,17 @@ fn inside(lent: &Lent, a: u32, b: u32) -> Option<i64> {
 }
 
 fn begins(s: &Sessions, keys: &[u64]) -> BTreeMap<u32, Begins> {
-    let mut out: BTreeMap<u32, Begins> = BTreeMap::new();
+    let mut all: FxHashMap<(u32, u64), Vec<Nanos>> = FxHashMap::default();
     for (x, key) in s.list.iter().zip(keys).filter(|(_, k)| **k != 0) {
-        let of = out.entry(x.source).or_default();
-        of.entry(*key).or_default().push(x.from);
+        let of = all.entry((x.source, *key)).or_default();
+        // One more shows that there are too many.
+        if of.len() <= CROWD {
+            of.push(x.from);
+        }
+    }
+    let mut out: BTreeMap<u32, Begins> = BTreeMap::new();
+    for ((source, key), times) in all {
+        out.entry(source).or_default().insert(key, times);
     }
     for of in out.values_mut() {
         // A job comes at its hour on any day.
@@ -213,8 +223,7 @@ fn begins(s: &Sessions, keys: &[u64]) -> BTreeMap<u32, Begins> {
 }
 
 /// Person of the context, else bare name: accounts of different systems are one when they are spelled alike. 0: nobody.
-fn name_keys(s: &Sessions, flows: bool) -> Vec<u64> {
-    let bare = s.bare_names();
+fn name_keys(s: &Sessions, bare: &[u32], flows: bool) -> Vec<u64> {
     let person = |p: u32| (1 << 32) | u64::from(p);
     let machine = |i: usize| s.list[i].account.as_ref().is_some_and(|a| a.is_machine());
     (0..s.list.len())

@@ -20,13 +20,13 @@ impl Geo {
         }
     }
     /// Country code, autonomous system number and the name of its operator.
-    pub(crate) fn find(&self, a: IpAddr) -> (Option<String>, Option<u32>, Option<String>) {
+    pub(crate) fn find(&self, a: IpAddr) -> (Option<&str>, Option<u32>, Option<&str>) {
         use maxminddb::PathElement::Key;
         let (mut country, mut asn, mut org) = (None, None, None);
         for r in &self.readers {
             let Ok(found) = r.lookup(a) else { continue };
             let text = |path: &[maxminddb::PathElement<'_>]| {
-                found.decode_path::<String>(path).ok().flatten()
+                found.decode_path::<&str>(path).ok().flatten()
             };
             country = country
                 .or_else(|| text(&[Key("country"), Key("iso_code")]))

@@ -231,17 +231,26 @@ pub fn investigate(
         reports: &reports,
         checkpoint: &checkpoint,
     };
-    let (mut answer, mut persons) = answer(
-        &case,
-        &sessions,
-        &judged,
-        &door,
-        &identity,
-        &inventory,
-        &leaks,
-        evidence,
-        options.sessions_max,
-    )?;
+    // What is to be remembered of the accounts has nothing to do with it.
+    let remember = || {
+        let mut habits = past;
+        habits.join(&judged.habits);
+        (!options.word.alone).then(|| habits.to_json())
+    };
+    let (remembered, answered) = beside(options.threads, remember, || {
+        answer(
+            &case,
+            &sessions,
+            &judged,
+            &door,
+            &identity,
+            &inventory,
+            &leaks,
+            evidence,
+            options.sessions_max,
+        )
+    });
+    let (mut answer, mut persons) = answered?;
     if options.word.alone {
         asked_alone(&mut answer, &options.word);
     }
@@ -258,6 +267,10 @@ pub fn investigate(
         };
     }
     lap("extent");
+    // What the answer was made from is large: it goes while the answer is written down, and nobody waits for that.
+    if options.threads > 1 {
+        std::thread::spawn(move || drop((sessions, judged)));
+    }
 
     progress.stage("reports", 0);
     let cited = cited(&case, &door, &persons, &answer)?;
@@ -296,12 +309,11 @@ pub fn investigate(
             format!("{} rows of persons.csv in clear", persons.len()),
         ));
     }
-    let mut remembered = past;
-    remembered.join(&judged.habits);
-    if !options.word.alone
-        && let Some((action, detail)) = profiles::keep(&lake, &remembered)?
-    {
-        uses.push(used(&action, detail));
+    if let Some(habits) = remembered {
+        let habits = habits.map_err(|e| JobError::Refused(e.to_string()))?;
+        if let Some((action, detail)) = profiles::keep(&lake, &habits)? {
+            uses.push(used(&action, detail));
+        }
     }
     lake.commit(vec![], uses, outside.now)?;
     lap("reports");
@@ -345,10 +357,12 @@ fn own(dir: &Path) -> Result<(), JobError> {
 
 /// What the investigator named and these logs do not know: a slip of the pen must not read as an answer.
 fn unmatched(word: &Word, sessions: &Sessions) -> Vec<String> {
-    let accounts: BTreeSet<String> = (sessions.list.iter())
+    let named = !(word.accounts.is_empty() && word.not.is_empty());
+    let spelled: BTreeSet<&Account> = (sessions.list.iter())
+        .filter(|_| named)
         .filter_map(|s| s.account.as_deref())
-        .map(account_id)
         .collect();
+    let accounts: BTreeSet<String> = spelled.into_iter().map(account_id).collect();
     let account = |a: &str| accounts.contains(&account_id(&Account::parse(a)));
     let origin = |o: &str| {
         Net::parse(o).is_some_and(|n| {

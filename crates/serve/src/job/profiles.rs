@@ -31,14 +31,11 @@ pub(super) fn load(lake: &Lake, note: &dyn Fn(&str)) -> Habits {
     Habits::default()
 }
 
-/// Keeps `habits` as a version of its own, named after its content, and says what the custody log must hold; `None` when the lake
-/// holds just these already.
-pub(super) fn keep(lake: &Lake, habits: &Habits) -> Result<Option<(String, String)>, JobError> {
+/// Keeps habits ([`Habits::to_json`]) as a version of its own, named after its content, and says what the custody log must hold; `None`
+/// when the lake holds just these already.
+pub(super) fn keep(lake: &Lake, bytes: &[u8]) -> Result<Option<(String, String)>, JobError> {
     let dir = lake.root().join("profiles");
-    let bytes = habits
-        .to_json()
-        .map_err(|e| JobError::Refused(e.to_string()))?;
-    let hash = blake3::hash(&bytes).to_hex().to_string();
+    let hash = blake3::hash(bytes).to_hex().to_string();
     let name = format!("{}.json", &hash[..16]);
     let detail = format!("{name} {hash}");
     let newest = lake.uses().iter().rev().find(|u| u.action == ACTION);
@@ -48,7 +45,7 @@ pub(super) fn keep(lake: &Lake, habits: &Habits) -> Result<Option<(String, Strin
     fs::create_dir_all(&dir).map_err(|e| JobError::file("make folder", &dir, e))?;
     let (path, partial) = (dir.join(&name), dir.join(format!("{name}.partial")));
     let write = || -> std::io::Result<()> {
-        fs::write(&partial, &bytes)?;
+        fs::write(&partial, bytes)?;
         fs::File::open(&partial)?.sync_all()?;
         fs::rename(&partial, &path)?;
         fs::File::open(&dir)?.sync_all()
