@@ -205,6 +205,8 @@ fn begins(s: &Sessions, keys: &[u64]) -> BTreeMap<u32, Begins> {
             of.push(x.from);
         }
     }
+    let mut all: Vec<((u32, u64), Vec<Nanos>)> = all.into_iter().collect();
+    all.sort_unstable_by_key(|a| a.0);
     let mut out: BTreeMap<u32, Begins> = BTreeMap::new();
     for ((source, key), times) in all {
         out.entry(source).or_default().insert(key, times);
