@@ -965,7 +965,8 @@ fn elsewhere(
 ) -> CategorySet {
     for o in coverage.sources.iter().filter(|o| o.index != s.index) {
         let same_place = o.establishment.is_none() || o.establishment == s.establishment;
-        if same_place && o.complete_in(w) && coverage.stands_in(o.index, s.index) {
+        let there = o.complete_in(w) && o.heard_in(w);
+        if same_place && there && coverage.stands_in(o.index, s.index) {
             categories = categories.without(o.tells);
         }
     }
@@ -1086,6 +1087,7 @@ mod tests {
             guarded: true,
             untold: None,
             cut_after: Default::default(),
+            silences: vec![],
         }
     }
     fn st(a: i64, b: i64, state: State) -> Stretch {

@@ -1403,6 +1403,7 @@ mod tests {
             guarded: true,
             untold: None,
             cut_after: Default::default(),
+            silences: vec![],
         }
     }
     fn coverage(sources: Vec<SourceCoverage>) -> Coverage {

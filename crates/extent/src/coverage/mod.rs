@@ -142,7 +142,13 @@ pub struct SourceCoverage {
     pub untold: Option<Why>,
     /// Where its sessions number their own rows: hash of the session and the number after which one is missing.
     pub cut_after: BTreeSet<(u64, u64)>,
+    /// Where it said nothing for a minute or more, in time order; only of a source without numbers and without a beat, for which its usual
+    /// rate or what others saw speaks.
+    pub silences: Vec<Window>,
 }
+
+/// A shorter silence is nothing in any source that has no beat.
+const NOTICED: Nanos = 10 * MINUTE;
 
 /// What `SourceCoverage::cut_after` knows a session by.
 pub(crate) fn session_hash(id: &str) -> u64 {
@@ -296,6 +302,7 @@ impl Coverage {
         o.index != s.index
             && o.covers_establishment_of(s)
             && o.complete_in(window)
+            && o.heard_in(window)
             && self.stands_in(o.index, s.index)
     }
 
@@ -494,6 +501,16 @@ impl SourceCoverage {
             }
         }
         at >= window.to
+    }
+    /// False where nothing of its own says that it was there, and it said nothing for most of so long a time: what took another source away
+    /// may have taken this one too.
+    pub(crate) fn heard_in(&self, window: Window) -> bool {
+        let long = window.to.saturating_sub(window.from);
+        let shared = |silence: &Window| {
+            let both = silence.intersect(&window);
+            both.is_some_and(|b| (b.to - b.from) / 3 >= long / 4)
+        };
+        long < NOTICED || !self.silences.iter().any(shared)
     }
     fn hole(&self, st: &Stretch, window: Window, categories: CategorySet) -> Hole {
         Hole {

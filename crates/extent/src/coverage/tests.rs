@@ -392,6 +392,55 @@ fn a_rare_source_is_unknown_and_a_source_without_files_is_a_gap() {
 }
 
 #[test]
+fn what_is_silent_all_through_a_hole_does_not_close_it() {
+    let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+    let toml = format!("{BEAT}[[source]]\nfiles=\"logs/b/*\"\ntells=[\"ID.*\", \"HEALTH.*\"]\n");
+    let none = ampleur_event::batch::NONE;
+    let clients = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
+    // Accesses both see, at no beat; the first source speaks every five minutes besides.
+    let mut state = 7u32;
+    let mut seen: Vec<Row> = vec![];
+    for i in 0..10 * 288 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 16 & 3 == 0 {
+            let t = T0 + i64::from(i) * 300 * SECOND + i64::from(state >> 8 & 127) * SECOND;
+            seen.push(Row {
+                who: clients[seen.len() / 20 % 3],
+                ..row(t, none)
+            });
+        }
+    }
+    let beats = (0..10 * 288).map(|i| Row {
+        verb: Verb::Heartbeat,
+        ..row(T0 + i * 300 * SECOND, none)
+    });
+    let mut all: Vec<Row> = beats.chain(seen.clone()).collect();
+    all.sort_by_key(|r| r.t);
+    let (from, to) = (T0 + 100 * HOUR, T0 + 100 * HOUR + 68 * MINUTE);
+    let without = |rows: &[Row]| -> Vec<Row> {
+        (rows.iter())
+            .filter(|r| r.t < from || r.t >= to)
+            .cloned()
+            .collect()
+    };
+    let inside = seen.iter().filter(|r| (from..to).contains(&r.t)).count();
+    assert!(inside >= 2, "{inside}");
+    let holes = |second: &[Row]| {
+        let observed = vec![watch(0, cap, &without(&all)), watch(1, cap, second)];
+        let c = Coverage::build(&case(&toml), observed, None);
+        assert!(c.sources[1].heartbeat_s.is_none(), "{:?}", c.sources[1]);
+        let name = [Category::IdName].into_iter().collect();
+        c.holes(c.window, None, name)
+            .iter()
+            .filter(|h| h.kind == Kind::Silence)
+            .count()
+    };
+    // The second source heard what the first one missed; or whatever took the one away took the other too.
+    assert_eq!(holes(&seen), 0);
+    assert_eq!(holes(&without(&seen)), 1);
+}
+
+#[test]
 fn a_second_complete_source_closes() {
     let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
     let toml = format!(

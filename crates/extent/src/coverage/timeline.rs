@@ -299,6 +299,7 @@ pub(super) fn build(
             guarded: false,
             untold: None,
             cut_after: Default::default(),
+            silences: vec![],
         };
         let alone = SourceCoverage {
             heartbeat_s: None,
@@ -602,6 +603,9 @@ fn one(
                     ),
                 ),
             ));
+        }
+        if !usable {
+            s.silences = quiet.iter().map(|(a, b)| Window::new(*a, *b)).collect();
         }
         (base, base_why) = if usable {
             (
@@ -1034,6 +1038,7 @@ fn close(
                         && own.tells.without(o.tells).is_empty()
                         && o.covers_establishment_of(own)
                         && o.complete_in(st.window)
+                        && o.heard_in(st.window)
                         && pairs::stands_in(recaptures, unaudited, o.index, own.index)
                 })
                 .map(|o| o.index);
