@@ -307,6 +307,13 @@ impl Together {
         let mut all = Together::default();
         let mut number = |p: &mut Partial| -> Vec<TextId> {
             let own = std::mem::take(&mut p.texts);
+            // Read as another source, which turned out to be this one's copy.
+            let source = case.source_of(p.file);
+            if p.source != source {
+                for slot in &mut p.slots {
+                    slot.hash = slot.key.hash(source, &own);
+                }
+            }
             (0..own.len() as TextId)
                 .map(|t| texts.put(own.get(t)))
                 .collect()

@@ -51,6 +51,8 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone, Default)]
 pub struct Partial {
     pub(crate) file: FileId,
+    /// The source the file was read as.
+    pub(crate) source: u32,
     pub(crate) format: &'static str,
     pub(crate) texts: Texts,
     pub(crate) slots: Vec<Slot>,
@@ -150,6 +152,7 @@ impl FileIntake {
             zone: case.context.zone(),
             partial: Partial {
                 file,
+                source: case.source_of(file),
                 format,
                 ..Partial::default()
             },

@@ -142,6 +142,10 @@ impl Keyed {
             && texts.get(self.address) == key.address
             && texts.get(self.device) == key.device
     }
+    /// What [`Key::hash`] gives for a key of that source.
+    pub fn hash(&self, source: u32, texts: &Texts) -> u32 {
+        hash(source, self.kind, self.texts(texts))
+    }
     pub fn texts<'t>(&self, texts: &'t Texts) -> [&'t str; 4] {
         [self.id, self.account, self.address, self.device].map(|t| texts.get(t))
     }
@@ -157,6 +161,17 @@ impl Keyed {
     }
 }
 
+fn hash(source: u32, kind: SessionKey, texts: [&str; 4]) -> u32 {
+    let mut h = FxHasher::default();
+    h.write_u32(source);
+    h.write_u8(kind as u8);
+    for t in texts {
+        h.write(t.as_bytes());
+        h.write_u8(0xff);
+    }
+    folded(h.finish())
+}
+
 /// The key of an event of `source`; `None` when the row names no account and no address (a source speaking of itself).
 pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
     let mut key = Key::default();
@@ -166,14 +181,8 @@ pub fn key_of(source: u32, e: &Event<'_>) -> Option<Key> {
 
 impl Key {
     pub(crate) fn hash(&self) -> u32 {
-        let mut h = FxHasher::default();
-        h.write_u32(self.source);
-        h.write_u8(self.kind as u8);
-        for t in [&self.id, &self.account, &self.address, &self.device] {
-            h.write(t.as_bytes());
-            h.write_u8(0xff);
-        }
-        folded(h.finish())
+        let texts = [&self.id, &self.account, &self.address, &self.device];
+        hash(self.source, self.kind, texts.map(String::as_str))
     }
     /// Becomes the key of an event whose account's canonical text is known, in the memory it has; false when there is none.
     pub(crate) fn set(&mut self, source: u32, e: &Event<'_>, account: Option<&str>) -> bool {

@@ -13,6 +13,7 @@
 mod build;
 mod chain;
 mod columns;
+mod copies;
 mod days;
 mod features;
 mod geo;
@@ -26,6 +27,7 @@ mod tickets;
 
 pub use build::{Finder, Sessions};
 pub use columns::{Alike, Column};
+pub use copies::copies;
 pub use features::{Asks, Features, List};
 pub use intake::{FileIntake, Named, Partial, machine};
 pub use key::{ID_LIFE, KEY_COLUMNS, Key, key_of};

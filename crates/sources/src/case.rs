@@ -262,6 +262,16 @@ impl Case {
     pub fn source_of(&self, file: FileId) -> u32 {
         self.files[file as usize].source
     }
+    /// The files of `second` are files of `first` from here on: they hold the same log. `second` stays in the list, without files.
+    pub fn join_sources(&mut self, second: u32, first: u32) {
+        let moved = std::mem::take(&mut self.sources[second as usize].files);
+        for f in &moved {
+            self.files[*f as usize].source = first;
+        }
+        let files = &mut self.sources[first as usize].files;
+        files.extend(moved);
+        files.sort_unstable();
+    }
     /// The format the operator declared for a file, if any.
     pub fn format_of(&self, file: FileId) -> Option<&'static dyn Source> {
         let entry = self.entry(self.files.get(file as usize)?.source)?;

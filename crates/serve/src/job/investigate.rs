@@ -123,7 +123,7 @@ pub fn investigate(
         )?),
         None => None,
     };
-    let case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?.with_logs()?;
+    let mut case = Case::open(merged.as_ref().map_or(&options.case, |m| &m.root))?.with_logs()?;
     // Before anything is sealed: an inventory nobody can open is a refusal, not half an answer.
     let officer = options
         .dpo_key
@@ -170,6 +170,16 @@ pub fn investigate(
         asking.as_ref().map(|a| a as &dyn Looking),
     )?;
     lap("intake");
+    // Read by itself, and counted with the other from here on: its rows are cited as rows of the source they belong to.
+    for (second, first) in ampleur_session::copies(&case, &partials) {
+        let name = |s: u32| case.sources[s as usize].name.as_str();
+        progress.note(&format!(
+            "{}: the same log as {}, delivered twice: counted once",
+            name(second),
+            name(first)
+        ));
+        case.join_sources(second, first);
+    }
 
     // What the files cover and what they tell do not depend on each other.
     let coverage = || Coverage::build(&case, observations, None::<Window>);
