@@ -4,7 +4,7 @@ use ampleur_event::{
     batch::NONE,
     time::{MINUTE, SECOND},
 };
-use ampleur_session::{Column, FileIntake, List, Sessions};
+use ampleur_session::{Column, FileIntake, List, Partial, Sessions};
 use ampleur_sources::case::{Case, FileId};
 
 const T0: i64 = 1_757_800_000 * SECOND;
@@ -1036,4 +1036,50 @@ fn a_gateway_whose_dates_are_off_is_put_right() {
         let n = right.count();
         assert!(n >= 72, "{off}: {n} of 80 links");
     }
+}
+
+#[test]
+fn a_log_delivered_into_two_folders_is_one_source() {
+    let read = |case: &Case, files: &[(&str, &[Event<'static>])]| -> Vec<Partial> {
+        (files.iter())
+            .map(|(name, rows)| {
+                let mut i = FileIntake::new(case, file(case, name), "http-access");
+                rows.iter().for_each(|e| i.take(e));
+                i.finish()
+            })
+            .collect()
+    };
+    let rows: Vec<Event<'static>> = (0..120)
+        .map(|i| {
+            let (who, from) = [("dupont", "10.1.1.1"), ("martin", "10.1.1.2")][i % 2];
+            let t = i as i64 * 1000;
+            web(t, who, from, "Mozilla/5.0 Firefox/120", format!("/p/{i}"))
+        })
+        .collect();
+    let (_d, mut c) = case("", &["first/a.log", "second/a.log"]);
+    let partials = read(&c, &[("first/a.log", &rows), ("second/a.log", &rows)]);
+    let copies = ampleur_session::copies(&c, &partials);
+    assert_eq!(copies.into_iter().collect::<Vec<_>>(), [(1, 0)]);
+    c.join_sources(1, 0);
+    let both = Sessions::build(&c, partials);
+    let once = Sessions::build(&c, read(&c, &[("first/a.log", &rows)]));
+    let seen = |s: &Sessions| -> Vec<_> {
+        let of = |x: &ampleur_event::Session| (x.id, x.from, x.to, x.counts.requests);
+        s.list.iter().map(of).collect()
+    };
+    assert_eq!(seen(&both), seen(&once));
+    for e in &rows {
+        assert_eq!(both.of_event(0, e), both.of_event(1, e));
+    }
+    // Two servers that one watchdog asks at the same times are two.
+    let watched = |own: &'static str| -> Vec<Event<'static>> {
+        let beat = |i: i64| web(i * 3600, "", "10.1.9.9", "check/1", "/up".into());
+        let mut all: Vec<Event<'static>> = (0..40).map(beat).collect();
+        all.extend((0..9).map(|i| web(i * 7200 + 60, own, "10.1.1.3", "x", format!("/{i}"))));
+        all
+    };
+    let (_d, c) = case("", &["first/a.log", "second/a.log"]);
+    let (a, b) = (watched("leroy"), watched("petit"));
+    let partials = read(&c, &[("first/a.log", &a), ("second/a.log", &b)]);
+    assert!(ampleur_session::copies(&c, &partials).is_empty());
 }
