@@ -2,15 +2,19 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 mod cmd;
 mod exit;
+mod french;
 mod shell;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, ValueEnum};
 use exit::Exit;
 use shell::{LangArg, Shell, When};
 use std::{io::Write, process::ExitCode};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Options of every command stand together, below those of the command itself.
+const EVERYWHERE: &str = "With every command";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -24,19 +28,19 @@ whose data was seen, which data, how sure. Works offline; nothing leaves the mac
 )]
 struct Cli {
     /// Language of what is shown; from LC_ALL, LC_MESSAGES or LANG by default.
-    #[arg(long, global = true, value_enum, env = "AMPLEUR_LANG")]
+    #[arg(long, global = true, value_enum, env = "AMPLEUR_LANG", help_heading = EVERYWHERE)]
     lang: Option<LangArg>,
     /// Colours: when a person watches, always, or never. NO_COLOR is respected.
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "AMPLEUR_COLOR")]
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "AMPLEUR_COLOR", help_heading = EVERYWHERE)]
     color: When,
     /// Print data for programs.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Say nothing but the result and errors.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
@@ -128,6 +132,14 @@ fn main() -> ExitCode {
         Err(e) => {
             // Help and version are answers, not errors; clap's own code for the rest is 2, as ours.
             let wrong = e.use_stderr();
+            if let Some(missing) = left_out(&e) {
+                let lang = std::env::var("AMPLEUR_LANG")
+                    .ok()
+                    .and_then(|l| LangArg::from_str(&l, true).ok());
+                return Shell::new(lang, When::Auto, false, false, 0)
+                    .fail(&missing)
+                    .into();
+            }
             let _ = e.print();
             return if wrong { Exit::Usage } else { Exit::Done }.into();
         }
@@ -137,6 +149,23 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(e) => shell.fail(&e).into(),
     }
+}
+
+/// A command that exists, in a build that left it out.
+fn left_out(e: &clap::Error) -> Option<anyhow::Error> {
+    use clap::error::{ContextKind, ContextValue};
+    let Some(ContextValue::String(name)) = e.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let feature = match name.as_str() {
+        "sql" if cfg!(not(feature = "cluster")) => "cluster",
+        "rules" if cfg!(not(feature = "sigma")) => "sigma",
+        _ => return None,
+    };
+    Some(shell::refuse(
+        format!("run `{name}`: this build is without it"),
+        format!("build with `cargo build --release --features {feature}`"),
+    ))
 }
 
 fn run(command: &Command, shell: &Shell) -> anyhow::Result<Exit> {

@@ -67,6 +67,14 @@ impl Shell {
         }
     }
 
+    /// The sentence in the language of the run, when that is not English and somebody has written it.
+    pub fn translated(&self, text: &str) -> Option<String> {
+        match self.lang {
+            Lang::Fr => crate::french::french(text),
+            Lang::En => None,
+        }
+    }
+
     /// A line on standard error, not when quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {
@@ -111,14 +119,16 @@ impl Shell {
             }
         }
         let mut err = io::stderr().lock();
-        let _ = writeln!(
-            err,
-            "{} could not {}",
-            paint(red, "error:"),
-            chain.join(": ")
-        );
+        let what = chain.join(": ");
+        let _ = match self.translated(&what) {
+            Some(fr) => writeln!(err, "{} impossible {fr}", paint(red, "erreur :")),
+            None => writeln!(err, "{} could not {what}", paint(red, "error:")),
+        };
         if let Some(hint) = e.chain().find_map(hint) {
-            let _ = writeln!(err, "\n{} {hint}", paint(cyan, "hint:"));
+            let _ = match self.translated(&hint) {
+                Some(fr) => writeln!(err, "\n{} {fr}", paint(cyan, "conseil :")),
+                None => writeln!(err, "\n{} {hint}", paint(cyan, "hint:")),
+            };
         }
         e.chain().find_map(code).unwrap_or(Exit::Part)
     }
@@ -165,6 +175,12 @@ fn code(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     match cause.downcast_ref::<E>()? {
         E::Corrupt { .. } => Some(Exit::Broken),
         E::Absent | E::Exists | E::Key { .. } | E::Locked => Some(Exit::Usage),
+        // A key that was named and is not there.
+        E::Io { doing, source, .. }
+            if doing.contains("key") && source.kind() == io::ErrorKind::NotFound =>
+        {
+            Some(Exit::Usage)
+        }
         _ => None,
     }
 }
@@ -191,6 +207,11 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     match cause.downcast_ref::<E>()? {
         E::Locked => Some("wait for the other run, or give another folder with `--lake`".into()),
         E::Corrupt { .. } => Some("`ampleur verify` names everything that does not verify".into()),
+        E::Io { doing, source, .. }
+            if doing.contains("key") && source.kind() == io::ErrorKind::NotFound =>
+        {
+            Some("give the file of the key; a new lake has its own in `keys/`".into())
+        }
         E::Key { .. } => Some("give the folder of this lake’s keys with `--keys`".into()),
         _ => None,
     }

@@ -313,3 +313,49 @@ fn what_is_sealed_of_bad_files_verifies() {
     );
     assert!(Path::new(&night.at("answer/evidence.zip")).is_file());
 }
+
+#[test]
+fn a_geoip_file_that_is_not_there_is_told() {
+    let night = Night::new("geoip = [\"geo/city.mmdb\"]\n");
+    let (said, _) = night.investigate(&[0, 1]);
+    assert!(
+        said.contains("geo/city.mmdb: ") && said.contains("`geoip`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_mistyped_case_leaves_no_folder_behind() {
+    let night = Night::new("");
+    let out = night.run(&["investigate", "kase", "--out", "answer"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(!night.at("answer").exists());
+}
+
+#[test]
+fn a_folder_or_key_that_cannot_be_used_is_refused_before_any_work() {
+    let night = Night::new("");
+    night.put("taken", "a file");
+    for args in [
+        &["investigate", "case", "--out", "taken/answer"][..],
+        &[
+            "investigate",
+            "case",
+            "--out",
+            "answer",
+            "--dpo-key",
+            "no-key",
+        ],
+    ] {
+        let out = night.run(args);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains("hint: "), "{said}");
+        let out = night.run(&[args, &["--lang", "fr"]].concat());
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(
+            said.starts_with("erreur : impossible ") && said.contains("conseil : "),
+            "{said}"
+        );
+    }
+}

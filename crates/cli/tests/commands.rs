@@ -41,6 +41,53 @@ fn every_verb_has_help_with_an_example_that_names_it() {
     assert_eq!(code(&ampleur(&["--version"])), 0);
 }
 
+/// On a terminal of eighty columns no example and no sentence of a help page is broken by the edge.
+#[test]
+fn help_fits_eighty_columns() {
+    for verb in verbs() {
+        let out = common::ampleur()
+            .args([verb.as_str(), "--help"])
+            .env("COLUMNS", "80")
+            .output()
+            .expect("run ampleur");
+        let help = text(&out.stdout);
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{verb}: {line}");
+        }
+        // What was wrapped by hand for another width shows as a short line in the middle of a paragraph.
+        let lines: Vec<&str> = help.lines().collect();
+        let after = lines
+            .iter()
+            .position(|l| *l == "Examples:")
+            .expect("examples");
+        for pair in lines[after..].windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            let ends = a.is_empty() || a.ends_with(['.', ':', '\\']) || a.starts_with("  ");
+            let next = b.split(' ').next().unwrap_or_default().chars().count();
+            assert!(
+                ends || b.is_empty() || b.starts_with(' ') || a.chars().count() + 1 + next > 80,
+                "{verb}: `{a}` could hold the first word of `{b}`"
+            );
+        }
+    }
+}
+
+#[test]
+#[cfg(not(all(feature = "cluster", feature = "sigma")))]
+fn a_command_this_build_left_out_says_how_to_have_it() {
+    for (verb, feature, here) in [
+        ("sql", "cluster", cfg!(feature = "cluster")),
+        ("rules", "sigma", cfg!(feature = "sigma")),
+    ] {
+        if !here {
+            let out = ampleur(&[verb, "x"]);
+            assert_eq!(code(&out), 2);
+            let said = text(&out.stderr);
+            assert!(said.contains(&format!("--features {feature}")), "{said}");
+        }
+    }
+}
+
 #[test]
 fn what_the_design_promises_exists() {
     let have = verbs();
@@ -391,6 +438,16 @@ fn an_investigation_is_sealed_verified_and_explained() {
     touched.truncate(touched.len() / 2);
     std::fs::write(&bundle, touched).expect("written");
     assert_eq!(code(&ampleur(&["verify", &bundle])), 4);
+    // The few that matter come alone; the ordinary ones are counted and asked for.
+    let few = ampleur(&["sessions", &out]);
+    let said = text(&few.stdout);
+    assert!(
+        said.contains("intruder") && !said.contains("legitimate"),
+        "{said}"
+    );
+    assert!(text(&few.stderr).contains("--all"), "{}", text(&few.stderr));
+    let all = text(&ampleur(&["sessions", &out, "--all"]).stdout);
+    assert!(all.contains("legitimate") && all.lines().count() > said.lines().count());
     let sessions = ampleur(&["sessions", &out, "--verdict", "intruder", "--json"]);
     assert_eq!(code(&sessions), 1);
     let first: serde_json::Value =

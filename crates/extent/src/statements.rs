@@ -880,11 +880,15 @@ impl Judge<'_> {
 
 impl Judge<'_> {
     fn written(&self, code: &str, place: Option<&(String, String)>, j: Judged) -> Statement {
-        let (mut fr, mut en) = sentence(
-            code,
-            j.holds,
-            j.because.first().is_some_and(|b| b.starts_with("untrue")),
-        );
+        let untrue = j.because.first().is_some_and(|b| b.starts_with("untrue"));
+        let (mut fr, mut en) = match plainly(code) {
+            Some((verdicts, (fr, en)))
+                if untrue && self.established(verdicts, place.map(|p| p.0.as_str())) =>
+            {
+                (fr.to_string(), en.to_string())
+            }
+            _ => sentence(code, j.holds, untrue),
+        };
         if let Some((f, e)) = self.dated(code) {
             fr = format!("{fr} {f}");
             en = format!("{en} {e}");
@@ -913,6 +917,15 @@ impl Judge<'_> {
         }
     }
 
+    /// Somebody is established under one of these verdicts.
+    fn established(&self, verdicts: &[&str], establishment: Option<&str>) -> bool {
+        self.facts.cells.iter().any(|c| {
+            c.subjects.at_least > 0
+                && verdicts.contains(&c.verdict.as_str())
+                && establishment.is_none_or(|e| c.establishment == e)
+        })
+    }
+
     /// The instants a sentence turns on: the start is never later than the first sign, and the last sign is not the end.
     fn dated(&self, code: &str) -> Option<(String, String)> {
         let (first, last) = self.facts.signs?;
@@ -923,7 +936,7 @@ impl Judge<'_> {
                 .unwrap_or_default()
         };
         const FR: &str = "le %d/%m/%Y à %H:%M";
-        const EN: &str = "%Y-%m-%d %H:%M";
+        const EN: &str = "%-d %b %Y, %H:%M";
         match code {
             "start_known" => Some((
                 format!(
@@ -1108,6 +1121,25 @@ fn lower(s: &str) -> String {
 
 /// A sentence in French and in English.
 type Sentence = (&'static str, &'static str);
+
+/// How a denial is said where somebody is established, not only possible: the verdicts that count, and the sentence.
+fn plainly(code: &str) -> Option<(&'static [&'static str], Sentence)> {
+    Some(match code {
+        "no_evidence_of_access" => (
+            &["consulted", "exfiltrated", "leaked"],
+            ("Des données ont été vues.", "Data were seen."),
+        ),
+        "nothing_exfiltrated" => (
+            &["exfiltrated", "leaked"],
+            ("Des copies sont parties.", "Copies left."),
+        ),
+        "nothing_leaked" => (
+            &["leaked"],
+            ("Des données ont été publiées.", "Data were published."),
+        ),
+        _ => return None,
+    })
+}
 
 /// The sentence in French and English: said, denied, or withheld.
 fn sentence(code: &str, holds: bool, untrue: bool) -> (String, String) {

@@ -3,7 +3,7 @@
 use crate::{
     Lang, Options,
     picture::{self, Anchor, Ink, Picture, Shape, clip},
-    view::{CategoryRow, Group, Place, Standing, VERDICTS, View, is_established},
+    view::{CategoryRow, Group, Place, Standing, Sureness, VERDICTS, View, is_established},
     words::{self, Both},
 };
 use ampleur_event::Interval;
@@ -19,6 +19,9 @@ const GAPS_MAX: usize = 120;
 const SOURCES_MAX: usize = 200;
 const PLACES_MAX: usize = 60;
 const LIST_MAX: usize = 50;
+/// Reasons of one session in the page, and those that are open.
+const REASONS_MAX: usize = 12;
+const REASONS_SHOWN: usize = 3;
 /// Longest text of the evidence shown in one place; a user agent may be megabytes.
 const TEXT_MAX: usize = 240;
 
@@ -30,15 +33,16 @@ pub fn report(answer: &Answer, persons: &[PersonRow], options: &Options) -> Stri
     };
     p.head(&view);
     p.answer(&view);
+    p.changes(&view);
+    // What must be done tonight, then what must be told, then what it rests on.
     p.path(&view);
+    p.containment(&view);
     p.data(&view);
     p.places(&view);
     p.statements(&view);
+    p.people(&view);
     p.coverage(&view);
     p.sessions(&view);
-    p.containment(&view);
-    p.people(&view);
-    p.changes(&view);
     p.evidence(&view);
     p.method();
     p.glossary();
@@ -88,6 +92,18 @@ fn tr(fr: &str, en: &str) -> String {
     both(&Both::new(fr, en))
 }
 
+/// A part of a bar; nothing at all where there is nothing, however small a part may be drawn.
+fn bar(class: &str, width: f64, there: bool) -> String {
+    match there {
+        true => format!("<span class=\"{class}\" style=\"width:{width:.2}%\"></span>"),
+        false => String::new(),
+    }
+}
+
+fn colon() -> String {
+    both(&Both::of(|l| words::colon(l).into()))
+}
+
 fn num(n: u64) -> String {
     both(&Both::of(|l| words::number(n, l)))
 }
@@ -116,7 +132,7 @@ fn icon(s: Standing) -> &'static str {
         Standing::Excluded => {
             "<svg viewBox=\"0 0 18 18\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"9\" cy=\"9\" r=\"7\"/><path d=\"M5.8 9.3 8.2 11.6 12.3 6.6\"/></svg>"
         }
-        Standing::Untold => {
+        Standing::Untold | Standing::Unlogged => {
             "<svg viewBox=\"0 0 18 18\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\"><circle cx=\"9\" cy=\"9\" r=\"7\" stroke-dasharray=\"3 2.5\"/></svg>"
         }
     }
@@ -127,7 +143,7 @@ fn class(s: Standing) -> &'static str {
         Standing::Seen(_) => "seen",
         Standing::Possible(_) => "possible",
         Standing::Excluded => "excluded",
-        Standing::Untold => "untold",
+        Standing::Untold | Standing::Unlogged => "untold",
     }
 }
 
@@ -148,6 +164,7 @@ pub(crate) fn standing(s: Standing) -> Both {
         }),
         Standing::Excluded => ("non : exclu par les journaux", "no: ruled out by the logs").into(),
         Standing::Untold => ("on ne peut pas l’exclure", "cannot be ruled out").into(),
+        Standing::Unlogged => ("aucun journal ne le dirait", "no log would tell").into(),
     }
 }
 
@@ -205,26 +222,7 @@ impl Page {
 
     fn answer(&mut self, v: &View<'_>) {
         self.push("<section class=\"answer\" id=\"answer\" aria-labelledby=\"h-answer\">");
-        let window = Both::of(|l| {
-            let at = |t: &str| {
-                words::instant(t)
-                    .map_or_else(|| "—".to_string(), |t| words::date(t, &v.options.zone, l))
-            };
-            match l {
-                Lang::Fr => format!(
-                    "Journaux du {} au {} · version {}",
-                    at(&v.answer.window.from),
-                    at(&v.answer.window.to),
-                    v.answer.version
-                ),
-                Lang::En => format!(
-                    "Logs from {} to {} · version {}",
-                    at(&v.answer.window.from),
-                    at(&v.answer.window.to),
-                    v.answer.version
-                ),
-            }
-        });
+        let window = v.window();
         let _ = writeln!(
             self.out,
             "<p class=\"over\">{}</p>\n<h1 id=\"h-answer\">{}</h1>",
@@ -238,23 +236,24 @@ impl Page {
                 both(&asked)
             );
         }
-        let s = v.answer.extent.subjects;
-        if s.at_most > 0 && v.asked().is_none() {
-            let _ = writeln!(
-                self.out,
-                "<p class=\"lead\">{}</p>",
-                tr(
-                    "Ce sont les personnes dont des données ont été consultées, copiées ou publiées au cours de cette intrusion.",
-                    "These are the people whose data was consulted, copied out or published during this intrusion."
-                )
-            );
+        if let Some(lead) = v.lead() {
+            let _ = writeln!(self.out, "<p class=\"lead\">{}</p>", both(&lead));
         }
-        if s.at_most > 0 {
+        if v.answer.extent.subjects.at_most > 0 {
             self.range(v);
         }
+        let spared = match v.spared() {
+            Some(un) if v.answer.extent.subjects.at_most == 0 => format!(
+                " {}{} <b>{}</b>.",
+                tr("Patients non concernés", "Patients not affected"),
+                colon(),
+                span(un)
+            ),
+            _ => String::new(),
+        };
         let _ = writeln!(
             self.out,
-            "<p class=\"sub\"><strong>{}</strong> {}</p>",
+            "<p class=\"sub\"><strong>{}</strong> {}{spared}</p>",
             tr("Certitude.", "How sure."),
             both(&v.how_sure())
         );
@@ -295,9 +294,11 @@ impl Page {
             let mid = (p.subjects.at_most - p.subjects.at_least) as f64 * 100.0 / most;
             let _ = writeln!(
                 self.out,
-                "<li><span class=\"n\">{}</span><span class=\"v\">{}</span><span class=\"mini range\" style=\"margin:0\" aria-hidden=\"true\"><span class=\"low\" style=\"width:{low:.2}%\"></span><span class=\"mid\" style=\"width:{mid:.2}%\"></span></span></li>",
+                "<li><span class=\"n\">{}</span><span class=\"v\">{}</span><span class=\"mini range\" style=\"margin:0\" aria-hidden=\"true\">{}{}</span></li>",
                 raw(&p.name),
-                span(p.subjects)
+                span(p.subjects),
+                bar("low", low, p.subjects.at_least > 0),
+                bar("mid", mid, !p.subjects.is_exact())
             );
         }
         self.push("</ul>");
@@ -349,7 +350,7 @@ impl Page {
             let _ = writeln!(self.out, "<p class=\"note\">{}</p>", both(&note));
         }
         self.push("</div></div>");
-        if !v.places.is_empty() {
+        if touched.len() > 1 {
             let _ = writeln!(
                 self.out,
                 "<p class=\"note\">{}</p>",
@@ -359,39 +360,115 @@ impl Page {
                 )
             );
         }
+        self.contents(v);
         self.push("</section>");
     }
 
-    /// The interval as a bar over the population (or over the upper bound when the population dwarfs it).
+    /// Where to go from the answer: the page is long, and each reader wants another part of it.
+    fn contents(&mut self, v: &View<'_>) {
+        let c = &v.answer.containment;
+        let shown: [(&str, bool, (&str, &str)); 8] = [
+            (
+                "changes",
+                !v.answer.changes.is_empty(),
+                ("Ce qui a changé", "What changed"),
+            ),
+            (
+                "containment",
+                !(c.cut.is_empty() && c.rotate.is_empty()),
+                ("Que couper", "What to cut"),
+            ),
+            (
+                "hospitals",
+                !v.places.is_empty(),
+                ("Hôpital par hôpital", "Hospital by hospital"),
+            ),
+            (
+                "statements",
+                true,
+                ("Ce qu’on peut dire", "What can be said"),
+            ),
+            (
+                "internal",
+                !v.answer.extent.internal.is_empty(),
+                ("Accès internes", "Internal access"),
+            ),
+            (
+                "coverage",
+                true,
+                ("Ce que les journaux couvrent", "What the logs cover"),
+            ),
+            (
+                "sessions",
+                true,
+                ("Sessions et raisons", "Sessions, reasons"),
+            ),
+            ("evidence", true, ("Preuves", "Evidence")),
+        ];
+        let links: Vec<String> = shown
+            .iter()
+            .filter(|(_, there, _)| *there)
+            .map(|(id, _, title)| format!("<a href=\"#{id}\">{}</a>", both(&(*title).into())))
+            .collect();
+        let _ = writeln!(
+            self.out,
+            "<nav class=\"toc\"><span class=\"vh\">{}</span>{}</nav>",
+            tr("Dans ce rapport :", "In this report:"),
+            links.concat()
+        );
+    }
+
+    /// The interval as a bar over everybody there is; a part too small to be seen is drawn as a sliver.
     fn range(&mut self, v: &View<'_>) {
         let s = v.answer.extent.subjects;
-        let whole = v
-            .population
-            .filter(|p| *p >= s.at_most && *p <= s.at_most.saturating_mul(25))
-            .unwrap_or_else(|| s.at_most.saturating_add(s.at_most / 6))
-            .max(1) as f64;
+        let whole = v.whole() as f64;
         let low = s.at_least as f64 * 100.0 / whole;
         let mid = (s.at_most - s.at_least) as f64 * 100.0 / whole;
         let _ = writeln!(
             self.out,
-            "<div class=\"range\"><div class=\"track\" aria-hidden=\"true\"><span class=\"low\" style=\"width:{low:.2}%\"></span><span class=\"mid\" style=\"width:{mid:.2}%\"></span></div>\n<dl><div><span class=\"key low\"></span><dt>{}</dt><dd>{}</dd></div><div><span class=\"key mid\"></span><dt>{}</dt><dd>{}</dd></div>",
-            tr("Au moins, établies", "At least, established"),
-            num(s.at_least),
-            tr("Au plus", "At most"),
-            num(s.at_most)
+            "<div class=\"range\"><div class=\"track\" aria-hidden=\"true\">{}{}</div>\n<dl>",
+            bar("low", low, s.at_least > 0),
+            bar("mid", mid, s.at_most > s.at_least)
         );
-        if v.answer.extent.unaffected != Interval::ZERO && !v.answer.extent.unaffected.is_open() {
+        let exact = match s.at_least {
+            1 => ("Établie", "Established"),
+            _ => ("Établies", "Established"),
+        };
+        let rows: &[(&str, (&str, &str), u64)] = if s.is_exact() {
+            &[("low", exact, s.at_least)]
+        } else {
+            &[
+                (
+                    "low",
+                    ("Au moins, établies", "At least, established"),
+                    s.at_least,
+                ),
+                ("mid", ("Au plus", "At most"), s.at_most),
+            ]
+        };
+        for (class, title, n) in rows {
+            let _ = write!(
+                self.out,
+                "<div><span class=\"key {class}\"></span><dt>{}</dt><dd>{}</dd></div>",
+                both(&(*title).into()),
+                num(*n)
+            );
+        }
+        if let Some(un) = v.spared() {
             let _ = writeln!(
                 self.out,
                 "<div><span class=\"key rest\"></span><dt>{}</dt><dd>{}</dd></div>",
                 tr("Patients non concernés", "Patients not affected"),
-                span(v.answer.extent.unaffected)
+                span(un)
             );
         }
         self.push("</dl></div>");
     }
 
     fn path(&mut self, v: &View<'_>) {
+        if v.sureness == Sureness::NoIntrusion && v.doubtful.is_empty() {
+            return;
+        }
         self.open("path", ("Le chemin de l’intrus", "The intruder’s path"));
         let _ = writeln!(self.out, "<p class=\"sub\">{}</p>", both(&v.story()));
         if let Some(p) = picture::path(v) {
@@ -514,6 +591,9 @@ impl Page {
     }
 
     fn data(&mut self, v: &View<'_>) {
+        if v.categories.is_empty() && v.answer.extent.subjects.at_most == 0 {
+            return;
+        }
         self.open(
             "data",
             ("Quelles données, et comment", "Which data, and how"),
@@ -553,10 +633,20 @@ impl Page {
             "<th scope=\"col\">{}</th>",
             tr("Catégorie", "Category")
         );
+        // On a phone a verdict that nobody has makes room for those somebody has.
+        let bare: Vec<&str> = (0..VERDICTS.len())
+            .map(
+                |i| match rows.iter().all(|r| r.cells[i] == Interval::ZERO) {
+                    true => " none",
+                    false => "",
+                },
+            )
+            .collect();
         for (i, verdict) in VERDICTS.iter().enumerate() {
             let _ = write!(
                 self.out,
-                "<th scope=\"col\" class=\"n v{i}\"><span class=\"sw\"></span>{}</th>",
+                "<th scope=\"col\" class=\"n v{i}{}\"><span class=\"sw\"></span>{}</th>",
+                bare[i],
                 both(&words::verdict(verdict))
             );
         }
@@ -582,7 +672,7 @@ impl Page {
             );
             for (i, c) in r.cells.iter().enumerate() {
                 if *c == Interval::ZERO {
-                    self.out.push_str("<td class=\"n zero\">0</td>");
+                    let _ = write!(self.out, "<td class=\"n zero{}\">0</td>", bare[i]);
                 } else {
                     let width = c.at_most as f64 * 100.0 / most;
                     let _ = write!(
@@ -610,7 +700,9 @@ impl Page {
                 "Each controller notifies for its own patients and staff."
             )
         );
-        self.push("<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>");
+        self.push("<div class=\"scroll\" tabindex=\"0\"><table class=\"stack places\"><thead><tr>");
+        let lab =
+            |fr: &str, en: &str| format!("<span class=\"lab\">{}{} </span>", tr(fr, en), colon());
         for (fr, en, n) in [
             ("Établissement", "Establishment", false),
             ("Personnes", "People", true),
@@ -628,15 +720,22 @@ impl Page {
         for p in v.places.iter().take(PLACES_MAX) {
             let _ = write!(
                 self.out,
-                "<tr><th scope=\"row\">{}{}</th><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><th scope=\"row\">{}{}</th><td class=\"n\">{}{}</td><td>{}{}</td><td{}>{}{}</td></tr>",
                 raw(&p.name),
                 if p.name == p.id {
                     String::new()
                 } else {
                     format!("<br><span class=\"code\">{}</span>", raw(&p.id))
                 },
+                lab("Personnes", "People"),
                 span(p.subjects),
+                lab("Établies", "Established"),
                 category_list(&p.seen),
+                match p.possible.is_empty() {
+                    true => " class=\"none\"",
+                    false => "",
+                },
+                lab("Possibles", "Possible"),
                 category_list(&p.possible)
             );
             self.out.push('\n');
@@ -651,8 +750,9 @@ impl Page {
         {
             let _ = writeln!(
                 self.out,
-                "<details><summary><b>{}</b> : {}</summary>",
+                "<details><summary><b>{}</b>{} {}</summary>",
                 raw(&p.name),
+                colon(),
                 span(p.subjects)
             );
             if !p.rows.is_empty() {
@@ -708,9 +808,10 @@ impl Page {
             );
             let _ = writeln!(
                 self.out,
-                "<li>{} <span class=\"mono\">{}</span> : {} <span class=\"why\">{}</span></li>",
+                "<li>{} <span class=\"mono\">{}</span>{} {} <span class=\"why\">{}</span></li>",
                 both(&title),
                 by.join(" · "),
+                colon(),
                 both(&when),
                 both(&why)
             );
@@ -826,15 +927,19 @@ impl Page {
             self.figure("coverage", &p);
         }
         if v.gaps.is_empty() {
-            let _ = writeln!(
-                self.out,
-                "<p>{}</p>",
+            let none = if v.answer.coverage.is_empty() {
+                tr(
+                    "Aucune période n’est couverte : rien n’y a été lu.",
+                    "No period is covered: nothing was read of it.",
+                )
+            } else {
                 tr("Aucun trou connu.", "No known gap.")
-            );
+            };
+            let _ = writeln!(self.out, "<p>{none}</p>");
         } else {
             let _ = writeln!(
                 self.out,
-                "<h3>{}</h3>\n<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
+                "<h3>{}</h3>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"stack gaps\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
                 tr("Périodes incomplètes", "Incomplete periods"),
                 tr("Source", "Source"),
                 tr("De", "From"),
@@ -867,20 +972,28 @@ impl Page {
                         raw(by)
                     );
                 }
-                if let Some(b) = &g.because {
+                if let Some(b) = words::gap_because(g) {
                     let _ = write!(
                         reason,
                         "<span class=\"why\">{}</span>",
                         both(&Both::new(clip(&b.fr, TEXT_MAX), clip(&b.en, TEXT_MAX)))
                     );
                 }
+                let missing = match g.missing {
+                    Some(n) => format!(
+                        "<td class=\"n\"><span class=\"lab\">{}{} </span>{}</td>",
+                        tr("Lignes manquantes", "Missing lines"),
+                        colon(),
+                        num(n)
+                    ),
+                    None => "<td class=\"n none\">—</td>".into(),
+                };
                 let _ = writeln!(
                     self.out,
-                    "<tr><th scope=\"row\" class=\"mono\">{}</th><td>{}</td><td>{}</td><td>{reason}</td><td class=\"n\">{}</td></tr>",
+                    "<tr><th scope=\"row\" class=\"mono\">{}</th><td class=\"from\">{}</td><td>{}</td><td>{reason}</td>{missing}</tr>",
                     raw(&g.source),
                     time(&g.from),
-                    time(&g.to),
-                    g.missing.map_or_else(|| "—".into(), num)
+                    time(&g.to)
                 );
             }
             self.push("</tbody></table></div>");
@@ -921,7 +1034,7 @@ impl Page {
         if !shown.is_empty() {
             let _ = writeln!(
                 self.out,
-                "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
+                "<div class=\"scroll\" tabindex=\"0\"><table class=\"stack sess\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
                 tr("Session", "Session"),
                 tr("Origine", "Origin"),
                 tr("Quand", "When"),
@@ -960,27 +1073,41 @@ impl Page {
                     }
                 });
                 let volume = Both::of(|l| {
-                    words::count(
-                        s.events,
-                        l,
-                        ("événement", "événements"),
-                        ("event", "events"),
-                    )
+                    words::count(s.events, l, ("évén.", "évén."), ("event", "events"))
                 });
                 let bytes = if s.bytes_out > 0 {
-                    format!("<br>{}", both(&Both::of(|l| words::bytes(s.bytes_out, l))))
+                    format!(
+                        "<br><span class=\"code\">{}</span>",
+                        both(&Both::of(|l| words::bytes(s.bytes_out, l)))
+                    )
                 } else {
                     String::new()
                 };
                 let reasons: Vec<String> = s
                     .reasons
                     .iter()
-                    .take(8)
+                    .take(REASONS_MAX)
                     .map(|r| {
                         let w = Both::new(clip(&r.fr, TEXT_MAX), clip(&r.en, TEXT_MAX));
                         format!("<li>{}</li>", both(&w))
                     })
                     .collect();
+                // The strongest say enough for most readers; the others are one click away, on paper they are counted.
+                let (first, rest) = reasons.split_at(reasons.len().min(REASONS_SHOWN));
+                let mut why = format!("<ul class=\"plain reasons\">{}</ul>", first.concat());
+                if !rest.is_empty() {
+                    let _ = write!(
+                        why,
+                        "<details class=\"why\"><summary>{}</summary><ul class=\"plain reasons\">{}</ul></details>",
+                        both(&Both::of(|l| words::count(
+                            rest.len() as u64,
+                            l,
+                            ("autre raison", "autres raisons"),
+                            ("more reason", "more reasons")
+                        ))),
+                        rest.concat()
+                    );
+                }
                 let mut id = format!(
                     "{} <b>{}</b><br><span class=\"code\">{}</span>",
                     tag(&s.verdict, &words::session_verdict(&s.verdict)),
@@ -994,10 +1121,9 @@ impl Page {
                 }
                 let _ = writeln!(
                     self.out,
-                    "<tr><th scope=\"row\">{id}</th><td>{origin}</td><td>{}</td><td class=\"n\">{}{bytes}</td><td><ul class=\"plain\">{}</ul></td></tr>",
+                    "<tr><th scope=\"row\">{id}</th><td>{origin}</td><td>{}</td><td class=\"n\">{}{bytes}</td><td>{why}</td></tr>",
                     both(&when),
-                    both(&volume),
-                    reasons.concat()
+                    both(&volume)
                 );
             }
             self.push("</tbody></table></div>");
@@ -1014,7 +1140,8 @@ impl Page {
             .iter()
             .filter(|a| a.verdict != "clean")
             .collect();
-        if c.cut.is_empty() && c.rotate.is_empty() && c.keep.is_empty() && accounts.is_empty() {
+        // What is to be kept is said beside what is to be cut: where nothing is, it would only alarm.
+        if c.cut.is_empty() && c.rotate.is_empty() && accounts.is_empty() {
             return;
         }
         self.open(
@@ -1105,9 +1232,11 @@ impl Page {
                     .collect();
                 let _ = writeln!(
                     self.out,
-                    "<li style=\"padding:.35rem 0\">{} « {} »<span class=\"why\">{}</span></li>",
+                    "<li style=\"padding:.35rem 0\">{} {}{}{}<span class=\"why\">{}</span></li>",
                     tag(&c.verdict, &words::claim_verdict(&c.verdict)),
+                    tr("« ", "“"),
                     raw(&c.text),
+                    tr(" »", "”"),
                     because.join(" · ")
                 );
             }
@@ -1193,30 +1322,25 @@ impl Page {
             );
             let _ = writeln!(
                 self.out,
-                "<p class=\"sub\">{}</p><ul class=\"plain\">",
+                "<p class=\"sub\">{}</p><div class=\"scroll\" tabindex=\"0\"><table class=\"slim\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
                 tr(
                     "Des accès d’agents qui paraissent personnels. Ils ne comptent pas dans cette intrusion.",
                     "Employees’ accesses that look personal. They do not count in this intrusion."
-                )
+                ),
+                tr("Compte", "Account"),
+                tr("Personnes", "People"),
+                tr("Ce qui se voit", "What is seen")
             );
             for i in e.internal.iter().take(LIST_MAX) {
-                let n = Both::of(|l| {
-                    words::count(
-                        i.subjects,
-                        l,
-                        ("personne", "personnes"),
-                        ("person", "people"),
-                    )
-                });
                 let _ = writeln!(
                     self.out,
-                    "<li><span class=\"mono\">{}</span> : {} <span class=\"why\">{}</span></li>",
+                    "<tr><th scope=\"row\" class=\"mono\">{}</th><td class=\"n\">{}</td><td>{}</td></tr>",
                     raw(&i.account),
-                    both(&n),
+                    num(i.subjects),
                     both(&words::internal(&i.reason))
                 );
             }
-            self.push("</ul>");
+            self.push("</tbody></table></div>");
             self.more(e.internal.len(), LIST_MAX, "extent.json");
             self.push("</section>");
         }
@@ -1280,14 +1404,14 @@ impl Page {
             let n = |x| words::number(x, l);
             match l {
                 Lang::Fr => format!(
-                    "{} enregistrements = {} événements + {} rejets + {} lignes vides ou commentaires. Chaque chiffre remonte à ses lignes : « ampleur explain ». Pour vérifier sans nous croire : « ampleur verify ».",
+                    "{} enregistrements = {} événements + {} illisibles + {} lignes vides ou commentaires. Chaque chiffre remonte à ses lignes : « ampleur explain ». Pour vérifier sans nous croire : « ampleur verify ».",
                     n(e.records),
                     n(e.events),
                     n(e.rejects),
                     n(e.skipped)
                 ),
                 Lang::En => format!(
-                    "{} records = {} events + {} rejects + {} blank lines or comments. Every figure leads back to its lines: “ampleur explain”. To check without trusting us: “ampleur verify”.",
+                    "{} records = {} events + {} unreadable + {} blank lines or comments. Every figure leads back to its lines: “ampleur explain”. To check without trusting us: “ampleur verify”.",
                     n(e.records),
                     n(e.events),
                     n(e.rejects),
@@ -1299,7 +1423,7 @@ impl Page {
         if !e.by_source.is_empty() {
             let _ = writeln!(
                 self.out,
-                "<details><summary>{}</summary><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
+                "<details class=\"files\"><summary>{}</summary><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>",
                 both(&Both::of(|l| words::count(
                     e.by_source.len() as u64,
                     l,
@@ -1310,8 +1434,8 @@ impl Page {
                 tr("Format", "Format"),
                 tr("Enregistrements", "Records"),
                 tr("Événements", "Events"),
-                tr("Rejets", "Rejects"),
-                tr("Ignorés", "Skipped")
+                tr("Illisibles", "Unreadable"),
+                tr("Vides", "Blank")
             );
             let mut rows: Vec<_> = e.by_source.iter().collect();
             rows.sort_by_key(|r| (std::cmp::Reverse(r.rejects), r.source.clone()));

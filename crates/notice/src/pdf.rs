@@ -4,7 +4,7 @@ use crate::{
     Lang, NoticeError, Options,
     html::{GLOSSARY, METHOD, standing},
     picture::{self, Anchor, Ink, Picture, Shape, clip},
-    view::{Standing, VERDICTS, View},
+    view::{Standing, Sureness, VERDICTS, View},
     words,
 };
 use ampleur_extent::model::{Answer, PersonRow};
@@ -109,25 +109,47 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
     if v.options.simulated {
         over.push_str(&t(" · données simulées", " · simulated data"));
     }
+    over.push_str(&format!(" · {}", v.window().get(l)));
     s.paragraph(&over, 9.0, false, MUTED, 4.0);
     s.heading(1, v.headline().get(l), 27.0);
     if let Some(asked) = v.asked() {
         s.paragraph(asked.get(l), 11.5, false, INK, 8.0);
     }
+    if let Some(lead) = v.lead() {
+        s.paragraph(lead.get(l), 11.5, false, INK, 8.0);
+    }
     if a.extent.subjects.at_most > 0 {
-        s.paragraph(
-            &t(
-                "Ce sont les personnes dont des données ont été consultées, copiées ou publiées au cours de cette intrusion.",
-                "These are the people whose data was consulted, copied out or published during this intrusion.",
-            ),
-            11.5,
-            false,
-            INK,
-            8.0,
-        );
         range_bar(s, v, l);
     }
-    s.paragraph(v.how_sure().get(l), 9.5, false, INK, 10.0);
+    let mut sure = v.how_sure().get(l).to_string();
+    if a.extent.subjects.at_most == 0
+        && let Some(un) = v.spared()
+    {
+        sure.push_str(&format!(
+            " {}{} {}.",
+            t("Patients non concernés", "Patients not affected"),
+            words::colon(l),
+            words::interval(un, l)
+        ));
+    }
+    s.paragraph(&sure, 9.5, false, INK, 10.0);
+    // What a later version moved.
+    let moved = a.changes.iter().find(|c| c.what == "subjects");
+    if let Some((b, a)) = moved.and_then(|c| c.before.zip(c.after)) {
+        s.paragraph(
+            &format!(
+                "{}{} {} → {}",
+                t("Version précédente, celle-ci", "Version before, this one"),
+                words::colon(l),
+                words::interval(b, l),
+                words::interval(a, l)
+            ),
+            9.5,
+            true,
+            INK,
+            10.0,
+        );
+    }
 
     if !v.groups.is_empty() {
         s.heading(2, &t("Quelles données", "Which data"), 13.0);
@@ -141,6 +163,7 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
                 Standing::Possible(_) => ("◐", DOUBT),
                 Standing::Excluded => ("✓", OK),
                 Standing::Untold => ("?", DOUBT),
+                Standing::Unlogged => ("?", MUTED),
             };
             vec![
                 Cell::new(format!("{sign}  {}", g.label.get(l))).bold(),
@@ -203,8 +226,10 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
         // The heading and the story stay on the page of the picture.
         s.need((p.h * WIDTH / p.w + 70.0).min(BOTTOM - MARGIN));
     }
-    s.heading(2, &t("Le chemin de l’intrus", "The intruder’s path"), 13.0);
-    s.paragraph(v.story().get(l), 9.5, false, INK, 4.0);
+    if v.sureness != Sureness::NoIntrusion || path.is_some() {
+        s.heading(2, &t("Le chemin de l’intrus", "The intruder’s path"), 13.0);
+        s.paragraph(v.story().get(l), 9.5, false, INK, 4.0);
+    }
     if let Some(p) = path {
         s.picture(&p, l);
         s.paragraph(
@@ -214,6 +239,35 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
             MUTED,
             6.0,
         );
+    }
+
+    let c = &a.containment;
+    if !(c.cut.is_empty() && c.rotate.is_empty()) {
+        s.heading(
+            2,
+            &t("Que couper, que garder", "What to cut, what to keep"),
+            13.0,
+        );
+        let mut items = Vec::new();
+        for (label, list) in [
+            (t("À couper", "Cut"), &c.cut),
+            (t("Secret à changer", "Rotate"), &c.rotate),
+            (t("À garder", "Keep"), &c.keep),
+        ] {
+            if !list.is_empty() {
+                let names: Vec<String> = list.iter().take(CUT_MAX).map(|x| clip(x, 60)).collect();
+                let more = match list.len().saturating_sub(CUT_MAX) {
+                    0 => String::new(),
+                    n => format!(", +{n} (report.html)"),
+                };
+                items.push(format!(
+                    "{label}{} {}{more}",
+                    words::colon(l),
+                    names.join(", ")
+                ));
+            }
+        }
+        s.bullets(&items, 9.0);
     }
 
     if !v.categories.is_empty() {
@@ -286,6 +340,21 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
         s.bullets(&items, 9.0);
     }
 
+    if !a.claims.is_empty() {
+        s.heading(
+            2,
+            &t("Ce que l’intrus affirme", "What the intruder claims"),
+            13.0,
+        );
+        let items: Vec<String> = v
+            .claims(l)
+            .into_iter()
+            .take(10)
+            .map(|(text, verdict)| format!("{text} — {}", verdict.get(l)))
+            .collect();
+        s.bullets(&items, 9.0);
+    }
+
     if let Some(p) = picture::coverage(v) {
         s.need((p.h * WIDTH / p.w + 40.0).min(BOTTOM - MARGIN));
         s.heading(
@@ -303,11 +372,8 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
             .take(GAPS_MAX)
             .map(|g| {
                 let mut why = words::gap_kind(&g.kind).get(l).to_string();
-                if let Some(b) = &g.because {
-                    why = format!(
-                        "{why}: {}",
-                        clip(if l == Lang::Fr { &b.fr } else { &b.en }, 160)
-                    );
+                if let Some(b) = words::gap_because(g) {
+                    why = format!("{why}{} {}", words::colon(l), clip(b.get(l), 160));
                 }
                 if let Some(by) = &g.closed_by {
                     why = format!("{why}; {} {}", t("comblé par", "closed by"), clip(by, 50));
@@ -322,10 +388,10 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
             .collect();
         s.table(
             &[
-                Column::left(t("Source", "Source"), 0.2),
+                Column::left(t("Source", "Source"), 0.27),
                 Column::left(t("De", "From"), 0.17),
                 Column::left(t("À", "To"), 0.17),
-                Column::left(t("Raison", "Reason"), 0.46),
+                Column::left(t("Raison", "Reason"), 0.39),
             ],
             rows,
             8.0,
@@ -382,61 +448,15 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
             .collect();
         s.table(
             &[
-                Column::left(t("Session", "Session"), 0.22),
-                Column::left(t("Origine", "Origin"), 0.16),
-                Column::left(t("Début", "Start"), 0.14),
-                Column::left(t("Raisons", "Reasons"), 0.48),
+                Column::left(t("Session", "Session"), 0.24),
+                Column::left(t("Origine", "Origin"), 0.17),
+                Column::left(t("Début", "Start"), 0.17),
+                Column::left(t("Raisons", "Reasons"), 0.42),
             ],
             rows,
             8.0,
         );
         s.more(shown.len(), SESSIONS_MAX, l);
-    }
-
-    let c = &a.containment;
-    if !(c.cut.is_empty() && c.rotate.is_empty() && c.keep.is_empty()) {
-        s.heading(
-            2,
-            &t("Que couper, que garder", "What to cut, what to keep"),
-            13.0,
-        );
-        let mut items = Vec::new();
-        for (label, list) in [
-            (t("À couper", "Cut"), &c.cut),
-            (t("Secret à changer", "Rotate"), &c.rotate),
-            (t("À garder", "Keep"), &c.keep),
-        ] {
-            if !list.is_empty() {
-                let names: Vec<String> = list.iter().take(CUT_MAX).map(|x| clip(x, 60)).collect();
-                let more = match list.len().saturating_sub(CUT_MAX) {
-                    0 => String::new(),
-                    n => format!(", +{n} (report.html)"),
-                };
-                let colon = if l == Lang::Fr { "\u{a0}:" } else { ":" };
-                items.push(format!("{label}{colon} {}{more}", names.join(", ")));
-            }
-        }
-        s.bullets(&items, 9.0);
-    }
-    if !a.claims.is_empty() {
-        s.heading(
-            2,
-            &t("Ce que l’intrus affirme", "What the intruder claims"),
-            13.0,
-        );
-        let items: Vec<String> = a
-            .claims
-            .iter()
-            .take(10)
-            .map(|c| {
-                format!(
-                    "« {} » — {}",
-                    clip(&c.text, 200),
-                    words::claim_verdict(&c.verdict).get(l)
-                )
-            })
-            .collect();
-        s.bullets(&items, 9.0);
     }
 
     s.heading(2, &t("Preuves et méthode", "Evidence and method"), 13.0);
@@ -465,14 +485,14 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
     s.paragraph(
         &match l {
             Lang::Fr => format!(
-                "{} enregistrements = {} événements + {} rejets + {} ignorés.",
+                "{} enregistrements = {} événements + {} illisibles + {} lignes vides ou commentaires.",
                 n(e.records),
                 n(e.events),
                 n(e.rejects),
                 n(e.skipped)
             ),
             Lang::En => format!(
-                "{} records = {} events + {} rejects + {} skipped.",
+                "{} records = {} events + {} unreadable + {} blank lines or comments.",
                 n(e.records),
                 n(e.events),
                 n(e.rejects),
@@ -501,25 +521,35 @@ fn body(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
 /// The interval as a bar with its two numbers; the bar itself is decoration, the numbers are text.
 fn range_bar(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
     let i = v.answer.extent.subjects;
-    let whole = v
-        .population
-        .filter(|p| *p >= i.at_most && *p <= i.at_most.saturating_mul(25))
-        .unwrap_or_else(|| i.at_most.saturating_add(i.at_most / 6))
-        .max(1) as f32;
+    let whole = v.whole() as f32;
     s.need(40.0);
     let y = s.y;
     let low = i.at_least as f32 * WIDTH / whole;
     let high = i.at_most as f32 * WIDTH / whole;
     s.mark(None, Mark::Rect(MARGIN, y, WIDTH, 13.0, SOFT));
-    s.mark(None, Mark::Rect(MARGIN, y, low.max(1.0), 13.0, INTRUDER));
+    if i.at_least > 0 {
+        s.mark(None, Mark::Rect(MARGIN, y, low.max(1.0), 13.0, INTRUDER));
+    }
     if high > low {
+        // A part too small to be seen is drawn as a sliver.
+        let (from, wide) = (low.max(1.0), (high - low).max(2.0));
         s.mark(
             None,
-            Mark::Hatch(MARGIN + low, y, high - low, 13.0, INTRUDER, 4.0),
+            Mark::Hatch(MARGIN + from, y, wide, 13.0, INTRUDER, 4.0),
         );
     }
     s.y += 18.0;
     let mut text = match l {
+        Lang::Fr if i.is_exact() => format!(
+            "{}.",
+            words::count(
+                i.at_least,
+                l,
+                ("personne établie", "personnes établies"),
+                ("", "")
+            )
+        ),
+        Lang::En if i.is_exact() => format!("{} established.", words::number(i.at_least, l)),
         Lang::Fr => format!(
             "Au moins {} (établies), au plus {}.",
             words::number(i.at_least, l),
@@ -531,8 +561,7 @@ fn range_bar(s: &mut Sheet<'_>, v: &View<'_>, l: Lang) {
             words::number(i.at_most, l)
         ),
     };
-    let un = v.answer.extent.unaffected;
-    if un != ampleur_event::Interval::ZERO && !un.is_open() {
+    if let Some(un) = v.spared() {
         text.push_str(&match l {
             Lang::Fr => format!(" Patients non concernés : {}.", words::interval(un, l)),
             Lang::En => format!(" Patients not affected: {}.", words::interval(un, l)),

@@ -367,7 +367,9 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
         while t <= s.to {
             if t >= s.from {
                 let x = s.x + (t - s.from) as f32 * s.w / inside as f32;
-                if x - last_x > 44.0 && x < s.x + s.w - 26.0 {
+                // A label stands behind its line and must end before the pause.
+                let room = if step >= 86_400 { 50.0 } else { 34.0 };
+                if x - last_x > 44.0 && x < s.x + s.w - room {
                     last_x = x;
                     out.push(Shape::Line {
                         x1: x,
@@ -388,7 +390,7 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
                     out.push(text(x + 3.0, 46.0, 10.0, Ink::Muted, Anchor::Start, label));
                 }
             }
-            t += step;
+            t = next_tick(zone, t, step);
         }
         if let Some(next) = axis.segments.get(i + 1) {
             let x = s.x + s.w;
@@ -672,10 +674,23 @@ fn session_title(view: &View<'_>, s: &ampleur_extent::model::SessionRow, l: Lang
 }
 
 /// The last multiple of `step` in local time at or before `from`, so that days begin at local midnight.
+fn offset(zone: &jiff::tz::TimeZone, t: i64) -> i64 {
+    jiff::Timestamp::from_second(t).map_or(0, |t| i64::from(zone.to_offset(t).seconds()))
+}
+
 fn first_tick(view: &View<'_>, from: i64, step: i64) -> i64 {
-    let offset = jiff::Timestamp::from_second(from)
-        .map_or(0, |t| i64::from(view.options.zone.to_offset(t).seconds()));
+    let offset = offset(&view.options.zone, from);
     (from + offset).div_euclid(step) * step - offset
+}
+
+/// The tick after `t`. The clock on the wall counts: the day the clocks change has 23 or 25 hours, and the one after it begins at midnight.
+fn next_tick(zone: &jiff::tz::TimeZone, t: i64, step: i64) -> i64 {
+    let next = t + step;
+    if step > 3600 {
+        next + offset(zone, t) - offset(zone, next)
+    } else {
+        next
+    }
 }
 
 fn tick_step(span: i64, ticks: i64) -> i64 {
@@ -797,7 +812,7 @@ pub fn coverage(view: &View<'_>) -> Option<Picture> {
             });
             out.push(text(x, 14.0, 10.5, Ink::Muted, Anchor::Middle, label));
         }
-        t += step;
+        t = next_tick(zone, t, step);
     }
     for (i, source) in order.iter().enumerate() {
         let y = head + lane_h * i as f32;
@@ -963,6 +978,25 @@ pub fn coverage(view: &View<'_>) -> Option<Picture> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_begin_at_midnight_where_the_clocks_change() {
+        let zone = jiff::tz::TimeZone::get("Europe/Paris").expect("a zone");
+        for (from, days) in [("2025-10-24T22:00:00Z", 5), ("2025-03-28T23:00:00Z", 4)] {
+            let mut t = from.parse::<jiff::Timestamp>().expect("a time").as_second();
+            let mut seen = Vec::new();
+            for _ in 0..days {
+                let at = jiff::Timestamp::from_second(t).expect("a time");
+                assert_eq!(words::clock(at, &zone), "00:00");
+                seen.push(words::day(at, &zone, Lang::En));
+                t = next_tick(&zone, t, 86_400);
+            }
+            seen.dedup();
+            assert_eq!(seen.len(), days);
+        }
+        let quarter = next_tick(&zone, 1_743_296_400, 900);
+        assert_eq!(quarter, 1_743_297_300, "no tick goes back");
+    }
 
     #[test]
     fn a_long_account_keeps_its_system_and_its_name() {

@@ -3,11 +3,14 @@ use crate::{
     Lang, Options,
     html::standing,
     view::{Standing, Sureness, View},
-    words::{self, Both},
+    words,
 };
 use ampleur_extent::model::{Answer, PersonRow};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
+
+/// Accounts and addresses named one by one: somebody cuts them by hand, from this screen.
+const NAMED_MAX: usize = 60;
 
 /// Widest line, in characters.
 pub const WIDTH: usize = 80;
@@ -49,7 +52,7 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
     out.push('\n');
     let style = match v.sureness {
         Sureness::NoIntrusion => green.bold(),
-        Sureness::NothingFound => yellow.bold(),
+        Sureness::NothingFound | Sureness::Unread => yellow.bold(),
         _ => red,
     };
     let _ = writeln!(out, "  {}", ink.paint(style, &plain(v.headline().get(l))));
@@ -61,8 +64,7 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
     for line in wrap(&plain(v.how_sure().get(l)), WIDTH - 2) {
         let _ = writeln!(out, "  {line}");
     }
-    let un = answer.extent.unaffected;
-    if un != ampleur_event::Interval::ZERO && !un.is_open() {
+    if let Some(un) = v.spared() {
         let _ = writeln!(
             out,
             "  {} {}",
@@ -74,9 +76,10 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
     let moved = answer.changes.iter().find(|c| c.what == "subjects");
     if let Some((b, a)) = moved.and_then(|c| c.before.zip(c.after)) {
         let line = format!(
-            "{} {} : {} → {}",
+            "{} {}{} {} → {}",
             t("Version", "Version"),
             answer.version,
+            words::colon(l),
             words::interval(b, l),
             words::interval(a, l)
         );
@@ -89,6 +92,7 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
             Standing::Possible(_) => ("◐", yellow),
             Standing::Excluded => ("✓", green),
             Standing::Untold => ("?", yellow),
+            Standing::Unlogged => ("?", dim),
         };
         let _ = writeln!(
             out,
@@ -142,79 +146,110 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
             ),
         ),
     ] {
-        if list.is_empty() {
+        // What is to be kept is said beside what is to be cut: alone it would only alarm.
+        let nothing = answer.containment.cut.is_empty() && answer.containment.rotate.is_empty();
+        if list.is_empty() || nothing {
             continue;
         }
-        let named: Vec<String> = list.iter().take(12).map(|c| plain(c)).collect();
-        let more = match list.len().saturating_sub(12) {
+        let named: Vec<String> = list.iter().take(NAMED_MAX).map(|c| plain(c)).collect();
+        let more = match list.len().saturating_sub(NAMED_MAX) {
             0 => String::new(),
-            n => format!(", +{n}"),
+            n => format!(
+                ", {} {}",
+                t("et, dans le rapport,", "and, in the report,"),
+                plain(&words::count(
+                    n as u64,
+                    l,
+                    ("autre", "autres"),
+                    ("more", "more")
+                ))
+            ),
         };
         for line in wrap(&format!("{what} {}{more}", named.join(", ")), WIDTH - 2) {
             let _ = writeln!(out, "  {line}");
         }
     }
-    heading(&mut out, &ink, bold, t("Limites", "Limits"));
-    let limits = Both::of(|l| match l {
-        Lang::Fr => format!(
-            "{} ({}) ; {} ; {}.",
-            words::count(
-                v.gaps.len() as u64,
-                l,
-                ("période incomplète", "périodes incomplètes"),
-                ("", "")
-            ),
-            if v.open_gaps == 0 {
-                "toutes comblées".to_string()
-            } else {
+    if !answer.claims.is_empty() {
+        let title = t("Ce que l’intrus affirme", "What the intruder claims");
+        heading(&mut out, &ink, bold, title);
+        for (text, verdict) in v.claims(l).into_iter().take(5) {
+            let line = format!("{text}{} {}", words::colon(l), verdict.get(l));
+            for line in wrap(&plain(&line), WIDTH - 2) {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+    }
+    let internal = answer.extent.internal.len() as u64;
+    if internal > 0 {
+        let title = t("À part, hors intrusion", "Apart, no part of the intrusion");
+        heading(&mut out, &ink, bold, title);
+        let line = match l {
+            Lang::Fr => format!(
+                "{} des accès qui paraissent personnels : voir le rapport.",
                 words::count(
-                    v.open_gaps as u64,
+                    internal,
                     l,
-                    ("non comblée", "non comblées"),
-                    ("", ""),
+                    ("compte d’agent a", "comptes d’agents ont"),
+                    ("", "")
                 )
-            },
-            words::count(
-                v.doubtful.len() as u64,
-                l,
-                ("session douteuse", "sessions douteuses"),
-                ("", "")
             ),
-            words::count(
-                answer.evidence.rejects,
-                l,
-                ("ligne illisible", "lignes illisibles"),
-                ("", "")
-            )
+            Lang::En => format!(
+                "{} that look personal: see the report.",
+                words::count(
+                    internal,
+                    l,
+                    ("", ""),
+                    (
+                        "employee’s account has accesses",
+                        "employees’ accounts have accesses"
+                    )
+                )
+            ),
+        };
+        for line in wrap(&plain(&line), WIDTH - 2) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    heading(&mut out, &ink, bold, t("Limites", "Limits"));
+    let none = |n: u64, fr: (&str, &str), en: (&str, &str), no: &'static str| match n {
+        0 => no.to_string(),
+        n => words::count(n, l, fr, en),
+    };
+    let mut gaps = none(
+        v.gaps.len() as u64,
+        ("période incomplète", "périodes incomplètes"),
+        ("incomplete period", "incomplete periods"),
+        match answer.coverage.is_empty() {
+            true => t("aucune période couverte", "no period covered"),
+            false => t("aucune période incomplète", "no incomplete period"),
+        },
+    );
+    if !v.gaps.is_empty() {
+        let open = match (v.open_gaps as u64, l) {
+            (0, _) => t("toutes comblées", "all closed").to_string(),
+            (n, Lang::Fr) => words::count(n, l, ("non comblée", "non comblées"), ("", "")),
+            (n, Lang::En) => format!("{} open", words::number(n, l)),
+        };
+        gaps = format!("{gaps} ({open})");
+    }
+    let limits = [
+        gaps,
+        none(
+            v.doubtful.len() as u64,
+            ("session douteuse", "sessions douteuses"),
+            ("doubtful session", "doubtful sessions"),
+            t("aucune session douteuse", "no doubtful session"),
         ),
-        Lang::En => format!(
-            "{} ({}); {}; {}.",
-            words::count(
-                v.gaps.len() as u64,
-                l,
-                ("", ""),
-                ("incomplete period", "incomplete periods")
-            ),
-            if v.open_gaps == 0 {
-                "all closed".to_string()
-            } else {
-                format!("{} open", words::number(v.open_gaps as u64, l))
-            },
-            words::count(
-                v.doubtful.len() as u64,
-                l,
-                ("", ""),
-                ("doubtful session", "doubtful sessions")
-            ),
-            words::count(
-                answer.evidence.rejects,
-                l,
-                ("", ""),
-                ("unreadable line", "unreadable lines")
-            )
+        none(
+            answer.evidence.rejects,
+            ("ligne illisible", "lignes illisibles"),
+            ("unreadable line", "unreadable lines"),
+            t("aucune ligne illisible", "no unreadable line"),
         ),
-    });
-    for line in wrap(&plain(limits.get(l)), WIDTH - 2) {
+    ]
+    .join(t("\u{202f}; ", "; "));
+    let limits = format!("{}{}.", limits[..1].to_uppercase(), &limits[1..]);
+    for line in wrap(&plain(&limits), WIDTH - 2) {
         let _ = writeln!(out, "  {line}");
     }
     let e = &answer.evidence;
@@ -226,9 +261,9 @@ pub fn summary(answer: &Answer, persons: &[PersonRow], options: &Options, colour
         n(e.events),
         t("événements", "events"),
         n(e.rejects),
-        t("rejets", "rejects"),
+        t("illisibles", "unreadable"),
         n(e.skipped),
-        t("ignorés", "skipped")
+        t("vides", "blank")
     );
     for line in wrap(&sums, WIDTH - 2) {
         let _ = writeln!(out, "  {}", ink.paint(dim, &line));

@@ -18,6 +18,8 @@ pub enum Standing {
     Excluded,
     /// Neither seen nor excluded.
     Untold,
+    /// Nobody came, and no log would tell of these data.
+    Unlogged,
 }
 
 /// A group of categories a director asks for by name.
@@ -71,6 +73,8 @@ pub enum Sureness {
     NoIntrusion,
     /// No session is attributed, and it cannot be excluded either.
     NothingFound,
+    /// Not one record could be read: nothing is said either way.
+    Unread,
     Exact,
     Between,
 }
@@ -136,10 +140,17 @@ impl<'a> View<'a> {
             .filter(|s| s.establishment.is_none())
             .partition(|s| is_established(s));
         let says = |code: &str| established.iter().any(|s| s.holds && s.code == code);
+        // Where nobody came in, a sentence about the intruder's beginning or other accounts would speak of somebody who is not there.
+        let nobody = says("no_intrusion");
+        let mut open = open;
+        open.retain(|s| !(nobody && ["start_known", "only_these_accounts"].contains(&&*s.code)));
         let subjects = answer.extent.subjects;
         let sureness = if intruder.is_empty() && subjects.at_least == 0 {
+            let read = &answer.evidence;
             if says("no_intrusion") {
                 Sureness::NoIntrusion
+            } else if read.events == 0 && read.rejects > 0 {
+                Sureness::Unread
             } else {
                 Sureness::NothingFound
             }
@@ -182,7 +193,7 @@ impl<'a> View<'a> {
         let places = places(answer, persons, options);
         View {
             sureness,
-            groups: groups(&categories, &places, answer),
+            groups: groups(&categories, &places, answer, sureness),
             places,
             waves: waves(&intruder, &doubtful),
             categories,
@@ -213,6 +224,8 @@ impl<'a> View<'a> {
             match (self.sureness, l) {
                 (Sureness::NoIntrusion, Lang::Fr) => "Aucune intrusion".into(),
                 (Sureness::NoIntrusion, Lang::En) => "No intrusion".into(),
+                (Sureness::Unread, Lang::Fr) => "Rien n’a pu être lu".into(),
+                (Sureness::Unread, Lang::En) => "Nothing could be read".into(),
                 (Sureness::NothingFound, Lang::Fr) if s.at_most == 0 => {
                     "Aucune session attribuée à un intrus".into()
                 }
@@ -254,6 +267,80 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The days the logs speak of, and the version of the answer.
+    pub fn window(&self) -> Both {
+        Both::of(|l| {
+            let at = |t: &str| {
+                words::instant(t).map_or_else(
+                    || "—".to_string(),
+                    |t| words::date(t, &self.options.zone, l),
+                )
+            };
+            let (from, to) = (at(&self.answer.window.from), at(&self.answer.window.to));
+            let version = self.answer.version;
+            match (self.sureness, l) {
+                (Sureness::Unread, Lang::Fr) => format!("Aucun événement lu · version {version}"),
+                (Sureness::Unread, Lang::En) => format!("No event read · version {version}"),
+                (_, Lang::Fr) => format!("Journaux du {from} au {to} · version {version}"),
+                (_, Lang::En) => format!("Logs from {from} to {to} · version {version}"),
+            }
+        })
+    }
+
+    /// Who is counted, in one sentence; `None` when nobody is, or when something else was asked.
+    pub fn lead(&self) -> Option<Both> {
+        let s = self.answer.extent.subjects;
+        if s.at_most == 0 || !self.answer.asked.is_empty() {
+            return None;
+        }
+        Some(match (s.at_least, s.at_most) {
+            (0, _) => (
+                "Ce sont les personnes dont des données ont pu être consultées, copiées ou publiées au cours de cette intrusion.",
+                "These are the people whose data may have been consulted, copied out or published during this intrusion.",
+            ).into(),
+            (1, 1) => (
+                "C’est la personne dont des données ont été consultées, copiées ou publiées au cours de cette intrusion.",
+                "This is the person whose data was consulted, copied out or published during this intrusion.",
+            ).into(),
+            _ => (
+                "Ce sont les personnes dont des données ont été consultées, copiées ou publiées au cours de cette intrusion.",
+                "These are the people whose data was consulted, copied out or published during this intrusion.",
+            ).into(),
+        })
+    }
+
+    /// Patients certainly not affected, when the identity base tells how many there are.
+    pub fn spared(&self) -> Option<Interval> {
+        let un = self.answer.extent.unaffected;
+        (un != Interval::ZERO && !un.is_open()).then_some(un)
+    }
+
+    /// What the bar of the answer stands for as a whole: the patients of the identity base, or a little more than the upper bound
+    /// where nobody knows how many there are.
+    pub fn whole(&self) -> u64 {
+        let most = self.answer.extent.subjects.at_most;
+        self.population
+            .filter(|p| *p >= most)
+            .unwrap_or_else(|| most.saturating_add(most / 6))
+            .max(1)
+    }
+
+    /// Claims, each with its verdict and what it rests on.
+    pub fn claims(&self, l: Lang) -> Vec<(String, Both)> {
+        self.answer
+            .claims
+            .iter()
+            .map(|c| {
+                let (open, close) = match l {
+                    Lang::Fr => ("«\u{a0}", "\u{a0}»"),
+                    Lang::En => ("“", "”"),
+                };
+                let text = format!("{open}{}{close}", crate::picture::clip(&c.text, 200));
+                (text, words::claim_verdict(&c.verdict))
+            })
+            .collect()
+    }
+
     /// What the number means and why the bounds differ, in plain sentences.
     pub fn how_sure(&self) -> Both {
         let s = self.answer.extent.subjects;
@@ -263,8 +350,14 @@ impl<'a> View<'a> {
                 (Sureness::NoIntrusion, Lang::En) => "The doors are covered for this period and show no session of an intruder.".to_string(),
                 (Sureness::NothingFound, Lang::Fr) => "Aucune session n’est attribuée à un intrus, mais les journaux ne permettent pas de l’exclure.".to_string(),
                 (Sureness::NothingFound, Lang::En) => "No session is attributed to an intruder, but the logs are not enough to rule it out.".to_string(),
+                (Sureness::Unread, Lang::Fr) => format!("Aucun des {} remis n’est d’un format connu : cette réponse ne dit rien, ni dans un sens ni dans l’autre.",
+                    words::count(self.answer.evidence.records, l, ("enregistrement", "enregistrements"), ("", ""))),
+                (Sureness::Unread, Lang::En) => format!("None of the {} handed over could be read: this answer says nothing either way.",
+                    words::count(self.answer.evidence.records, l, ("", ""), ("record", "records"))),
                 (Sureness::Exact, Lang::Fr) if !self.answer.asked.is_empty() => "Nombre exact pour ce qui a été demandé : chaque personne est établie par les journaux.".to_string(),
                 (Sureness::Exact, Lang::En) if !self.answer.asked.is_empty() => "Exact number for what was asked: every person is established by the logs.".to_string(),
+                (Sureness::Exact, Lang::Fr) if s.at_least == 1 => "Nombre exact : cette personne est établie par les journaux, et aucune autre n’a pu être atteinte.".to_string(),
+                (Sureness::Exact, Lang::En) if s.at_least == 1 => "Exact number: this person is established by the logs, and nobody else could have been reached.".to_string(),
                 (Sureness::Exact, Lang::Fr) => "Nombre exact : chaque personne est établie par les journaux, et aucune autre n’a pu être atteinte.".to_string(),
                 (Sureness::Exact, Lang::En) => "Exact number: every person is established by the logs, and nobody else could have been reached.".to_string(),
                 (Sureness::Between, Lang::Fr) => format!("{} ; au plus {}. Le vrai nombre est entre les deux.",
@@ -509,7 +602,12 @@ impl CategoryRow {
     }
 }
 
-fn groups(rows: &[CategoryRow], places: &[Place], answer: &Answer) -> Vec<Group> {
+fn groups(
+    rows: &[CategoryRow],
+    places: &[Place],
+    answer: &Answer,
+    sureness: Sureness,
+) -> Vec<Group> {
     let subjects = answer.extent.subjects;
     // Cells count a person once per establishment. At most this many of those counts are repeats of one person, so a category
     // summed over establishments stands for at least its sum less the repeats.
@@ -623,8 +721,13 @@ fn groups(rows: &[CategoryRow], places: &[Place], answer: &Answer) -> Vec<Group>
             Standing::Excluded
         } else if high > 0 {
             Standing::Possible(high)
-        } else if said.is_some() {
-            Standing::Untold
+        } else if let Some(said) = said {
+            let unlogged = (said.because.first()).is_some_and(|b| b.contains("no source tells"));
+            if sureness == Sureness::NoIntrusion && unlogged {
+                Standing::Unlogged
+            } else {
+                Standing::Untold
+            }
         } else {
             continue;
         };

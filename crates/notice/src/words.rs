@@ -342,7 +342,7 @@ pub fn gap_kind(word: &str) -> Both {
         "silence" => ("silence anormal", "unusual silence").into(),
         "sequence" => ("numéros manquants", "missing numbers").into(),
         "rotation" => (
-            "avant le premier enregistrement gardé",
+            "avant le premier enregistrement conservé",
             "before the first record kept",
         )
             .into(),
@@ -361,6 +361,21 @@ pub fn state(word: &str) -> Both {
         "gap" => ("trou", "gap").into(),
         "unknown" => ("inconnu", "unknown").into(),
         other => Both::same(other),
+    }
+}
+
+/// What is added to the kind of a gap; nothing where it says the same again.
+pub fn gap_because(gap: &ampleur_extent::model::CoverageRow) -> Option<Both> {
+    let said = gap_kind(&gap.kind);
+    let b = gap.because.as_ref()?;
+    (b.en != said.en && b.fr != said.fr).then(|| Both::new(b.fr.as_str(), b.en.as_str()))
+}
+
+/// What stands before a colon in this language: a blank that does not break in French, nothing in English.
+pub fn colon(lang: Lang) -> &'static str {
+    match lang {
+        Lang::Fr => "\u{a0}:",
+        Lang::En => ":",
     }
 }
 
@@ -500,7 +515,7 @@ const REASONS: &[(&str, &str)] = &[
     ("gap {} sequence {}", "trou {} numéros manquants {}"),
     (
         "gap {} rotation {}",
-        "trou {} avant le premier enregistrement gardé {}",
+        "trou {} avant le premier enregistrement conservé {}",
     ),
     (
         "gap {} tamper {}",
@@ -510,7 +525,7 @@ const REASONS: &[(&str, &str)] = &[
     ("gap {} seal {}", "trou {} preuve illisible {}"),
     (
         "unknown {} rotation {}",
-        "inconnu {} avant le premier enregistrement gardé {}",
+        "inconnu {} avant le premier enregistrement conservé {}",
     ),
     ("unknown {} silence {}", "inconnu {} silence {}"),
     ("unknown {} {}", "inconnu {} {}"),
@@ -526,21 +541,33 @@ pub fn reason(text: &str) -> Both {
         .iter()
         .find_map(|p| text.strip_prefix(p))
         .unwrap_or(text);
-    let french = REASONS.iter().find_map(|(en, fr)| {
-        let held = held(en, bare)?;
-        let mut parts = fr.split("{}");
-        let mut out = parts.next().unwrap_or_default().to_string();
-        for (h, rest) in held.iter().zip(parts) {
-            out.push_str(h);
-            out.push_str(rest);
-        }
-        Some(out.replace(" missing ", ", manquants : "))
-    });
-    Both::new(french.as_deref().unwrap_or(bare), bare)
+    REASONS
+        .iter()
+        .find_map(|(en, fr)| {
+            let held = held(en, bare)?;
+            let filled = |pattern: &str, lang| {
+                let mut parts = pattern.split("{}");
+                let mut out = parts.next().unwrap_or_default().to_string();
+                for (h, rest) in held.iter().zip(parts) {
+                    // A count is written as everywhere else; what is no bare number stays as it is.
+                    match h.parse::<u64>() {
+                        Ok(n) => out.push_str(&number(n, lang)),
+                        Err(_) => out.push_str(h),
+                    }
+                    out.push_str(rest);
+                }
+                out
+            };
+            Some(Both::new(
+                filled(fr, Lang::Fr).replace(" missing ", ", manquants : "),
+                filled(en, Lang::En),
+            ))
+        })
+        .unwrap_or_else(|| Both::same(bare))
 }
 
 /// What stands in the holes of a pattern; `None` when the text is another one.
-fn held<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
+pub fn held<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
     let mut parts = pattern.split("{}");
     let mut rest = text.strip_prefix(parts.next()?)?;
     let mut out = vec![];
@@ -581,7 +608,10 @@ mod tests {
                 "aucune source ne dit ces catégories",
             ),
             ("no source tells FIN.BANK", "aucune source ne dit FIN.BANK"),
-            ("claimed 8220, at most 219", "affirmé : 8220, au plus 219"),
+            (
+                "claimed 8220, at most 219",
+                "affirmé : 8\u{202f}220, au plus 219",
+            ),
             (
                 "finess:1 ID.NAME consulted 3..9",
                 "finess:1 ID.NAME consultées 3 à 9",

@@ -61,6 +61,204 @@ fn the_page_says_the_answer_first_and_reaches_for_nothing() {
     }
 }
 
+/// What must be done tonight stands before what must be told, and that before what it rests on.
+#[test]
+fn what_is_to_be_cut_stands_before_the_tables() {
+    let page = render(&sample::answer(), &sample::persons(), &sample::options());
+    let at = |id: &str| {
+        page.find(&format!("<section id=\"{id}\""))
+            .or_else(|| page.find(&format!("id=\"{id}\" aria-labelledby")))
+            .unwrap_or_else(|| panic!("{id} is missing"))
+    };
+    let order = [
+        "answer",
+        "containment",
+        "data",
+        "hospitals",
+        "statements",
+        "claims",
+        "coverage",
+        "sessions",
+        "evidence",
+    ];
+    for pair in order.windows(2) {
+        assert!(at(pair[0]) < at(pair[1]), "{pair:?}");
+    }
+    // Every link of the contents leads somewhere.
+    for link in page.split("href=\"#").skip(1) {
+        let id = link.split('"').next().unwrap_or_default();
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+}
+
+/// One person of a hundred and fifty is no full bar.
+#[test]
+fn the_bar_is_drawn_over_everybody_there_is() {
+    let mut a = sample::answer();
+    a.extent.subjects = Interval::exactly(1);
+    a.extent.unaffected = Interval::exactly(149);
+    let page = render(&a, &[], &sample::options());
+    let range = &page[page.find("<div class=\"track\"").expect("a bar")..];
+    let range = &range[..range.find("</dl>").expect("its key")];
+    assert!(
+        range.contains("class=\"low\" style=\"width:0.67%\""),
+        "{range}"
+    );
+    assert!(!range.contains("class=\"mid\""), "{range}");
+    assert!(page.contains("C’est la personne dont") && page.contains("This is the person whose"));
+}
+
+#[test]
+fn logs_nobody_could_read_are_no_quiet_night() {
+    let mut a = Answer::default();
+    (a.evidence.records, a.evidence.rejects) = (5, 5);
+    let page = render(&a, &[], &Options::default());
+    assert!(page.contains("Rien n’a pu être lu") && page.contains("Nothing could be read"));
+    assert!(!page.contains("No session attributed to an intruder"));
+    let mut options = Options::default();
+    for (lang, said) in [
+        (Lang::Fr, "Rien n’a pu être lu"),
+        (Lang::En, "Nothing could be read"),
+    ] {
+        options.lang = lang;
+        assert!(terminal::summary(&a, &[], &options, false).contains(said));
+    }
+    assert!(pdf::report(&a, &[], &options).is_ok());
+}
+
+#[test]
+fn many_reasons_are_folded_and_none_is_lost() {
+    let mut a = sample::answer();
+    let s = (a.sessions.iter_mut())
+        .find(|s| s.verdict == "intruder")
+        .expect("a session of the intruder");
+    let one = s.reasons.first().expect("a reason").clone();
+    s.reasons = (0..7)
+        .map(|i| ReasonRow {
+            en: format!("reason number {i}"),
+            ..one.clone()
+        })
+        .collect();
+    let page = render(&a, &[], &sample::options());
+    let from = page.find("reason number 0").expect("the first");
+    let fold = from + page[from..].find("<details").expect("a fold");
+    for i in 0..7 {
+        let at = page.find(&format!("reason number {i}")).expect("a reason");
+        assert_eq!(at < fold, i < 3, "{i}");
+    }
+}
+
+/// Nobody came in: nothing is said of an intruder's beginning, and no log is blamed for what nobody took.
+#[test]
+fn where_nobody_came_in_no_sentence_speaks_of_an_intruder() {
+    let mut a = Answer::default();
+    let say = |code: &str, holds: bool, because: &str| Statement {
+        code: code.into(),
+        holds,
+        fr: format!("fr {code}."),
+        en: format!("en {code}."),
+        because: vec![because.into()],
+        ..Statement::default()
+    };
+    a.statements = vec![
+        say(
+            "no_intrusion",
+            true,
+            "every door complete, no session of an outsider",
+        ),
+        say(
+            "no_bank_data",
+            false,
+            "unsupported: no source tells these categories",
+        ),
+        say("no_nir", false, "unsupported: gap logs/a silence x"),
+        say("start_known", false, "unsupported: no activity known"),
+        say(
+            "only_these_accounts",
+            false,
+            "unsupported: gap logs/a silence x",
+        ),
+    ];
+    a.extent.internal = vec![Internal {
+        account: "rpps:1".into(),
+        subjects: 2,
+        reason: "shared_curiosity".into(),
+    }];
+    let page = render(&a, &[], &Options::default());
+    assert!(!page.contains("start_known") && !page.contains("only_these_accounts"));
+    assert!(page.contains("no log would tell") && page.contains("cannot be ruled out"));
+    let options = Options {
+        lang: Lang::En,
+        ..Options::default()
+    };
+    let text = terminal::summary(&a, &[], &options, false);
+    assert!(
+        text.contains("1 employee’s account has accesses that look personal"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_gap_says_its_reason_once() {
+    let mut a = sample::answer();
+    a.coverage = vec![CoverageRow {
+        source: "logs/x/*".into(),
+        from: "2025-09-01T00:00:00Z".into(),
+        to: "2025-09-02T00:00:00Z".into(),
+        state: "unknown".into(),
+        kind: "rotation".into(),
+        because: Some(ampleur_extent::model::Both {
+            fr: "avant le premier enregistrement conservé".into(),
+            en: "before the first record kept".into(),
+        }),
+        ..CoverageRow::default()
+    }];
+    let page = render(&a, &[], &sample::options());
+    let table = &page[page.find("Incomplete periods").expect("a table")..];
+    assert_eq!(table.matches("before the first record kept").count(), 1);
+}
+
+/// The hours above the waves end before the pause that follows them.
+#[test]
+fn no_label_of_the_path_runs_into_a_pause() {
+    use ampleur_notice::picture::{Anchor, Ink, Shape, path};
+    let (a, options) = (sample::answer(), sample::options());
+    let view = ampleur_notice::view::View::new(&a, &[], &options);
+    let p = path(&view).expect("a path");
+    let pauses: Vec<f32> = (p.shapes.iter())
+        .filter_map(|s| match s {
+            Shape::Rect {
+                x,
+                ink: Ink::Pause,
+                h,
+                ..
+            } if *h > 30.0 => Some(*x),
+            _ => None,
+        })
+        .collect();
+    assert!(!pauses.is_empty());
+    for s in &p.shapes {
+        if let Shape::Text {
+            x,
+            y,
+            size,
+            text,
+            anchor: Anchor::Start,
+            ..
+        } = s
+            && (*y - 46.0).abs() < 0.1
+        {
+            let end = x + text.fr.chars().count().max(text.en.chars().count()) as f32 * size * 0.55;
+            if let Some(pause) = pauses.iter().find(|p| *p > x) {
+                assert!(
+                    end <= *pause + 1.0,
+                    "{text:?} ends at {end}, the pause begins at {pause}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn tags_are_balanced() {
     let page = render(&sample::answer(), &sample::persons(), &sample::options());

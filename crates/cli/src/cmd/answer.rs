@@ -4,6 +4,7 @@ use crate::{
     shell::{Shell, columns, plain, refuse},
 };
 use ampleur_extent::model::{Answer, SessionRow};
+use ampleur_notice::{Lang, words};
 use ampleur_sources::{
     case::Case,
     reader::{FileSink, Limits, Piece, SinkError, read_file},
@@ -22,7 +23,11 @@ const SHOWN: usize = 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ampleur sessions answer
-  ampleur sessions answer --verdict intruder --json")]
+  ampleur sessions answer --account vpn:editeur-lis
+  ampleur sessions answer --verdict intruder --json
+
+Without --verdict, --account or --all the intruder's and the doubtful ones are listed; --json gives all.
+Exit code 1 when one of those listed is the intruder's.")]
 pub struct SessionsArgs {
     /// Folder of an answer.
     #[arg(value_name = "ANSWER")]
@@ -33,6 +38,9 @@ pub struct SessionsArgs {
     /// Only this account.
     #[arg(long)]
     pub account: Option<String>,
+    /// The legitimate ones too.
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,6 +87,19 @@ pub fn load(dir: &Path) -> anyhow::Result<Answer> {
     serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
 }
 
+/// An RFC 3339 instant in UTC, to the second: `2025-09-04 01:13:00Z`, which --from and --to understand.
+fn utc(text: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(t) => t.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        Err(_) => plain(text),
+    }
+}
+
+/// A number as it is written in the language of the run.
+fn number(n: u64, shell: &Shell) -> String {
+    plain(&words::number(n, shell.lang))
+}
+
 /// Rows under their names; nothing when there is no row.
 fn headed(head: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
@@ -97,6 +118,14 @@ pub fn sessions(args: &SessionsArgs, shell: &Shell) -> anyhow::Result<Exit> {
         .filter(|s| args.verdict.as_ref().is_none_or(|v| *v == s.verdict))
         .filter(|s| args.account.is_none() || s.account == args.account)
         .collect();
+    // Thousands of an ordinary month would bury the few that matter.
+    let whole = args.all || shell.json || args.verdict.is_some() || args.account.is_some();
+    let before = list.len();
+    let list: Vec<&SessionRow> = list
+        .into_iter()
+        .filter(|s| whole || s.verdict != "legitimate")
+        .collect();
+    let hidden = (before - list.len()) as u64 + if whole { 0 } else { answer.sessions_omitted };
     let mut out = io::stdout().lock();
     if shell.json {
         for s in &list {
@@ -109,25 +138,43 @@ pub fn sessions(args: &SessionsArgs, shell: &Shell) -> anyhow::Result<Exit> {
             .map(|s| {
                 vec![
                     plain(&s.id),
-                    ampleur_notice::words::session_verdict(&s.verdict)
-                        .get(shell.lang)
-                        .to_string(),
-                    s.from.clone(),
+                    plain(words::session_verdict(&s.verdict).get(shell.lang)),
+                    utc(&s.from),
                     plain(s.account.as_deref().unwrap_or("-")),
                     plain(s.origin.address.as_deref().unwrap_or("-")),
-                    s.events.to_string(),
+                    number(s.events, shell),
                 ]
             })
             .collect();
         let head = [
             shell.say("session", "session"),
             shell.say("avis", "verdict"),
-            shell.say("début", "from"),
+            shell.say("début (UTC)", "from (UTC)"),
             shell.say("compte", "account"),
             shell.say("adresse", "address"),
             shell.say("événements", "events"),
         ];
         out.write_all(headed(&head, rows).as_bytes())?;
+        if hidden > 0 {
+            let tally = words::count(
+                hidden,
+                shell.lang,
+                ("session légitime", "sessions légitimes"),
+                ("legitimate session", "legitimate sessions"),
+            );
+            shell.note(&plain(&format!(
+                "{}{tally}{}",
+                if list.is_empty() {
+                    shell.say(
+                        "Aucune session de l’intrus, aucune douteuse ; ",
+                        "No session of the intruder, none in doubt; ",
+                    )
+                } else {
+                    shell.say("Et ", "And ")
+                },
+                shell.say("\u{a0}: --all", ": --all")
+            )));
+        }
     }
     Ok(if list.iter().any(|s| s.verdict == "intruder") {
         Exit::Act
@@ -149,14 +196,13 @@ pub fn coverage(args: &CoverageArgs, shell: &Shell) -> anyhow::Result<Exit> {
             .coverage
             .iter()
             .map(|c| {
-                let mut what = ampleur_notice::words::state(&c.state)
-                    .get(shell.lang)
-                    .to_string();
+                let mut what = plain(words::state(&c.state).get(shell.lang));
                 if c.state != "complete" {
-                    what = format!(
-                        "{what}: {}",
-                        ampleur_notice::words::gap_kind(&c.kind).get(shell.lang)
-                    );
+                    what = plain(&format!(
+                        "{what}{} {}",
+                        words::colon(shell.lang),
+                        words::gap_kind(&c.kind).get(shell.lang)
+                    ));
                 }
                 if let Some(by) = &c.closed_by {
                     what = format!(
@@ -165,12 +211,12 @@ pub fn coverage(args: &CoverageArgs, shell: &Shell) -> anyhow::Result<Exit> {
                         plain(by)
                     );
                 }
-                vec![plain(&c.source), c.from.clone(), c.to.clone(), what]
+                vec![plain(&c.source), utc(&c.from), utc(&c.to), what]
             })
             .collect();
         let head = [
             shell.say("source", "source"),
-            shell.say("de", "from"),
+            shell.say("de (UTC)", "from (UTC)"),
             shell.say("à (exclu)", "to (excluded)"),
             shell.say("état", "state"),
         ];
@@ -271,42 +317,77 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> anyhow::Result<Exit> {
             out,
             "{} · {} · {} · {} → {}",
             plain(&s.id),
-            ampleur_notice::words::session_verdict(&s.verdict).get(shell.lang),
+            words::session_verdict(&s.verdict).get(shell.lang),
             plain(s.account.as_deref().unwrap_or("-")),
-            s.from,
-            s.to
+            utc(&s.from),
+            utc(&s.to)
         )?;
         for r in &s.reasons {
-            writeln!(
-                out,
-                "  {:+.1}  {}",
-                r.weight,
-                plain(shell.say(&r.fr, &r.en))
-            )?;
+            let mut weight = format!("{:+.1}", r.weight);
+            if shell.lang == Lang::Fr {
+                weight = weight.replace('.', ",");
+            }
+            writeln!(out, "  {weight}  {}", plain(shell.say(&r.fr, &r.en)))?;
         }
         let subjects: BTreeSet<&str> = rows.iter().map(|r| r.subject.as_str()).collect();
+        let seen: BTreeSet<&str> = (rows.iter())
+            .filter(|r| r.verdict != "exposed")
+            .map(|r| r.subject.as_str())
+            .collect();
+        let n = |n: usize, fr, en| words::count(n as u64, shell.lang, fr, en);
         writeln!(
             out,
-            "{} {}",
-            subjects.len(),
-            shell.say("personnes dans cette session", "people in this session")
+            "{}",
+            plain(&format!(
+                "{}{} {}, {}",
+                shell.say("Personnes", "People"),
+                words::colon(shell.lang),
+                n(
+                    seen.len(),
+                    ("établie", "établies"),
+                    ("established", "established")
+                ),
+                n(
+                    subjects.len() - seen.len(),
+                    ("exposée, sans trace", "exposées, sans trace"),
+                    ("exposed, no trace", "exposed, no trace")
+                )
+            ))
         )?;
     } else {
         let table: Vec<Vec<String>> = rows
             .iter()
             .map(|r| {
+                let certainty = match r.certainty.as_str() {
+                    "proven" => shell.say("prouvé", "proven"),
+                    "derived" => shell.say("déduit", "derived"),
+                    _ => "",
+                };
+                let mut verdict = plain(words::verdict(&r.verdict).get(shell.lang));
+                if !certainty.is_empty() {
+                    verdict = format!("{verdict} ({certainty})");
+                }
+                // Many sessions may have shown one thing; the first few lead there.
+                let all: Vec<&str> = r.sessions.split(' ').collect();
+                let mut sessions = all[..all.len().min(3)].join(" ");
+                if all.len() > 3 {
+                    sessions.push_str(&format!(" +{}", all.len() - 3));
+                }
                 vec![
+                    plain(words::category(&r.category).get(shell.lang)),
+                    verdict,
                     plain(&r.establishment),
-                    r.category.clone(),
-                    ampleur_notice::words::verdict(&r.verdict)
-                        .get(shell.lang)
-                        .to_string(),
-                    r.certainty.clone(),
-                    plain(&r.sessions),
+                    plain(&sessions),
                 ]
             })
             .collect();
-        out.write_all(columns(&table).as_bytes())?;
+        let head = [
+            shell.say("donnée", "data"),
+            shell.say("ce qui en est su", "what is known"),
+            shell.say("établissement", "establishment"),
+            shell.say("sessions", "sessions"),
+        ];
+        out.write_all(headed(&head, table).as_bytes())?;
     }
     // A row of persons.csv cites the records of all its sessions together.
     let shared = session.is_some() && rows.iter().any(|r| r.sessions.contains(' '));
@@ -318,6 +399,19 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> anyhow::Result<Exit> {
     } else {
         shell.say("Enregistrements", "Records")
     };
+    if all == 0 {
+        if !rows.is_empty() {
+            writeln!(
+                out,
+                "\n{}",
+                shell.say(
+                    "Aucun enregistrement ne le montre : les sessions pouvaient atteindre ces données,\net aucune trace ne dit si elles l’ont fait.",
+                    "No record shows it: the sessions could reach these data,\nand no trace says whether they did."
+                )
+            )?;
+        }
+        return Ok(Exit::Done);
+    }
     writeln!(out, "\n{heading}")?;
     for c in &cited {
         writeln!(out, "  {}:{}", plain(&c.0), c.1)?;

@@ -15,6 +15,7 @@ use std::{
 pub enum Command {
     /// Print each value of a case's ampleur.toml with its origin: the file, the environment, or the default.
     Show {
+        /// The case: a folder with logs/ and, better, ampleur.toml.
         #[arg(value_name = "CASE_DIR")]
         case: PathBuf,
     },

@@ -22,8 +22,7 @@ const STDIN_MAX: u64 = 1 << 30;
   ampleur decode --format http-access --timezone Europe/Paris access.log | head
   zcat audit.gz | ampleur decode -
 
-Compressed files (.gz .zst .zip .bz2 .xz) are read through. Exit code 3 when a file could not be read,
-no source knows it, or more than one record in a hundred was rejected.")]
+Compressed files (.gz .zst .zip .bz2 .xz) are read through. Exit code 3 when a file could not be read, no source knows it, or more than one record in a hundred was rejected.")]
 pub struct Args {
     /// Files to decode; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]

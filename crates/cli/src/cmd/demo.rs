@@ -2,8 +2,9 @@
 use super::investigate;
 use crate::{
     exit::Exit,
-    shell::{Shell, refuse},
+    shell::{Shell, plain, refuse},
 };
+use ampleur_notice::words;
 use ampleur_serve::job::{Options, SubjectsForm};
 use ampleur_testkit::{Family, Recipe, score::score_dirs};
 use anyhow::Context as _;
@@ -21,17 +22,18 @@ const MARK: &str = ".ampleur-demo";
   ampleur demo rennes
   ampleur demo --seed 7 --scale 0.01
 
-hauts-de-france: usurped professionals on a regional identity server. rennes: a vendor's VPN account, files stolen.
-Nobody in them exists. Exit code 0 when the answer holds the truth, 1 when it does not.")]
+hauts-de-france: usurped professionals on a regional identity server. rennes: a vendor's VPN account, files stolen. Nobody in them exists. Exit code 0 when the answer holds the truth, 1 when it does not.")]
 pub struct Args {
+    /// Which intrusion.
     #[arg(value_enum, default_value_t = Story::HautsDeFrance)]
     pub story: Story,
+    /// Another hospital, the same story.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// 1 is the size of the incident it is modelled on.
     #[arg(long, default_value_t = 0.004)]
     pub scale: f64,
-    /// Folder to write into.
+    /// Folder to write into; out/demo-STORY by default.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -81,7 +83,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         .context("simulate")?;
     shell.note(&format!(
         "{} {}",
-        played.records,
+        plain(&words::number(played.records, shell.lang)),
         shell.say(
             "enregistrements écrits ; enquête…",
             "records written; investigating…"
@@ -118,7 +120,7 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         err,
         "{} {} {}",
         shell.say("Vérité :", "Truth:"),
-        played.affected,
+        plain(&words::number(played.affected, shell.lang)),
         match (inside && faults.is_empty(), inside) {
             (true, _) => shell.say(
                 "personnes. La réponse la contient, et rien ne la contredit.",

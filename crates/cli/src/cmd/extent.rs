@@ -10,13 +10,14 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ampleur extent CASE_DIR --account vpn:editeur-lis --out answer
-  ampleur extent CASE_DIR --account vpn:editeur-lis --from 2023-06-20T18:00:00Z --to 2023-06-21T02:00:00Z --out answer
+  ampleur extent CASE_DIR --account vpn:editeur-lis --out answer \\
+      --from 2023-06-20T18:00:00Z --to 2023-06-21T02:00:00Z
   ampleur extent CASE_DIR --origin 203.0.113.0/24 --not s0421 --out answer --json
 
-What was named is taken for the intruder's, with everything the evidence shows was opened from it (tunnel, hop, application);
-nothing else is judged. A session that overlaps --from/--to is taken whole. The answer folder is that of `investigate`.
+What was named is taken for the intruder's, with everything the evidence shows was opened from it (tunnel, hop, application); nothing else is judged. A session that overlaps --from/--to is taken whole. The answer folder is that of `investigate`.
 Exit code 1: somebody's data was or may have been seen; 3: part of the input could not be read.")]
 pub struct Args {
+    /// The case: a folder with logs/ and, better, ampleur.toml.
     #[arg(value_name = "CASE_DIR")]
     pub case: PathBuf,
     /// Folder of the answer.

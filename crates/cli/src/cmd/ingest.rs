@@ -21,6 +21,7 @@ use std::{
 
 Exit code 3 when a file could not be decoded; it is sealed and counted all the same.")]
 pub struct Args {
+    /// The case: a folder with logs/ and, better, ampleur.toml.
     #[arg(value_name = "CASE_DIR")]
     pub case: PathBuf,
     /// Lake to seal into; made if missing.

@@ -8,6 +8,7 @@ use ampleur_content::{extract::Limits, whose::Knowledge};
 use ampleur_event::Context;
 use ampleur_evidence::{DpoKey, DpoPublic};
 use ampleur_extent::identity::IdentityBase;
+use ampleur_notice::words;
 use ampleur_serve::job::{
     Apart, InventoryOptions, InventorySummary, inventory, roster, serve_documents,
 };
@@ -26,10 +27,7 @@ use std::{
   ampleur inventory /mnt/labo --identities identities --out labo.jsonl --clear
   ampleur investigate hospital --out answer --dpo-key inventory-keys/dpo.key
 
-Reads text, CSV, spreadsheets, Word, OpenDocument, RTF, PDF, mail, Outlook's stores (.pst, .ost) of any size, HL7 v2, FHIR,
-CDA, DICOM headers, and archives inside archives. Persons are told by NIR, local numbers, and names with birth dates of the identity base. Files nobody can read
-(scans, passwords, unknown kinds) are rows that say so. A second run reads only what has changed; a run that was broken off
-goes on. The result is locked for the data-protection officer unless --clear is given.
+Reads text, CSV, spreadsheets, Word, OpenDocument, RTF, PDF, mail, Outlook's stores (.pst, .ost) of any size, HL7 v2, FHIR, CDA, DICOM headers, and archives inside archives. Persons are told by NIR, local numbers, and names with birth dates of the identity base. Files nobody can read (scans, passwords, unknown kinds) are rows that say so. A second run reads only what has changed; a run that was broken off goes on. The result is locked for the data-protection officer unless --clear is given.
 Exit code 0: every file was read; 3: some were not, and the result says which and why.")]
 pub struct Args {
     /// Folder or file to list.
@@ -241,24 +239,27 @@ fn show(s: &InventorySummary, out: &Path, took: Duration, shell: &Shell) -> anyh
         writeln!(o, "{v}").context("write output")?;
         return Ok(());
     }
-    let rate = s.bytes as f64 / 1e6 / took.as_secs_f64().max(1e-3);
+    let rate = (s.bytes as f64 / took.as_secs_f64().max(1e-3)) as u64;
+    let n = |n: u64| plain(&words::number(n, shell.lang));
+    let size = |n: u64| plain(&words::bytes(n, shell.lang));
     writeln!(
         o,
-        "{}: {} {} ({:.1} MB, {:.0} MB/s); {} {}, {} {}, {} {}, {} {}; {} {}",
+        "{}{} {} {} ({}, {}/s); {} {}, {} {}, {} {}, {} {}; {} {}",
         plain(&out.display().to_string()),
-        s.files,
+        plain(words::colon(shell.lang)),
+        n(s.files),
         shell.say("fichiers", "files"),
-        s.bytes as f64 / 1e6,
-        rate,
-        s.read,
+        size(s.bytes),
+        size(rate),
+        n(s.read),
         shell.say("lus", "read"),
-        s.part,
+        n(s.part),
         shell.say("en partie", "in part"),
-        s.unread,
+        n(s.unread),
         shell.say("non lus", "not read"),
-        s.kept,
+        n(s.kept),
         shell.say("inchangés", "unchanged"),
-        s.named,
+        n(s.named),
         shell.say("nomment quelqu’un", "name somebody"),
     )
     .context("write output")?;

@@ -5,7 +5,7 @@ use crate::{
 };
 use ampleur_detect::Word;
 use ampleur_event::{Nanos, Window};
-use ampleur_notice as notice;
+use ampleur_notice::{self as notice, Lang};
 use ampleur_serve::job::{
     Finding, JobError, Options, Outside, Progress, Quiet, SubjectsForm, investigate,
 };
@@ -26,13 +26,13 @@ pub enum Subjects {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ampleur investigate CASE_DIR --out answer
-  ampleur investigate CASE_DIR --out answer --account vpn:editeur-lis --from 2023-06-20T18:00:00Z
+  ampleur investigate CASE_DIR --out answer \\
+      --account vpn:editeur-lis --from 2023-06-20T18:00:00Z
   ampleur investigate CASE_DIR --out answer2 --add found-later --previous answer
 
-CASE_DIR holds logs/ and, better, ampleur.toml, identities/, inventory/, leak/ (docs/DATA.md). The answer folder gets
-extent.json, report.html, report.pdf, persons.csv, sessions.csv, timeline.csv, disclosures.parquet, evidence.zip, the sealed
-lake and its keys. Exit code 0: no intrusion found; 1: something to act on; 3: part of the input could not be read.")]
+CASE_DIR holds logs/ and, better, ampleur.toml, identities/, inventory/, leak/ (docs/DATA.md). The answer folder gets extent.json, report.html, report.pdf, persons.csv, sessions.csv, timeline.csv, disclosures.parquet, evidence.zip, the sealed lake and its keys. Exit code 0: no intrusion found; 1: something to act on; 3: part of the input could not be read.")]
 pub struct Args {
+    /// The case: a folder with logs/ and, better, ampleur.toml.
     #[arg(value_name = "CASE_DIR")]
     pub case: PathBuf,
     /// Folder of the answer.
@@ -173,39 +173,48 @@ impl WordArgs {
 }
 
 /// Progress on a terminal.
-struct Bar(ProgressBar);
+struct Bar<'s>(ProgressBar, &'s Shell);
 
-impl Progress for Bar {
+/// What a job tells, in the language of the run, safe for a terminal.
+fn told(shell: &Shell, text: &str) -> String {
+    plain(&shell.translated(text).unwrap_or_else(|| text.to_string()))
+}
+
+impl Progress for Bar<'_> {
     fn stage(&self, name: &'static str, total: u64) {
         // Only a stage that knows its size can say how fast it is and when it ends.
-        let shape = if total > 0 {
-            "{spinner} {msg:<10} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"
-        } else {
-            "{spinner} {msg:<10} {elapsed}"
+        let shape = match (total > 0, self.1.lang) {
+            (true, Lang::En) => {
+                "{spinner} {msg:<12} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"
+            }
+            (true, Lang::Fr) => {
+                "{spinner} {msg:<12} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  encore {eta}"
+            }
+            (false, _) => "{spinner} {msg:<12} {elapsed}",
         };
         if let Ok(style) = ProgressStyle::with_template(shape) {
             self.0.set_style(style);
         }
         self.0.reset();
         self.0.set_length(total.max(1));
-        self.0.set_message(name);
+        self.0.set_message(told(self.1, name));
     }
     fn advance(&self, by: u64) {
         self.0.inc(by);
     }
     fn note(&self, text: &str) {
         self.0.suspend(|| {
-            let _ = writeln!(io::stderr().lock(), "{}", plain(text));
+            let _ = writeln!(io::stderr().lock(), "{}", told(self.1, text));
         });
     }
 }
 
 /// Notes alone, when nobody watches.
-struct Notes;
+struct Notes<'s>(&'s Shell);
 
-impl Progress for Notes {
+impl Progress for Notes<'_> {
     fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", plain(text));
+        let _ = writeln!(io::stderr().lock(), "{}", told(self.0, text));
     }
 }
 
@@ -233,12 +242,13 @@ pub fn with_outside<T>(
     let bar = shell.watched().then(|| {
         let bar = ProgressBar::new(1);
         bar.enable_steady_tick(Duration::from_millis(120));
-        Bar(bar)
+        Bar(bar, shell)
     });
+    let notes = Notes(shell);
     let progress: &dyn Progress = match &bar {
         Some(b) => b,
         None if shell.quiet => &Quiet,
-        None => &Notes,
+        None => &notes,
     };
     let found = job(&mut outside, progress);
     if let Some(b) = &bar {
@@ -250,6 +260,14 @@ pub fn with_outside<T>(
     }
     found.map_err(|e| match e {
         JobError::Refused(what) => refuse(format!("go on: {what}"), ""),
+        // Folders are made before any work.
+        e @ JobError::File {
+            what: "make folder",
+            ..
+        } => refuse(
+            e.to_string(),
+            "give a folder that can be written, with --out",
+        ),
         // A transparent error hides what it holds from the one that picks exit code and hint.
         JobError::Case(e) => anyhow::Error::new(e),
         JobError::Evidence(e) => anyhow::Error::new(e),

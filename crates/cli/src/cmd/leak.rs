@@ -13,6 +13,7 @@ use ampleur_extent::{
     files::Inventory,
     identity::{Damage, IdentityBase},
 };
+use ampleur_notice::words;
 use ampleur_serve::job::{LeakReport, LineVerdict, leak_report, listings, load_inventory, samples};
 use ampleur_sources::case::Case;
 use anyhow::Context as _;
@@ -29,9 +30,7 @@ use std::{
   ampleur leak tree.txt --case hospital --sample published/
   ampleur leak published.csv --case hospital --add
 
-A list is a table with path, size and sha256 in any order, or what sha256sum, ls -lR, dir /s and tree print; names may have
-gone through other encodings. A line is ours when its hash is, or its path and size; a path alone proves nothing, and a path
-with another size is told as a decoy. Sample files are read, and who is named in them is published.
+A list is a table with path, size and sha256 in any order, or what sha256sum, ls -lR, dir /s and tree print; names may have gone through other encodings. A line is ours when its hash is, or its path and size; a path alone proves nothing, and a path with another size is told as a decoy. Sample files are read, and who is named in them is published.
 Exit code 0: nothing of ours; 1: something is; 3: a sample could not be read.")]
 pub struct Args {
     /// Published lists.
@@ -210,19 +209,18 @@ fn show(r: &LeakReport, inventory: &Inventory, shell: &Shell) -> anyhow::Result<
     let mut rows = vec![];
     for (c, n) in &r.categories {
         rows.push(vec![
-            format!("  {}", c.code()),
-            format!("{} – {}", n.at_least, n.at_most),
+            format!("  {}", words::category(c.code()).get(shell.lang)),
+            plain(&words::interval(*n, shell.lang)),
         ]);
     }
     writeln!(
         out,
-        "{}: {} – {}",
+        "{} {}",
         shell.say(
-            "Personnes dans ce qui est publié",
-            "Persons in what was published"
+            "Personnes dans ce qui est publié :",
+            "People in what was published:"
         ),
-        r.subjects.at_least,
-        r.subjects.at_most
+        plain(&words::interval(r.subjects, shell.lang))
     )?;
     out.write_all(columns(&rows).as_bytes())?;
     if r.open {
@@ -243,8 +241,10 @@ fn show(r: &LeakReport, inventory: &Inventory, shell: &Shell) -> anyhow::Result<
         };
         writeln!(
             out,
-            "« {} » : {verdict}, {}",
+            "{}{}{} {verdict}, {}",
+            shell.say("« ", "“"),
             plain(&c.text),
+            shell.say(" » :", "”:"),
             shell.say(&c.fr, &c.en)
         )?;
     }

@@ -24,14 +24,16 @@ pub enum SaysArg {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  ampleur overrule answer s4f1c22 --says legitimate --reason \"known visit of the vendor\" --case CASE_DIR
-  ampleur overrule answer vpn:editeur-lis --says intruder --reason \"named by the operator\"
-  ampleur overrule answer s4f1c22 --opened s77a0b1 --says legitimate --reason \"two people at one desk\"
+  ampleur overrule answer s4f1c22 --says legitimate \\
+      --reason \"known visit of the vendor\" --case CASE_DIR
+  ampleur overrule answer vpn:editeur-lis --says intruder \\
+      --reason \"named by the operator\"
+  ampleur overrule answer s4f1c22 --opened s77a0b1 --says legitimate \\
+      --reason \"two people at one desk\"
   ampleur overrule answer s4f1c22 --says nothing --reason \"wrong session\"
   ampleur overrule answer
 
-ANSWER is the folder of an investigation (or give --lake and --keys). Each word is sealed in the custody log of the lake with
-who said it and when; nothing is erased. With --case the answer is computed again at once.")]
+ANSWER is the folder of an investigation (or give --lake and --keys). Each word is sealed in the custody log of the lake with who said it and when; nothing is erased. With --case the answer is computed again at once.")]
 pub struct Args {
     /// Folder of an answer, holding the lake and its keys.
     #[arg(value_name = "ANSWER")]

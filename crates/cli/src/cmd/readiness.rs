@@ -27,9 +27,7 @@ use std::{
 #[command(after_help = "Examples:
   ampleur readiness hospital/case
 
-Four questions every attacked hospital is asked, for each source: whose records were served, who came in and since when, did
-copies leave, can its silence be trusted; and what to switch on first. Then the data no source would tell of: there an answer
-could only say `exposed`. Exit code 1 when there is such data, 3 when a file has no known format.")]
+Four questions every attacked hospital is asked, for each source: whose records were served, who came in and since when, did copies leave, can its silence be trusted; and what to switch on first. Then the data no source would tell of: there an answer could only say `exposed`. Exit code 1 when there is such data, 3 when a file has no known format.")]
 pub struct Args {
     /// A case folder: logs/ and, better, ampleur.toml.
     #[arg(value_name = "CASE_DIR")]
@@ -102,6 +100,40 @@ pub fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         serde_json::to_writer_pretty(&mut out, &v)?;
         writeln!(out)?;
     } else {
+        // What to do first, once, before the sheets of the sources.
+        let mut first: Vec<(&str, Vec<&str>)> = Vec::new();
+        for r in asked.iter().filter(|r| !r.proven) {
+            let text = shell.say(&r.first_fr, &r.first_en);
+            match first.iter_mut().find(|(t, _)| *t == text) {
+                Some((_, sources)) => sources.push(&r.source),
+                None if !text.is_empty() => first.push((text, vec![&r.source])),
+                None => {}
+            }
+        }
+        first.sort_by_key(|(_, sources)| std::cmp::Reverse(sources.len()));
+        if !first.is_empty() {
+            writeln!(out, "{}", shell.say("À faire d’abord", "To do first"))?;
+            for (i, (text, sources)) in first.iter().enumerate() {
+                let named: Vec<String> = (sources.iter().filter(|s| !s.is_empty()))
+                    .map(|s| plain(s))
+                    .collect();
+                let tail = match named.len() {
+                    0 => String::new(),
+                    n if n <= 3 => format!(" ({})", named.join(", ")),
+                    n => format!(" ({n} {})", shell.say("sources", "sources")),
+                };
+                let line = format!("{text}{tail}");
+                for (k, line) in wrap(&line, WIDTH - 5).iter().enumerate() {
+                    let mark = if k == 0 {
+                        format!("{}.", i + 1)
+                    } else {
+                        String::new()
+                    };
+                    writeln!(out, "  {mark:<2} {line}")?;
+                }
+            }
+            writeln!(out)?;
+        }
         let mut source = None;
         for r in &asked {
             if source != Some(&r.source) {

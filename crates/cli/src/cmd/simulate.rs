@@ -15,10 +15,10 @@ use std::{
   ampleur simulate S2 hospital
   ampleur simulate S1 hospital --seed 7 --scale 0.01
   ampleur investigate hospital/case --out answer
-  ampleur simulate share mixed && ampleur inventory mixed/share --case mixed/case
+  ampleur simulate share mixed
+  ampleur inventory mixed/share --case mixed/case
 
-Writes DIR/case (a case folder) and DIR/truth.json (what really happened). Equal family, seed and scale give equal bytes.
-Nobody in it exists.")]
+Writes DIR/case (a case folder) and DIR/truth.json (what really happened). Equal family, seed and scale give equal bytes. Nobody in it exists.")]
 pub struct Args {
     /// S1 vendor VPN and stolen files, S2 usurped professionals, S4 departed doctor, S5 bulk SQL, S6 slow theft then
     /// encryption, S9 curiosity of employees, clean an ordinary month, share a labelled share for `ampleur inventory`.

@@ -146,7 +146,8 @@ fn learn(
             .map(|(c, f)| vec![format!("  {c}"), f.clone()])
             .collect();
         shell.note(&format!(
-            "{name}: {}, {} {}, {} {}, {} {}",
+            "{name}{} {}, {} {}, {} {}, {} {}",
+            shell.say(" :", ":"),
             proposal.container,
             report.records,
             shell.say("enregistrements", "records"),
@@ -160,6 +161,7 @@ fn learn(
             shell.note(&e.to_string());
         }
         for o in &proposal.open {
+            let o = shell.translated(o).unwrap_or_else(|| o.clone());
             shell.note(&format!("{} {o}", shell.say("à préciser :", "open:")));
         }
         if save.is_none() {

@@ -10,8 +10,10 @@ use std::{io::Write, path::PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  ampleur sql answer \"SELECT verb_word, count(*) FROM events GROUP BY verb_word ORDER BY 2 DESC\"
-  ampleur sql answer \"SELECT time, url FROM events WHERE account_key = 'vpn:editeur-lis' LIMIT 20\" --json
+  ampleur sql answer \\
+      \"SELECT verb_word, count(*) FROM events GROUP BY verb_word ORDER BY 2 DESC\"
+  ampleur sql answer --json \\
+      \"SELECT time, url FROM events WHERE account_key = 'vpn:editeur-lis' LIMIT 20\"
 
 The table is `events`: the columns of docs/DATA.md, and `file`, `verb_word`, `account_key`, `subject_tokens`. Nothing can be changed.")]
 pub struct Args {

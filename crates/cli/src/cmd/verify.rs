@@ -18,8 +18,7 @@ use std::{
   ampleur verify evidence.zip --public-key public.key
 
 An evidence.zip alone is checked with the key it holds: compare the root that is printed with the one in the report.
-Exit code 0 when everything the checkpoint signs is there and unchanged, 4 when something is not: each failing part is named
-with its first byte. With --keys the lines themselves are opened and hashed again.")]
+Exit code 0 when everything the checkpoint signs is there and unchanged, 4 when something is not: each failing part is named with its first byte. With --keys the lines themselves are opened and hashed again.")]
 pub struct Args {
     /// A lake, an answer folder that holds one, or an evidence.zip.
     #[arg(value_name = "PATH")]

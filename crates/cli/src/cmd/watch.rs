@@ -19,12 +19,9 @@ use std::{
   ampleur watch CASE_DIR answer --json --every 10
   ampleur watch CASE_DIR answer --once
 
-ANSWER is the folder of an investigation: its lake remembers how accounts are used and what the analyst said, its keys make the
-tokens. The files under CASE_DIR/logs are followed as they grow, new and rotated ones too. Each alarm is a line of
-ANSWER/alarms.jsonl and of the output, without any name or address: ampleur sessions says more about the session it names. An
-account is told of once a day, also after a restart. Nothing is sent anywhere. With --once: 0 nobody new, 1 alarms, 3 some files
-could not be read.")]
+ANSWER is the folder of an investigation: its lake remembers how accounts are used and what the analyst said, its keys make the tokens. The files under CASE_DIR/logs are followed as they grow, new and rotated ones too. Each alarm is a line of ANSWER/alarms.jsonl and of the output, without any name or address: ampleur sessions says more about the session it names. An account is told of once a day, also after a restart. Nothing is sent anywhere. With --once: 0 nobody new, 1 alarms, 3 some files could not be read.")]
 pub struct Args {
+    /// The case whose logs are followed.
     #[arg(value_name = "CASE_DIR")]
     pub case: PathBuf,
     /// Folder of an earlier investigation.

@@ -19,7 +19,10 @@ use ampleur_extent::{
 use ampleur_notice as notice;
 use ampleur_query::{Door, LocalDoor};
 use ampleur_session::{Sessions, net::Net, profile::account_id, spread::beside};
-use ampleur_sources::{case::Case, reader::FileReport};
+use ampleur_sources::{
+    case::{Case, CaseError},
+    reader::FileReport,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -98,6 +101,10 @@ pub fn investigate(
         timing.stages.push((name, now.saturating_sub(since)));
         since = now;
     };
+    // A mistyped case leaves no folder behind.
+    if !options.case.is_dir() {
+        return Err(CaseError::NoFolder(options.case.clone()).into());
+    }
     std::fs::create_dir_all(&options.out)
         .map_err(|e| JobError::file("make folder", &options.out, e))?;
     // An answer among the evidence would be evidence next time; one over the other would leave nothing to compare with.
@@ -132,6 +139,13 @@ pub fn investigate(
         .transpose()?;
     let inventory = super::load_inventory(&case, officer.as_ref())?;
     let previous = options.previous.as_deref().map(read_previous).transpose()?;
+    for file in &case.context.geoip {
+        if let Err(e) = std::fs::File::open(case.root.join(file)) {
+            progress.note(&format!(
+                "{file}: {e}; countries and networks of addresses are not known without this file of `geoip`"
+            ));
+        }
+    }
     let asking = findings::Asking::new(options)?;
     let lake_path = options
         .lake
