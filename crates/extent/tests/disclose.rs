@@ -647,6 +647,46 @@ fn a_cursor_shows_what_is_fetched_of_it() {
     );
 }
 
+/// What was cut short showed nobody beyond the page it asked for, where the order of rows is the same everywhere.
+#[test]
+fn a_page_cut_short_shows_nobody_beyond_it() {
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |statement: &str| {
+        let lines = audited(&[statement])
+            + "2025-09-14 10:00:02.000 CEST,\"app\",\"dpi\",71,\"198.51.100.9:4000\",68c67a00.47,3,\"SELECT\",2025-09-14 10:00:00 CEST,3/0,0,ERROR,57014,\"canceling statement due to user request\",,,,,,,,,\"psql\",\"client backend\",,0\n";
+        let mut said = (0, 0);
+        let log = ("logs/db/a.csv", "postgresql");
+        play_log(DB, &identity, log, &lines, SessionVerdict::Intruder, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    assert_eq!(seen("SELECT * FROM public.patient"), (0, 2));
+    // The first two records are one person's.
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp LIMIT 2"),
+        (0, 1)
+    );
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp DESC LIMIT 2"),
+        (0, 2)
+    );
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp OFFSET 2"),
+        (0, 1)
+    );
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp LIMIT 9 OFFSET 9"),
+        (0, 0)
+    );
+    // Without an order, or in one that is the server's own, it may have been anybody.
+    assert_eq!(seen("SELECT * FROM public.patient LIMIT 1"), (0, 2));
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY nom LIMIT 1"),
+        (0, 2)
+    );
+}
+
 /// What stands behind an outer join not everybody has.
 #[test]
 fn an_outer_join_proves_its_first_table_only() {
