@@ -922,6 +922,36 @@ fn a_file_that_no_inventory_lists_opens_its_share() {
     }
 }
 
+/// A share was opened and nothing says which of its files were taken: each category is of whoever a file holds that has it.
+#[test]
+fn a_share_taken_unseen_gives_nobody_what_its_files_do_not_hold() {
+    let bank = listed("b.pdf", "200").replace(r#""ID.NAME","HEALTH.RESULT""#, r#""STAFF.BANK""#);
+    let inventory = Inventory::from_lines(&(listed("a.pdf", "100") + &bank));
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let opened = event(
+        5140,
+        "FS1",
+        "08:00:00",
+        1,
+        &[
+            ("SubjectUserName", "svc"),
+            ("SubjectDomainName", "CH"),
+            ("SubjectLogonId", "0x88b2"),
+            ("IpAddress", "10.1.2.3"),
+            ("ShareName", r"\\*\labo"),
+            ("AccessMask", "0x1"),
+        ],
+    );
+    let logs = [("logs/files/b.xml", "windows-security", opened.as_str())];
+    let intruder = SessionVerdict::Intruder;
+    play_logs(LABO, &identity, &inventory, &logs, intruder, |o| {
+        for category in ["ID.NAME", "HEALTH.RESULT", "STAFF.BANK"] {
+            let taken = cell(o, "finess:1", category, "exfiltrated");
+            assert_eq!(taken, (0, 1), "{category}");
+        }
+    });
+}
+
 /// A file of the house is published, and no session is anybody's but the staff's: somebody took it all the same, and may have taken more.
 #[test]
 fn what_is_published_was_taken_though_nobody_is_known_to_have_come() {
