@@ -264,7 +264,7 @@ impl Judge<'_> {
                 }
                 why.extend(first_holes(&self.bounds.usable));
                 why.extend(self.on_trust());
-                why.extend(self.from_the_first_day());
+                why.extend(self.there_on_the_first_day());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -300,7 +300,7 @@ impl Judge<'_> {
                 }
                 why.extend(first_holes(&self.bounds.usable));
                 why.extend(self.on_trust());
-                why.extend(self.from_the_first_day());
+                why.extend(self.there_on_the_first_day());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -318,7 +318,7 @@ impl Judge<'_> {
     }
 
     /// He was there as soon as anything was kept: whom he saw before stands nowhere.
-    fn from_the_first_day(&self) -> Option<String> {
+    fn there_on_the_first_day(&self) -> Option<String> {
         let first = self.facts.activity.iter().map(|a| a.0).min()?;
         let before = first.saturating_sub(self.coverage.window.from);
         (before < DAY).then(|| few_days(before, first))
