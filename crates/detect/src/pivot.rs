@@ -1247,10 +1247,13 @@ fn into_desktops(
 }
 
 /// Who is always there when units like `i` (account, programs, origin) happen: `Some(true)` only bad visitors, `Some(false)`
-/// only good ones, `None` when it cannot be told.
+/// only good ones, `None` when it cannot be told. A machine works at any time, whoever is there.
 fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     let units = &m.units.list;
     let u = &units[i];
+    if u.machine {
+        return None;
+    }
     let (mut all, mut bad, mut good) = (0u32, 0u32, 0u32);
     for j in m.units_of(u.whose) {
         let x = &units[j];

@@ -130,3 +130,17 @@ fn the_silence_of_a_server_clears_nobody() {
         assert_eq!(t.doubtful_innocent, 0, "{}", family.name());
     }
 }
+
+/// A controller's clock is off and tickets compare it with one machine alone: tunnels tell which of the two is. Tickets a machine asks
+/// for by itself while the intruder is logged on are not his.
+#[test]
+fn a_controller_whose_clock_is_off_accuses_nobody() {
+    let damages = ampleur_testkit::pathology::damages(Family::S1, 75);
+    for name in ["clock", "burst and clock"] {
+        let mut recipe = Recipe::new(Family::S1, 75, 0.001);
+        let of_name = damages.iter().find(|d| d.0 == name).unwrap();
+        recipe.pathologies.clone_from(&of_name.1);
+        let r = innocent(&recipe);
+        assert_eq!(r.tally.found, r.tally.visible, "{name}");
+    }
+}

@@ -208,7 +208,8 @@ fn unheard_hosts(input: &Input<'_>) -> Result<BTreeSet<String>, DoorError> {
 
 /// Logins at an identity provider and tunnels that are not legitimate and after which no source that tells heard anything, though they
 /// hear nearly all of the lawful ones: source, and how long the login lets in. One source that hears all but one in fifty is opened; so
-/// is each that hears a quarter, where together they hear all but one in twenty.
+/// is each that hears a quarter, where together they hear all but one in twenty. A source that shows by itself that nothing is missing
+/// then, and that heard nobody at all, proves that nothing was done.
 fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
     const BEFORE: Nanos = MINUTE;
     const AFTER: Nanos = 30 * MINUTE;
@@ -303,13 +304,32 @@ fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
             if (all - there) * 50 <= all || together && there * 4 >= all {
                 let (from, _) = input.coverage.on_time(of, list[i].from);
                 let (_, to) = input.coverage.on_time(of, lives(input, &list[i]));
-                out.push((*source, Window::new(from, to.saturating_add(SECOND))));
+                let open = Window::new(from, to.saturating_add(SECOND));
+                let around = Window::new(
+                    open.from.saturating_sub(AFTER),
+                    open.to.saturating_add(AFTER),
+                );
+                let spoke = |x: &Session| {
+                    x.source == *source && shows(x) && x.from < around.to && x.to >= around.from
+                };
+                if !whole(input, *source, open) || list.iter().any(spoke) {
+                    out.push((*source, open));
+                }
             }
         }
     }
     out.sort();
     out.dedup();
     out
+}
+
+/// By its own numbers, or as a second log that repeats it, nothing is missing in that time, and no sign says that its clock is off.
+fn whole(input: &Input<'_>, source: u32, window: Window) -> bool {
+    let right =
+        !input.sessions.skews.contains_key(&source) && input.coverage.clock_of(source).is_none();
+    let guarded =
+        |s: &coverage::SourceCoverage| s.guarded && s.untold.is_none() && s.complete_in(window);
+    right && input.coverage.source(source).is_some_and(guarded)
 }
 
 /// A login at an identity provider: what it gives out opens other systems.

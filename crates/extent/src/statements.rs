@@ -255,10 +255,7 @@ impl Judge<'_> {
                         self.possible_accesses()
                     ));
                 }
-                if f.doubtful_sessions > 0 && f.subjects.at_most > 0 {
-                    // A doubtful session that reached nobody new changes no figure, so it does not refuse the list by itself.
-                    why.retain(|_| true);
-                }
+                // A doubtful session that reached nobody new changes no figure, so it does not refuse the list by itself.
                 if f.unresolved_accesses > 0 {
                     why.push(format!(
                         "{} accesses name nobody known",
@@ -267,6 +264,7 @@ impl Judge<'_> {
                 }
                 why.extend(first_holes(&self.bounds.usable));
                 why.extend(self.on_trust());
+                why.extend(self.there_on_the_first_day());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -302,6 +300,7 @@ impl Judge<'_> {
                 }
                 why.extend(first_holes(&self.bounds.usable));
                 why.extend(self.on_trust());
+                why.extend(self.there_on_the_first_day());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -316,6 +315,13 @@ impl Judge<'_> {
             "logs_intact" => self.logs_intact(),
             _ => self.categories(code, None),
         }
+    }
+
+    /// He was there as soon as anything was kept: whom he saw before stands nowhere.
+    fn there_on_the_first_day(&self) -> Option<String> {
+        let first = self.facts.activity.iter().map(|a| a.0).min()?;
+        let before = first.saturating_sub(self.coverage.window.from);
+        (before < DAY).then(|| few_days(before, first))
     }
 
     /// Gaps that only a log closes whose records nobody counts.
@@ -765,11 +771,7 @@ impl Judge<'_> {
         }
         let need = (2 * pause).max(3 * DAY);
         if before.length() < need {
-            why.push(format!(
-                "only {:.1} days of logs before the first sign {}",
-                before.length() as f64 / DAY as f64,
-                rfc3339(first)
-            ));
+            why.push(few_days(before.length(), first));
         }
         if why.is_empty() {
             yes(vec![format!(
@@ -1371,6 +1373,14 @@ fn sentence(code: &str, holds: bool, untrue: bool) -> (String, String) {
     (fr.to_string(), en.to_string())
 }
 
+fn few_days(before: Nanos, first: Nanos) -> String {
+    format!(
+        "only {:.1} days of logs before the first sign {}",
+        before as f64 / DAY as f64,
+        rfc3339(first)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -1726,5 +1736,19 @@ mod tests {
                 && !holds(&v, "unaffected_can_be_told")
                 && holds(&v, "no_health_data")
         );
+    }
+    #[test]
+    fn a_list_is_not_complete_that_begins_with_the_intruder() {
+        let mut f = facts(vec![]);
+        f.activity.insert(0, (23 * HOUR, 24 * HOUR));
+        let v = said(&f, &sound(), &Bounds::default());
+        assert!(
+            !holds(&v, "list_complete")
+                && !holds(&v, "unaffected_can_be_told")
+                && holds(&v, "no_health_data")
+        );
+        f.activity[0] = (25 * HOUR, 26 * HOUR);
+        let v = said(&f, &sound(), &Bounds::default());
+        assert!(holds(&v, "list_complete") && holds(&v, "unaffected_can_be_told"));
     }
 }

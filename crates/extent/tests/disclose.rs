@@ -647,6 +647,46 @@ fn a_cursor_shows_what_is_fetched_of_it() {
     );
 }
 
+/// What was cut short showed nobody beyond the page it asked for, where the order of rows is the same everywhere.
+#[test]
+fn a_page_cut_short_shows_nobody_beyond_it() {
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let seen = |statement: &str| {
+        let lines = audited(&[statement])
+            + "2025-09-14 10:00:02.000 CEST,\"app\",\"dpi\",71,\"198.51.100.9:4000\",68c67a00.47,3,\"SELECT\",2025-09-14 10:00:00 CEST,3/0,0,ERROR,57014,\"canceling statement due to user request\",,,,,,,,,\"psql\",\"client backend\",,0\n";
+        let mut said = (0, 0);
+        let log = ("logs/db/a.csv", "postgresql");
+        play_log(DB, &identity, log, &lines, SessionVerdict::Intruder, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    assert_eq!(seen("SELECT * FROM public.patient"), (0, 2));
+    // The first two records are one person's.
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp LIMIT 2"),
+        (0, 1)
+    );
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp DESC LIMIT 2"),
+        (0, 2)
+    );
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp OFFSET 2"),
+        (0, 1)
+    );
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY ipp LIMIT 9 OFFSET 9"),
+        (0, 0)
+    );
+    // Without an order, or in one that is the server's own, it may have been anybody.
+    assert_eq!(seen("SELECT * FROM public.patient LIMIT 1"), (0, 2));
+    assert_eq!(
+        seen("SELECT * FROM public.patient ORDER BY nom LIMIT 1"),
+        (0, 2)
+    );
+}
+
 /// What stands behind an outer join not everybody has.
 #[test]
 fn an_outer_join_proves_its_first_table_only() {
@@ -847,6 +887,82 @@ fn a_login_of_the_intruder_without_anything_after_it_opens_what_others_are_heard
     assert_eq!(play(40, false), (0, 0));
 }
 
+/// The intruder tried the door and did nothing: where the file server's own numbers show that no record is missing and it heard nobody
+/// then, nobody is exposed by that. With a hole in them, or with somebody heard, his records may be among those.
+#[test]
+fn a_tunnel_amid_a_whole_silence_opens_nothing() {
+    let toml = format!(
+        "{LABO}[[source]]\nfiles = \"logs/gateway/*\"\nformat = \"fortinet-fortigate\"\ntimezone = \"UTC\"\n"
+    );
+    let play = |missing: u32, heard: bool| {
+        let (mut gateway, mut files, mut n) = (String::new(), String::new(), 0);
+        let time = |minute: u32| format!("{:02}:{:02}:00", minute / 60, minute % 60);
+        let mut tunnel = |user: &str, from: u32, to: u32| {
+            for (action, minute) in [("tunnel-up", from), ("tunnel-down", to)] {
+                gateway += &format!(
+                    "date=2025-09-14 time={} devname=\"FG\" devid=\"FG1\" tz=\"+0000\" logid=\"0101039947\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" action=\"{action}\" tunneltype=\"ssl-tunnel\" tunnelid={from} remip=198.51.100.7 tunnelip=10.212.134.5 user=\"{user}\" duration=60 sentbyte=8 rcvdbyte=8\n",
+                    time(minute)
+                );
+            }
+        };
+        let mut read = |user: &str, address: &str, minute: u32| {
+            n += 1;
+            files += &event(
+                5145,
+                "FS1",
+                &time(minute),
+                n + if minute > 600 { missing } else { 0 },
+                &[
+                    ("SubjectUserName", user),
+                    ("SubjectDomainName", "CH"),
+                    ("SubjectLogonId", &format!("0x{minute:x}")),
+                    ("IpAddress", address),
+                    ("ShareName", r"\\*\labo"),
+                    ("RelativeTargetName", "a.pdf"),
+                    ("AccessMask", "0x1"),
+                ],
+            );
+        };
+        // Twelve before and twelve after.
+        for minute in (0..24).map(|k| if k < 12 { k * 20 } else { 700 + k * 20 }) {
+            tunnel("svc", minute, minute + 15);
+            read("svc", "10.212.134.5", minute + 2);
+        }
+        tunnel("ext", 500, 520);
+        if heard {
+            read("other", "10.9.9.9", 510);
+        }
+        // In order of time.
+        let sort = |text: &str, by: &dyn Fn(&str) -> String| {
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines.sort_by_key(|l| by(l));
+            lines.join("\n") + "\n"
+        };
+        let clock = |l: &str| l.split("time=").nth(1).unwrap_or("")[..8].to_string();
+        let gateway = sort(&gateway, &clock);
+        let stamp = |l: &str| l.split("2025-09-14T").nth(1).unwrap_or("")[..8].to_string();
+        let files = sort(&files, &stamp);
+        let logs = [
+            ("logs/files/b.xml", "windows-security", files.as_str()),
+            ("logs/gateway/a.log", "fortinet-fortigate", gateway.as_str()),
+        ];
+        let inventory = Inventory::from_lines(&(listed("a.pdf", "100") + &listed("b.pdf", "200")));
+        let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+        let thief = |s: &Session| match &s.account {
+            Some(a) if a.bare() == "ext" => SessionVerdict::Intruder,
+            _ => SessionVerdict::Legitimate,
+        };
+        let mut said = (0, 0);
+        play_judged(&toml, &identity, &inventory, &logs, &thief, |o| {
+            said = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+        });
+        said
+    };
+    assert_eq!(play(0, false), (0, 0));
+    assert_eq!(play(0, true), (0, 3));
+    assert_eq!(play(1, false), (0, 3));
+}
+
 const LABO: &str = r#"
 [[source]]
 files = "logs/files/*"
@@ -880,6 +996,36 @@ fn a_file_that_no_inventory_lists_opens_its_share() {
     for anybody in [r"x\new.pdf", r"tmp\a.pdf", "y"] {
         assert_eq!(seen(anybody), (1, 3), "{anybody}");
     }
+}
+
+/// A share was opened and nothing says which of its files were taken: each category is of whoever a file holds that has it.
+#[test]
+fn a_share_taken_unseen_gives_nobody_what_its_files_do_not_hold() {
+    let bank = listed("b.pdf", "200").replace(r#""ID.NAME","HEALTH.RESULT""#, r#""STAFF.BANK""#);
+    let inventory = Inventory::from_lines(&(listed("a.pdf", "100") + &bank));
+    let identity = IdentityBase::from_lines(&[(1_757_714_400_000_000_000, &base())]);
+    let opened = event(
+        5140,
+        "FS1",
+        "08:00:00",
+        1,
+        &[
+            ("SubjectUserName", "svc"),
+            ("SubjectDomainName", "CH"),
+            ("SubjectLogonId", "0x88b2"),
+            ("IpAddress", "10.1.2.3"),
+            ("ShareName", r"\\*\labo"),
+            ("AccessMask", "0x1"),
+        ],
+    );
+    let logs = [("logs/files/b.xml", "windows-security", opened.as_str())];
+    let intruder = SessionVerdict::Intruder;
+    play_logs(LABO, &identity, &inventory, &logs, intruder, |o| {
+        for category in ["ID.NAME", "HEALTH.RESULT", "STAFF.BANK"] {
+            let taken = cell(o, "finess:1", category, "exfiltrated");
+            assert_eq!(taken, (0, 1), "{category}");
+        }
+    });
 }
 
 /// A file of the house is published, and no session is anybody's but the staff's: somebody took it all the same, and may have taken more.

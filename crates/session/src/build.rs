@@ -545,10 +545,12 @@ impl Sessions {
             (by_address, bare) = of(&out);
         }
         out.alike = alike;
-        out.skews = tickets::offsets(&tickets);
+        let tickets::Offsets { known, either } = tickets::offsets(&tickets);
+        out.skews = known;
         out.days_off = days::off(threads, &out, &bare);
         out.skews.extend(&out.days_off);
         out.learn_skews();
+        out.controller_or_machine(&either);
         out.learn_login_skews(threads, &by_address, &bare);
         drop(bare);
         out.adopt(threads, &mut side);
@@ -731,8 +733,26 @@ impl Sessions {
         self.skews.get(&source).copied().unwrap_or(0)
     }
 
+    /// Clocks that disagree by tickets: where tunnels show the controller's to be off as much, it is; else the machine's, for a domain
+    /// takes its time from its controllers.
+    fn controller_or_machine(&mut self, either: &[(u32, u32, Nanos)]) {
+        // Tunnels tell a clock by the minute, and people begin a minute or two after they came.
+        const NEAR: Nanos = 5 * MINUTE;
+        for (controller, machine, by) in either {
+            match self.skews.get(controller) {
+                Some(s) if (s + by).abs() <= NEAR => {
+                    self.skews.insert(*controller, -by);
+                }
+                _ => {
+                    self.skews.entry(*machine).or_insert(*by);
+                }
+            }
+        }
+    }
+
     /// Clocks: sessions of a person from a lent address lie inside that person's tunnel. Where they mostly do not, and one shift
-    /// of the tunnels' clock puts nearly all of them inside, the clocks disagree by that much.
+    /// of the tunnels' clock puts nearly all of them inside, the clocks disagree by that much. It is the tunnels' clock that is off,
+    /// unless other logs show that it is right: then it is that of the log whose sessions lie outside.
     fn learn_skews(&mut self) {
         const REACH: Nanos = 3 * HOUR;
         const ENOUGH: usize = 8;
@@ -747,6 +767,7 @@ impl Sessions {
             let days = self.days_off.get(&source).copied().unwrap_or(0);
             // Each inner session with the tunnels of its person that are near in time: (tunnel from - begin, tunnel to - begin).
             let mut pairs: Vec<Vec<(Nanos, Nanos)>> = vec![];
+            let mut told_by: Vec<u32> = vec![];
             for x in &self.list {
                 let Some(a) = x.origin.address.filter(|_| x.source != source) else {
                     continue;
@@ -766,6 +787,7 @@ impl Sessions {
                     .collect();
                 if !near.is_empty() {
                     pairs.push(near);
+                    told_by.push(x.source);
                 }
                 if pairs.len() >= 20_000 {
                     break;
@@ -794,7 +816,16 @@ impl Sessions {
             }
             // Of all shifts that fit, the latest: people log on soon after the tunnel is up.
             if let Some((_, m)) = scan.iter().rev().find(|x| x.0 * 100 >= best * 98) {
-                self.skews.insert(source, days + m * MINUTE);
+                match whose_clock(&pairs, &told_by, m * MINUTE) {
+                    None => {
+                        self.skews.insert(source, days + m * MINUTE);
+                    }
+                    Some(logs) => {
+                        for log in logs {
+                            self.skews.entry(log).or_insert(-m * MINUTE);
+                        }
+                    }
+                }
             }
         }
     }
@@ -1615,5 +1646,82 @@ impl Making<'_> {
             began: f.began,
             targets: f.targets,
         });
+    }
+}
+
+/// Sessions behind tunnels (tunnel from - begin, tunnel to - begin) and the log each stands in: a shift of the tunnels' clock would put
+/// nearly all of them inside. `None` when it is their clock that is off. Where it is not, the logs whose clock is: as they are, other logs
+/// have their sessions inside, which that shift would leave outside or long after the coming, and no fewer say so than need it.
+fn whose_clock(pairs: &[Vec<(Nanos, Nanos)>], told_by: &[u32], shift: Nanos) -> Option<Vec<u32>> {
+    const ENOUGH: usize = 8;
+    // People begin within this after the tunnel is up.
+    const SOON: Nanos = 5 * MINUTE;
+    let mut logs: BTreeMap<u32, Vec<&[(Nanos, Nanos)]>> = BTreeMap::new();
+    for (near, log) in pairs.iter().zip(told_by) {
+        logs.entry(*log).or_default().push(near);
+    }
+    let (mut right, mut off) = (0, vec![]);
+    for (log, sessions) in logs {
+        let of = |shift: Nanos, last: Nanos| {
+            let hit = |(a, b): &(Nanos, Nanos)| {
+                let since = -(a + shift);
+                -MINUTE / 2 <= since && since <= last && b + shift >= -MINUTE / 2
+            };
+            sessions.iter().filter(|p| p.iter().any(hit)).count()
+        };
+        let (now, then) = (of(0, Nanos::MAX), of(shift, Nanos::MAX));
+        let (soon_now, soon_then) = (of(0, SOON), of(shift, SOON));
+        let n = sessions.len();
+        if then >= now + ENOUGH && then * 10 >= n * 9 {
+            off.push(log);
+        } else if now * 100 >= n * 98
+            && (now >= then + ENOUGH || soon_now >= ENOUGH && soon_now >= 4 * soon_then)
+        {
+            right += 1;
+        }
+    }
+    (right > 0 && right >= off.len() && !off.is_empty()).then_some(off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twenty people, each in a tunnel of his own for an hour: (log, minutes from the coming to the session).
+    fn told(logs: &[(u32, i64)]) -> Option<Vec<u32>> {
+        let (mut pairs, mut told_by) = (vec![], vec![]);
+        for (log, since) in logs {
+            for k in 0..20 {
+                let since = *since * MINUTE + k * SECOND;
+                pairs.push(vec![(-since, HOUR - since)]);
+                told_by.push(*log);
+            }
+        }
+        whose_clock(&pairs, &told_by, -47 * MINUTE)
+    }
+
+    #[test]
+    fn tunnels_that_other_logs_agree_with_are_right() {
+        // Of one log behind them nobody can tell.
+        assert_eq!(told(&[(1, -46)]), None);
+        assert_eq!(told(&[(1, -46), (2, -45)]), None);
+        assert_eq!(told(&[(1, -46), (2, 1)]), Some(vec![1]));
+        assert_eq!(
+            told(&[(1, -46), (2, 1), (3, -45), (4, 2)]),
+            Some(vec![1, 3])
+        );
+        // Two against one and the tunnels' own.
+        assert_eq!(told(&[(1, -46), (2, 1), (3, -45)]), None);
+        // Late in a long stay says nothing.
+        assert_eq!(
+            told(&[(1, -46), (2, 30)]),
+            Some(vec![1]),
+            "outside by that shift"
+        );
+        assert_eq!(
+            told(&[(1, -46), (2, 8)]),
+            None,
+            "inside either way, soon after neither"
+        );
     }
 }

@@ -154,7 +154,7 @@ pub(crate) fn link(
                 let through = tunnels(&mut w, &mut ambiguous);
                 same_account(case, &rules, &through, &mut w);
                 let late = late_logons(&w, &through);
-                hops(case, &rules, estates, &late, &mut w, &mut ambiguous);
+                hops(&rules, estates, &late, &mut w, &mut ambiguous);
             }
             Kind::Id => shared_ids(&mut w),
             Kind::Request { part, parts } => shared_requests(&mut w, part, parts),
@@ -567,7 +567,6 @@ fn farms(
 }
 
 fn hops(
-    case: &Case,
     rules: &Rules,
     estates: &Estates,
     late: &BTreeMap<u32, Nanos>,
@@ -726,7 +725,7 @@ fn hops(
                     // The machine does this by itself: the logon does not explain it, hours may.
                     (
                         open,
-                        if is_off_pattern(case, rules, s, *j, &all) {
+                        if is_off_pattern(rules, b, by_itself) {
                             0.6
                         } else {
                             0.3
@@ -767,26 +766,20 @@ fn on_the_minute(rules: &Rules, t: Nanos, others: &[Nanos]) -> bool {
     days.len() >= 3
 }
 
-/// True when sessions like this one (account, host, program, origin) never happen at this hour of day on other days.
-fn is_off_pattern(_case: &Case, rules: &Rules, s: &Sessions, j: u32, all: &[u32]) -> bool {
-    let x = &s.list[j as usize];
+/// True when the machine never does this by itself at this hour of day on other days; `others` as for [`on_the_minute`]. What somebody
+/// who is logged on does evening after evening is no habit of the machine.
+fn is_off_pattern(rules: &Rules, t: Nanos, others: &[Nanos]) -> bool {
     let hour = |t: Nanos| {
         crate::intake::local(t, &rules.zone)
             .map_or(0, |z| i32::from(z.hour()) * 60 + i32::from(z.minute()))
     };
-    let mine = hour(x.from);
+    let mine = hour(t);
     // The nearest ones in time are enough to know a habit, however busy the machine is.
-    let at = all.partition_point(|k| *k < j);
-    let near = &all[at.saturating_sub(1000)..(at + 1000).min(all.len())];
-    let like = near.iter().filter(|k| **k != j).filter(|k| {
-        let y = &s.list[**k as usize];
-        y.account == x.account
-            && machine(&y.host) == machine(&x.host)
-            && y.program == x.program
-            && {
-                let d = (hour(y.from) - mine).abs();
-                d.min(1440 - d) <= 45 && (y.from - x.from).abs() >= 12 * HOUR
-            }
+    let at = others.partition_point(|o| *o < t);
+    let near = &others[at.saturating_sub(1000)..(at + 1000).min(others.len())];
+    let like = near.iter().filter(|o| {
+        let d = (hour(**o) - mine).abs();
+        d.min(1440 - d) <= 45 && (**o - t).abs() >= 12 * HOUR
     });
     like.take(2).count() < 2
 }
@@ -852,5 +845,21 @@ mod tests {
         let one_night = [first, first + MINUTE, first + 2 * MINUTE];
         assert!(!on_the_minute(&rules, first + DAY, &one_night));
         assert!(!on_the_minute(&rules, first, &nights[..3]));
+    }
+
+    #[test]
+    fn an_hour_the_machine_never_works_at_by_itself_is_off_its_pattern() {
+        let zone = "version = 1\ntimezone = \"Europe/Paris\"\n";
+        let rules = Rules::new(&Context::parse(zone).expect("a context"));
+        let first: Nanos = 1_679_270_520_000_000_000;
+        let nights: Vec<Nanos> = (0..4).map(|d| first + d * DAY).collect();
+        assert!(!is_off_pattern(&rules, first + 4 * DAY, &nights));
+        assert!(!is_off_pattern(
+            &rules,
+            first + 4 * DAY + 40 * MINUTE,
+            &nights
+        ));
+        assert!(is_off_pattern(&rules, first + 4 * DAY + HOUR, &nights));
+        assert!(is_off_pattern(&rules, first + 4 * DAY, &nights[..1]));
     }
 }

@@ -116,10 +116,20 @@ enum Clocks {
     Off(Nanos),
 }
 
-/// Source → nanoseconds to add to its times. A controller that all machines disagree with in one way is off itself; else the
-/// machine is, for a domain takes its time from its controllers.
-pub(crate) fn offsets(by_source: &BTreeMap<u32, Tickets>) -> BTreeMap<u32, Nanos> {
-    let mut out = BTreeMap::new();
+/// What tickets say of clocks.
+#[derive(Debug, Default)]
+pub(crate) struct Offsets {
+    /// Source → nanoseconds to add to its times.
+    pub known: BTreeMap<u32, Nanos>,
+    /// A controller and the one machine it was compared with: (controller, machine, nanoseconds to add to the times of the machine,
+    /// unless it is the controller that is off).
+    pub either: Vec<(u32, u32, Nanos)>,
+}
+
+/// A controller that all machines disagree with in one way is off itself; else the machine is, for a domain takes its time from its
+/// controllers. Of a machine alone only a third clock can tell.
+pub(crate) fn offsets(by_source: &BTreeMap<u32, Tickets>) -> Offsets {
+    let mut out = Offsets::default();
     for (controller, t) in by_source.iter().filter(|(_, t)| !t.given.0.is_empty()) {
         let mut agree = 0;
         let mut off: Vec<(u32, Nanos)> = vec![];
@@ -132,10 +142,12 @@ pub(crate) fn offsets(by_source: &BTreeMap<u32, Tickets>) -> BTreeMap<u32, Nanos
         }
         let alike = off.iter().all(|o| (o.1 - off[0].1).abs() <= 2 * SHARP);
         if agree == 0 && off.len() > 1 && alike {
-            out.entry(*controller).or_insert(-off[0].1);
+            out.known.entry(*controller).or_insert(-off[0].1);
+        } else if let (0, [(machine, by)]) = (agree, &off[..]) {
+            out.either.push((*controller, *machine, *by));
         } else {
             for (source, by) in off {
-                out.entry(source).or_insert(by);
+                out.known.entry(source).or_insert(by);
             }
         }
     }
@@ -195,7 +207,7 @@ mod tests {
     use super::*;
 
     /// Twelve people log on to a machine on some days; `off` is what its clock is ahead of the controller's.
-    fn told(machines: &[(u64, Nanos)]) -> BTreeMap<u32, Nanos> {
+    fn told(machines: &[(u64, Nanos)]) -> Offsets {
         let mut by_source: BTreeMap<u32, Tickets> = BTreeMap::new();
         for (m, off) in machines {
             for who in 0..12u64 {
@@ -218,16 +230,21 @@ mod tests {
     #[test]
     fn the_clock_that_is_off_is_the_one_that_stands_alone() {
         let off = 47 * MINUTE;
-        assert!(told(&[(1, 0), (2, 0)]).is_empty());
+        let none = told(&[(1, 0), (2, 0)]);
+        assert!(none.known.is_empty() && none.either.is_empty());
         for off in [off, -off] {
-            let found = told(&[(1, off), (2, 0), (3, 0)]);
+            let found = told(&[(1, off), (2, 0), (3, 0)]).known;
             assert_eq!(found.keys().collect::<Vec<_>>(), [&1]);
             assert!((found[&1] + off).abs() < SECOND, "{found:?}");
-            // One machine alone: a domain takes its time from the controller.
+            // One machine alone: it or the controller.
             let found = told(&[(1, off)]);
-            assert!((found[&1] + off).abs() < SECOND, "{found:?}");
+            assert!(found.known.is_empty());
+            let [(0, 1, by)] = found.either[..] else {
+                panic!("{found:?}")
+            };
+            assert!((by + off).abs() < SECOND, "{found:?}");
             // All in one way: the controller.
-            let found = told(&[(1, off), (2, off)]);
+            let found = told(&[(1, off), (2, off)]).known;
             assert_eq!(found.keys().collect::<Vec<_>>(), [&0]);
             assert!((found[&0] - off).abs() < SECOND, "{found:?}");
         }
@@ -245,7 +262,8 @@ mod tests {
             let seen = k * 10 * MINUTE + 3 * MINUTE;
             by_source.entry(1).or_default().used.add(1, 1, seen);
         }
-        assert!(offsets(&by_source).is_empty());
+        let found = offsets(&by_source);
+        assert!(found.known.is_empty() && found.either.is_empty());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! `occurred[x]`, else `recorded`, always with an offset.
 //! Not here: what an answer contained. A search row is a question; the patients it names may be criteria or results.
 use crate::{
-    Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, lines,
+    Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
+    changed::Changes,
+    lines,
     quick::{self, Pull, Quick, pulled},
     scan::{self, Elements, Extra, Seen, Tag, Values, Word, Xml, XmlStop},
 };
@@ -1027,6 +1029,7 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     let mut subjects = String::new();
     let mut objects = String::new();
     let mut asks: Option<Asked> = None;
+    let mut changes = String::new();
     for n in &a.entity.0 {
         let kind = &*n.kind.code;
         let role = &*n.role.code;
@@ -1039,6 +1042,7 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
             e.request_id = ident.value.clone();
             continue;
         }
+        let mut changed = Changes::default();
         for d in &n.detail.0 {
             let value = if d.text.is_empty() {
                 &d.binary
@@ -1054,9 +1058,13 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
                     e.count = n.unwrap_or(NONE);
                 }
                 "X-Request-Id" | "XrequestId" => e.request_id = value.0.clone(),
-                _ => {}
+                name if d.text.is_empty() => {
+                    changed.take(name, base64_text(value).as_deref().unwrap_or(value));
+                }
+                name => changed.take(name, value),
             }
         }
+        changed.write(&mut changes);
         if !n.query.is_empty() {
             let text = base64_text(&n.query).unwrap_or_else(|| n.query.to_string());
             asks = Some(asked(&text));
@@ -1111,6 +1119,9 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     }
     e.subjects = Cow::Owned(subjects);
     e.object = Cow::Owned(objects);
+    if matches!(e.verb, Verb::Create | Verb::Update | Verb::Delete) {
+        e.changes = Cow::Owned(changes);
+    }
 
     // The requestor is the user. Without one, the first agent that is named.
     let agents = &a.agent.0;

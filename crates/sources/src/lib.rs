@@ -7,6 +7,7 @@
 
 mod canonical;
 pub mod case;
+mod changed;
 mod dicom_audit;
 mod envelope;
 mod fhir_auditevent;

@@ -4,7 +4,7 @@ use crate::{
     coverage,
     identity::VersionId,
     people::Who,
-    replay::{self, Expr, fhir::Paging, sql},
+    replay::{self, Expr, Hit, fhir::Paging, sql},
     undescribed,
 };
 use ampleur_event::{
@@ -299,7 +299,16 @@ impl<'a> Work<'a, '_, '_> {
                     matches!(c, ampleur_event::context::Column::Path(p) if p.starts_with("name") || p == "birthDate")
                 })
         });
-        let unsure = killed || st.reshaped || (!people_table && !st.rows.names_one());
+        let partly = st.reshaped || (!people_table && !st.rows.names_one());
+        // What was cut short showed nobody beyond the rows it asked for, where these are known: a slice of a known order.
+        if killed
+            && !partly
+            && let Some(page) = self.slice(&st, &answer)
+        {
+            (st.limit, st.offset) = (None, None);
+            answer.certain = page;
+        }
+        let unsure = killed || partly;
         if unsure {
             answer.possible.append(&mut answer.certain);
             answer.possible.sort_unstable();
@@ -373,6 +382,23 @@ impl<'a> Work<'a, '_, '_> {
                 }
             }
         }
+    }
+    /// The rows of the page a statement asked for, where it asked for one in an order all servers agree on.
+    fn slice(&self, st: &sql::Statement, answer: &replay::Answer) -> Option<Vec<Hit>> {
+        let (offset, limit) = (st.offset.unwrap_or(0), st.limit.unwrap_or(u64::MAX));
+        if (offset, limit) == (0, u64::MAX) || !answer.possible.is_empty() {
+            return None;
+        }
+        let (path, falling) = st.order.clone()?;
+        let order = Order::Column(path, falling).sorted(self.input.identity, &answer.certain)?;
+        let most = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        Some(
+            order
+                .into_iter()
+                .skip(most(offset))
+                .take(most(limit))
+                .collect(),
+        )
     }
     fn statement_writes(&mut self, rows: &[&Row], st: &sql::Statement, doubtful: bool) {
         let r = rows[0];

@@ -1295,13 +1295,37 @@ impl<'a> Work<'a, '_, '_> {
                 });
             }
         }
-        if !any {
-            if doubtful {
-                self.out.possible_writes += 1;
-            } else {
-                self.out.other_writes += 1;
-            }
+        if any {
+            return;
         }
+        // Whose record it is stands there, if not what was written.
+        if !who.is_empty() {
+            self.out.changes.push(Changed {
+                session: head.session,
+                time: head.e.time,
+                who,
+                field: thing(&group.first().unwrap_or(&head).e),
+                before: None,
+                after: None,
+                evidence,
+                doubtful,
+            });
+        } else if doubtful {
+            self.out.possible_writes += 1;
+        } else {
+            self.out.other_writes += 1;
+        }
+    }
+}
+
+/// The kind of thing a record names beside the person (`Appointment`), else what it calls the act.
+fn thing(e: &Event<'_>) -> String {
+    let kind = e.object.split([',', ';', ' ', '\n']).next().unwrap_or("");
+    let kind = kind.split_once('/').map_or("", |k| k.0);
+    if kind.is_empty() {
+        e.action.to_string()
+    } else {
+        kind.to_string()
     }
 }
 

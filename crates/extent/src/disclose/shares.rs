@@ -502,19 +502,32 @@ impl<'a> Work<'a, '_, '_> {
             let single = by_place.len() == 1;
             for (p, w) in by_place {
                 let all = union.get(&p).copied().unwrap_or_default();
-                let candidates: Vec<Who> = w.into_iter().collect();
-                for (cats, least) in [
-                    (common, if single { fewest } else { 0 }),
-                    (all.without(common), 0),
-                ] {
-                    if !cats.is_empty() {
+                // Of the others, whoever a file holds that has them.
+                let mut others: BTreeMap<Vec<Who>, CategorySet> = BTreeMap::new();
+                for category in all.without(common).iter() {
+                    let holds = |k: &PlaceId, c: &CategorySet| *k == p && c.contains(category);
+                    let who: BTreeSet<Who> = groups
+                        .iter()
+                        .filter(|((k, c), _)| holds(k, c))
+                        .flat_map(|(_, w)| w.iter().copied())
+                        .collect();
+                    others
+                        .entry(who.into_iter().collect())
+                        .or_default()
+                        .insert(category);
+                }
+                let least = if single { fewest } else { 0 };
+                let shared = (w.into_iter().collect(), common, least);
+                let others = others.into_iter().map(|(who, cats)| (who, cats, 0));
+                for (candidates, categories, at_least) in std::iter::once(shared).chain(others) {
+                    if !categories.is_empty() {
                         self.out.partials.push(Partial {
                             access,
                             place: p,
-                            categories: cats,
+                            categories,
                             verdict,
-                            candidates: candidates.clone(),
-                            at_least: least,
+                            candidates,
+                            at_least,
                         });
                     }
                 }
