@@ -156,14 +156,9 @@ pub fn read_file(
     limits: &Limits,
     sink: &mut dyn FileSink,
 ) -> Result<FileReport, ReadError> {
-    read_path(
-        path_of(case, file)?,
-        file,
-        case.format_of(file),
-        &case.setting(file),
-        limits,
-        sink,
-    )
+    let (path, setting) = (path_of(case, file)?, case.setting(file));
+    let engine = Engine::new(path, file, &setting, limits, sink);
+    engine.of_case(case).opened(case.format_of(file))
 }
 
 fn path_of(case: &Case, file: FileId) -> Result<&Path, ReadError> {
@@ -189,7 +184,7 @@ pub fn read_what_can_be_read(
     let opened = File::open(path).and_then(|f| unpack(f, limits, Some(&more)));
     let (stream, packed) = opened.unwrap_or_else(|e| (Box::new(Broken(Some(e))), None));
     let setting = case.setting(file);
-    let mut engine = Engine::new(path, file, &setting, limits, sink);
+    let mut engine = Engine::new(path, file, &setting, limits, sink).of_case(case);
     engine.packed = packed;
     engine.more = more;
     engine.goes_on = true;
@@ -205,17 +200,7 @@ pub fn read_path(
     limits: &Limits,
     sink: &mut dyn FileSink,
 ) -> Result<FileReport, ReadError> {
-    let open = |source| ReadError::Open {
-        path: path.to_path_buf(),
-        source,
-    };
-    let handle = File::open(path).map_err(open)?;
-    let more = Arc::<AtomicBool>::default();
-    let (stream, packed) = unpack(handle, limits, Some(&more)).map_err(open)?;
-    let mut engine = Engine::new(path, file, setting, limits, sink);
-    engine.packed = packed;
-    engine.more = more;
-    engine.run(stream, format)
+    Engine::new(path, file, setting, limits, sink).opened(format)
 }
 
 /// Reads bytes held in memory, as if they were a file without compression.
@@ -365,6 +350,56 @@ fn reads_nothing(source: &dyn Source, head: &Head<'_>, setting: &Setting) -> boo
     out.event_count == 0 && out.reject_count > 0
 }
 
+/// A day on which a source wrote nothing but its rare lines is no file of an unknown format: it is read as the files beside it, where that
+/// makes sense of most of its first bytes.
+fn as_neighbours(
+    case: &Case,
+    file: FileId,
+    head: &Head<'_>,
+    setting: &Setting,
+    limits: &Limits,
+) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
+    let files = &case
+        .sources
+        .get(case.files.get(file as usize)?.source as usize)?
+        .files;
+    let at = files.iter().position(|f| *f == file)?;
+    let near = [
+        at.checked_sub(1),
+        Some(at + 1),
+        at.checked_sub(2),
+        Some(at + 2),
+    ];
+    let near = near.into_iter().flatten().filter_map(|i| files.get(i));
+    let mut known: Vec<&'static dyn Source> = vec![];
+    for f in near {
+        let mut bytes = vec![];
+        let opened = open(&case.files[*f as usize].path, limits);
+        let read = opened.and_then(|o| o.take(HEAD_BYTES as u64).read_to_end(&mut bytes));
+        let whole = read.is_ok_and(|n| n < HEAD_BYTES);
+        let its = Head {
+            bytes: &bytes,
+            whole,
+        };
+        if let Some((s, _)) = claim(&its, setting, None)
+            && known.iter().all(|k| k.name() != s.name())
+        {
+            known.push(s);
+        }
+    }
+    let makes_sense = |s: &&'static dyn Source| {
+        let mut out = Decoded::default();
+        let Some((_, mut decoder)) = claim(head, setting, Some(*s)) else {
+            return false;
+        };
+        decoder.decode(head.bytes, head.whole, &mut out);
+        let told = envelope::tells(&out) as u64;
+        told > 0 && told * 2 >= out.event_count + out.reject_count
+    };
+    let source = known.into_iter().find(makes_sense)?;
+    claim(head, setting, Some(source))
+}
+
 /// How much of the first bytes a decoder understands, and what it does not.
 fn understood(decoder: &mut dyn Decode, head: &Head<'_>) -> (usize, Reverse<u64>) {
     let mut out = Decoded::default();
@@ -421,11 +456,32 @@ struct Engine<'a> {
     goes_on: bool,
     /// Set when the stream ended because another file of an archive follows.
     more: Arc<AtomicBool>,
+    /// Where the file has neighbours.
+    case: Option<&'a Case>,
     out: Decoded,
     report: FileReport,
 }
 
 impl<'a> Engine<'a> {
+    fn of_case(self, case: &'a Case) -> Self {
+        Engine {
+            case: Some(case),
+            ..self
+        }
+    }
+
+    /// Opens the file and reads it.
+    fn opened(mut self, format: Option<&'static dyn Source>) -> Result<FileReport, ReadError> {
+        let open = |source| ReadError::Open {
+            path: self.path.to_path_buf(),
+            source,
+        };
+        let handle = File::open(self.path).map_err(open)?;
+        let (stream, packed) = unpack(handle, self.limits, Some(&self.more)).map_err(open)?;
+        self.packed = packed;
+        self.run(stream, format)
+    }
+
     fn new(
         path: &'a Path,
         file: FileId,
@@ -449,6 +505,7 @@ impl<'a> Engine<'a> {
             damage: None,
             goes_on: false,
             more: Arc::default(),
+            case: None,
             out: Decoded::default(),
             report: FileReport {
                 file,
@@ -531,7 +588,13 @@ impl<'a> Engine<'a> {
             match claim(&head, self.setting, format) {
                 Some((source, decoder)) => (Some(source), decoder),
                 None if looks_binary(head.bytes) => (None, Box::new(Opaque { begun: false })),
-                None => (None, Box::new(UnknownText)),
+                None => match self
+                    .case
+                    .and_then(|c| as_neighbours(c, self.file, &head, self.setting, self.limits))
+                {
+                    Some((source, decoder)) => (Some(source), decoder),
+                    None => (None, Box::new(UnknownText)),
+                },
             }
         };
         let known = source.map_or("unknown", |s| s.name());
@@ -1592,6 +1655,39 @@ mod tests {
         let mut e = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
         e.write_all(bytes).unwrap();
         e.finish().unwrap()
+    }
+
+    /// A day of nothing but failed logins says of itself only that something failed.
+    #[test]
+    fn a_day_of_rare_lines_is_read_as_the_days_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("logs/vpn");
+        std::fs::create_dir_all(&logs).unwrap();
+        let usual = "2024-05-05 08:00:01 Initialization Sequence Completed\n\
+            2024-05-05 08:10:00 203.0.113.7:50211 TLS: Initial packet from [AF_INET]203.0.113.7:50211, sid=aaaa bbbb\n\
+            2024-05-05 08:10:01 203.0.113.7:50211 VERIFY OK: depth=0, CN=editeur-pacs\n";
+        let rare = "2024-05-06 03:01:00 198.51.100.9:40001 TLS Auth Error: Auth Username/Password verification failed for peer\n";
+        for (name, text) in [
+            ("05.log", usual),
+            ("06.log", rare),
+            ("readme.txt", "Keep these for a year.\n"),
+        ] {
+            std::fs::write(logs.join(name), text).unwrap();
+        }
+        let case = Case::with_context(dir.path(), ampleur_event::Context::default()).unwrap();
+        let read = |file| {
+            let mut sink = Collect::default();
+            let r = read_what_can_be_read(&case, file, &Limits::default(), &mut sink).unwrap();
+            (r.format, r.events, r.rejects)
+        };
+        assert_eq!(read(1), ("openvpn", 1, 0));
+        assert_eq!(read(2), ("unknown", 0, 1));
+        // Nobody beside it: nobody knows.
+        std::fs::remove_file(logs.join("05.log")).unwrap();
+        let case = Case::with_context(dir.path(), ampleur_event::Context::default()).unwrap();
+        let r =
+            read_what_can_be_read(&case, 0, &Limits::default(), &mut Collect::default()).unwrap();
+        assert_eq!((r.format, r.events, r.rejects), ("unknown", 0, 1));
     }
 
     /// What everybody sends: all logs in one archive. Each file inside is read by its own source, whatever packs it.
