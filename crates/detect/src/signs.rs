@@ -196,6 +196,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "undeclared network",
     ),
     (
+        "unlike_owner",
+        "bien plus ou bien plus vite que le titulaire",
+        "far more or far faster than the owner",
+    ),
+    (
         "usurped_account",
         "compte employé par l'intrus",
         "account used by the intruder",
