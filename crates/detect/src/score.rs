@@ -1820,9 +1820,12 @@ impl<'a> Model<'a> {
             return Trust::None;
         }
         let near = net::neighbourhood(a);
+        // Inside, but in no declared network: what a door nobody logged lends to one today it lends to another tomorrow. A machine
+        // there keeps its address.
+        let lent = net::is_private(a) && !self.certain_site(a);
         let mut days = Days::default();
         for (x, d) in p.addresses.iter() {
-            if net::neighbourhood(*x) == near {
+            if *x == a || !lent && net::neighbourhood(*x) == near {
                 days.extend(&**d);
             }
         }
