@@ -135,6 +135,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     one_address(m, &unknown, &mut base);
     one_renter(m, &unknown, &mut base);
     by_turns(m, &unknown, &mut base);
+    again_and_again(m, &unknown, &mut base);
     one_tool(m, &mut base);
     let mut sums = Sums {
         base,
@@ -527,6 +528,32 @@ fn one_renter(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut 
                 w,
                 format!("un même loueur de serveurs, d'où nul autre ne vient, sert en quelques jours à {n} comptes sans rapport entre eux"),
                 format!("one renter of servers, where nobody else comes from, works {n} accounts that have nothing to do with each other within days"),
+            );
+        }
+    }
+}
+
+/// An account that comes from rented servers at hours never worked and unlike its owner, on three days and more: once is an exception,
+/// three times from where no person sits is none.
+fn again_and_again(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
+    const DAYS: usize = 3;
+    let units = &m.units.list;
+    let odd: Vec<usize> = (unknown.values().flatten().copied())
+        .filter(|i| m.rented(&units[*i]) && unlike(m, &base[*i], *i) == Some(true))
+        .collect();
+    let mut days: BTreeMap<u32, BTreeSet<i64>> = BTreeMap::new();
+    for u in odd.iter().map(|i| &units[*i]) {
+        days.entry(u.whose).or_default().extend(u.days.first());
+    }
+    for i in odd {
+        let n = days[&units[i].whose].len();
+        let w = INTRUDER + 0.5 - base[i].total();
+        if n >= DAYS && w > 0.0 {
+            base[i].add(
+                "again_and_again",
+                w,
+                format!("{n} jours depuis des serveurs loués, à des heures où ce compte ne travaille jamais, sans rien du titulaire"),
+                format!("{n} days from rented servers, at hours this account never works, nothing like the owner"),
             );
         }
     }

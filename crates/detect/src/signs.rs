@@ -8,6 +8,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "always during a suspect's sessions",
     ),
     (
+        "again_and_again",
+        "plusieurs fois depuis des serveurs loués",
+        "several times from rented servers",
+    ),
+    (
         "all_new",
         "appareil, lieu et volume nouveaux",
         "new device, place and volume",

@@ -1773,6 +1773,37 @@ fn accounts_that_come_by_turns_from_one_place_are_one_strangers() {
     }
 }
 
+/// Three times from servers let in the country at hours never worked, nothing like the owner each time: no exception any more. Two are.
+#[test]
+fn three_times_from_rented_servers_are_no_exception() {
+    let visit = |day: i64| {
+        let begin = day * MINUTES_A_DAY + 370;
+        ("adubois", begin, "198.51.100.20", (12, 13))
+    };
+    for (days, verdict) in [
+        (&[3, 6, 9][..], SessionVerdict::Intruder),
+        (&[3, 6][..], SessionVerdict::Doubtful),
+    ] {
+        let visits: Vec<Visit<'_>> = days.iter().map(|d| visit(*d)).collect();
+        let dir = tempfile::tempdir().unwrap();
+        rented(dir.path());
+        file_server(dir.path(), &visits, true);
+        let (odd, lawful) = of_visits(dir.path(), &visits);
+        assert!(
+            odd.iter().all(|(_, j)| j.verdict == verdict),
+            "{}",
+            said(&odd)
+        );
+        assert!(
+            lawful
+                .iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&lawful)
+        );
+    }
+}
+
 /// A renter of servers nobody else comes from, under two accounts again and again, each reading as its owner never does: a campaign. A
 /// customer who reads there as ever shows that it is let to others.
 #[test]
