@@ -134,6 +134,9 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     campaign(m, &mut base);
     let unknown = unknown_places(m, &base);
     one_address(m, &unknown, &mut base);
+    one_renter(m, &unknown, &mut base);
+    by_turns(m, &unknown, &mut base);
+    again_and_again(m, &unknown, &mut base);
     one_tool(m, &mut base);
     let mut sums = Sums {
         base,
@@ -181,6 +184,14 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             (
                 "parcourt l'index d'un lieu inconnu, ce que ce compte ne fait jamais à ses lieux habituels",
                 "goes through the index from an unknown place, which this account never does at its usual ones",
+            ),
+        ),
+        (
+            unlike_owner(m, &sums.base),
+            "unlike_owner",
+            (
+                "d'un lieu inconnu, à des heures ou dans une mesure où ce compte ne travaille jamais, et bien plus vite ou bien plus que jamais",
+                "from an unknown place, at hours or to an extent this account never works, and far faster or far more than ever",
             ),
         ),
         (
@@ -477,6 +488,127 @@ fn one_address(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut
     }
 }
 
+/// A network of rented servers that works accounts of people who have nothing to do with each other, within days, and that nobody else
+/// ever comes from: each of these uses does something its owner does not do.
+fn one_renter(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
+    const WITHIN: Nanos = 7 * DAY;
+    let units = &m.units.list;
+    let mut by: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for i in unknown.values().flatten() {
+        if let Some(n) = units[*i].asn.filter(|_| m.rented(&units[*i])) {
+            by.entry(n).or_default().push(*i);
+        }
+    }
+    // A customer who works there as ever shows that it is let to others too.
+    let all: BTreeSet<usize> = by.values().flatten().copied().collect();
+    for (i, u) in units.iter().enumerate() {
+        let customer = own_use(u) && (!all.contains(&i) || !does(&base[i]));
+        if let Some(n) = u.asn.filter(|_| customer) {
+            by.remove(&n);
+        }
+    }
+    for list in by.values() {
+        let days = |who: u32| {
+            let its = list.iter().map(|i| &units[*i]).filter(|v| v.whose == who);
+            its.flat_map(|v| v.days.first()).collect::<BTreeSet<_>>()
+        };
+        for i in list {
+            let u = &units[*i];
+            let others = list.iter().map(|j| &units[*j]).filter(|v| {
+                v.whose != u.whose && (v.from - u.from).abs() <= WITHIN && m.strangers(u, v)
+            });
+            let others: BTreeSet<u32> = others.map(|v| v.whose).collect();
+            let again = |who: &u32| days(*who).len() >= 2;
+            let w = match others.len() {
+                0 => continue,
+                1 if !again(&u.whose) || !others.iter().all(again) => 2.0,
+                _ => 3.0,
+            };
+            let n = others.len() + 1;
+            base[*i].add(
+                "one_address",
+                w,
+                format!("un même loueur de serveurs, d'où nul autre ne vient, sert en quelques jours à {n} comptes sans rapport entre eux"),
+                format!("one renter of servers, where nobody else comes from, works {n} accounts that have nothing to do with each other within days"),
+            );
+        }
+    }
+}
+
+/// An account that comes from rented servers at hours never worked and unlike its owner, on three days and more: once is an exception,
+/// three times from where no person sits is none.
+fn again_and_again(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
+    const DAYS: usize = 3;
+    let units = &m.units.list;
+    let odd: Vec<usize> = (unknown.values().flatten().copied())
+        .filter(|i| m.rented(&units[*i]) && unlike(m, &base[*i], *i) == Some(true))
+        .collect();
+    let mut days: BTreeMap<u32, BTreeSet<i64>> = BTreeMap::new();
+    for u in odd.iter().map(|i| &units[*i]) {
+        days.entry(u.whose).or_default().extend(u.days.first());
+    }
+    for i in odd {
+        let n = days[&units[i].whose].len();
+        let w = INTRUDER + 0.5 - base[i].total();
+        if n >= DAYS && w > 0.0 {
+            base[i].add(
+                "again_and_again",
+                w,
+                format!("{n} jours depuis des serveurs loués, à des heures où ce compte ne travaille jamais, sans rien du titulaire"),
+                format!("{n} days from rented servers, at hours this account never works, nothing like the owner"),
+            );
+        }
+    }
+}
+
+/// A place nobody is at home in from which accounts of strangers come by turns, on three days and more and never on the same, each time
+/// by night and doing what its owner never does: people who are somewhere together come together, one stranger comes as one after the
+/// other.
+fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
+    const WITHIN: i64 = 14;
+    let units = &m.units.list;
+    let lived: BTreeSet<IpAddr> = (0..units.len())
+        .filter(|i| m.trust[*i] > Trust::None || base[*i].weight("own_device") < 0.0)
+        .filter_map(|i| units[i].address)
+        .collect();
+    for (a, list) in unknown.iter().filter(|(a, _)| !lived.contains(a)) {
+        if !list.iter().all(|i| unlike(m, &base[*i], *i) == Some(true)) {
+            continue;
+        }
+        let mut days: BTreeMap<i64, u32> = BTreeMap::new();
+        let apart = list.iter().all(|i| {
+            let u = &units[*i];
+            let free = |day: &i64| *days.entry(*day).or_insert(u.whose) == u.whose;
+            u.days.iter().all(free)
+        });
+        let near = days
+            .keys()
+            .zip(days.keys().skip(1))
+            .all(|(x, y)| y - x <= WITHIN);
+        let strangers = list.iter().all(|i| {
+            let mut others = list.iter().map(|j| &units[*j]);
+            others.any(|v| v.whose != units[*i].whose && m.strangers(&units[*i], v))
+        });
+        if !apart || !near || !strangers || days.len() < 3 {
+            continue;
+        }
+        let n = list
+            .iter()
+            .map(|i| units[*i].whose)
+            .collect::<BTreeSet<_>>()
+            .len();
+        for i in list {
+            let w = INTRUDER + 0.5 - base[*i].total() + base[*i].weight("one_address");
+            base[*i].add(
+                "one_address",
+                w.max(0.1),
+                format!("{a} sert tour à tour, de nuit, à {n} comptes sans rapport entre eux, qu'aucun titulaire n'emploie ainsi"),
+                format!("{a} works {n} accounts that have nothing to do with each other by turns and by night, as none of their owners does"),
+            );
+        }
+    }
+}
+
 /// Programs of a unit, in small letters, each with its machine.
 fn tools<'u>(u: &'u Unit<'_>) -> impl Iterator<Item = (IpAddr, String)> + 'u {
     let named = u.programs.iter().filter(|g| !g.is_empty());
@@ -545,6 +677,29 @@ fn up_to(
     let w = score - (sum.total() - sum.weight(code));
     if w > 0.0 {
         sum.share(code, w, &fr.into(), &en.into());
+    }
+}
+
+/// Uses from a place nobody knows, without a device of the owner's, that look nothing like the owner at certain places: far faster or far
+/// more than ever at hours never worked, or both at once. Who did that from there nobody can say.
+fn unlike_owner(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    (0..m.units.list.len())
+        .filter(|i| unlike(m, &base[*i], *i).is_some())
+        .collect()
+}
+
+/// The same of one use: `Some(true)` where it is at hours never worked.
+fn unlike(m: &Model<'_>, sum: &Sum, i: usize) -> Option<bool> {
+    let u = &m.units.list[i];
+    let owner = sum.weight("own_device") < 0.0 || planned(sum);
+    if m.trust[i] != Trust::None || !own_use(u) || owner || technical(u) {
+        return None;
+    }
+    let by_night = sum.weight("hours") > 0.0;
+    match m.unlike(i) {
+        (true, true) => Some(by_night),
+        (true, false) | (false, true) if by_night => Some(true),
+        _ => None,
     }
 }
 
@@ -1645,7 +1800,7 @@ fn works(s: &Sum) -> bool {
     does(s) || s.weight("new_device") > 0.0
 }
 
-const DONE: [&str; 13] = [
+const DONE: [&str; 14] = [
     "another_account",
     "automated_client",
     "beyond_reach",
@@ -1658,6 +1813,7 @@ const DONE: [&str; 13] = [
     "outflow",
     "pace",
     "spread",
+    "unlike_owner",
     "volume",
 ];
 

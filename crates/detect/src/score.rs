@@ -232,6 +232,8 @@ pub(crate) struct Past<'a> {
     tools: Flat<u32, Days>,
     /// Seen on certain ground.
     pub grounded: bool,
+    /// How it reads on certain ground.
+    reads: Reading,
     pub countries: Vec<&'a str>,
     /// Units with trusted activity per hour of the day, local.
     pub hours_seen: Clock,
@@ -260,6 +262,41 @@ pub(crate) struct Past<'a> {
     pub left: Option<i64>,
     /// Local days of absence, both included.
     pub away: Vec<(i64, i64)>,
+}
+
+/// How much an account ever reads in one use, and how fast. Of certain ground only: a stranger who keeps coming would raise it himself.
+#[derive(Debug, Clone, Default)]
+struct Reading {
+    /// Local days on which it read something.
+    days: Days,
+    /// Distinct subjects, objects or files of one use, at the most.
+    most: u64,
+    /// Shortest median gap between the questions of one use, seconds; 0 when no use had two.
+    gap: f64,
+}
+
+impl Reading {
+    fn take(&mut self, days: &[i64], spread: u64, gap: f64) {
+        self.days.extend(days);
+        self.most = self.most.max(spread);
+        if gap > 0.0 {
+            self.gap = if self.gap > 0.0 {
+                self.gap.min(gap)
+            } else {
+                gap
+            };
+        }
+    }
+    /// What was done is several times faster than the account ever reads, and several times more. Three days show how it reads.
+    fn unlike(&self, b: &Behaviour) -> (bool, bool) {
+        const TIMES: f64 = 4.0;
+        if self.days.len() < 3 {
+            return (false, false);
+        }
+        let faster = b.asks >= 4 && b.gap > 0.0 && b.gap * TIMES <= self.gap;
+        let spread = b.spread();
+        (faster, spread >= 10 && spread > 3 * self.most)
+    }
 }
 
 /// Address and program a technical account is used with.
@@ -1565,6 +1602,13 @@ impl<'a> Model<'a> {
             if u.does.interactive {
                 p.interactive_days.extend(&u.days);
             }
+            if *trust >= Trust::Peers && u.job.is_none() && !p.stray(u) {
+                let b = self.done(i);
+                if b.asks > 0 || b.spread() > 0 {
+                    let gap = if b.asks >= 2 { b.gap } else { 0.0 };
+                    p.reads.take(&u.days, b.spread(), gap);
+                }
+            }
         }
         p.grounded = anchor.known;
         for (r, trust) in rows.iter().zip(row_trust) {
@@ -1589,7 +1633,12 @@ impl<'a> Model<'a> {
                 }
             }
             p.hours_seen.add(h.hours, h.days.len() as u32);
-            p.most.highest(&h.behaviour());
+            let b = h.behaviour();
+            if trust >= Trust::Peers && (b.asks > 0 || b.spread() > 0) {
+                let days: Vec<i64> = h.days.iter().copied().collect();
+                p.reads.take(&days, b.spread(), b.gap);
+            }
+            p.most.highest(&b);
             p.exports |= h.exports;
             let servers = h.servers.iter();
             note(
@@ -1771,9 +1820,12 @@ impl<'a> Model<'a> {
             return Trust::None;
         }
         let near = net::neighbourhood(a);
+        // Inside, but in no declared network: what a door nobody logged lends to one today it lends to another tomorrow. A machine
+        // there keeps its address.
+        let lent = net::is_private(a) && !self.certain_site(a);
         let mut days = Days::default();
         for (x, d) in p.addresses.iter() {
-            if net::neighbourhood(*x) == near {
+            if *x == a || !lent && net::neighbourhood(*x) == near {
                 days.extend(&**d);
             }
         }
@@ -2214,6 +2266,12 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Whether a unit reads several times faster than its account ever did on certain ground, and several times more.
+    pub fn unlike(&self, i: usize) -> (bool, bool) {
+        let past = self.past(&self.units.list[i]);
+        past.map_or((false, false), |p| p.reads.unlike(&self.done(i)))
+    }
+
     /// Instants of what a unit and what it made possible looked at.
     fn looks(&self, i: usize) -> Vec<Nanos> {
         let mut out: Vec<Nanos> = self
@@ -2276,17 +2334,22 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// What a unit did, with everything it made possible.
+    fn done(&self, i: usize) -> Behaviour {
+        let mut b = Behaviour::default();
+        for r in self.units.reach(i) {
+            b.with(&self.units.list[r].does);
+        }
+        b
+    }
+
     /// Reasons from what the unit did, with everything it made possible.
     pub fn behaviour(&self, i: usize, sum: &mut Sum) {
         let u = &self.units.list[i];
-        let all = Behaviour::default();
         let empty = Past::default();
         let p = self.past(u).unwrap_or(&empty);
         let reach = self.units.reach(i);
-        let mut b = all;
-        for r in &reach {
-            b.with(&self.units.list[*r].does);
-        }
+        let b = self.done(i);
         let trusted = self.trust[i] >= Trust::Peers && u.parents.is_empty();
         let usual = if self.walkers > 0.2 { 0.3 } else { 1.0 };
         if b.asks >= 4
@@ -2336,7 +2399,7 @@ impl<'a> Model<'a> {
                 format!("a machine's pace: one question every {:.0} s", b.gap),
             );
         }
-        let spread = b.subjects.max(b.objects).max(b.files);
+        let spread = b.spread();
         let before = p.most.subjects.max(p.most.objects).max(p.most.files);
         if spread >= 50 && spread > 5 * before.max(5) {
             let w = if spread > 3 * self.wide.min(1 << 40) || self.wide == u64::MAX {
@@ -2349,6 +2412,19 @@ impl<'a> Model<'a> {
                 w,
                 format!("{spread} objets distincts, {before} au plus d'ordinaire"),
                 format!("{spread} distinct objects, at most {before} usually"),
+            );
+        }
+        // A machine's pace and fifty objects say the same, and more.
+        let said = sum.weight("pace") > 0.0 || sum.weight("spread") > 0.0;
+        let strange = self.trust[i] == Trust::None && u.parents.is_empty() && !technical(u);
+        if let (true, (faster, more)) = (strange && !said, p.reads.unlike(&b))
+            && (faster || more)
+        {
+            sum.add(
+                "unlike_owner",
+                1.0,
+                format!("lit bien plus, ou bien plus vite, que ce compte ne l'a jamais fait en lieu sûr ({spread} objets, un toutes les {:.0} s)", b.gap),
+                format!("reads far more, or far faster, than this account ever did on certain ground ({spread} objects, one every {:.0} s)", b.gap),
             );
         }
         if !trusted && u.parents.is_empty() && p.trusted_units >= 3 && !p.servers.is_empty() {

@@ -8,6 +8,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "always during a suspect's sessions",
     ),
     (
+        "again_and_again",
+        "plusieurs fois depuis des serveurs loués",
+        "several times from rented servers",
+    ),
+    (
         "all_new",
         "appareil, lieu et volume nouveaux",
         "new device, place and volume",
@@ -194,6 +199,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "undeclared_network",
         "réseau non déclaré",
         "undeclared network",
+    ),
+    (
+        "unlike_owner",
+        "bien plus ou bien plus vite que le titulaire",
+        "far more or far faster than the owner",
     ),
     (
         "usurped_account",

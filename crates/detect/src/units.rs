@@ -470,6 +470,10 @@ impl Behaviour {
             }
         }
     }
+    /// Distinct subjects, objects or files, whichever the log counts.
+    pub fn spread(&self) -> u64 {
+        self.subjects.max(self.objects).max(self.files)
+    }
     /// The most of each that was seen in one unit.
     pub fn highest(&mut self, o: &Behaviour) {
         let (exports, writes, bytes, queries, tampering, glass) = (

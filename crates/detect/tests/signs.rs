@@ -1561,3 +1561,296 @@ fn a_nameless_connection_is_in_doubt() {
         said(&odd)
     );
 }
+
+/// Files read over a share in one logon, one every `gap` seconds.
+fn reads(
+    log: &mut String,
+    n: i64,
+    user: &str,
+    address: &str,
+    begin: i64,
+    (files, gap): (i64, i64),
+) {
+    let mut event = |id: u32, second: i64, data: &str| {
+        let t = (at(begin) - 2.hours() + second.seconds()).strftime("%Y-%m-%dT%H:%M:%S");
+        writeln!(log, "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><TimeCreated SystemTime='{t}.0000000Z'/><Channel>Security</Channel><Computer>FS01.ch.example</Computer></System><EventData>{data}<Data Name='IpAddress'>{address}</Data></EventData></Event>").unwrap();
+    };
+    let logon = format!("0x5b{n:04x}");
+    event(
+        4624,
+        0,
+        &format!(
+            "<Data Name='TargetUserName'>{user}</Data><Data Name='TargetDomainName'>CHU</Data><Data Name='TargetLogonId'>{logon}</Data><Data Name='LogonType'>3</Data>"
+        ),
+    );
+    for k in 0..files {
+        let file = 1000 + (n * 37 + k * 53) % 400;
+        event(
+            5145,
+            2 + k * gap,
+            &format!(
+                "<Data Name='SubjectUserName'>{user}</Data><Data Name='SubjectDomainName'>CHU</Data><Data Name='SubjectLogonId'>{logon}</Data><Data Name='ShareName'>\\\\*\\Commun</Data><Data Name='ShareLocalPath'>\\??\\D:\\Commun</Data><Data Name='RelativeTargetName'>liste_{file}.xlsx</Data><Data Name='AccessMask'>0x120089</Data>"
+            ),
+        );
+    }
+    event(
+        4634,
+        12 + files * gap,
+        &format!(
+            "<Data Name='TargetUserName'>{user}</Data><Data Name='TargetDomainName'>CHU</Data><Data Name='TargetLogonId'>{logon}</Data><Data Name='LogonType'>3</Data>"
+        ),
+    );
+}
+
+/// A use from outside: who, minute it begins, remote address, (files, seconds between two).
+type Visit<'v> = (&'v str, i64, &'v str, (i64, i64));
+
+/// Twelve days in which three people read a few files a day at their desks, minutes apart, and now and then in the evening from their
+/// declared homes; and some visits through the gateway, which keeps a log or does not.
+fn file_server(case: &Path, visits: &[Visit<'_>], gateway_logs: bool) {
+    let (mut gateway, mut files) = (String::new(), String::new());
+    let mut n = 0;
+    let people = ["adubois", "bmartin", "cleroy"];
+    let homes = ["203.0.113.20", "203.0.113.21", "203.0.113.22"];
+    let mut outside: Vec<Visit<'_>> = visits.to_vec();
+    for day in 0..12 {
+        for (k, user) in people.into_iter().enumerate() {
+            n += 1;
+            let morning = day * MINUTES_A_DAY + 540 + 31 * k as i64;
+            let desk = format!("10.60.20.{}", 10 + k);
+            reads(
+                &mut files,
+                n,
+                user,
+                &desk,
+                morning,
+                (2 + (day + k as i64) % 3, 240),
+            );
+            if day % 4 == k as i64 {
+                let evening = day * MINUTES_A_DAY + 1130 + 3 * k as i64;
+                outside.push((user, evening, homes[k], (2, 300)));
+            }
+        }
+    }
+    for (user, begin, remote, what) in outside {
+        n += 1;
+        let lent = format!("10.212.134.{}", 5 + n % 200);
+        let span = (begin, begin + 3 + what.0 * what.1 / 60);
+        tunnel(&mut gateway, user, n, span, remote, &lent);
+        reads(&mut files, n, user, &lent, begin + 1, what);
+    }
+    if gateway_logs {
+        put(case, "logs/gateway/fortigate.log", gateway);
+    }
+    put(case, "logs/fs01/security.xml", files);
+    let mut context =
+        std::fs::read_to_string(case.join("ampleur.toml")).unwrap_or_else(|_| ESTABLISHMENT.into());
+    for (user, home) in people.into_iter().zip(homes) {
+        write!(context, "[[person]]\nid = \"p:{user}\"\nname = \"{user}\"\naccounts = [\"ad:CHU\\\\{user}\", \"vpn:{user}\"]\n[[account]]\nname = \"vpn:{user}\"\nkind = \"professional\"\nnetworks = [\"{home}/32\"]\n").unwrap();
+    }
+    put(case, "ampleur.toml", context);
+}
+
+/// The verdicts of what came from one of these places, or out of a tunnel from there; and of all the rest.
+fn of_visits(
+    case: &Path,
+    visits: &[Visit<'_>],
+) -> (Vec<(Session, Judgement)>, Vec<(Session, Judgement)>) {
+    let all = judged(case, &|_| true);
+    let hit = |s: &Session| {
+        visits.iter().any(|(user, begin, ..)| {
+            let t = (at(*begin) - 2.hours())
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .unwrap();
+            let t = t.timestamp().as_nanosecond() as i64;
+            account(s).ends_with(user) && s.from >= t && s.from <= t + 300_000_000_000
+        })
+    };
+    all.into_iter().partition(|(s, _)| hit(s))
+}
+
+const NIGHT: i64 = 2 * 60 + 13;
+
+/// From a place in the country nobody declared, by night: 25 files in minutes, or few in seconds, or many slowly, are in doubt; by day
+/// only what is both far faster and far more. An evening at a new home, a telephone at noon and a long day at one's own desk are not.
+#[test]
+fn what_is_nothing_like_its_owner_is_in_doubt() {
+    let day = |d: i64| d * MINUTES_A_DAY;
+    let unlike: [Visit<'_>; 4] = [
+        ("adubois", day(4) + NIGHT, "192.0.2.7", (25, 11)),
+        ("bmartin", day(5) + NIGHT, "192.0.2.8", (4, 11)),
+        ("cleroy", day(7) + NIGHT, "192.0.2.9", (15, 280)),
+        ("adubois", day(9) + 640, "192.0.2.10", (25, 11)),
+    ];
+    for gateway_logs in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        file_server(dir.path(), &unlike, gateway_logs);
+        let (odd, lawful) = of_visits(dir.path(), &unlike);
+        assert!(odd.len() >= 4, "{}", said(&odd));
+        assert!(
+            odd.iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Doubtful),
+            "{}",
+            said(&odd)
+        );
+        assert!(
+            lawful
+                .iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&lawful)
+        );
+    }
+    let like = [
+        ("adubois", day(4) + 1120, "192.0.2.7", (3, 200)),
+        ("adubois", day(6) + 1120, "192.0.2.7", (2, 200)),
+        ("adubois", day(8) + 1120, "192.0.2.7", (4, 200)),
+        ("bmartin", day(5) + 780, "192.0.2.8", (1, 60)),
+        ("cleroy", day(7) + 700, "192.0.2.9", (12, 60)),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    file_server(dir.path(), &like, true);
+    let all = judged(dir.path(), &|_| true);
+    assert!(
+        all.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&all)
+    );
+}
+
+/// Two accounts by turns, by night, from one place at home neither is known at: one stranger. Both on one evening, as people who are
+/// somewhere together, or by day: doubt and no more.
+#[test]
+fn accounts_that_come_by_turns_from_one_place_are_one_strangers() {
+    let play = |visits: &[Visit<'_>]| {
+        let dir = tempfile::tempdir().unwrap();
+        file_server(dir.path(), visits, true);
+        let (odd, lawful) = of_visits(dir.path(), visits);
+        assert!(
+            lawful
+                .iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&lawful)
+        );
+        odd
+    };
+    let visit =
+        |user, day: i64, minute: i64| (user, day * MINUTES_A_DAY + minute, "192.0.2.7", (25, 11));
+    let turns = [
+        visit("adubois", 3, NIGHT),
+        visit("bmartin", 5, NIGHT),
+        visit("adubois", 8, NIGHT),
+        visit("bmartin", 10, NIGHT),
+    ];
+    let odd = play(&turns);
+    assert!(
+        odd.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&odd)
+    );
+    let together = [
+        visit("adubois", 3, NIGHT),
+        visit("bmartin", 3, NIGHT + 9),
+        visit("adubois", 8, NIGHT),
+        visit("bmartin", 8, NIGHT + 9),
+    ];
+    let by_day = [
+        visit("adubois", 3, 640),
+        visit("bmartin", 5, 650),
+        visit("adubois", 8, 660),
+    ];
+    for list in [&together[..], &by_day[..]] {
+        let odd = play(list);
+        assert!(
+            odd.iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Doubtful),
+            "{}",
+            said(&odd)
+        );
+    }
+}
+
+/// Three times from servers let in the country at hours never worked, nothing like the owner each time: no exception any more. Two are.
+#[test]
+fn three_times_from_rented_servers_are_no_exception() {
+    let visit = |day: i64| {
+        let begin = day * MINUTES_A_DAY + 370;
+        ("adubois", begin, "198.51.100.20", (12, 13))
+    };
+    for (days, verdict) in [
+        (&[3, 6, 9][..], SessionVerdict::Intruder),
+        (&[3, 6][..], SessionVerdict::Doubtful),
+    ] {
+        let visits: Vec<Visit<'_>> = days.iter().map(|d| visit(*d)).collect();
+        let dir = tempfile::tempdir().unwrap();
+        rented(dir.path());
+        file_server(dir.path(), &visits, true);
+        let (odd, lawful) = of_visits(dir.path(), &visits);
+        assert!(
+            odd.iter().all(|(_, j)| j.verdict == verdict),
+            "{}",
+            said(&odd)
+        );
+        assert!(
+            lawful
+                .iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&lawful)
+        );
+    }
+}
+
+/// A renter of servers nobody else comes from, under two accounts again and again, each reading as its owner never does: a campaign. A
+/// customer who reads there as ever shows that it is let to others.
+#[test]
+fn one_renter_of_servers_under_two_accounts_is_a_campaign() {
+    let visit = |user, day: i64, address| (user, day * MINUTES_A_DAY + 640, address, (25, 11));
+    let campaign = [
+        visit("adubois", 3, "198.51.100.20"),
+        visit("bmartin", 5, "198.51.100.77"),
+        visit("adubois", 8, "198.51.100.20"),
+        visit("bmartin", 10, "198.51.100.77"),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    rented(dir.path());
+    file_server(dir.path(), &campaign, true);
+    let (odd, _) = of_visits(dir.path(), &campaign);
+    assert!(
+        odd.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&odd)
+    );
+    let mut with_customer = campaign.to_vec();
+    with_customer.push((
+        "cleroy",
+        6 * MINUTES_A_DAY + 1120,
+        "198.51.100.40",
+        (2, 240),
+    ));
+    let dir = tempfile::tempdir().unwrap();
+    rented(dir.path());
+    file_server(dir.path(), &with_customer, true);
+    let all = judged(dir.path(), &|_| true);
+    assert!(
+        all.iter()
+            .all(|(_, j)| j.verdict != SessionVerdict::Intruder && !has(j, "one_address")),
+        "{}",
+        said(&all)
+    );
+    let customer: Vec<_> = all
+        .into_iter()
+        .filter(|(s, _)| account(s).ends_with("cleroy"))
+        .collect();
+    assert!(
+        customer
+            .iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&customer)
+    );
+}

@@ -23,7 +23,7 @@ use ampleur_event::{
     time::{MINUTE, NO_TIME, SECOND, rfc3339},
 };
 use ampleur_query::{Door, DoorError};
-use ampleur_session::{ID_LIFE, Sessions};
+use ampleur_session::{ID_LIFE, Sessions, net};
 use ampleur_sources::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -640,6 +640,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         unreadable_files: input.unreadable_files,
         unresolved_accesses: d.loose.len() as u64,
         unweighed_reads: unweighed_reads(input, &d),
+        unexplained_places: unexplained_places(input),
     };
     let statements = statements::statements(context, &sfacts, input.coverage, &bounds);
     let claims = claims::claims(
@@ -1054,6 +1055,46 @@ fn undecodable_sources(input: &Input<'_>, d: &mut Disclosures) {
             up_to: u64::MAX,
         });
     }
+}
+
+/// Inside addresses outside every declared network that somebody's account came from, and of which no log says how they were come by: a
+/// door nobody logged lends them. None where no network is declared.
+fn unexplained_places(input: &Input<'_>) -> u64 {
+    let context = &input.case.context;
+    let nets = |list: &[String]| -> Vec<net::Net> {
+        list.iter().filter_map(|n| net::Net::parse(n)).collect()
+    };
+    let site: Vec<net::Net> = (context.establishments.iter())
+        .flat_map(|e| nets(&e.networks))
+        .collect();
+    if site.is_empty() {
+        return 0;
+    }
+    let declared: Vec<net::Net> = (context.accounts.iter())
+        .flat_map(|a| nets(&a.networks))
+        .collect();
+    let s = input.sessions;
+    // The range a gateway lends from is known by the addresses its log shows; its own holes are looked at elsewhere.
+    let lent: BTreeSet<net::Net> = s.lent().into_iter().map(net::neighbourhood).collect();
+    let come_by: BTreeSet<u32> = (s.links.iter())
+        .filter(|l| matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop))
+        .map(|l| l.inner)
+        .collect();
+    let mut out: BTreeSet<std::net::IpAddr> = BTreeSet::new();
+    for (i, x) in s.list.iter().enumerate() {
+        let person = x.account.as_ref().is_some_and(|a| !a.is_machine()) && !s.is_flow(i);
+        let Some(a) = x.origin.address.filter(|a| person && net::is_private(*a)) else {
+            continue;
+        };
+        let known = a.is_loopback()
+            || a.is_unspecified()
+            || site.iter().chain(&declared).any(|n| n.contains(a))
+            || lent.contains(&net::neighbourhood(a));
+        if !known && !come_by.contains(&(i as u32)) {
+            out.insert(a);
+        }
+    }
+    out.len() as u64
 }
 
 /// Files read in uses of which neither a tunnel nor a flow counts what left.

@@ -73,6 +73,8 @@ pub struct Facts {
     pub unresolved_accesses: u64,
     /// Files that were read through what no log counts the bytes of.
     pub unweighed_reads: u64,
+    /// Inside addresses outside every declared network from which accounts were used, and no log says how they were come by.
+    pub unexplained_places: u64,
     /// Patients of the last snapshot by establishment.
     pub population_of: BTreeMap<String, u64>,
     /// Patients of whom a sentence may be untrue, at most, by (code, establishment; `None`: all): established, within reach, or
@@ -428,13 +430,16 @@ impl Judge<'_> {
             why.push(format!("{} files could not be read", f.unreadable_files));
         }
         why.extend(self.lost());
+        why.extend(self.unexplained());
         if self.mostly_complete_witnesses() == 0 {
             why.push("no door and no telling source is complete".into());
         }
         if why.is_empty() {
-            yes(vec![
-                "every door complete, no session of an outsider".into(),
-            ])
+            let door = self.coverage.sources.iter().any(|s| s.door && s.events > 0);
+            let what = if door { "door" } else { "telling source" };
+            yes(vec![format!(
+                "every {what} complete, no session of an outsider"
+            )])
         } else {
             unsupported(why)
         }
@@ -792,9 +797,17 @@ impl Judge<'_> {
         })
     }
 
+    /// Accounts came from where only a door nobody logged can have led.
+    fn unexplained(&self) -> Option<String> {
+        let n = self.facts.unexplained_places;
+        (n > 0).then(|| {
+            format!("{n} inside addresses outside every declared network, and no log says how they were come by")
+        })
+    }
+
     fn only_these_accounts(&self) -> Judged {
         let f = self.facts;
-        let mut why: Vec<String> = self.lost().collect();
+        let mut why: Vec<String> = self.lost().chain(self.unexplained()).collect();
         if f.doubtful_sessions > 0 {
             why.push(format!("{} doubtful sessions", f.doubtful_sessions));
         }
