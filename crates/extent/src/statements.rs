@@ -8,7 +8,7 @@ use crate::{
     model::{Cell, Partial, Statement},
 };
 use ampleur_event::{
-    Category, Context, Interval, Nanos, Silence, Verb, Window,
+    Capability, Category, Context, Interval, Nanos, Proof, Silence, Verb, Window,
     category::CategorySet,
     time::{DAY, rfc3339},
 };
@@ -267,6 +267,7 @@ impl Judge<'_> {
                 why.extend(first_holes(&self.bounds.usable));
                 why.extend(self.on_trust());
                 why.extend(self.there_on_the_first_day());
+                why.extend(self.logons_lost());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -303,6 +304,7 @@ impl Judge<'_> {
                 why.extend(first_holes(&self.bounds.usable));
                 why.extend(self.on_trust());
                 why.extend(self.there_on_the_first_day());
+                why.extend(self.logons_lost());
                 if !self.witnessed() {
                     why.push("no source tells".into());
                 }
@@ -324,6 +326,31 @@ impl Judge<'_> {
         let first = self.facts.activity.iter().map(|a| a.0).min()?;
         let before = first.saturating_sub(self.coverage.window.from);
         (before < DAY).then(|| few_days(before, first))
+    }
+
+    /// Logs of logons inside with a gap while he was there: what stands under other accounts may be his too.
+    fn logons_lost(&self) -> Vec<String> {
+        let activity = &self.facts.activity;
+        let from = activity.iter().map(|a| a.0).min();
+        let to = activity.iter().map(|a| a.1).max();
+        let (Some(from), Some(to)) = (from, to) else {
+            return vec![];
+        };
+        let there = Window::new(from, to.saturating_add(1));
+        let logons = |c: &Capability| c.rows.contains(&(Verb::Login, Proof::Presence));
+        let mut holes = vec![];
+        for s in &self.coverage.sources {
+            if s.door || !s.tells.is_empty() || !s.capability.as_ref().is_some_and(logons) {
+                continue;
+            }
+            for st in &s.stretches {
+                let lost = st.state == State::Gap && st.kind != Kind::Clock;
+                if lost && st.closed_by.is_none() && st.window.overlaps(&there) {
+                    holes.push(self.coverage.hole_in(s, st));
+                }
+            }
+        }
+        first_holes(&holes)
     }
 
     /// Gaps that only a log closes whose records nobody counts.
@@ -1398,7 +1425,7 @@ fn few_days(before: Nanos, first: Nanos) -> String {
 mod tests {
     use super::*;
     use crate::coverage::{SourceCoverage, Stretch, Why};
-    use ampleur_event::{Capability, GapSign, Proof, time::HOUR};
+    use ampleur_event::{GapSign, time::HOUR};
 
     const WHOLE: Window = Window::new(0, 240 * HOUR);
 
@@ -1763,5 +1790,29 @@ mod tests {
         f.activity[0] = (25 * HOUR, 26 * HOUR);
         let v = said(&f, &sound(), &Bounds::default());
         assert!(holds(&v, "list_complete") && holds(&v, "unaffected_can_be_told"));
+    }
+    #[test]
+    fn a_list_is_not_complete_while_logons_are_lost() {
+        let with = |gap| {
+            let mut c = sound();
+            let mut logons = source(2, false, &[], gap);
+            logons.capability = logons.capability.map(|c| Capability {
+                rows: &[(Verb::Login, Proof::Presence)],
+                ..c
+            });
+            c.sources.push(logons);
+            said(&facts(vec![]), &c, &Bounds::default())
+        };
+        for (gap, complete) in [
+            (None, true),
+            // He was there from 200 to 221.
+            (Some((150, 190, Kind::Rotation)), true),
+            (Some((150, 210, Kind::Rotation)), false),
+        ] {
+            let v = with(gap);
+            assert_eq!(holds(&v, "list_complete"), complete, "{gap:?}");
+            assert_eq!(holds(&v, "unaffected_can_be_told"), complete, "{gap:?}");
+            assert!(holds(&v, "no_health_data"), "{gap:?}");
+        }
     }
 }
