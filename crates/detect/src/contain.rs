@@ -85,7 +85,8 @@ pub(crate) fn contain(
         if verdict == SessionVerdict::Legitimate && (job || a.system == System::Db) {
             needed.insert(account_id(a));
         }
-        if job || verdict != SessionVerdict::Intruder && !s.is_flow(i) {
+        let lawful = verdict != SessionVerdict::Intruder && !s.is_flow(i) && !x.only_refused();
+        if job || lawful {
             used.insert(account_id(a));
         }
     }
@@ -121,6 +122,10 @@ pub(crate) fn contain(
         .collect();
     for (i, x) in s.list.iter().enumerate() {
         let Some(a) = x.origin.address else { continue };
+        // Nobody loses an address at which he was only refused, and nobody keeps one by that.
+        if x.only_refused() && judgements[i].verdict != SessionVerdict::Legitimate {
+            continue;
+        }
         let e = origins.entry(a).or_default();
         match judgements[i].verdict {
             SessionVerdict::Intruder => e.0 |= x.account.is_some() && !s.is_flow(i),

@@ -281,7 +281,8 @@ impl Habits {
     }
     /// True for a unit that leaves a row behind.
     pub(crate) fn takes(u: &Unit) -> bool {
-        u.account.is_some() && !u.machine && !u.flow_only && u.parents.is_empty()
+        let used = u.account.is_some() && !u.machine && !u.flow_only && !u.refused;
+        used && u.parents.is_empty()
     }
     /// Unites two sets of rows.
     pub fn join(&mut self, o: &Habits) {

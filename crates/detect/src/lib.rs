@@ -293,6 +293,16 @@ pub fn attribute_on(
                 weight: 0.0,
             });
         }
+        if units.list[u].refused && said.is_none() && score >= score::INTRUDER {
+            let weight = score::INTRUDER - 0.5 - score;
+            more.push(Reason {
+                code: "only_refused",
+                fr: "n'a essuyé que des refus : personne n'est entré par là".into(),
+                en: "was only refused: nobody got in by this".into(),
+                weight,
+            });
+            score += weight;
+        }
         if let (Some((fr, en)), None) = (&unseen[u], said) {
             more.push(Reason {
                 code: "would_tell",
@@ -446,6 +456,8 @@ fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJ
     let mut list: Vec<(String, AccountJudged)> = vec![];
     let mut spelled: FxHashMap<&Account, usize> = FxHashMap::default();
     let mut ids: FxHashMap<String, usize> = FxHashMap::default();
+    // Verdicts that uses of each account have.
+    let mut used: Vec<[bool; 3]> = vec![];
     for (x, j) in s.list.iter().zip(judgements) {
         let Some(a) = x.account.as_deref() else {
             continue;
@@ -463,6 +475,7 @@ fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJ
                     legitimate: 0,
                 };
                 list.push((id, e));
+                used.push([false; 3]);
                 list.len() - 1
             })
         });
@@ -479,15 +492,18 @@ fn accounts(case: &Case, s: &Sessions, judgements: &[Judgement]) -> Vec<AccountJ
             SessionVerdict::Doubtful => e.doubtful += 1,
             SessionVerdict::Legitimate => e.legitimate += 1,
         }
-        e.verdict = if e.intruder > 0 {
-            SessionVerdict::Intruder
-        } else if e.doubtful > 0 && e.legitimate == 0 {
-            SessionVerdict::Doubtful
-        } else {
-            SessionVerdict::Legitimate
-        };
+        // A name that is tried and refused is nobody's use of the account.
+        if !x.only_refused() {
+            used[at][j.verdict as usize] = true;
+        }
     }
-    for (id, e) in &mut list {
+    for ((id, e), used) in list.iter_mut().zip(used) {
+        let [lawful, doubtful, intruder] = used;
+        e.verdict = match (intruder, doubtful && !lawful) {
+            (true, _) => SessionVerdict::Intruder,
+            (_, true) => SessionVerdict::Doubtful,
+            _ => SessionVerdict::Legitimate,
+        };
         e.kind = kind_of(case, id, e);
     }
     let mut out: Vec<AccountJudged> = list.into_iter().map(|(_, e)| e).collect();

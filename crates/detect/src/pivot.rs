@@ -447,10 +447,20 @@ fn one_address(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut
             let times = came.entry(units[*i].who).or_insert((*i, vec![]));
             times.1.push(units[*i].from);
         }
-        // What so many come through is an exit, whoever rents it.
-        if came.len() < 2 || came.len() > MANY {
+        // What so many come in through is an exit, whoever rents it; a list of names that is tried there is none.
+        let entered: BTreeSet<&str> = (list.iter().map(|i| &units[*i]))
+            .filter(|u| !u.refused)
+            .map(|u| u.who)
+            .collect();
+        if came.len() < 2 || entered.len() > MANY {
             continue;
         }
+        let mut room = MANY - entered.len();
+        came.retain(|who, _| {
+            let stays = entered.contains(who) || room > 0;
+            room -= usize::from(stays && !entered.contains(who));
+            stays
+        });
         came.values_mut().for_each(|c| c.1.sort_unstable());
         let strangers: BTreeMap<&str, Vec<&str>> = came
             .iter()
@@ -461,7 +471,7 @@ fn one_address(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut
                 (*who, others.map(|(who, _)| *who).collect())
             })
             .collect();
-        for i in &list {
+        for i in list.iter().filter(|i| came.contains_key(units[**i].who)) {
             let u = &units[*i];
             let near = |who: &&&str| {
                 let times = &came[**who].1;
@@ -1266,6 +1276,15 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
     }
 }
 
+/// Who was only refused did not use the account, whoever it was: that accuses no account and nothing else of it.
+fn most(u: &Unit<'_>) -> SessionVerdict {
+    if u.refused {
+        SessionVerdict::Doubtful
+    } else {
+        SessionVerdict::Intruder
+    }
+}
+
 /// Verdicts from scores, flowing down tunnels and hops.
 fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<Option<usize>>) {
     let n = m.units.list.len();
@@ -1285,7 +1304,7 @@ fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<
             None if u.who.is_empty() && sums.of(i).weight("shared_origin") <= 0.0 => {
                 verdict(sums.of(i).total()).min(SessionVerdict::Doubtful)
             }
-            None => verdict(sums.of(i).total()),
+            None => verdict(sums.of(i).total()).min(most(u)),
         };
     }
     // Every pass carries a verdict one step further; paths are short.
@@ -1321,6 +1340,7 @@ fn settle(m: &Model<'_>, sums: &Sums, said: &Said) -> (Vec<SessionVerdict>, Vec<
                 if given == SessionVerdict::Doubtful && units[i].machine {
                     given = SessionVerdict::Legitimate;
                 }
+                given = given.min(most(&units[i]));
                 if given > v[i] {
                     v[i] = given;
                     through[i] = Some(*p);

@@ -1407,7 +1407,8 @@ impl<'a> Model<'a> {
         // How programs are used is asked of technical accounts only.
         let ways = mine().any(technical);
         let mut begun: BTreeMap<Way, BTreeSet<(i64, i64)>> = BTreeMap::new();
-        for u in mine().filter(|u| !u.machine) {
+        // Whoever knocks at a door every night is not at home there.
+        for u in mine().filter(|u| !u.machine && !u.refused) {
             let p = past.get_or_insert_default();
             p.days.extend(&u.days);
             if let Some(a) = u.address.filter(|_| u.parents.is_empty()) {

@@ -80,6 +80,8 @@ pub(crate) struct Unit<'s> {
     /// Local days (days since the epoch) with activity.
     pub days: Small<i64>,
     pub flow_only: bool,
+    /// Nothing but refused logins.
+    pub refused: bool,
     /// Every member is explained by this batch of the context.
     pub job: Option<usize>,
     /// (unit, certainty) of those that made this one possible: a tunnel, a hop.
@@ -363,6 +365,7 @@ fn fill<'s>(
             .filter(|i| !s.is_flow(*i))
             .flat_map(move |i| s.texts_of(i, list))
     };
+    u.refused = members().all(|i| s.list[i].only_refused());
     u.devices = members()
         .filter(|i| !s.is_flow(*i))
         .flat_map(|i| s.features[i].list(List::Devices))

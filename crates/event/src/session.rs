@@ -117,6 +117,13 @@ pub struct Session {
     pub counts: SessionCounts,
 }
 
+impl Session {
+    /// Nothing but refused logins: whoever tried was not let in, and nobody used the account.
+    pub fn only_refused(&self) -> bool {
+        self.counts.failures > 0 && self.counts.failures == self.counts.events
+    }
+}
+
 closed! {
     /// Why two sessions are thought to be one person's path.
     LinkKind {

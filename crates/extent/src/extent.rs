@@ -617,7 +617,11 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         unaffected,
         population,
         intruder_sessions: intruders,
-        doubtful_sessions: bad.len() as u64 - intruders,
+        // Who was only refused did nothing that could make a sentence untrue; what a hole hides around it counts as a hole.
+        doubtful_sessions: (bad.iter())
+            .filter(|s| verdict_of(**s) != Some(SessionVerdict::Intruder))
+            .filter(|s| !input.sessions.list[**s].only_refused())
+            .count() as u64,
         touched_sources,
         activity: bad
             .iter()
