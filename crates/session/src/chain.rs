@@ -248,7 +248,35 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
             || (a.account.is_some()
                 && b.account.as_ref().map(|x| x.bare()) == a.account.as_ref().map(|x| x.bare()))
     };
+    // A log that two collectors delivered tells of one tunnel twice: that is one door and no choice.
+    let side = w.side;
+    let one_told_twice = |a: u32, b: u32| {
+        let (x, y) = (&s.list[a as usize], &s.list[b as usize]);
+        let near = |p: Nanos, q: Nanos| (p - q).abs() <= 2 * SECOND;
+        x.source != y.source
+            && x.inner == y.inner
+            && x.origin.address == y.origin.address
+            && near(
+                x.from.saturating_add(s.skew(x.source)),
+                y.from.saturating_add(s.skew(y.source)),
+            )
+            && near(
+                x.to.saturating_add(s.skew(x.source)),
+                y.to.saturating_add(s.skew(y.source)),
+            )
+            && side.canonical(a as usize) == side.canonical(b as usize)
+    };
+    let doors = |owners: &[u32]| {
+        let mut out: Vec<u32> = vec![];
+        for o in owners {
+            if !out.iter().any(|p| one_told_twice(*p, *o)) {
+                out.push(*o);
+            }
+        }
+        out
+    };
     for (j, owners) in &claims {
+        let owners = &doors(owners);
         let same: Vec<u32> = owners.iter().copied().filter(|o| of_one(*o, *j)).collect();
         // A clock that errs can lay somebody's session to the next holder of the address: his own tunnel there, a little before
         // or after, has the same right.
@@ -299,7 +327,7 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
                         && b <= s.list[*o as usize].to + 2 * HOUR
                 })
                 .collect();
-            if let [one] = near[..] {
+            if let [one] = doors(&near)[..] {
                 // Under another name it may as well be the next holder's, whose own line is missing.
                 if of_one(one, j) || s.list[j as usize].account.is_none() {
                     through.insert(j, one);
