@@ -1,7 +1,7 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
     score::{DOUBTFUL, INTRUDER, Model, SAID, Sentences, Sum, Trust, common_browser, technical},
-    units::{Manner, Unit, Units, WALK},
+    units::{Behaviour, Manner, Unit, Units, WALK},
 };
 use ampleur_event::{
     SessionVerdict, System,
@@ -195,6 +195,14 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
         (
+            by_hand(m, &sums.base),
+            "by_hand",
+            (
+                "outil à main sous un compte technique, qui n'emploie jamais ce programme : nulle adresse ne l'explique",
+                "a tool for hands under a technical account that never uses this program: no address explains it",
+            ),
+        ),
+        (
             all_new(m, &sums.base),
             "all_new",
             (
@@ -262,11 +270,15 @@ fn rare_manner(m: &Model<'_>, i: usize) -> Option<Manner> {
     if m.trust[i] != Trust::None || u.who.is_empty() || u.machine || u.job.is_some() {
         return None;
     }
-    (u.does.manner()).filter(|k| m.rare(*k) && !m.own_manner(u, *k) && u.does.asks >= METHOD)
+    let does = m.does(i);
+    let manner = (does.manner()).or_else(|| does.steady.then_some(Manner::Haste));
+    manner.filter(|k| m.rare(*k) && !m.own_manner(u, *k) && does.asks >= METHOD)
 }
 
 /// Questions that are a method; a few are a slip or a hard case.
 const METHOD: usize = 8;
+/// Seconds from one question to the next of somebody who does not read the answers.
+const HURRY: f64 = 12.0;
 
 /// Nobody's sign: the work was planned.
 fn planned(s: &Sum) -> bool {
@@ -767,7 +779,7 @@ fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     let walks = |i: &usize| {
         let u = &units[*i];
         let rare = |k| m.rare(k) && !m.own_manner(u, k);
-        base[*i].weight("enumeration") >= 2.0 && u.does.manner().is_some_and(rare)
+        base[*i].weight("enumeration") >= 2.0 && m.does(*i).manner().is_some_and(rare)
     };
     let strange = |i: &usize| {
         let owner = base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
@@ -776,6 +788,19 @@ fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     };
     (0..units.len())
         .filter(|i| strange(i) && walks(i))
+        .collect()
+}
+
+/// Tools for hands under an account an application works under, which never uses them: whoever has the application's own machine has
+/// its address.
+fn by_hand(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    let units = &m.units.list;
+    (0..units.len())
+        .filter(|i| own_use(&units[*i]) && !planned(&base[*i]) && units[*i].does.queries > 0)
+        .filter(|i| {
+            let speaks = |c: &str| base[*i].weight(c) > 0.0;
+            speaks("new_program") && speaks("service_by_hand")
+        })
         .collect()
 }
 
@@ -860,7 +885,6 @@ fn nameless(m: &Model<'_>) -> Vec<usize> {
 fn hurried(m: &Model<'_>, base: &[Sum]) -> (Vec<usize>, Vec<usize>) {
     const WITHIN: Nanos = 10 * DAY;
     const QUESTIONS: u32 = 8;
-    const SECONDS: f64 = 12.0;
     const ACCOUNTS: usize = 3;
     let units = &m.units.list;
     let asks = |i: usize| {
@@ -870,7 +894,7 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> (Vec<usize>, Vec<usize>) {
     let walks = |i: usize| {
         asks(i).any(|a| {
             let sliced = (a.prefix.max(a.range)) * 2 >= a.count;
-            a.count >= QUESTIONS && sliced && a.gap > 0.0 && a.gap <= SECONDS
+            a.count >= QUESTIONS && sliced && a.gap > 0.0 && a.gap <= HURRY
         })
     };
     let mut out: Vec<usize> = (0..units.len())
@@ -1266,9 +1290,16 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
         };
         let n = by.get(&k).map_or(0, BTreeSet::len);
         if n >= 3 {
+            // Whoever works account after account in a hurry copies each one's browser too: that is one line.
+            let hurried = m.does(i).gap > 0.0 && m.does(i).gap <= HURRY;
+            let copied = if hurried {
+                -sum.weight("own_device").min(0.0)
+            } else {
+                0.0
+            };
             sum.add(
                 "campaign",
-                2.5,
+                2.5 + copied,
                 format!("{n} comptes parcourent l'index de la même façon, d'où nul ne le fait d'ordinaire"),
                 format!("{n} accounts walk the index alike, from where nobody usually does"),
             );
@@ -1482,6 +1513,7 @@ fn share(
     // Bad units at an address: under which account each, and whether it is bad by more than its place and its account.
     let mut addresses: BTreeMap<IpAddr, Vec<(usize, &str, bool)>> = BTreeMap::new();
     let mut devices: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    let mut methods: BTreeSet<(u32, Method)> = BTreeSet::new();
     let mut tokens: BTreeSet<&str> = BTreeSet::new();
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
     let mut taken: BTreeMap<(&str, IpAddr), Vec<_>> = BTreeMap::new();
@@ -1525,6 +1557,7 @@ fn share(
         if bad {
             for d in u.devices.iter().filter(|d| specific(m, **d)) {
                 devices.entry(*d).or_default().insert(u.who);
+                methods.extend(Method::of(m.does(i)).map(|k| (*d, k)));
             }
         }
     }
@@ -1716,8 +1749,10 @@ fn share(
             if bad && !clean && m.trust[i] < Trust::Peers {
                 // A tool that several usurped accounts share and no lawful one uses is a sign of its own.
                 let several = devices.get(&d).is_some_and(|w| w.len() >= 2);
+                // And so is one that asks for the same kind of thing at the same pace.
+                let alike = Method::of(m.does(i)).is_some_and(|k| k.is_among(d, &methods));
                 let d = m.device(d);
-                let w = match (d.automated, several) {
+                let w = match (d.automated, several || alike) {
                     (true, false) => 1.5,
                     (true, true) => 2.5,
                     // The very machine.
@@ -1810,6 +1845,35 @@ impl<'m> Owners<'m> {
     }
 }
 
+/// How a tool works: what kind of questions it asks, and how fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Method {
+    prefix: bool,
+    range: bool,
+    exact: bool,
+    /// Natural logarithm of the seconds between two questions.
+    pace: i64,
+}
+
+impl Method {
+    /// `None` when too little was asked.
+    fn of(b: &Behaviour) -> Option<Method> {
+        (b.asks >= METHOD && b.gap > 0.0).then(|| Method {
+            prefix: b.prefix >= 0.5,
+            range: b.range >= 0.5,
+            exact: b.exact >= 0.5,
+            pace: b.gap.ln().round() as i64,
+        })
+    }
+    /// The tool works like that, hardly faster or slower.
+    fn is_among(self, tool: u32, known: &BTreeSet<(u32, Method)>) -> bool {
+        let paces = self.pace - 1..=self.pace + 1;
+        paces
+            .into_iter()
+            .any(|pace| known.contains(&(tool, Method { pace, ..self })))
+    }
+}
+
 /// Something in what was done speaks for an outsider, not only the place, the hour and the device it was done from.
 fn does(s: &Sum) -> bool {
     DONE.iter().any(|c| s.weight(c) > 0.0)
@@ -1892,7 +1956,7 @@ pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<Ar
             let (tool, d) = (d.automated, d.text);
             if tool {
                 // A tool is no person: the manner must agree too.
-                let b = &u.does;
+                let b = m.does(*i);
                 let manner = (
                     b.prefix >= 0.5,
                     b.range >= 0.5,

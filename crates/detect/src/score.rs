@@ -9,7 +9,7 @@ use ampleur_event::{
     time::{DAY, MINUTE, Nanos},
 };
 use ampleur_session::{
-    List, Sessions, TextId,
+    INACTIVITY, List, Sessions, TextId,
     net::{self, Net},
     profile::{Hours, Rules, account_id},
     spread::{in_pieces, over_pieces},
@@ -321,22 +321,26 @@ impl Past<'_> {
     /// A program or machine that came when the account had been used otherwise for three days, and while that use went on: its own
     /// days never make it usual. One that takes the place of another is a change of the house.
     fn came_beside(&self, way: &Way) -> bool {
-        let beside = |same: &dyn Fn(&Way) -> bool| {
-            let days = |alike: bool| {
-                let mut out = Days::default();
-                let all = self.ways.iter().chain(&self.job_ways);
-                for (_, d) in all.filter(|(w, _)| same(w) == alike) {
-                    out.extend(&**d);
-                }
-                out
-            };
-            let (its, others) = (days(true), days(false));
-            let before = its
-                .first()
-                .map_or(0, |first| others.partition_point(|d| d < first));
-            before >= 3 && others.len() > before
+        self.beside(&|w| w.1 == way.1) || self.beside(&|w| w.0 == way.0)
+    }
+    fn machine_came_beside(&self, at: IpAddr) -> bool {
+        self.beside(&|w| w.0 == Some(at))
+    }
+    /// These ways began when there had been others for three days, and while these went on.
+    fn beside(&self, same: &dyn Fn(&Way) -> bool) -> bool {
+        let days = |alike: bool| {
+            let mut out = Days::default();
+            let all = self.ways.iter().chain(&self.job_ways);
+            for (_, d) in all.filter(|(w, _)| same(w) == alike) {
+                out.extend(&**d);
+            }
+            out
         };
-        beside(&|w| w.1 == way.1) || beside(&|w| w.0 == way.0)
+        let (its, others) = (days(true), days(false));
+        let before = its
+            .first()
+            .map_or(0, |first| others.partition_point(|d| d < first));
+        before >= 3 && others.len() > before
     }
     /// True for a use of a technical account that is not one of its daily ways: what it did is no habit, wherever it came from.
     fn stray(&self, u: &Unit) -> bool {
@@ -530,6 +534,7 @@ pub(crate) struct Model<'a> {
     /// Share of trusted units with questions that go through the index in each manner.
     slices: f64,
     numbers: f64,
+    hasty: f64,
     /// Device → accounts or persons that have it on trusted ground.
     holders: FxHashMap<u32, usize>,
     people_with_devices: usize,
@@ -540,6 +545,18 @@ pub(crate) struct Model<'a> {
     /// Machine of the house → flows of remote desktops into it that no log of logons explains, and uses of accounts that come
     /// from it.
     pub desktops: BTreeMap<IpAddr, Desktop>,
+    /// Uses that change their address as they go, and the one each unit belongs to.
+    roams: Vec<Roam>,
+    roam_of: FxHashMap<usize, usize>,
+}
+
+/// One bearer's use that goes on from one address after the other.
+struct Roam {
+    /// What was done in all of it.
+    does: Behaviour,
+    /// Neighbourhoods and operators it came from.
+    places: usize,
+    operators: usize,
 }
 
 /// A machine somebody works on from another one, as a firewall sees it.
@@ -549,6 +566,33 @@ pub(crate) struct Desktop {
     pub flows: Vec<usize>,
     /// Units of a known account that come from it, flows and machines apart.
     pub uses: Vec<usize>,
+}
+
+/// One bearer's use as far as it is followed.
+#[derive(Default)]
+struct Bearer<'u> {
+    units: Vec<usize>,
+    to: Nanos,
+    tokens: BTreeSet<&'u str>,
+    devices: BTreeSet<u32>,
+}
+
+impl<'u> Bearer<'u> {
+    /// The same token, with one and the same client; where no token is told the same client alone.
+    fn bears(&self, u: &Unit<'u>) -> bool {
+        let untold = self.devices.is_empty() || u.devices.is_empty();
+        let client = u.devices.iter().any(|d| self.devices.contains(d));
+        if self.tokens.is_empty() || u.tokens.is_empty() {
+            return client;
+        }
+        u.tokens.iter().any(|t| self.tokens.contains(t)) && (client || untold)
+    }
+    fn take(&mut self, i: usize, u: &Unit<'u>) {
+        self.units.push(i);
+        self.to = self.to.max(u.to);
+        self.tokens.extend(u.tokens.iter().copied());
+        self.devices.extend(u.devices.iter().copied());
+    }
 }
 
 /// A remembered row.
@@ -961,12 +1005,15 @@ impl<'a> Model<'a> {
             mute: vec![],
             slices: 0.0,
             numbers: 0.0,
+            hasty: 0.0,
             holders: FxHashMap::default(),
             people_with_devices: 0,
             lodgers: FxHashMap::default(),
             since: FxHashMap::default(),
             told: BTreeMap::new(),
             desktops: BTreeMap::new(),
+            roams: vec![],
+            roam_of: FxHashMap::default(),
             last_day: units
                 .list
                 .iter()
@@ -1023,7 +1070,72 @@ impl<'a> Model<'a> {
             }
         }
         m.find_desktops();
+        m.find_roams();
         m
+    }
+
+    /// What a unit did, with what its bearer did before and after from other addresses.
+    pub fn does(&self, i: usize) -> &Behaviour {
+        let roam = self.roam_of.get(&i).map(|r| &self.roams[*r]);
+        roam.map_or(&self.units.list[i].does, |r| &r.does)
+    }
+
+    /// One token, or where no log tells it one client under one account, that comes from address after address nobody knows without a
+    /// pause: each address alone shows next to nothing of a walk.
+    fn find_roams(&mut self) {
+        let units = self.units;
+        let (mut roams, mut of) = (vec![], FxHashMap::default());
+        for whose in 0..self.s.whos().len() {
+            let mut list: Vec<usize> = (self.units_of(whose as u32))
+                .filter(|i| {
+                    let u = &units.list[*i];
+                    let outside = |a: IpAddr| !self.on_site(a) && !self.lent_place(a);
+                    self.trust[*i] == Trust::None
+                        && u.address.is_some_and(outside)
+                        && !(u.machine || u.flow_only || u.refused)
+                        && u.job.is_none()
+                        && !u.parents.iter().any(|(_, c)| *c >= 0.5)
+                })
+                .collect();
+            if list.len() < 2 {
+                continue;
+            }
+            list.sort_by_key(|i| (units.list[*i].from, *i));
+            // Uses that may go on: their units, last end, tokens and devices.
+            let mut open: Vec<Bearer> = vec![];
+            let mut done: Vec<Bearer> = vec![];
+            for i in list {
+                let u = &units.list[i];
+                let (over, on) = open.into_iter().partition(|b| b.to + INACTIVITY < u.from);
+                open = on;
+                done.extend::<Vec<Bearer>>(over);
+                match open.iter_mut().find(|b| b.bears(u)) {
+                    Some(b) => b.take(i, u),
+                    None => {
+                        let mut b = Bearer::default();
+                        b.take(i, u);
+                        open.push(b);
+                    }
+                }
+            }
+            done.append(&mut open);
+            for b in done {
+                let some: Vec<&Unit> = b.units.iter().map(|i| &units.list[*i]).collect();
+                let at = some.iter().filter_map(|u| u.address);
+                let places = at.map(net::neighbourhood).collect::<BTreeSet<_>>().len();
+                if places < 2 {
+                    continue;
+                }
+                let operators = some.iter().filter_map(|u| u.asn).collect::<BTreeSet<_>>();
+                of.extend(b.units.iter().map(|i| (*i, roams.len())));
+                roams.push(Roam {
+                    does: Behaviour::one_after_other(self.s, &some),
+                    places,
+                    operators: operators.len(),
+                });
+            }
+        }
+        (self.roams, self.roam_of) = (roams, of);
     }
 
     fn find_desktops(&mut self) {
@@ -1372,12 +1484,14 @@ impl<'a> Model<'a> {
             };
             let all = people(&|_| true).max(1) as f64;
             // One person's work is no custom, however often he does it.
-            let with = |m: Manner| {
-                let k = trusted.iter().filter(|u| u.does.manner() == Some(m));
-                let others = people(&|u| u.does.manner() == Some(m)).saturating_sub(1);
+            let with = |of: &dyn Fn(&Unit) -> bool| {
+                let k = trusted.iter().filter(|u| of(u));
+                let others = people(of).saturating_sub(1);
                 (k.count() as f64 / n).min(others as f64 / all)
             };
-            (self.slices, self.numbers) = (with(Manner::Slices), with(Manner::Numbers));
+            self.slices = with(&|u| u.does.manner() == Some(Manner::Slices));
+            self.numbers = with(&|u| u.does.manner() == Some(Manner::Numbers));
+            self.hasty = with(&|u| u.does.steady);
             self.exporters = trusted.iter().filter(|u| u.does.exports > 0).count() as f64 / n;
             let mut w: Vec<u64> = trusted
                 .iter()
@@ -1715,12 +1829,14 @@ impl<'a> Model<'a> {
         self.past(u).is_some_and(|p| match manner {
             Manner::Slices => p.slices_as_much(&u.does),
             Manner::Numbers => p.most.walk >= WALK,
+            Manner::Haste => p.most.steady,
         })
     }
     pub fn rare(&self, manner: Manner) -> bool {
         let share = match manner {
             Manner::Slices => self.slices,
             Manner::Numbers => self.numbers,
+            Manner::Haste => self.hasty,
         };
         share <= 0.02
     }
@@ -1730,6 +1846,12 @@ impl<'a> Model<'a> {
         u.members.iter().fold(0, |all, m| {
             all | self.s.features[*m as usize].hours_of_day()
         })
+    }
+
+    /// All of it between midnight and five.
+    fn deep_night(&self, u: &Unit) -> bool {
+        let hours = self.hours_of(u);
+        hours != 0 && hours >> 5 == 0
     }
 
     /// The rows the units in `keep` leave behind for later runs.
@@ -1914,12 +2036,13 @@ impl<'a> Model<'a> {
                     let days = p.addresses.get(a).map_or(0, |d| d.len());
                     !p.networks.is_empty()
                         && !p.networks.iter().any(|n| n.contains(*a))
-                        && days * 3 < p.days.len()
+                        && (days * 3 < p.days.len() || p.machine_came_beside(*a))
                 });
-                if declared && elsewhere.is_some() {
+                if let Some(a) = elsewhere.filter(|_| declared) {
+                    let beside = db && p.machine_came_beside(a);
                     sum.add(
                         "undeclared_network",
-                        0.5 * k,
+                        if beside { 1.0 } else { 0.5 } * k,
                         format!("{addr} n'est pas un réseau déclaré pour ce compte"),
                         format!("{addr} is no network declared for this account"),
                     );
@@ -2025,10 +2148,7 @@ impl<'a> Model<'a> {
         if self.rented(u) {
             let operator = u.asn.and_then(|n| self.s.operators.get(&n));
             let operator = operator.cloned().unwrap_or_default();
-            // From midnight to five.
-            let hours = self.hours_of(u);
-            let deep_night = hours != 0 && hours >> 5 == 0;
-            let w = match (home, deep_night) {
+            let w = match (home, self.deep_night(u)) {
                 (true, true) => 3.2,
                 (true, false) => 2.0,
                 (false, _) => 2.6,
@@ -2339,7 +2459,7 @@ impl<'a> Model<'a> {
     fn done(&self, i: usize) -> Behaviour {
         let mut b = Behaviour::default();
         for r in self.units.reach(i) {
-            b.with(&self.units.list[r].does);
+            b.with(self.does(r));
         }
         b
     }
@@ -2351,6 +2471,7 @@ impl<'a> Model<'a> {
         let p = self.past(u).unwrap_or(&empty);
         let reach = self.units.reach(i);
         let b = self.done(i);
+        self.roaming(i, sum);
         let trusted = self.trust[i] >= Trust::Peers && u.parents.is_empty();
         let usual = if self.walkers > 0.2 { 0.3 } else { 1.0 };
         if b.asks >= 4
@@ -2494,6 +2615,24 @@ impl<'a> Model<'a> {
         self.another(i, u, sum);
         self.in_anothers(i, u, sum);
         self.ways(u, p, sum);
+    }
+
+    /// From one address after the other within one use: nobody's telephone changes its operator with every question.
+    fn roaming(&self, i: usize, sum: &mut Sum) {
+        const PLACES: usize = 5;
+        let Some(r) = self.roam_of.get(&i).map(|r| &self.roams[*r]) else {
+            return;
+        };
+        if r.places < PLACES || r.does.asks > 4 * r.places {
+            return;
+        }
+        let n = r.places;
+        sum.add(
+            "roaming",
+            if r.operators >= 3 { 2.0 } else { 1.0 },
+            format!("change d'adresse à mesure qu'il interroge : {n} lieux en un seul usage"),
+            format!("changes its address as it asks: {n} places within one use"),
+        );
     }
 
     /// On known ground: a burst of writing far beyond what the account ever wrote in a day, at hours it hardly ever works. The place

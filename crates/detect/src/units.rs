@@ -410,6 +410,8 @@ pub(crate) enum Manner {
     Slices,
     /// By identifiers, one way.
     Numbers,
+    /// Record after record without ever pausing to read one.
+    Haste,
 }
 
 /// From this share of one-way steps on, identifiers are walked.
@@ -476,6 +478,54 @@ impl Behaviour {
     /// Distinct subjects, objects or files, whichever the log counts.
     pub fn spread(&self) -> u64 {
         self.subjects.max(self.objects).max(self.files)
+    }
+    /// What several units did one after the other, as one: of each what it was asked most by, and when.
+    pub fn one_after_other(s: &Sessions, units: &[&Unit<'_>]) -> Behaviour {
+        let mut out = Behaviour::default();
+        let (mut times, mut all): (Vec<Nanos>, f64) = (vec![], 0.0);
+        let (mut prefix, mut range, mut exact) = (0.0, 0.0, 0.0);
+        let (mut up, mut down, mut last) = (0, 0, None);
+        for u in units {
+            out.with(&u.does);
+            let asks = (u.members.iter()).filter_map(|m| s.features[*m as usize].asks.as_ref());
+            let Some(most) = asks.max_by_key(|a| (a.count, a.ends.is_some())) else {
+                continue;
+            };
+            let n = f64::from(most.count);
+            all += n;
+            prefix += u.does.prefix * n;
+            range += u.does.range * n;
+            exact += u.does.exact * n;
+            times.extend(&most.at);
+            (up, down) = (up + most.up, down + most.down);
+            if let Some((first, end)) = most.ends {
+                up += u32::from(last.is_some_and(|l| l < first));
+                down += u32::from(last.is_some_and(|l| l > first));
+                last = Some(end);
+            }
+        }
+        if all < 2.0 {
+            return out;
+        }
+        (out.asks, out.prefix, out.range, out.exact) =
+            (all as usize, prefix / all, range / all, exact / all);
+        if up + down >= 11 {
+            out.walk = f64::from(up.max(down)) / f64::from(up + down);
+        }
+        times.sort_unstable();
+        let mut gaps: Vec<f64> = (times.windows(2))
+            .map(|w| (w[1] - w[0]) as f64 / 1e9)
+            .collect();
+        gaps.sort_by(f64::total_cmp);
+        let at = |k: usize| gaps.get(k).copied().unwrap_or(0.0);
+        let n = gaps.len();
+        out.gap = at(n / 2);
+        out.beat = if out.gap > 0.0 {
+            (at(n * 4 / 5) - at(n / 5)) / out.gap
+        } else {
+            9.0
+        };
+        out
     }
     /// The most of each that was seen in one unit.
     pub fn highest(&mut self, o: &Behaviour) {

@@ -1854,3 +1854,290 @@ fn one_renter_of_servers_under_two_accounts_is_a_campaign() {
         said(&customer)
     );
 }
+
+/// Names are tried from one rented address and refused; one of them gets in later. Who was only tried is neither usurped nor cut, though
+/// the analyst gives the address to the intruder, and his other places stay what they were.
+#[test]
+fn refused_logins_usurp_no_account() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut lines: Vec<(i64, String)> = vec![];
+    let mut n = 0;
+    let mut login = |minute: i64, user: &str, address: &str, entered: bool| {
+        n += 1;
+        let t = at(minute).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let (level, kind, error) = if entered {
+            ("INFO ", "LOGIN", "")
+        } else {
+            ("WARN ", "LOGIN_ERROR", "error=invalid_user_credentials, ")
+        };
+        lines.push((minute, format!("{t},123 {level} [org.keycloak.events] (executor-thread-1) type={kind}, realmId=r1, clientId=dossier, userId=u-{user}, ipAddress={address}, {error}auth_method=openid-connect, redirect_uri=https://dossier.example/, username={user}, code_id=c{n}")));
+    };
+    for day in 0..20 {
+        for (k, p) in PEOPLE.iter().enumerate() {
+            let desk = format!("10.60.20.{}", 10 + k);
+            login(day * MINUTES_A_DAY + 540 + k as i64 * 7, p, &desk, true);
+        }
+    }
+    for night in [10, 11] {
+        for (k, p) in PEOPLE.iter().enumerate() {
+            let minute = night * MINUTES_A_DAY + 61 + k as i64;
+            login(minute, p, "198.51.100.7", false);
+        }
+    }
+    login(13 * MINUTES_A_DAY + 70, PEOPLE[0], "198.51.100.7", true);
+    login(12 * MINUTES_A_DAY + 1200, PEOPLE[1], "203.0.113.8", true);
+    lines.sort();
+    let log: Vec<String> = lines.into_iter().map(|l| l.1).collect();
+    put(dir.path(), "logs/idp/keycloak.log", log.join("\n") + "\n");
+    rented(dir.path());
+    let tries = judged(dir.path(), &|s| from(s, "198.51.100.7") && s.only_refused());
+    assert_eq!(tries.len(), 10);
+    assert!(
+        tries
+            .iter()
+            .all(|(_, j)| has(j, "one_address") && j.verdict != SessionVerdict::Intruder),
+        "{}",
+        said(&tries)
+    );
+    let word = Word {
+        origins: vec!["198.51.100.7".into()],
+        ..Word::default()
+    };
+    let ran = trial::run(dir.path(), &word).unwrap();
+    let usurped: Vec<&str> = (ran.judged.accounts.iter())
+        .filter(|a| a.verdict != SessionVerdict::Legitimate)
+        .map(|a| a.account.name.as_str())
+        .collect();
+    assert_eq!(usurped, [PEOPLE[0]]);
+    let cut = &ran.judged.containment.cut;
+    assert!(
+        PEOPLE[1..]
+            .iter()
+            .all(|p| cut.iter().all(|c| !c.contains(p))),
+        "{cut:?}"
+    );
+    let away = judged_on(dir.path(), &word, &|s| from(s, "203.0.113.8"));
+    assert!(
+        away.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+        "{}",
+        said(&away)
+    );
+}
+
+/// Each question from another address, under the same account by the same client: one walk, whatever each address shows.
+#[test]
+fn a_walk_that_changes_its_address_is_one_walk() {
+    let play = |places: i64| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for (k, asked) in walk().into_iter().enumerate() {
+            let place = format!("203.0.{}.7", 100 + k as i64 % places);
+            let begin = 6 * MINUTES_A_DAY + 60 + k as i64;
+            web.asks(PEOPLE[3], &place, "Go-http-client/1.1", begin, &[asked]);
+        }
+        web.write(dir.path());
+        judged(dir.path(), &|s| {
+            let a = s.origin.address.map(|a| a.to_string());
+            a.is_some_and(|a| a.starts_with("203.0."))
+        })
+    };
+    let many = play(100);
+    assert!(many.len() >= 8, "{}", said(&many));
+    assert!(
+        many.iter().all(|(_, j)| has(j, "enumeration")
+            && has(j, "roaming")
+            && j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&many)
+    );
+    let one = play(1);
+    assert!(
+        one.iter().all(|(_, j)| !has(j, "roaming")),
+        "{}",
+        said(&one)
+    );
+}
+
+/// Three accounts walked alike in a hurry from places nobody knows: that each time the owner's own browser is named clears nobody.
+#[test]
+fn a_copied_browser_clears_nobody_in_a_campaign() {
+    let own = |k: usize| OWN.replace("122.0", &format!("{}.0", 110 + k));
+    let play = |accounts: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::default();
+        let mut context = ESTABLISHMENT.to_string();
+        for (k, user) in PEOPLE.iter().enumerate() {
+            let desk = format!("10.60.20.{}", 10 + k);
+            writeln!(
+                context,
+                "[[account]]\nname = \"web:{user}\"\nkind = \"professional\"\nnetworks = [\"{desk}/32\"]"
+            )
+            .unwrap();
+            for day in 0..21 {
+                let id = |n: i64| 1000 + (day * 7919 + n * 104_729 + k as i64 * 31) % 9000;
+                let asked: Vec<String> = (0..9)
+                    .map(|n| format!("GET /fhir/Patient/{}", id(n)))
+                    .collect();
+                let begin = day * MINUTES_A_DAY + 540 + k as i64 * 13;
+                web.asks(user, &desk, &own(k), begin, &asked);
+            }
+        }
+        for (k, user) in PEOPLE[..accounts].iter().enumerate() {
+            let begin = (12 + k as i64) * MINUTES_A_DAY + 70;
+            web.asks(
+                user,
+                &format!("203.0.{}.7", 100 + k),
+                &own(k),
+                begin,
+                &walk(),
+            );
+        }
+        web.write(dir.path());
+        put(dir.path(), "ampleur.toml", context);
+        let away = |s: &Session| {
+            let a = s.origin.address.map(|a| a.to_string());
+            a.is_some_and(|a| a.starts_with("203.0."))
+        };
+        judged(dir.path(), &away)
+    };
+    let three = play(3);
+    assert!(
+        three
+            .iter()
+            .all(|(_, j)| has(j, "own_device") && j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&three)
+    );
+    let two = play(2);
+    assert!(
+        two.iter()
+            .all(|(_, j)| j.verdict != SessionVerdict::Intruder),
+        "{}",
+        said(&two)
+    );
+}
+
+/// The gateway's log delivered by a second collector is the same log: what came out of the intruder's tunnel stays his.
+#[test]
+fn a_gateways_log_delivered_twice_is_one_door() {
+    let dir = tempfile::tempdir().unwrap();
+    through_tunnels(dir.path(), 12, &[]);
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    let mut gateway = read("logs/gateway/fortigate.log");
+    let mut desks = read("logs/ctx02/security.xml");
+    let begin = 7 * MINUTES_A_DAY + 120;
+    let (remote, lent) = ("198.51.100.7", "10.212.134.8");
+    tunnel(
+        &mut gateway,
+        "bmartin",
+        900,
+        (begin, begin + 25),
+        remote,
+        lent,
+    );
+    desk(&mut desks, "bmartin", lent, 900, (begin + 3, begin + 20));
+    put(dir.path(), "logs/gateway/fortigate.log", &gateway);
+    put(dir.path(), "logs/collector2/fortigate.log", &gateway);
+    put(dir.path(), "logs/ctx02/security.xml", desks);
+    let word = Word {
+        origins: vec![remote.into()],
+        ..Word::default()
+    };
+    let his = judged_on(dir.path(), &word, &|s| from(s, lent));
+    assert!(
+        his.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Intruder && !has(j, "two_possible_paths")),
+        "{}",
+        said(&his)
+    );
+}
+
+/// The intruder's program under another account: it is the same hand where it asks for the same kind of thing at the same pace.
+#[test]
+fn the_intruders_tool_used_alike_is_his() {
+    let play = |own_pace: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        let read = |n: i64| format!("GET /fhir/Patient/{}", 1000 + n * 7919 % 9000);
+        for (user, place, day) in [
+            (PEOPLE[3], "203.0.113.71", 12),
+            (PEOPLE[4], "198.51.100.7", 14),
+        ] {
+            for n in 0..9 {
+                let wide = if own_pace && user == PEOPLE[3] { 3 } else { 0 };
+                let begin = day * MINUTES_A_DAY + 70;
+                let k = web.lines.len();
+                web.asks(user, place, "Go-http-client/1.1", begin, &[read(day + n)]);
+                // Seven seconds apart, or minutes.
+                let second = n * 7 + wide * 60 * n;
+                let t = at(begin) + second.seconds();
+                let old = at(begin).strftime("%d/%b/%Y:%H:%M:%S").to_string();
+                let line = web.lines[k].1.clone();
+                let new = t.strftime("%d/%b/%Y:%H:%M:%S").to_string();
+                web.lines[k] = (begin * 60 + second, line.replace(&old, &new));
+            }
+        }
+        web.write(dir.path());
+        let word = Word {
+            origins: vec!["198.51.100.7".into()],
+            ..Word::default()
+        };
+        judged_on(dir.path(), &word, &|s| from(s, "203.0.113.71"))
+    };
+    let weight = |list: &[(Session, Judgement)]| {
+        let all = list.iter().flat_map(|(_, j)| &*j.reasons);
+        let shared = all.filter(|r| r.code == "shared_device");
+        shared.map(|r| r.weight).fold(0.0, f32::max)
+    };
+    let (alike, other) = (play(false), play(true));
+    assert_eq!(
+        (weight(&alike), weight(&other)),
+        (2.5, 1.5),
+        "{}",
+        said(&alike)
+    );
+}
+
+/// A tool for hands under the application's account on the application's own machine: the address explains nothing. The application's
+/// next version there is the application.
+#[test]
+fn a_tool_for_hands_on_the_applications_machine_is_in_doubt() {
+    let play = |program: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Database::default();
+        db.front_end(17);
+        for day in [12, 14] {
+            let from = day * MINUTES_A_DAY + 2 * 60 + 24;
+            let asked: Vec<(i64, String)> = (0..3)
+                .map(|n| {
+                    let sql = format!("SELECT nom FROM public.patient WHERE ipp > '{}'", n * 1000);
+                    (from + n, sql)
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            let times = (from, from + 9);
+            db.connection("dpi_app", "10.60.40.22", program, times, &asked);
+        }
+        db.write(dir.path());
+        let account = "[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\nnetworks = [\"10.60.40.22/32\"]\n";
+        let context = format!("{ESTABLISHMENT}{account}");
+        put(dir.path(), "ampleur.toml", context);
+        const HOUR: i64 = 3_600_000_000_000;
+        judged(dir.path(), &|s| s.to - s.from < HOUR)
+    };
+    let by_hand = play("psql");
+    assert!(
+        by_hand
+            .iter()
+            .all(|(_, j)| has(j, "by_hand") && j.verdict == SessionVerdict::Doubtful),
+        "{}",
+        said(&by_hand)
+    );
+    let own = play("DpiFront 2");
+    assert!(
+        own.iter().all(|(_, j)| !has(j, "by_hand")),
+        "{}",
+        said(&own)
+    );
+}

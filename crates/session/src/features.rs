@@ -410,6 +410,8 @@ pub struct Asks {
     /// Steps from one number to a greater or smaller one.
     pub up: u32,
     pub down: u32,
+    /// The numbers asked first and last; `None` without any.
+    pub ends: Option<(u64, u64)>,
     /// Seconds between consecutive questions: median, its lower and upper fifth, mean; 0 without any.
     pub gap: f64,
     pub low: f64,
@@ -444,6 +446,7 @@ impl Asks {
             exact: count(&|a| a.exact),
             up: steps(true),
             down: steps(false),
+            ends: numbers.first().copied().zip(numbers.last().copied()),
             gap: at(n / 2),
             low: at(n / 5),
             high: at(n * 4 / 5),

@@ -30,5 +30,5 @@ pub use columns::{Alike, Column};
 pub use copies::copies;
 pub use features::{Asks, Features, List};
 pub use intake::{FileIntake, Named, Partial, machine};
-pub use key::{ID_LIFE, KEY_COLUMNS, Key, key_of};
+pub use key::{ID_LIFE, INACTIVITY, KEY_COLUMNS, Key, key_of};
 pub use texts::{TextId, Texts};
