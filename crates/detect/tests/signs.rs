@@ -1651,11 +1651,11 @@ fn file_server(case: &Path, visits: &[Visit<'_>], gateway_logs: bool) {
     put(case, "ampleur.toml", context);
 }
 
+/// Sessions and what was said of each.
+type Said = Vec<(Session, Judgement)>;
+
 /// The verdicts of what came from one of these places, or out of a tunnel from there; and of all the rest.
-fn of_visits(
-    case: &Path,
-    visits: &[Visit<'_>],
-) -> (Vec<(Session, Judgement)>, Vec<(Session, Judgement)>) {
+fn of_visits(case: &Path, visits: &[Visit<'_>]) -> (Said, Said) {
     let all = judged(case, &|_| true);
     let hit = |s: &Session| {
         visits.iter().any(|(user, begin, ..)| {
