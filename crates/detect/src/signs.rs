@@ -83,24 +83,9 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "tool for hands under a technical account",
     ),
     (
-        "nights_elsewhere",
-        "revient de nuit d'un lieu inconnu",
-        "comes back by night from an unknown place",
-    ),
-    (
-        "one_operator",
-        "un loueur de serveurs, plusieurs comptes",
-        "one renter of servers, several accounts",
-    ),
-    (
         "roaming",
         "change d'adresse à chaque question",
         "another address with every question",
-    ),
-    (
-        "strange_haul",
-        "prend d'un lieu inconnu bien plus que jamais",
-        "takes far more than ever from an unknown place",
     ),
     ("id_walk", "parcourt les identifiants", "walks identifiers"),
     (
