@@ -305,6 +305,13 @@ impl<'a> Work<'a, '_, '_> {
             answer.possible.sort_unstable();
         }
         let told = Some(r.e.count).filter(|c| *c != NONE && !killed);
+        // The rows of a page are counted: a full one tells nothing of the whole answer, another one ends it.
+        let told = told.and_then(|n| match (st.offset.unwrap_or(0), st.limit) {
+            (_, Some(l)) if n == l && n < answer.len() as u64 => None,
+            (0, _) => Some(n),
+            (_, _) if n == 0 => None,
+            (offset, _) => Some(n.saturating_add(offset)),
+        });
         self.reconcile(&mut answer, told, st.limit, r.session, source);
         let one = st.rows.names_one();
         let persons: BTreeSet<Who> = answer
