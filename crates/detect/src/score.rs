@@ -247,6 +247,8 @@ pub(crate) struct Past<'a> {
     clocks: Vec<(Way, i64)>,
     /// First used when its log had been there for a week, and not for two weeks since.
     new_here: bool,
+    /// Address → what was asked from there under a technical account in none of its daily ways.
+    strays: BTreeMap<Option<IpAddr>, Strayed>,
     /// Day → writes.
     written: Flat<i64, u64>,
     pub exports: bool,
@@ -260,6 +262,18 @@ pub(crate) struct Past<'a> {
     pub left: Option<i64>,
     /// Local days of absence, both included.
     pub away: Vec<(i64, i64)>,
+}
+
+/// Questions of a technical account's uses that are none of its daily ways.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strayed {
+    prefix: u32,
+    range: u32,
+    /// Minute of the day the first of them began at.
+    minute: i64,
+    days: u32,
+    /// All begin within minutes of that one.
+    by_the_clock: bool,
 }
 
 /// Address and program a technical account is used with.
@@ -300,6 +314,10 @@ impl Past<'_> {
             before >= 3 && others.len() > before
         };
         beside(&|w| w.1 == way.1) || beside(&|w| w.0 == way.0)
+    }
+    /// The account is declared for networks, and the address is in none of them.
+    fn undeclared(&self, a: IpAddr) -> bool {
+        !self.networks.is_empty() && !self.networks.iter().any(|n| n.contains(a))
     }
     /// True for a use of a technical account that is not one of its daily ways: what it did is no habit, wherever it came from.
     fn stray(&self, u: &Unit) -> bool {
@@ -1566,6 +1584,7 @@ impl<'a> Model<'a> {
                 p.interactive_days.extend(&u.days);
             }
         }
+        self.stray_questions(whose, p);
         p.grounded = anchor.known;
         for (r, trust) in rows.iter().zip(row_trust) {
             let h = r.habit;
@@ -1598,6 +1617,41 @@ impl<'a> Model<'a> {
             );
             p.interactive_days.extend(&h.interactive);
         }
+    }
+
+    /// What was asked under a technical account in none of its daily ways, by address.
+    fn stray_questions(&self, whose: u32, p: &mut Past<'a>) {
+        const NEAR: i64 = 10;
+        const DAY_MINUTES: i64 = 24 * 60;
+        let mut strays: BTreeMap<Option<IpAddr>, (Strayed, Days)> = BTreeMap::new();
+        for u in self.units_of(whose).map(|i| &self.units.list[i]) {
+            if u.machine || u.flow_only || !p.stray(u) {
+                continue;
+            }
+            let minute = minute_of_day(u.from);
+            let (at, days) = strays.entry(u.address).or_insert_with(|| {
+                let first = Strayed {
+                    minute,
+                    by_the_clock: true,
+                    ..Strayed::default()
+                };
+                (first, Days::default())
+            });
+            let apart = (minute - at.minute).rem_euclid(DAY_MINUTES);
+            at.by_the_clock &= apart.min(DAY_MINUTES - apart) <= NEAR;
+            days.extend(u.days.first());
+            for m in &u.members {
+                if let Some(a) = &self.s.features[*m as usize].asks {
+                    at.prefix += a.prefix;
+                    at.range += a.range;
+                }
+            }
+        }
+        let counted = strays.into_iter().map(|(a, (mut at, days))| {
+            at.days = days.len() as u32;
+            (a, at)
+        });
+        p.strays = counted.collect();
     }
 
     /// Every client of the unit is a program.
@@ -1838,6 +1892,8 @@ impl<'a> Model<'a> {
         };
         let db = u.account.as_ref().is_some_and(|a| a.system == System::Db);
         match trust {
+            // A tool somebody types into is no program of the machine's: that it is used there says nothing of who types.
+            Trust::Declared if p.stray(u) && self.taken_up_by_hand(u) => {}
             // What an account is declared for is a hint: of a use that is none of its usual ones it says little.
             Trust::Declared if p.stray(u) && !p.by_the_clock(u) => sum.add(
                 "declared_network",
@@ -1857,11 +1913,11 @@ impl<'a> Model<'a> {
             // come from.
             Trust::Site if u.service || db => {
                 let declared = matches!(p.kind.as_str(), "vendor" | "service" | "admin");
+                // However often it came: a program with hands behind it speaks for itself.
+                let stray = p.stray(u) && !p.by_the_clock(u) && !self.taken_up_by_hand(u);
                 let elsewhere = u.address.filter(|a| {
                     let days = p.addresses.get(a).map_or(0, |d| d.len());
-                    !p.networks.is_empty()
-                        && !p.networks.iter().any(|n| n.contains(*a))
-                        && days * 3 < p.days.len()
+                    p.undeclared(*a) && (stray || days * 3 < p.days.len())
                 });
                 if declared && elsewhere.is_some() {
                     sum.add(
@@ -2769,6 +2825,49 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// A technical account under a program somebody types into.
+    fn taken_up_by_hand(&self, u: &Unit) -> bool {
+        u.service && u.programs.iter().any(|g| by_hand(&g.to_lowercase()))
+    }
+
+    /// A program's account asks by prefixes or ranges from here, which it never does in its daily ways: programs do not learn new
+    /// questions while they go on. Where it is declared for other machines that is a proof, elsewhere an errand of the house would
+    /// look like that.
+    fn strange_questions(&self, u: &Unit, p: &Past, sum: &mut Sum) {
+        const FEW: u32 = 4;
+        const METHOD: f32 = 8.0;
+        let Some(from_here) = p.strays.get(&u.address) else {
+            return;
+        };
+        if p.most.asks == 0 || from_here.by_the_clock && from_here.days >= 3 {
+            return;
+        }
+        let asks = || {
+            let members = u.members.iter();
+            members.filter_map(|m| self.s.features[*m as usize].asks.as_ref())
+        };
+        let (prefix, range) = (p.most.prefix == 0.0, p.most.range == 0.0);
+        let strange = |of: (u32, u32)| u32::from(prefix) * of.0 + u32::from(range) * of.1;
+        let here = strange((from_here.prefix, from_here.range));
+        let mine: u32 = asks().map(|a| strange((a.prefix, a.range))).sum();
+        if mine == 0 || here < FEW {
+            return;
+        }
+        // A walk through the index has been counted as such.
+        let mut w = 2.6 * (here as f32 / METHOD).min(1.0) - sum.weight("enumeration").max(0.0);
+        if !u.address.is_some_and(|a| p.undeclared(a)) {
+            w = w.min(INTRUDER - 0.1 - sum.total());
+        }
+        if w > 0.0 {
+            sum.add(
+                "strange_questions",
+                w,
+                format!("{here} questions par débuts de noms ou par tranches, que ce compte ne pose jamais d'ordinaire"),
+                format!("{here} questions by prefixes or ranges, which this account never asks otherwise"),
+            );
+        }
+    }
+
     /// Database and technical accounts: how the account is used every day, and this use.
     fn ways(&self, u: &Unit, p: &Past, sum: &mut Sum) {
         let Some(a) = &u.account else { return };
@@ -2811,8 +2910,7 @@ impl<'a> Model<'a> {
                     );
                 }
                 // The name of a program is forged with one keystroke: at a machine the account is not declared for it proves nobody.
-                let declared = |a| p.networks.iter().any(|n| n.contains(a));
-                let undeclared = !p.networks.is_empty() && u.address.is_some_and(|a| !declared(a));
+                let undeclared = u.address.is_some_and(|a| p.undeclared(a));
                 if !host {
                     sum.add(
                         "new_machine",
@@ -2850,6 +2948,9 @@ impl<'a> Model<'a> {
                     "a technical account never used before these days".into(),
                 );
             }
+        }
+        if a.system == System::Db && p.stray(u) && !p.by_the_clock(u) {
+            self.strange_questions(u, p, sum);
         }
         let span = (self.last_day - self.first_day + 1).max(1) as usize;
         // Usual from the beginning on: what came later may have come with the thief.
