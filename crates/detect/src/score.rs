@@ -496,6 +496,8 @@ pub(crate) struct Model<'a> {
     /// 99th percentile of distinct subjects or objects of a trusted unit.
     wide: u64,
     exporters: f64,
+    /// The same of those that go on at a machine's pace.
+    steadies: f64,
     first_day: i64,
     last_day: i64,
     /// Format of a log → its first local day.
@@ -935,6 +937,7 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
+            steadies: 0.0,
             lent: lent(s),
             pool: vec![],
             units_by: vec![],
@@ -1359,6 +1362,7 @@ impl<'a> Model<'a> {
                 (k.count() as f64 / n).min(others as f64 / all)
             };
             (self.slices, self.numbers) = (with(Manner::Slices), with(Manner::Numbers));
+            self.steadies = trusted.iter().filter(|u| u.does.steady).count() as f64 / n;
             self.exporters = trusted.iter().filter(|u| u.does.exports > 0).count() as f64 / n;
             let mut w: Vec<u64> = trusted
                 .iter()
@@ -1621,7 +1625,8 @@ impl<'a> Model<'a> {
 
     /// What was asked under a technical account in none of its daily ways, by address.
     fn stray_questions(&self, whose: u32, p: &mut Past<'a>) {
-        const NEAR: i64 = 10;
+        // A timer is not late; somebody who comes at the same hour is.
+        const NEAR: i64 = 1;
         const DAY_MINUTES: i64 = 24 * 60;
         let mut strays: BTreeMap<Option<IpAddr>, (Strayed, Days)> = BTreeMap::new();
         for u in self.units_of(whose).map(|i| &self.units.list[i]) {
@@ -1727,6 +1732,22 @@ impl<'a> Model<'a> {
             Manner::Numbers => self.numbers,
         };
         share <= 0.02
+    }
+
+    /// Thirty things and more looked at, seconds apart and without a pause, from a place nobody knows: no person does that, whatever the
+    /// client calls itself. Not where the account, or who works on known ground, has a program that does.
+    pub fn machine_pace(&self, i: usize) -> bool {
+        const THINGS: u64 = 30;
+        let u = &self.units.list[i];
+        self.trust[i] == Trust::None
+            && !u.who.is_empty()
+            && !u.machine
+            && u.job.is_none()
+            && u.parents.is_empty()
+            && u.does.steady
+            && u.does.subjects.max(u.does.objects) >= THINGS
+            && self.steadies <= 0.02
+            && self.past(u).is_none_or(|p| !p.most.steady)
     }
 
     /// Hours of the day with activity, bit 0 = 00:00–01:00 local.
