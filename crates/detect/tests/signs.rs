@@ -1455,7 +1455,7 @@ fn a_machines_pace_under_several_accounts_is_a_campaign() {
                     format!(
                         "203.0.113.{} - {user} [{t}] \"GET /fhir/Patient/{} HTTP/1.1\" 200 5120 \"-\" \"{THIEF}\"",
                         40 + k,
-                        2000 + n * n % 997
+                        2000 + n * 389 % 997
                     ),
                 ));
             }
