@@ -1279,16 +1279,19 @@ fn only_beside(
 /// One method under several accounts: what one owner may do once, three strangers to each other do not all begin to do.
 fn campaign(m: &Model<'_>, base: &mut [Sum]) {
     let mut by: BTreeMap<Manner, BTreeSet<&str>> = BTreeMap::new();
-    for (i, sum) in base.iter().enumerate() {
-        if let Some(k) = rare_manner(m, i).filter(|_| !planned(sum)) {
-            by.entry(k).or_default().insert(m.units.list[i].who);
+    let mut paced: BTreeSet<&str> = BTreeSet::new();
+    for (i, sum) in base.iter().enumerate().filter(|(_, s)| !planned(s)) {
+        let who = m.units.list[i].who;
+        if let Some(k) = rare_manner(m, i) {
+            by.entry(k).or_default().insert(who);
+        }
+        if sum.weight("pace") > 0.0 && m.machine_pace(i) {
+            paced.insert(who);
         }
     }
-    for (i, sum) in base.iter_mut().enumerate() {
-        let Some(k) = rare_manner(m, i).filter(|_| !planned(sum)) else {
-            continue;
-        };
-        let n = by.get(&k).map_or(0, BTreeSet::len);
+    for (i, sum) in base.iter_mut().enumerate().filter(|(_, s)| !planned(s)) {
+        let walked = rare_manner(m, i).and_then(|k| by.get(&k));
+        let n = walked.map_or(0, BTreeSet::len);
         if n >= 3 {
             // Whoever works account after account in a hurry copies each one's browser too: that is one line.
             let hurried = m.does(i).gap > 0.0 && m.does(i).gap <= HURRY;
@@ -1302,6 +1305,15 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
                 2.5 + copied,
                 format!("{n} comptes parcourent l'index de la même façon, d'où nul ne le fait d'ordinaire"),
                 format!("{n} accounts walk the index alike, from where nobody usually does"),
+            );
+        }
+        let n = paced.len();
+        if n >= 3 && paced.contains(m.units.list[i].who) && m.machine_pace(i) {
+            sum.add(
+                "campaign",
+                2.5,
+                format!("{n} comptes lisent à ce rythme d'automate, que nul ne tient d'ordinaire"),
+                format!("{n} accounts read at this machine's pace, which nobody usually keeps"),
             );
         }
     }
@@ -1951,9 +1963,12 @@ pub(crate) fn label(m: &Model<'_>, verdicts: &[SessionVerdict]) -> Vec<Option<Ar
                 u.address.map_or_else(String::new, |a| a.to_string())
             ));
         }
-        for d in u.devices.iter().filter(|d| specific(m, **d)) {
+        // At a machine's pace the name of a browser is that of a tool.
+        let paced = m.machine_pace(*i);
+        let tells = |d: &u32| specific(m, *d) || paced && common_browser(m.device(*d).text);
+        for d in u.devices.iter().filter(|d| tells(d)) {
             let d = m.device(*d);
-            let (tool, d) = (d.automated, d.text);
+            let (tool, d) = (d.automated || paced && common_browser(d.text), d.text);
             if tool {
                 // A tool is no person: the manner must agree too.
                 let b = m.does(*i);

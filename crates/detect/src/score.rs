@@ -249,6 +249,8 @@ pub(crate) struct Past<'a> {
     clocks: Vec<(Way, i64)>,
     /// First used when its log had been there for a week, and not for two weeks since.
     new_here: bool,
+    /// Address → what was asked from there under a technical account in none of its daily ways.
+    strays: BTreeMap<Option<IpAddr>, Strayed>,
     /// Day → writes.
     written: Flat<i64, u64>,
     pub exports: bool,
@@ -299,6 +301,18 @@ impl Reading {
     }
 }
 
+/// Questions of a technical account's uses that are none of its daily ways.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strayed {
+    prefix: u32,
+    range: u32,
+    /// Minute of the day the first of them began at.
+    minute: i64,
+    days: u32,
+    /// All begin within minutes of that one.
+    by_the_clock: bool,
+}
+
 /// Address and program a technical account is used with.
 pub(crate) type Way = (Option<IpAddr>, String);
 
@@ -341,6 +355,10 @@ impl Past<'_> {
             .first()
             .map_or(0, |first| others.partition_point(|d| d < first));
         before >= 3 && others.len() > before
+    }
+    /// The account is declared for networks, and the address is in none of them.
+    fn undeclared(&self, a: IpAddr) -> bool {
+        !self.networks.is_empty() && !self.networks.iter().any(|n| n.contains(a))
     }
     /// True for a use of a technical account that is not one of its daily ways: what it did is no habit, wherever it came from.
     fn stray(&self, u: &Unit) -> bool {
@@ -519,6 +537,8 @@ pub(crate) struct Model<'a> {
     /// 99th percentile of distinct subjects or objects of a trusted unit.
     wide: u64,
     exporters: f64,
+    /// The same of those that go on at a machine's pace.
+    steadies: f64,
     first_day: i64,
     last_day: i64,
     /// Format of a log → its first local day.
@@ -998,6 +1018,7 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
+            steadies: 0.0,
             lent: lent(s),
             pool: vec![],
             units_by: vec![],
@@ -1492,6 +1513,7 @@ impl<'a> Model<'a> {
             self.slices = with(&|u| u.does.manner() == Some(Manner::Slices));
             self.numbers = with(&|u| u.does.manner() == Some(Manner::Numbers));
             self.hasty = with(&|u| u.does.steady);
+            self.steadies = trusted.iter().filter(|u| u.does.steady).count() as f64 / n;
             self.exporters = trusted.iter().filter(|u| u.does.exports > 0).count() as f64 / n;
             let mut w: Vec<u64> = trusted
                 .iter()
@@ -1725,6 +1747,7 @@ impl<'a> Model<'a> {
                 }
             }
         }
+        self.stray_questions(whose, p);
         p.grounded = anchor.known;
         for (r, trust) in rows.iter().zip(row_trust) {
             let h = r.habit;
@@ -1762,6 +1785,42 @@ impl<'a> Model<'a> {
             );
             p.interactive_days.extend(&h.interactive);
         }
+    }
+
+    /// What was asked under a technical account in none of its daily ways, by address.
+    fn stray_questions(&self, whose: u32, p: &mut Past<'a>) {
+        // A timer is not late; somebody who comes at the same hour is.
+        const NEAR: i64 = 1;
+        const DAY_MINUTES: i64 = 24 * 60;
+        let mut strays: BTreeMap<Option<IpAddr>, (Strayed, Days)> = BTreeMap::new();
+        for u in self.units_of(whose).map(|i| &self.units.list[i]) {
+            if u.machine || u.flow_only || !p.stray(u) {
+                continue;
+            }
+            let minute = minute_of_day(u.from);
+            let (at, days) = strays.entry(u.address).or_insert_with(|| {
+                let first = Strayed {
+                    minute,
+                    by_the_clock: true,
+                    ..Strayed::default()
+                };
+                (first, Days::default())
+            });
+            let apart = (minute - at.minute).rem_euclid(DAY_MINUTES);
+            at.by_the_clock &= apart.min(DAY_MINUTES - apart) <= NEAR;
+            days.extend(u.days.first());
+            for m in &u.members {
+                if let Some(a) = &self.s.features[*m as usize].asks {
+                    at.prefix += a.prefix;
+                    at.range += a.range;
+                }
+            }
+        }
+        let counted = strays.into_iter().map(|(a, (mut at, days))| {
+            at.days = days.len() as u32;
+            (a, at)
+        });
+        p.strays = counted.collect();
     }
 
     /// Every client of the unit is a program.
@@ -1839,6 +1898,22 @@ impl<'a> Model<'a> {
             Manner::Haste => self.hasty,
         };
         share <= 0.02
+    }
+
+    /// Thirty things and more looked at, seconds apart and without a pause, from a place nobody knows: no person does that, whatever the
+    /// client calls itself. Not where the account, or who works on known ground, has a program that does.
+    pub fn machine_pace(&self, i: usize) -> bool {
+        const THINGS: u64 = 30;
+        let u = &self.units.list[i];
+        self.trust[i] == Trust::None
+            && !u.who.is_empty()
+            && !u.machine
+            && u.job.is_none()
+            && u.parents.is_empty()
+            && u.does.steady
+            && u.does.subjects.max(u.does.objects) >= THINGS
+            && self.steadies <= 0.02
+            && self.past(u).is_none_or(|p| !p.most.steady)
     }
 
     /// Hours of the day with activity, bit 0 = 00:00–01:00 local.
@@ -2013,6 +2088,8 @@ impl<'a> Model<'a> {
         };
         let db = u.account.as_ref().is_some_and(|a| a.system == System::Db);
         match trust {
+            // A tool somebody types into is no program of the machine's: that it is used there says nothing of who types.
+            Trust::Declared if p.stray(u) && self.taken_up_by_hand(u) => {}
             // What an account is declared for is a hint: of a use that is none of its usual ones it says little.
             Trust::Declared if p.stray(u) && !p.by_the_clock(u) => sum.add(
                 "declared_network",
@@ -2032,11 +2109,12 @@ impl<'a> Model<'a> {
             // come from.
             Trust::Site if u.service || db => {
                 let declared = matches!(p.kind.as_str(), "vendor" | "service" | "admin");
+                // However often it came: a program with hands behind it speaks for itself.
+                let stray = p.stray(u) && !p.by_the_clock(u) && !self.taken_up_by_hand(u);
                 let elsewhere = u.address.filter(|a| {
                     let days = p.addresses.get(a).map_or(0, |d| d.len());
-                    !p.networks.is_empty()
-                        && !p.networks.iter().any(|n| n.contains(*a))
-                        && (days * 3 < p.days.len() || p.machine_came_beside(*a))
+                    p.undeclared(*a)
+                        && (stray || days * 3 < p.days.len() || p.machine_came_beside(*a))
                 });
                 if let Some(a) = elsewhere.filter(|_| declared) {
                     let beside = db && p.machine_came_beside(a);
@@ -2985,6 +3063,49 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// A technical account under a program somebody types into.
+    fn taken_up_by_hand(&self, u: &Unit) -> bool {
+        u.service && u.programs.iter().any(|g| by_hand(&g.to_lowercase()))
+    }
+
+    /// A program's account asks by prefixes or ranges from here, which it never does in its daily ways: programs do not learn new
+    /// questions while they go on. Where it is declared for other machines that is a proof, elsewhere an errand of the house would
+    /// look like that.
+    fn strange_questions(&self, u: &Unit, p: &Past, sum: &mut Sum) {
+        const FEW: u32 = 4;
+        const METHOD: f32 = 8.0;
+        let Some(from_here) = p.strays.get(&u.address) else {
+            return;
+        };
+        if p.most.asks == 0 || from_here.by_the_clock && from_here.days >= 3 {
+            return;
+        }
+        let asks = || {
+            let members = u.members.iter();
+            members.filter_map(|m| self.s.features[*m as usize].asks.as_ref())
+        };
+        let (prefix, range) = (p.most.prefix == 0.0, p.most.range == 0.0);
+        let strange = |of: (u32, u32)| u32::from(prefix) * of.0 + u32::from(range) * of.1;
+        let here = strange((from_here.prefix, from_here.range));
+        let mine: u32 = asks().map(|a| strange((a.prefix, a.range))).sum();
+        if mine == 0 || here < FEW {
+            return;
+        }
+        // A walk through the index has been counted as such.
+        let mut w = 2.6 * (here as f32 / METHOD).min(1.0) - sum.weight("enumeration").max(0.0);
+        if !u.address.is_some_and(|a| p.undeclared(a)) {
+            w = w.min(INTRUDER - 0.1 - sum.total());
+        }
+        if w > 0.0 {
+            sum.add(
+                "strange_questions",
+                w,
+                format!("{here} questions par débuts de noms ou par tranches, que ce compte ne pose jamais d'ordinaire"),
+                format!("{here} questions by prefixes or ranges, which this account never asks otherwise"),
+            );
+        }
+    }
+
     /// Database and technical accounts: how the account is used every day, and this use.
     fn ways(&self, u: &Unit, p: &Past, sum: &mut Sum) {
         let Some(a) = &u.account else { return };
@@ -3027,8 +3148,7 @@ impl<'a> Model<'a> {
                     );
                 }
                 // The name of a program is forged with one keystroke: at a machine the account is not declared for it proves nobody.
-                let declared = |a| p.networks.iter().any(|n| n.contains(a));
-                let undeclared = !p.networks.is_empty() && u.address.is_some_and(|a| !declared(a));
+                let undeclared = u.address.is_some_and(|a| p.undeclared(a));
                 if !host {
                     sum.add(
                         "new_machine",
@@ -3066,6 +3186,9 @@ impl<'a> Model<'a> {
                     "a technical account never used before these days".into(),
                 );
             }
+        }
+        if a.system == System::Db && p.stray(u) && !p.by_the_clock(u) {
+            self.strange_questions(u, p, sum);
         }
         let span = (self.last_day - self.first_day + 1).max(1) as usize;
         // Usual from the beginning on: what came later may have come with the thief.

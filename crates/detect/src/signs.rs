@@ -191,6 +191,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "many more objects than usual",
     ),
     (
+        "strange_questions",
+        "questions que ce compte ne pose jamais",
+        "questions this account never asks",
+    ),
+    (
         "tampering",
         "journal effacé ou audit coupé",
         "log cleared or auditing off",

@@ -1361,6 +1361,132 @@ fn a_technical_account_on_an_undeclared_machine_is_in_doubt() {
     assert_eq!(play(false), (0, 3));
 }
 
+/// What was said of four visits under the application's account from a machine, with eight questions each.
+fn visits(
+    account: &str,
+    machine: &str,
+    program: &str,
+    asked: &[&str],
+) -> Vec<(Session, Judgement)> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = Database::default();
+    db.front_end(17);
+    for (k, day) in [9, 11, 14, 16].into_iter().enumerate() {
+        let from = day * MINUTES_A_DAY + 2 * 60 + k as i64 * 300 + 24;
+        let asked: Vec<(i64, &str)> = (from..).zip(asked.iter().copied()).collect();
+        db.connection("dpi_app", machine, program, (from, from + 20), &asked);
+    }
+    db.write(dir.path());
+    put(
+        dir.path(),
+        "ampleur.toml",
+        format!("{ESTABLISHMENT}{account}"),
+    );
+    judged(dir.path(), &|s| {
+        from(s, machine) && &*s.program == program && s.counts.queries < 20
+    })
+}
+
+/// Slices of the index, and one record at a time as the front end asks.
+const SLICES: [&str; 4] = [
+    "SELECT ipp, nom FROM public.patient WHERE nom LIKE 'MA%'",
+    "SELECT ipp, nom FROM public.patient WHERE ipp BETWEEN '100400' AND '100600'",
+    "SELECT ipp, nom FROM public.patient WHERE date_naissance >= '1971-01-01' AND date_naissance < '1972-01-01'",
+    "SELECT ipp, nom FROM public.patient WHERE ipp > '100700' ORDER BY ipp LIMIT 10",
+];
+const RECORDS: [&str; 4] = [
+    "SELECT nom FROM public.patient WHERE ipp = '100400'",
+    "SELECT nom FROM public.patient WHERE ipp = '100911'",
+    "SELECT nom FROM public.patient WHERE ipp = '100203'",
+    "SELECT nom FROM public.patient WHERE ipp = '100777'",
+];
+
+/// Questions a technical account never asks prove a stranger at a machine it is not declared for, by whatever name the program goes;
+/// elsewhere they are doubt, and so is its front end's own manner at such a machine.
+#[test]
+fn questions_a_technical_account_never_asks_are_a_sign() {
+    let declared =
+        "[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\nnetworks = [\"10.60.40.0/24\"]\n";
+    let open = "[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\n";
+    let verdicts = |account: &str, machine: &str, program: &str, asked: &[&str]| {
+        let there = visits(account, machine, program, asked);
+        let first = there[0].1.verdict;
+        assert!(
+            there.iter().all(|(_, j)| j.verdict == first),
+            "{}",
+            said(&there)
+        );
+        first
+    };
+    let (intruder, doubtful) = (SessionVerdict::Intruder, SessionVerdict::Doubtful);
+    for program in ["DpiFront", "python", ""] {
+        assert_eq!(
+            verdicts(declared, "10.60.50.21", program, &SLICES),
+            intruder
+        );
+    }
+    assert_eq!(
+        verdicts(declared, "10.60.50.21", "DpiFront", &RECORDS),
+        doubtful
+    );
+    assert_eq!(verdicts(open, "10.60.50.21", "python", &SLICES), doubtful);
+    // On the front end's own server: the address does not say who types.
+    assert_eq!(
+        verdicts(declared, "10.60.40.22", "psql", &RECORDS),
+        doubtful
+    );
+    assert_eq!(verdicts(declared, "10.60.40.22", "psql", &SLICES), doubtful);
+}
+
+/// Sixty records in a minute under three accounts, from places nobody knows, are no owners' work, whatever the browser; under one
+/// account that is doubt.
+#[test]
+fn a_machines_pace_under_several_accounts_is_a_campaign() {
+    let play = |accounts: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for (k, user) in PEOPLE[..accounts].iter().enumerate() {
+            for n in 0..60 {
+                let second = ((15 + k as i64) * MINUTES_A_DAY + 100) * 60 + n;
+                let t = at(0) + second.seconds();
+                let t = t.strftime("%d/%b/%Y:%H:%M:%S +0200");
+                web.lines.push((
+                    second,
+                    format!(
+                        "203.0.113.{} - {user} [{t}] \"GET /fhir/Patient/{} HTTP/1.1\" 200 5120 \"-\" \"{THIEF}\"",
+                        40 + k,
+                        2000 + n * 389 % 997
+                    ),
+                ));
+            }
+        }
+        web.write(dir.path());
+        let theirs = judged(dir.path(), &|s| {
+            s.origin
+                .address
+                .is_some_and(|a| a.to_string().starts_with("203.0.113."))
+        });
+        assert_eq!(theirs.len(), accounts);
+        theirs
+    };
+    let three = play(3);
+    assert!(
+        three
+            .iter()
+            .all(|(_, j)| has(j, "campaign") && j.verdict == SessionVerdict::Intruder),
+        "{}",
+        said(&three)
+    );
+    assert!(
+        three
+            .iter()
+            .all(|(_, j)| j.intrusion == three[0].1.intrusion)
+    );
+    let one = play(1);
+    assert!(one.iter().all(|(_, j)| !has(j, "campaign")));
+    assert_eq!(one[0].1.verdict, SessionVerdict::Doubtful, "{}", said(&one));
+}
+
 /// A tunnel of a FortiGate, up and down, in minutes.
 fn tunnel(out: &mut String, user: &str, n: i64, (from, to): (i64, i64), remote: &str, lent: &str) {
     for (action, minute) in [("tunnel-up", from), ("tunnel-down", to)] {

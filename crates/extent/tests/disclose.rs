@@ -1174,6 +1174,38 @@ fn values_in_the_record_behind_a_statement_belong_to_it() {
     assert_eq!(queried(POSTGRES, &asked("parameters", 8)), (0, 3));
 }
 
+/// A log of plain text writes the statement of an error in a record behind it.
+#[test]
+fn the_record_behind_an_error_tells_which_statement_failed() {
+    let line = |second: u32, pid: u32, text: &str| {
+        format!("2025-09-14 10:00:{second:02}.000 CEST [{pid}] x@dpi 198.51.100.9 {text}\n")
+    };
+    let asked = "SELECT nom FROM public.patient WHERE nom LIKE 'MART%'";
+    let audited = line(1, 7, "LOG:  connection authorized: user=x database=dpi")
+        + &line(
+            2,
+            7,
+            &format!(
+                "LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.patient,\"{asked}\",<none>"
+            ),
+        );
+    let error = line(2, 7, "ERROR:  relation \"lits\" does not exist");
+    let of = |pid: u32, statement: &str| line(2, pid, &format!("STATEMENT:  {statement}"));
+    let all = queried(POSTGRES, &audited);
+    assert!(all.0 > 0, "{all:?}");
+    assert_eq!(
+        queried(POSTGRES, &(audited.clone() + &error + &of(7, asked))),
+        (0, 0)
+    );
+    // Something between the two is a detail of the error, in the same backend or another's.
+    let between = line(2, 7, "DETAIL:  none") + &of(8, "SELECT 1");
+    let apart = audited.clone() + &error + &between + &of(7, asked);
+    assert_eq!(queried(POSTGRES, &apart), (0, 0));
+    // Another statement's, which was refused before it was audited.
+    let other = of(7, "SELECT lit FROM lits");
+    assert_eq!(queried(POSTGRES, &(audited + &error + &other)), all);
+}
+
 /// Fewer rows than the question has, and just as many as the account may see: they are those. Not where a page explains the number.
 #[test]
 fn an_answer_of_the_size_of_the_rights_is_the_part_within_them() {
@@ -1190,5 +1222,6 @@ fn an_answer_of_the_size_of_the_rights_is_the_part_within_them() {
     assert_eq!(queried(POSTGRES, &csv("", 4)), (3, 3));
     assert_eq!(queried(POSTGRES, &csv("", 3)).0, 0);
     assert_eq!(queried(&rights, &csv("", 3)), (2, 3));
-    assert_eq!(queried(&rights, &csv(" LIMIT 3", 3)).0, 0);
+    // Three of four records, one person's two among them, are a page: which ones is not known, only how many at the least.
+    assert_eq!(queried(&rights, &csv(" LIMIT 3", 3)).0, 1);
 }

@@ -742,16 +742,27 @@ fn ask_of(e: &Event<'_>) -> Ask {
             .is_some_and(|s| s.eq_ignore_ascii_case("select"));
     if sql {
         let low = head.to_lowercase();
-        a.range = low.contains(" between ")
-            || low.contains(">=")
-            || low.contains("<=")
-            || low.contains("offset ");
-        if let Some(lit) = low.split('\'').nth(1) {
+        a.range = low.contains(" between ") || low.contains("offset ") || compares(&low);
+        let names_one = |lit: &str| {
+            let digits = lit.bytes().filter(u8::is_ascii_digit).count();
+            lit.len() >= 6 && digits * 2 > lit.len()
+        };
+        let parts: Vec<&str> = low.split('\'').collect();
+        if let Some(lit) = parts.get(1) {
             a.prefix = lit.ends_with('%') || low.contains(" like ");
             a.stem = lower_clip(lit.trim_end_matches('%'));
+            // The ends of a range are numbers too: beside one only what a column equals names one person.
+            let equals = |before: &str| {
+                let before = before.trim_end().as_bytes();
+                before.ends_with(b"=") && !matches!(before, [.., b'<' | b'>' | b'!', b'='])
+            };
             a.exact = !a.prefix
-                && lit.len() >= 6
-                && lit.bytes().filter(u8::is_ascii_digit).count() * 2 > lit.len();
+                && if a.range {
+                    let mut pairs = parts.chunks_exact(2);
+                    pairs.any(|p| equals(p[0]) && names_one(p[1]) && !p[1].contains('-'))
+                } else {
+                    names_one(lit)
+                };
         }
         a.number = last_number(&low);
         return a;
@@ -802,8 +813,52 @@ fn ask_of(e: &Event<'_>) -> Ask {
     a
 }
 
+/// True when a statement compares by greater or less, outside of its texts; `<>`, `->`, `@>` and the like are other operators.
+fn compares(sql: &str) -> bool {
+    let outside = sql.split('\'').step_by(2);
+    let signs = |c: char| "<>=!-@#&|?".contains(c);
+    outside
+        .flat_map(|part| part.split(|c: char| !signs(c)))
+        .any(|operator| matches!(operator, "<" | ">" | "<=" | ">="))
+}
+
 fn last_number(s: &str) -> Option<u64> {
     s.rsplit(|c: char| !c.is_ascii_digit())
         .find(|d| !d.is_empty() && d.len() <= 15)
         .and_then(|d| d.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, Verb, ask_of};
+
+    /// A number at the end of a range names nobody; one a column equals does, whatever range stands beside it.
+    #[test]
+    fn the_ends_of_a_range_name_nobody() {
+        let shape = |sql: &str| {
+            let a = ask_of(&Event {
+                verb: Verb::Query,
+                query: sql.into(),
+                ..Event::default()
+            });
+            (a.prefix, a.range, a.exact)
+        };
+        let of = |rest: &str| shape(&format!("SELECT nom FROM patient WHERE {rest}"));
+        assert_eq!(of("ipp = '100004618'"), (false, false, true));
+        assert_eq!(of("ipp > '100004618' ORDER BY ipp"), (false, true, false));
+        assert_eq!(
+            of("ipp BETWEEN '100004618' AND '100004700'"),
+            (false, true, false)
+        );
+        assert_eq!(
+            of("date_naissance >= '1971-01-01' AND date_naissance < '1972-01-01'"),
+            (false, true, false)
+        );
+        assert_eq!(
+            of("ipp = '100004618' AND pris_le >= '2025-01-01'"),
+            (false, true, true)
+        );
+        assert_eq!(of("nom LIKE 'BE%'"), (true, false, false));
+        assert_eq!(of("ipp = '100004618' AND nom <> '<'"), (false, false, true));
+    }
 }

@@ -8,8 +8,8 @@ use crate::{
     undescribed,
 };
 use ampleur_event::{
-    Event, Nanos, Outcome, SessionVerdict, Verb, Verdict, batch::NONE, category::CategorySet,
-    time::SECOND,
+    Event, Nanos, Outcome, SessionVerdict, System, Verb, Verdict, batch::NONE,
+    category::CategorySet, time::SECOND,
 };
 use ampleur_sources::case::FileId;
 use rustc_hash::FxHashMap;
@@ -314,6 +314,13 @@ impl<'a> Work<'a, '_, '_> {
             answer.possible.sort_unstable();
         }
         let told = Some(r.e.count).filter(|c| *c != NONE && !killed);
+        // The rows of a page are counted: a full one tells nothing of the whole answer, another one ends it.
+        let told = told.and_then(|n| match (st.offset.unwrap_or(0), st.limit) {
+            (_, Some(l)) if n == l && n < answer.len() as u64 => None,
+            (0, _) => Some(n),
+            (_, _) if n == 0 => None,
+            (offset, _) => Some(n.saturating_add(offset)),
+        });
         self.reconcile(&mut answer, told, st.limit, r.session, source);
         let one = st.rows.names_one();
         let persons: BTreeSet<Who> = answer
@@ -456,6 +463,7 @@ pub(super) fn join_values(rows: &mut Vec<Row>) {
             Some(((r.file, r.e.record), (r.session, list.replace('\n', " "))))
         })
         .collect();
+    join_statements(rows);
     rows.retain(|r| r.e.verb != Verb::Other);
     if values.is_empty() {
         return;
@@ -466,6 +474,33 @@ pub(super) fn join_values(rows: &mut Vec<Row>) {
             && given_with(&r.e.query).is_empty()
         {
             r.e.query = format!("{}{}{list}", r.e.query, sql::PARAMETERS).into();
+        }
+    }
+}
+
+/// Gives an error its statement, which a log of plain text writes in a record behind it, the next of the same backend but for details:
+/// without it an error is taken for that of whatever ran before.
+fn join_statements(rows: &mut [Row]) {
+    let mut open: BTreeMap<(u32, String, u64), (FileId, usize)> = BTreeMap::new();
+    for i in 0..rows.len() {
+        let (r, e) = (&rows[i], &rows[i].e);
+        if e.system != System::Db {
+            continue;
+        }
+        let backend = (r.session, e.session_id.to_string(), e.pid);
+        match e.verb {
+            Verb::QueryError if e.query.is_empty() => {
+                open.insert(backend, (r.file, i));
+            }
+            Verb::Other if e.action == "STATEMENT" && !e.query.is_empty() => {
+                if let Some((_, at)) = open.remove(&backend).filter(|o| o.0 == r.file) {
+                    rows[at].e.query = rows[i].e.query.clone();
+                }
+            }
+            Verb::Query | Verb::QueryError => {
+                open.remove(&backend);
+            }
+            _ => {}
         }
     }
 }
