@@ -2237,7 +2237,10 @@ fn a_tool_for_hands_on_the_applications_machine_is_in_doubt() {
             let from = day * MINUTES_A_DAY + 2 * 60 + 24;
             let asked: Vec<(i64, String)> = (0..3)
                 .map(|n| {
-                    let sql = format!("SELECT nom FROM public.patient WHERE ipp > '{}'", n * 1000);
+                    let sql = format!(
+                        "SELECT nom FROM public.patient WHERE ipp = '{}'",
+                        8_000 + n * 7
+                    );
                     (from + n, sql)
                 })
                 .collect();
