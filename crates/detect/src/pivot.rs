@@ -703,21 +703,21 @@ fn up_to(
 }
 
 /// Uses from a place nobody knows, without a device of the owner's, that look nothing like the owner at certain places: far faster or far
-/// more than ever at hours never worked, or both at once. Who did that from there nobody can say.
+/// more than ever by night, at hours never worked, or both at once. Who did that from there nobody can say.
 fn unlike_owner(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     (0..m.units.list.len())
         .filter(|i| unlike(m, &base[*i], *i).is_some())
         .collect()
 }
 
-/// The same of one use: `Some(true)` where it is at hours never worked.
+/// The same of one use: `Some(true)` where it is by night.
 fn unlike(m: &Model<'_>, sum: &Sum, i: usize) -> Option<bool> {
     let u = &m.units.list[i];
     let owner = sum.weight("own_device") < 0.0 || planned(sum);
     if m.trust[i] != Trust::None || !own_use(u) || owner || technical(u) {
         return None;
     }
-    let by_night = sum.weight("hours") > 0.0;
+    let by_night = sum.weight("hours") > 0.0 && m.by_night(i);
     match m.unlike(i) {
         (true, true) => Some(by_night),
         (true, false) | (false, true) if by_night => Some(true),

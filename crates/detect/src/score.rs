@@ -1923,6 +1923,12 @@ impl<'a> Model<'a> {
         })
     }
 
+    /// None of it between seven and nine in the evening, when people work at home who never did before.
+    pub fn by_night(&self, i: usize) -> bool {
+        const DAY: u32 = 0x1f_ff80;
+        let hours = self.hours_of(&self.units.list[i]);
+        hours != 0 && hours & DAY == 0
+    }
     /// All of it between midnight and five.
     fn deep_night(&self, u: &Unit) -> bool {
         let hours = self.hours_of(u);

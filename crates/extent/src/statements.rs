@@ -824,10 +824,11 @@ impl Judge<'_> {
         })
     }
 
-    /// Accounts came from where only a door nobody logged can have led.
+    /// Accounts came from where only a door nobody logged can have led, and no other door was logged that they had to pass too.
     fn unexplained(&self) -> Option<String> {
         let n = self.facts.unexplained_places;
-        (n > 0).then(|| {
+        let door = self.coverage.sources.iter().any(|s| s.door && s.events > 0);
+        (n > 0 && !door).then(|| {
             format!("{n} inside addresses outside every declared network, and no log says how they were come by")
         })
     }
