@@ -772,17 +772,21 @@ fn no_tunnel(m: &Model<'_>, base: &[Sum], with: &[usize], without: &[usize]) -> 
         .collect()
 }
 
-/// Walks through the index from places nobody knows, without a device of the owner's, under an account that is known at certain places
-/// and never does it there.
+/// Walks through the index from places nobody knows under an account that is known at certain places and never does it there.
 fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    // What four questions of a walk weigh, and six.
+    const FEW: f32 = 1.4;
+    const WALKED: f32 = 2.0;
     let units = &m.units.list;
     let walks = |i: &usize| {
         let u = &units[*i];
         let rare = |k| m.rare(k) && !m.own_manner(u, k);
-        base[*i].weight("enumeration") >= 2.0 && m.does(*i).manner().is_some_and(rare)
+        base[*i].weight("enumeration") >= FEW && m.does(*i).manner().is_some_and(rare)
     };
     let strange = |i: &usize| {
-        let owner = base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
+        // A browser's name is copied with a line: it may stand for a few questions of that kind, not for a walk.
+        let short = base[*i].weight("enumeration") < WALKED;
+        let owner = short && base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
         let grounded = m.past(&units[*i]).is_some_and(|p| p.grounded);
         m.trust[*i] == Trust::None && grounded && !owner && own_use(&units[*i])
     };

@@ -1710,6 +1710,12 @@ impl<'a> Model<'a> {
         let Some(p) = past else {
             return;
         };
+        // An account nobody places anywhere is known by the place it comes from day after day.
+        let certain = if anchor.known {
+            Trust::Peers
+        } else {
+            Trust::Habit
+        };
         let mut trusted_days = Days::default();
         for (i, trust) in &out[first..] {
             let (i, u) = (*i as usize, &units[*i as usize]);
@@ -1739,7 +1745,7 @@ impl<'a> Model<'a> {
             if u.does.interactive {
                 p.interactive_days.extend(&u.days);
             }
-            if *trust >= Trust::Peers && u.job.is_none() && !p.stray(u) {
+            if *trust >= certain && u.job.is_none() && !p.stray(u) {
                 let b = self.done(i);
                 if b.asks > 0 || b.spread() > 0 {
                     let gap = if b.asks >= 2 { b.gap } else { 0.0 };
@@ -1772,7 +1778,7 @@ impl<'a> Model<'a> {
             }
             p.hours_seen.add(h.hours, h.days.len() as u32);
             let b = h.behaviour();
-            if trust >= Trust::Peers && (b.asks > 0 || b.spread() > 0) {
+            if trust >= certain && (b.asks > 0 || b.spread() > 0) {
                 let days: Vec<i64> = h.days.iter().copied().collect();
                 p.reads.take(&days, b.spread(), b.gap);
             }

@@ -1019,8 +1019,8 @@ fn a_thiefs_program_is_no_habit_of_the_account() {
     );
 }
 
-/// Walks from an unknown place are in doubt where the account is known at its desk and never walks there; by its owner's own device, or
-/// where they are its manner, they are not for that.
+/// Walks from an unknown place are in doubt where the account is known at its desk and never walks there, under the name of its owner's
+/// browser too: that is copied with a line. Where they are its manner they are not for that.
 #[test]
 fn walks_from_an_unknown_place_are_in_doubt() {
     let play = |device: &str, at_work: bool| {
@@ -1041,7 +1041,7 @@ fn walks_from_an_unknown_place_are_in_doubt() {
     };
     let like = OWN.replace("122.0", "121.0");
     assert_eq!(play(&like, false), 2);
-    assert_eq!(play(OWN, false), 0);
+    assert_eq!(play(OWN, false), 2);
     assert_eq!(play(&like, true), 0);
 }
 
