@@ -537,8 +537,6 @@ pub(crate) struct Model<'a> {
     /// 99th percentile of distinct subjects or objects of a trusted unit.
     wide: u64,
     exporters: f64,
-    /// The same of those that go on at a machine's pace.
-    steadies: f64,
     first_day: i64,
     last_day: i64,
     /// Format of a log → its first local day.
@@ -1018,7 +1016,6 @@ impl<'a> Model<'a> {
             walkers: 0.0,
             wide: u64::MAX,
             exporters: 0.0,
-            steadies: 0.0,
             lent: lent(s),
             pool: vec![],
             units_by: vec![],
@@ -1513,7 +1510,6 @@ impl<'a> Model<'a> {
             self.slices = with(&|u| u.does.manner() == Some(Manner::Slices));
             self.numbers = with(&|u| u.does.manner() == Some(Manner::Numbers));
             self.hasty = with(&|u| u.does.steady);
-            self.steadies = trusted.iter().filter(|u| u.does.steady).count() as f64 / n;
             self.exporters = trusted.iter().filter(|u| u.does.exports > 0).count() as f64 / n;
             let mut w: Vec<u64> = trusted
                 .iter()
@@ -1918,8 +1914,8 @@ impl<'a> Model<'a> {
             && u.parents.is_empty()
             && u.does.steady
             && u.does.subjects.max(u.does.objects) >= THINGS
-            && self.steadies <= 0.02
-            && self.past(u).is_none_or(|p| !p.most.steady)
+            && self.rare(Manner::Haste)
+            && !self.own_manner(u, Manner::Haste)
     }
 
     /// Hours of the day with activity, bit 0 = 00:00–01:00 local.

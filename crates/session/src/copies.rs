@@ -13,7 +13,7 @@ const ENOUGH: usize = 3;
 /// And whom they are of: one who knocks at every server at once, as a watchdog does, is heard alike by all.
 const VISITORS: usize = 2;
 /// Stretches looked at in one source; those with the smallest fingerprints, so that two copies show the same ones.
-const LOOKED_AT: usize = 1 << 14;
+const LOOKED_AT: usize = 1 << 12;
 
 /// Source → the source that has its rows too, of the same establishment: one that is declared rather than one that is not, the first of
 /// several.
@@ -30,14 +30,28 @@ pub fn copies(case: &Case, partials: &[Partial]) -> BTreeMap<u32, u32> {
             .map(|(source, parts)| (source, stretches(&parts)))
             .collect();
         looked_at.sort_by_key(|(source, _)| (case.entry(*source).is_none(), *source));
-        for (i, (second, its)) in looked_at.iter().enumerate() {
-            let first = looked_at[..i].iter().find(|(first, other)| {
-                !out.contains_key(first)
-                    && establishment(case, *first, *second)
-                    && alike(its, other)
+        // Fingerprint → the first source that has it. A house has hundreds of servers of one kind: they are not compared two by two.
+        let mut first: FxHashMap<u64, u32> = FxHashMap::default();
+        let sizes: BTreeMap<u32, usize> =
+            looked_at.iter().map(|(s, its)| (*s, its.len())).collect();
+        for (second, its) in looked_at {
+            let mut both: BTreeMap<u32, Both> = BTreeMap::new();
+            for (f, visitor) in &its {
+                if let Some(source) = first.get(f) {
+                    let b = both.entry(*source).or_default();
+                    b.stretches += 1;
+                    b.visitors.insert(*visitor);
+                }
+            }
+            let mut copied = both.into_iter().filter(|(source, b)| {
+                establishment(case, *source, second) && b.are_one(its.len().min(sizes[source]))
             });
-            if let Some((first, _)) = first {
-                out.insert(*second, *first);
+            if let Some((source, _)) = copied.next() {
+                out.insert(second, source);
+                continue;
+            }
+            for (f, _) in its {
+                first.entry(f).or_insert(second);
             }
         }
     }
@@ -50,17 +64,23 @@ fn establishment(case: &Case, a: u32, b: u32) -> bool {
     of(a).is_none() || of(b).is_none() || of(a) == of(b)
 }
 
-/// Fingerprint of a stretch → its visitor.
-type Stretches = FxHashMap<u64, u64>;
+/// Fingerprints of stretches, each once, and the visitor of each.
+type Stretches = Vec<(u64, u64)>;
 
-fn alike(a: &Stretches, b: &Stretches) -> bool {
-    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    let both = few.iter().filter(|(f, _)| many.contains_key(f));
-    let visitors: FxHashSet<u64> = both.clone().map(|(_, visitor)| *visitor).collect();
-    let both = both.count();
-    // Lines that one of them lost, and files that end elsewhere, leave many stretches apart; of few, most must be the same.
-    let share = if both < 16 { 2 } else { 4 };
-    both >= ENOUGH && both * share >= few.len() && visitors.len() >= VISITORS
+/// What two sources have in common.
+#[derive(Default)]
+struct Both {
+    stretches: usize,
+    visitors: FxHashSet<u64>,
+}
+
+impl Both {
+    /// Of `few` stretches of the smaller source. Lines that one of them lost, and files that end elsewhere, leave many apart; of few,
+    /// most must be the same.
+    fn are_one(&self, few: usize) -> bool {
+        let share = if self.stretches < 16 { 2 } else { 4 };
+        self.stretches >= ENOUGH && self.stretches * share >= few && self.visitors.len() >= VISITORS
+    }
 }
 
 /// The stretches of a source that are looked at.
@@ -86,7 +106,10 @@ fn stretches(parts: &[&Partial]) -> Stretches {
         let who = if mine.is_empty() { 0 } else { visitor(p, s) };
         mine.into_iter().map(|f| (f, who)).collect()
     };
-    slots().flat_map(of_slot).collect()
+    let mut out: Stretches = slots().flat_map(of_slot).collect();
+    out.sort_unstable();
+    out.dedup_by_key(|s| s.0);
+    out
 }
 
 fn fingerprint(f: &Fragment) -> u64 {
