@@ -1464,6 +1464,34 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What is left of a broken container ends with its line, in however many pieces it comes; what stands behind it is read.
+    #[test]
+    fn a_bundle_broken_behind_its_records_costs_no_line_more() {
+        let event = "{\"resourceType\":\"AuditEvent\",\"recorded\":\"2025-10-31T00:00:13.270+01:00\",\"action\":\"R\"}";
+        let text = format!(
+            "{{\"resourceType\":\"Bundle\",\"entry\":[\n{{\"resource\":{event}}}],\n  \"link\": \"torn\n  \"total\": 1,\n  \"id\": 4}}\n{event}\n"
+        );
+        let bytes = text.as_bytes();
+        let read = |cuts: &[usize]| {
+            crate::reader::decode_cut(&FhirAuditEvent, bytes, &Setting::default(), cuts)
+        };
+        let whole = read(&[]);
+        assert_eq!(
+            (whole.events.len(), whole.reject_count),
+            (2, 3),
+            "{:?}",
+            whole.rejects
+        );
+        for cut in 1..bytes.len() {
+            let parts = read(&[cut]);
+            assert_eq!(
+                (&parts.events, &parts.rejects),
+                (&whole.events, &whole.rejects),
+                "{cut}"
+            );
+        }
+    }
+
     /// JSON of the keys an AuditEvent has, in places where they belong and where they do not.
     fn json() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![

@@ -625,15 +625,23 @@ impl Values {
                         self.fresh = false;
                         Some(i)
                     }
-                    End::More if !last && bytes.len() - at <= RECORD_MAX => None,
-                    _ => {
-                        // The records before it were complete; only their container was cut.
-                        if !last {
-                            self.state = State::Top;
-                        }
+                    // The records before it were complete; only their container was cut.
+                    End::Broken(i) => {
+                        out.reject(bytes, at, i - at, Reason::Truncated);
+                        self.state = State::Top;
+                        self.fresh = true;
+                        Some(i + 1)
+                    }
+                    End::More if last => {
                         out.reject(bytes, at, bytes.len() - at, Reason::Truncated);
                         Some(bytes.len())
                     }
+                    End::More if bytes.len() - at > RECORD_MAX => {
+                        out.reject(bytes, at, RECORD_MAX, Reason::TooLong);
+                        self.state = State::Skipping;
+                        Some(bytes.len())
+                    }
+                    End::More => None,
                 },
                 State::Skipping => match memchr::memchr(b'\n', &bytes[at..]) {
                     Some(i) => {
