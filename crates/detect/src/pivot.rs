@@ -1,7 +1,7 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
     score::{DOUBTFUL, INTRUDER, Model, SAID, Sentences, Sum, Trust, common_browser, technical},
-    units::{Behaviour, Manner, Unit, Units, WALK},
+    units::{Behaviour, Manner, Small, Unit, Units, WALK},
 };
 use ampleur_event::{
     SessionVerdict, System,
@@ -136,6 +136,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     one_address(m, &unknown, &mut base);
     one_renter(m, &unknown, &mut base);
     by_turns(m, &unknown, &mut base);
+    walked_through(m, &unknown, &mut base);
     again_and_again(m, &unknown, &mut base);
     one_tool(m, &mut base);
     let mut sums = Sums {
@@ -187,11 +188,27 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
         (
+            nameless_walks(m, &sums.base),
+            "walks_elsewhere",
+            (
+                "parcourt l'index d'un lieu inconnu, sans qu'un journal dise sous quel compte",
+                "goes through the index from an unknown place, and no log says under which account",
+            ),
+        ),
+        (
             unlike_owner(m, &sums.base),
             "unlike_owner",
             (
                 "d'un lieu inconnu, à des heures ou dans une mesure où ce compte ne travaille jamais, et bien plus vite ou bien plus que jamais",
                 "from an unknown place, at hours or to an extent this account never works, and far faster or far more than ever",
+            ),
+        ),
+        (
+            alike_by_night(m, &sums.base),
+            "alike_by_night",
+            (
+                "de nuit, d'un lieu et d'un appareil inconnus, comme un autre compte sans rapport ces jours-là",
+                "by night, from an unknown place and device, as another account that has nothing to do with it in these days",
             ),
         ),
         (
@@ -212,9 +229,10 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         ),
     ];
     let owners = Owners::of(&m.units.list, &sums.base);
+    let wanderers: BTreeSet<usize> = wandering(m, &sums.base).into_iter().collect();
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
-        let mut next = share(m, &sums, &owners, &out.0);
+        let mut next = share(m, &sums, &owners, &wanderers, &out.0);
         same_stranger(m, &unknown, &sums.base, &out.0, &mut next);
         beside_tunnel(m, &sums.base, &out.0, &mut next);
         unseen_tunnel(m, &without, &sums.base, &out.0, &mut next);
@@ -631,6 +649,41 @@ fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [S
     }
 }
 
+/// A place nobody is at home in from which the index is gone through under accounts of strangers, and nothing else done, though neither
+/// ever goes through it where it is known: a house of two professionals would do its work there too.
+fn walked_through(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
+    const WITHIN: Nanos = 14 * DAY;
+    let units = &m.units.list;
+    let walks: BTreeSet<usize> = wandering(m, base).into_iter().collect();
+    let works = |u: &Unit<'_>| u.does.asks > 0 || u.does.subjects > 0 || u.does.files > 0;
+    let lived: BTreeSet<IpAddr> = (0..units.len())
+        .filter(|i| own_use(&units[*i]) && works(&units[*i]) && !walks.contains(i))
+        .filter_map(|i| units[i].address)
+        .collect();
+    for (a, list) in unknown.iter().filter(|(a, _)| !lived.contains(a)) {
+        let list: Vec<usize> = list.iter().copied().filter(|i| walks.contains(i)).collect();
+        for i in &list {
+            let u = &units[*i];
+            let others: BTreeSet<u32> = (list.iter().map(|j| &units[*j]))
+                .filter(|v| v.whose != u.whose && (v.from - u.from).abs() <= WITHIN)
+                .filter(|v| m.strangers(u, v))
+                .map(|v| v.whose)
+                .collect();
+            let w = INTRUDER + 0.5 - base[*i].total() + base[*i].weight("one_address");
+            if others.is_empty() || w <= 0.0 {
+                continue;
+            }
+            let n = others.len() + 1;
+            base[*i].add(
+                "one_address",
+                w,
+                format!("de {a}, d'où nul ne travaille, {n} comptes sans rapport entre eux parcourent l'index, ce que leurs titulaires ne font jamais"),
+                format!("from {a}, where nobody works, {n} accounts that have nothing to do with each other go through the index, as their owners never do"),
+            );
+        }
+    }
+}
+
 /// Programs of a unit, in small letters, each with its machine.
 fn tools<'u>(u: &'u Unit<'_>) -> impl Iterator<Item = (IpAddr, String)> + 'u {
     let named = u.programs.iter().filter(|g| !g.is_empty());
@@ -725,6 +778,44 @@ fn unlike(m: &Model<'_>, sum: &Sum, i: usize) -> Option<bool> {
     }
 }
 
+/// Uses by night, at hours never worked, from a place and with a client that are new to the account, while somebody else's account is
+/// used just so in these days: how each asks may be copied from its owner.
+fn alike_by_night(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    const WITHIN: Nanos = 10 * DAY;
+    let units = &m.units.list;
+    let new = |i: &usize| {
+        let speaks = |c: &str| base[*i].weight(c) > 0.0;
+        let asked = units[*i].does.asks > 0 || units[*i].does.subjects > 0;
+        m.trust[*i] == Trust::None
+            && own_use(&units[*i])
+            && asked
+            && !planned(&base[*i])
+            && speaks("new_device")
+            && speaks("hours")
+            && m.by_night(*i)
+    };
+    let mut with: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for i in (0..units.len()).filter(new) {
+        for d in units[i].devices.iter() {
+            with.entry(*d).or_default().push(i);
+        }
+    }
+    let mut out: Vec<usize> = vec![];
+    for list in with.values() {
+        let near = |i: &&usize| {
+            let u = &units[**i];
+            let mut others = list.iter().map(|j| &units[*j]);
+            others.any(|v| {
+                (v.from - u.from).abs() <= WITHIN && v.whose != u.whose && m.strangers(u, v)
+            })
+        };
+        out.extend(list.iter().filter(near));
+    }
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
 /// Uses of an account with a device never seen, from a place never seen, that reach far more than it ever did, on three days and more:
 /// an owner with a new machine at a new place works as before.
 fn all_new(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
@@ -772,11 +863,14 @@ fn no_tunnel(m: &Model<'_>, base: &[Sum], with: &[usize], without: &[usize]) -> 
         .collect()
 }
 
-/// Walks through the index from places nobody knows under an account that is known at certain places and never does it there.
+/// Walks through the index from places nobody knows under an account that is known at certain places and never does it there; of an
+/// account nobody places anywhere, long ones from where it does nothing else, while it asks otherwise elsewhere.
 fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     // What four questions of a walk weigh, and six.
     const FEW: f32 = 1.4;
     const WALKED: f32 = 2.0;
+    // And eight.
+    const METHODICAL: f32 = 3.0;
     let units = &m.units.list;
     let walks = |i: &usize| {
         let u = &units[*i];
@@ -788,11 +882,32 @@ fn wandering(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
         let short = base[*i].weight("enumeration") < WALKED;
         let owner = short && base[*i].weight("own_device") < 0.0 || planned(&base[*i]);
         let grounded = m.past(&units[*i]).is_some_and(|p| p.grounded);
-        m.trust[*i] == Trust::None && grounded && !owner && own_use(&units[*i])
+        let otherwise =
+            || base[*i].weight("enumeration") >= METHODICAL && m.otherwise_elsewhere(*i);
+        m.trust[*i] == Trust::None && !owner && own_use(&units[*i]) && (grounded || otherwise())
     };
     (0..units.len())
         .filter(|i| strange(i) && walks(i))
         .collect()
+}
+
+/// The same by somebody no log names, from outside.
+fn nameless_walks(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    // What eight questions of a walk weigh.
+    const METHODICAL: f32 = 3.0;
+    let walks = |i: &usize| {
+        let u = &m.units.list[*i];
+        let outside = |a| !m.on_site(a) && !m.lent_place(a);
+        u.who.is_empty()
+            && !u.machine
+            && !u.flow_only
+            && u.parents.is_empty()
+            && m.trust[*i] == Trust::None
+            && u.address.is_some_and(outside)
+            && base[*i].weight("enumeration") >= METHODICAL
+            && m.does(*i).manner().is_some_and(|k| m.rare(k))
+    };
+    (0..m.units.list.len()).filter(walks).collect()
 }
 
 /// Tools for hands under an account an application works under, which never uses them: whoever has the application's own machine has
@@ -1282,12 +1397,20 @@ fn only_beside(
 
 /// One method under several accounts: what one owner may do once, three strangers to each other do not all begin to do.
 fn campaign(m: &Model<'_>, base: &mut [Sum]) {
+    const SAME_NIGHT: Nanos = DAY;
+    let units = &m.units.list;
     let mut by: BTreeMap<Manner, BTreeSet<&str>> = BTreeMap::new();
     let mut paced: BTreeSet<&str> = BTreeSet::new();
+    // Walks with a client that is not the owner's, by it and by manner.
+    let mut with: BTreeMap<(u32, Manner), Vec<usize>> = BTreeMap::new();
     for (i, sum) in base.iter().enumerate().filter(|(_, s)| !planned(s)) {
-        let who = m.units.list[i].who;
+        let who = units[i].who;
         if let Some(k) = rare_manner(m, i) {
             by.entry(k).or_default().insert(who);
+            let own = sum.weight("own_device") < 0.0;
+            for d in units[i].devices.iter().filter(|_| !own) {
+                with.entry((*d, k)).or_default().push(i);
+            }
         }
         if sum.weight("pace") > 0.0 && m.machine_pace(i) {
             paced.insert(who);
@@ -1296,7 +1419,16 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
     for (i, sum) in base.iter_mut().enumerate().filter(|(_, s)| !planned(s)) {
         let walked = rare_manner(m, i).and_then(|k| by.get(&k));
         let n = walked.map_or(0, BTreeSet::len);
-        if n >= 3 {
+        // Two are enough within a day, with one client that is neither's.
+        let u = &units[i];
+        let mut alike = (with.iter())
+            .filter(|((d, k), _)| u.devices.contains(d) && rare_manner(m, i) == Some(*k))
+            .flat_map(|(_, list)| list);
+        let two = n == 2
+            && alike.any(|j| {
+                (units[*j].from - u.from).abs() <= SAME_NIGHT && m.strangers(u, &units[*j])
+            });
+        if n >= 3 || two && sum.weight("own_device") >= 0.0 {
             // Whoever works account after account in a hurry copies each one's browser too: that is one line.
             let hurried = m.does(i).gap > 0.0 && m.does(i).gap <= HURRY;
             let copied = if hurried {
@@ -1312,7 +1444,7 @@ fn campaign(m: &Model<'_>, base: &mut [Sum]) {
             );
         }
         let n = paced.len();
-        if n >= 3 && paced.contains(m.units.list[i].who) && m.machine_pace(i) {
+        if n >= 3 && paced.contains(units[i].who) && m.machine_pace(i) {
             sum.add(
                 "campaign",
                 2.5,
@@ -1517,6 +1649,7 @@ fn share(
     m: &Model<'_>,
     sums: &Sums,
     owners: &Owners<'_>,
+    wandering: &BTreeSet<usize>,
     verdicts: &[SessionVerdict],
 ) -> BTreeMap<usize, Sum> {
     let units = &m.units.list;
@@ -1534,6 +1667,7 @@ fn share(
     let mut accounts: BTreeSet<&str> = BTreeSet::new();
     let mut taken: BTreeMap<(&str, IpAddr), Vec<_>> = BTreeMap::new();
     let mut manners: BTreeSet<Manner> = BTreeSet::new();
+    let mut walked: BTreeSet<(&str, Manner)> = BTreeSet::new();
     // Programs on machines inside under which technical accounts are the intruder's, and when.
     let mut hands: BTreeMap<(IpAddr, String), Vec<(&str, Nanos)>> = BTreeMap::new();
     for (i, u) in units.iter().enumerate() {
@@ -1555,6 +1689,7 @@ fn share(
             }
             tokens.extend(&u.tokens);
             manners.extend(rare_manner(m, i));
+            walked.extend(m.does(i).manner().map(|k| (u.who, k)));
         }
         if bad && technical(u) && !u.flow_only && !m.usual_way(i) {
             for t in tools(u) {
@@ -1783,8 +1918,13 @@ fn share(
                 );
             }
         }
+        // A few questions are a manner too where the same account is walked like that from another place nobody knows.
+        let again = wandering.contains(&i)
+            && m.does(i)
+                .manner()
+                .is_some_and(|k| walked.contains(&(u.who, k)));
         if verdicts[i] != SessionVerdict::Intruder
-            && rare_manner(m, i).is_some_and(|k| manners.contains(&k))
+            && (again || rare_manner(m, i).is_some_and(|k| manners.contains(&k)))
         {
             sum.add(
                 "same_manner",
@@ -1794,7 +1934,7 @@ fn share(
             );
         }
         if m.trust[i] == Trust::None && !known && verdicts[i] != SessionVerdict::Intruder {
-            if accounts.contains(u.who) {
+            if accounts.contains(u.who) && !owners.settled(m, u) {
                 // On a device the owner has, from a place nobody knows, it may well be the owner.
                 let stranger = own.weight("new_device") > 0.0;
                 let w: f32 = if stranger { 2.0 } else { 1.2 };
@@ -1837,13 +1977,45 @@ struct Owners<'m> {
     seen: FxHashSet<(u32, IpAddr)>,
     /// Accounts of which a use shows by itself, by what was done, that it is not the owner's.
     robbed: BTreeSet<&'m str>,
+    /// Where an account works as ever but for the place and the device, day after day.
+    settled: BTreeSet<(u32, IpAddr)>,
 }
 
 impl<'m> Owners<'m> {
     fn of(units: &'m [Unit<'_>], base: &[Sum]) -> Owners<'m> {
         let with = units.iter().zip(base);
         let root = |u: &Unit| !u.parents.iter().any(|(_, c)| *c >= 0.5);
+        // One client on three days and more, at the hours of the account, and nobody else and nothing odd ever from there.
+        const DAYS: usize = 3;
+        let quiet = |u: &Unit<'_>, s: &Sum| {
+            let usual = |c: &str| QUIET.contains(&c);
+            u.devices.len() <= 1 && s.reasons().iter().all(|r| r.weight <= 0.0 || usual(r.code))
+        };
+        let mut at: BTreeMap<IpAddr, Option<(u32, Small<u32>, BTreeSet<i64>)>> = BTreeMap::new();
+        for (u, s) in with.clone().filter(|(u, _)| own_use(u) && !u.refused) {
+            let Some(a) = u.address else { continue };
+            let first = || Some((u.whose, u.devices.clone(), BTreeSet::new()));
+            let lives = at.entry(a).or_insert_with(first);
+            let same = |of: &(u32, Small<u32>, BTreeSet<i64>)| {
+                let told = u.devices.is_empty() || of.1.is_empty() || u.devices == of.1;
+                of.0 == u.whose && told && quiet(u, s)
+            };
+            match lives {
+                Some(of) if same(of) => {
+                    if of.1.is_empty() {
+                        of.1.clone_from(&u.devices);
+                    }
+                    of.2.extend(u.days.first());
+                }
+                _ => *lives = None,
+            }
+        }
+        let settled = at.into_iter().filter_map(|(a, of)| {
+            let (whose, devices, days) = of?;
+            (days.len() >= DAYS && !devices.is_empty()).then_some((whose, a))
+        });
         Owners {
+            settled: settled.collect(),
             seen: (with.clone())
                 .filter(|(_, s)| s.weight("own_device") < 0.0)
                 .filter_map(|(u, _)| Some((u.whose, u.address?)))
@@ -1854,6 +2026,14 @@ impl<'m> Owners<'m> {
                 .map(|(u, _)| u.who)
                 .collect(),
         }
+    }
+    /// The owner works here as ever, at another place with another device: what somebody does under the account elsewhere, and in another
+    /// way, says nothing of it.
+    fn settled(&self, m: &Model<'_>, u: &Unit<'_>) -> bool {
+        m.at_home(u)
+            && !m.rented(u)
+            && u.address
+                .is_some_and(|a| self.settled.contains(&(u.whose, a)))
     }
     /// A log that tells no device has him where another one shows his: nothing there speaks against its being him.
     fn stand_at(&self, u: &Unit<'_>) -> bool {
@@ -1889,6 +2069,9 @@ impl Method {
             .any(|pace| known.contains(&(tool, Method { pace, ..self })))
     }
 }
+
+/// Reasons an owner gives who works at home on a machine of his own.
+const QUIET: [&str; 3] = ["new_device", "new_network", "undeclared_network"];
 
 /// Something in what was done speaks for an outsider, not only the place, the hour and the device it was done from.
 fn does(s: &Sum) -> bool {

@@ -539,6 +539,8 @@ pub(crate) struct Model<'a> {
     exporters: f64,
     first_day: i64,
     last_day: i64,
+    /// Days on which somebody no log names asked something, by address.
+    nameless_days: FxHashMap<IpAddr, Days>,
     /// Format of a log → its first local day.
     since: FxHashMap<&'static str, i64>,
     /// Addresses that tunnels lend, and their neighbourhoods: inside, but nobody's place.
@@ -1027,6 +1029,7 @@ impl<'a> Model<'a> {
             holders: FxHashMap::default(),
             people_with_devices: 0,
             lodgers: FxHashMap::default(),
+            nameless_days: FxHashMap::default(),
             since: FxHashMap::default(),
             told: BTreeMap::new(),
             desktops: BTreeMap::new(),
@@ -1046,6 +1049,15 @@ impl<'a> Model<'a> {
                 .unwrap_or(0),
         };
         m.sort_by_who();
+        for u in units
+            .list
+            .iter()
+            .filter(|u| u.who.is_empty() && u.does.asks > 0)
+        {
+            if let Some(a) = u.address {
+                m.nameless_days.entry(a).or_default().extend(&u.days);
+            }
+        }
         for u in &units.list {
             for x in u.members.iter().map(|m| &s.list[*m as usize]) {
                 if let Some(day) = u.days.first() {
@@ -1425,7 +1437,8 @@ impl<'a> Model<'a> {
         });
         // The usual place of several people is a lawful shared exit: a tenth of days is a visit, a third is a place of work. What is
         // abroad or rents servers is nobody's place of work, and who is declared to work elsewhere says half as much, and nothing when
-        // none of the devices there is one of those he has at his own places: several thieves' accounts make no exit of theirs.
+        // none of the devices there is one of those he has at his own places: several thieves' accounts make no exit of theirs. Nor is it
+        // the place of work of whoever goes through the index there, and asks otherwise elsewhere.
         let odd: FxHashSet<IpAddr> = (units.list.iter())
             .filter(|u| !self.at_home(u) || self.rented(u))
             .filter_map(|u| u.address)
@@ -1435,6 +1448,9 @@ impl<'a> Model<'a> {
             let Some(p) = p else { continue };
             for (a, d) in p.addresses.iter() {
                 if d.len() < 2 || d.len() * 3 < p.days.len() || odd.contains(a) {
+                    continue;
+                }
+                if self.walked_only_at(whose as u32, *a) {
                     continue;
                 }
                 if p.networks.is_empty() || p.networks.iter().any(|n| n.contains(*a)) {
@@ -1531,6 +1547,26 @@ impl<'a> Model<'a> {
             }
         }
         !own.is_empty() && there.iter().all(|d| own.binary_search(d).is_err())
+    }
+
+    /// The account goes through the index at this address whenever it asks more than a little, and at another one it does not.
+    fn walked_only_at(&self, whose: u32, address: IpAddr) -> bool {
+        let mut at: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
+        for u in self.units_of(whose).map(|i| &self.units.list[i]) {
+            if let Some(a) = u.address.filter(|_| u.does.asks > 0) {
+                let (walks, asks) = at.entry(a).or_default();
+                *walks += usize::from(u.does.manner().is_some());
+                *asks += 1;
+            }
+        }
+        let walked = |(walks, asks): &(usize, usize)| walks * 2 >= *asks;
+        at.get(&address).is_some_and(walked) && !at.values().all(walked)
+    }
+
+    /// The account goes through the index where this unit comes from, and asks otherwise elsewhere.
+    pub fn otherwise_elsewhere(&self, i: usize) -> bool {
+        let u = &self.units.list[i];
+        u.address.is_some_and(|a| self.walked_only_at(u.whose, a))
     }
 
     /// When and where an account or person was seen, trusted or not.
@@ -2208,13 +2244,30 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Somebody no log names, who was told something: the place alone speaks.
+    /// Somebody no log names, who was told something: the place speaks, and a program that asks much where none asks day after day.
     fn nobody(&self, i: usize, sum: &mut Sum) {
+        const MUCH: usize = 8;
         let u = &self.units.list[i];
         let told = u.does.queries > 0 || u.does.asks > 0 || u.does.subjects > 0;
-        let outside = |a: IpAddr| !self.on_site(a) && !self.lent_place(a);
-        if told && self.trust[i] == Trust::None && u.address.is_some_and(outside) {
-            self.far_or_rented(u, 1.0, sum);
+        let outside = |a: &IpAddr| !self.on_site(*a) && !self.lent_place(*a);
+        let Some(a) = u.address.filter(outside) else {
+            return;
+        };
+        if !told || self.trust[i] != Trust::None {
+            return;
+        }
+        self.far_or_rented(u, 1.0, sum);
+        let devices = || u.devices.iter().map(|d| self.device(*d));
+        let tool = devices().find(|d| d.automated && !d.monitor && !d.platform);
+        let days = self.nameless_days.get(&a).map_or(0, |d| d.len() as i64);
+        let partner = days >= 4 && days * 2 > self.last_day - self.first_day;
+        if let Some(t) = tool.filter(|_| u.does.asks >= MUCH && !partner) {
+            sum.add(
+                "automated_client",
+                3.5,
+                format!("client automatique : {}", t.text),
+                format!("automated client: {}", t.text),
+            );
         }
     }
 

@@ -13,6 +13,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "several times from rented servers",
     ),
     (
+        "alike_by_night",
+        "de nuit, comme un autre compte sans rapport",
+        "by night, as another account is used",
+    ),
+    (
         "all_new",
         "appareil, lieu et volume nouveaux",
         "new device, place and volume",
