@@ -204,6 +204,22 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
         (
+            odd_place(m, &unknown, &sums.base),
+            "odd_place",
+            (
+                "d'un lieu où nul ne travaille, comme un autre compte sans rapport, et chacun comme son titulaire ne le fait jamais",
+                "from a place nobody works at, as another account that has nothing to do with it, and each as its owner never does",
+            ),
+        ),
+        (
+            strange_slices(m, &sums.base),
+            "strange_questions",
+            (
+                "questions par débuts de noms ou par tranches, là où ce compte technique n'en pose presque jamais",
+                "questions by prefixes or ranges where this technical account hardly ever asks any",
+            ),
+        ),
+        (
             alike_by_night(m, &sums.base),
             "alike_by_night",
             (
@@ -238,6 +254,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         unseen_tunnel(m, &without, &sums.base, &out.0, &mut next);
         beside_usurped(m, &unknown, &sums.base, &out.0, &mut next);
         in_campaign(m, &sums.base, &out.0, &mut next);
+        rented_abroad(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
         only_beside(m, &sums.base, &out.0, &mut next);
         for (list, code, words) in &alone {
@@ -531,7 +548,7 @@ fn one_address(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut
 /// A network of rented servers that works accounts of people who have nothing to do with each other, within days, and that nobody else
 /// ever comes from: each of these uses does something its owner does not do.
 fn one_renter(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
-    const WITHIN: Nanos = 7 * DAY;
+    const WITHIN: Nanos = 14 * DAY;
     let units = &m.units.list;
     let mut by: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for i in unknown.values().flatten() {
@@ -539,10 +556,11 @@ fn one_renter(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut 
             by.entry(n).or_default().push(*i);
         }
     }
-    // A customer who works there as ever shows that it is let to others too.
+    // A customer who works there as ever shows that it is let to others too; who comes at hours never worked, in the dead of night, does not.
+    let odd = |i: usize| does(&base[i]) || base[i].weight("hours") > 0.0 && m.deep_night(&units[i]);
     let all: BTreeSet<usize> = by.values().flatten().copied().collect();
     for (i, u) in units.iter().enumerate() {
-        let customer = own_use(u) && (!all.contains(&i) || !does(&base[i]));
+        let customer = own_use(u) && (!all.contains(&i) || !odd(i));
         if let Some(n) = u.asn.filter(|_| customer) {
             by.remove(&n);
         }
@@ -603,7 +621,7 @@ fn again_and_again(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: 
 
 /// A place nobody is at home in from which accounts of strangers come by turns, on three days and more and never on the same, each time
 /// by night and doing what its owner never does: people who are somewhere together come together, one stranger comes as one after the
-/// other.
+/// other. Two days are enough where each is far faster and far more than ever.
 fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
     const WITHIN: i64 = 14;
     let units = &m.units.list;
@@ -629,7 +647,9 @@ fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [S
             let mut others = list.iter().map(|j| &units[*j]);
             others.any(|v| v.whose != units[*i].whose && m.strangers(&units[*i], v))
         });
-        if !apart || !near || !strangers || days.len() < 3 {
+        let wholly = list.iter().all(|i| m.unlike(*i) == (true, true));
+        let enough = if wholly { 2 } else { 3 };
+        if !apart || !near || !strangers || days.len() < enough {
             continue;
         }
         let n = list
@@ -770,12 +790,40 @@ fn unlike(m: &Model<'_>, sum: &Sum, i: usize) -> Option<bool> {
     if m.trust[i] != Trust::None || !own_use(u) || owner || technical(u) {
         return None;
     }
-    let by_night = sum.weight("hours") > 0.0 && m.by_night(i);
+    let by_night = sum.weight("hours") > 0.0 && m.by_night(i) || m.strange_night(i);
     match m.unlike(i) {
         (true, true) => Some(by_night),
         (true, false) | (false, true) if by_night => Some(true),
         _ => None,
     }
+}
+
+/// A place nobody is at home in from which accounts of strangers come within days, each of them doing what its owner never does: one
+/// person from there may be a guest, two are one stranger or an exit nobody told of.
+fn odd_place(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &[Sum]) -> Vec<usize> {
+    const WITHIN: Nanos = 14 * DAY;
+    let units = &m.units.list;
+    let lived: BTreeSet<IpAddr> = (0..units.len())
+        .filter(|i| own_use(&units[*i]) && !units[*i].refused && !does(&base[*i]))
+        .filter_map(|i| units[i].address)
+        .collect();
+    let mut out = vec![];
+    for list in unknown
+        .iter()
+        .filter(|(a, _)| !lived.contains(a))
+        .map(|x| x.1)
+    {
+        let near = |i: &&usize| {
+            let u = &units[**i];
+            let mut others = list.iter().map(|j| &units[*j]);
+            others.any(|v| {
+                (v.from - u.from).abs() <= WITHIN && v.whose != u.whose && m.strangers(u, v)
+            })
+        };
+        out.extend(list.iter().filter(near));
+    }
+    out.sort_unstable();
+    out
 }
 
 /// Uses by night, at hours never worked, from a place and with a client that are new to the account, while somebody else's account is
@@ -908,6 +956,15 @@ fn nameless_walks(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
             && m.does(*i).manner().is_some_and(|k| m.rare(k))
     };
     (0..m.units.list.len()).filter(walks).collect()
+}
+
+/// Uses of a program's account, on its own machine, that ask as next to none of its uses does: a program does not learn new questions while
+/// it goes on, whoever has its machine has its address.
+fn strange_slices(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
+    let units = &m.units.list;
+    (0..units.len())
+        .filter(|i| own_use(&units[*i]) && !planned(&base[*i]) && m.slices_like_none(*i))
+        .collect()
 }
 
 /// Tools for hands under an account an application works under, which never uses them: whoever has the application's own machine has
@@ -1141,6 +1198,54 @@ fn in_campaign(
                 (
                     "des comptes sont usurpés tour à tour ces jours-là, et nul journal ne montre ce que cette session a demandé",
                     "accounts are usurped one after the other in these days, and no log shows what this session asked for",
+                ),
+            );
+        }
+    }
+}
+
+/// Two strangers and more are usurped from rented servers abroad: who comes from such a one in these days, at hours never worked, through
+/// the same door, is of the same campaign.
+fn rented_abroad(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    const WITHIN: Nanos = 10 * DAY;
+    let units = &m.units.list;
+    let door = |i: usize| {
+        let first = units[i].members.first();
+        first.map(|x| m.s.list[*x as usize].format)
+    };
+    let there = |i: &usize| {
+        let u = &units[*i];
+        own_use(u) && m.trust[*i] == Trust::None && m.rented(u) && !m.at_home(u)
+    };
+    let (bad, odd): (Vec<usize>, Vec<usize>) = (0..units.len())
+        .filter(there)
+        .partition(|i| verdicts[*i] == SessionVerdict::Intruder);
+    let odd = odd.into_iter().filter(|i| {
+        let own = &base[*i];
+        let untimely = own.weight("hours") > 0.0 && m.by_night(*i);
+        untimely && own.weight("own_device") >= 0.0 && !planned(own)
+    });
+    for i in odd {
+        let u = &units[i];
+        let near = bad.iter().map(|j| (*j, &units[*j])).filter(|(j, v)| {
+            (v.from - u.from).abs() <= WITHIN && door(*j) == door(i) && m.strangers(u, v)
+        });
+        let whos: BTreeSet<u32> = near.map(|(_, v)| v.whose).collect();
+        if whos.len() >= 2 {
+            up_to(
+                INTRUDER + 0.5,
+                base,
+                out,
+                i,
+                "in_campaign",
+                (
+                    "de nuit, d'un serveur loué à l'étranger, comme d'autres comptes usurpés ces jours-là",
+                    "by night, from a rented server abroad, as other accounts that are usurped in these days",
                 ),
             );
         }
@@ -1712,6 +1817,22 @@ fn share(
             }
         }
     }
+    // A browser many have tells nobody apart, unless it is new to the account and keeps a machine's pace.
+    let paced = |i: usize| base[i].weight("pace") > 0.0 && m.trust[i] == Trust::None;
+    let mut browsers: BTreeMap<u32, (BTreeSet<&str>, BTreeSet<(u32, Method)>)> = BTreeMap::new();
+    for (i, u) in units
+        .iter()
+        .enumerate()
+        .filter(|(i, u)| paced(*i) && own_use(u))
+    {
+        let bad = verdicts[i] == SessionVerdict::Intruder;
+        let new = bad || base[i].weight("new_device") > 0.0;
+        for d in u.devices.iter().filter(|d| new && !specific(m, **d)) {
+            let (whos, methods) = browsers.entry(*d).or_default();
+            whos.insert(u.who);
+            methods.extend(Method::of(m.does(i)).filter(|_| bad).map(|k| (*d, k)));
+        }
+    }
     // Places somebody is at home in, or at with a device of the own: others may be too.
     let mut homes: BTreeSet<IpAddr> = BTreeSet::new();
     for (i, u) in units.iter().enumerate() {
@@ -1881,6 +2002,27 @@ fn share(
                 "compte technique employé depuis une machine où l'intrus est à l'écran".into(),
                 "technical account used from a machine whose screen the intruder has".into(),
             );
+        }
+        if verdicts[i] != SessionVerdict::Intruder && paced(i) && own.weight("new_device") > 0.0 {
+            let method = Method::of(m.does(i));
+            let alike = u
+                .devices
+                .iter()
+                .filter_map(|d| Some((d, browsers.get(d)?, method?)));
+            let whos = alike
+                .filter(|(d, (_, methods), k)| k.is_among(**d, methods))
+                .map(|(_, (whos, _), _)| whos.len())
+                .max();
+            if let Some(n) = whos {
+                sum.add(
+                    "shared_device",
+                    if n >= 3 { 3.5 } else { 2.5 },
+                    "navigateur de l'intrus, nouveau pour ce compte, au même rythme d'automate"
+                        .into(),
+                    "the intruder's browser, new to this account, at the same machine's pace"
+                        .into(),
+                );
+            }
         }
         // What is behind a tunnel shows its machine only in what the tunnel made possible.
         let mine: BTreeSet<u32> = m

@@ -249,6 +249,9 @@ pub(crate) struct Past<'a> {
     clocks: Vec<(Way, i64)>,
     /// First used when its log had been there for a week, and not for two weeks since.
     new_here: bool,
+    /// Uses that ask neither by prefixes nor by ranges, and those that do little else.
+    plain: usize,
+    sliced: usize,
     /// Address → what was asked from there under a technical account in none of its daily ways.
     strays: BTreeMap<Option<IpAddr>, Strayed>,
     /// Day → writes.
@@ -289,15 +292,22 @@ impl Reading {
             };
         }
     }
-    /// What was done is several times faster than the account ever reads, and several times more. Three days show how it reads.
+    /// Three days show how somebody reads.
+    fn is_known(&self) -> bool {
+        self.days.len() >= 3
+    }
+    /// What was done is several times faster than the account ever reads, and several times more.
     fn unlike(&self, b: &Behaviour) -> (bool, bool) {
         const TIMES: f64 = 4.0;
-        if self.days.len() < 3 {
+        // Nobody reads like that, whatever the amount.
+        const MACHINE: f64 = 20.0;
+        if !self.is_known() {
             return (false, false);
         }
-        let faster = b.asks >= 4 && b.gap > 0.0 && b.gap * TIMES <= self.gap;
+        let times = |n: f64| b.asks >= 4 && b.gap > 0.0 && b.gap * n <= self.gap;
         let spread = b.spread();
-        (faster, spread >= 10 && spread > 3 * self.most)
+        let more = spread > 3 * self.most || times(MACHINE);
+        (times(TIMES), spread >= 10 && more)
     }
 }
 
@@ -322,15 +332,26 @@ impl Past<'_> {
         let own = self.most.prefix.max(self.most.range);
         own >= 0.25 && b.prefix.max(b.range) <= 2.0 * own
     }
-    /// Ways a database or technical account is used day after day.
+    /// Ways a database or technical account is used day after day. Where it is used so from the networks it is declared for, and by
+    /// programs, what comes from elsewhere or has hands behind it is none of them however often it comes: nobody says whose they are.
     fn find_daily(&self) -> Vec<Way> {
-        self.ways
-            .iter()
+        let mut ways: Vec<&Way> = (self.ways.iter())
             .filter(|(_, d)| d.len() >= 3 && d.len() * 5 >= self.days.len() * 2)
             .map(|(w, _)| w)
             .filter(|w| !self.came_beside(w))
-            .cloned()
-            .collect()
+            .collect();
+        let firm: [&dyn Fn(&Way) -> bool; 2] = [
+            &|w| {
+                w.0.is_some_and(|a| self.networks.iter().any(|n| n.contains(a)))
+            },
+            &|w| !by_hand(&w.1),
+        ];
+        for of in firm {
+            if ways.iter().any(|w| of(w)) {
+                ways.retain(|w| of(w));
+            }
+        }
+        ways.into_iter().cloned().collect()
     }
     /// A program or machine that came when the account had been used otherwise for three days, and while that use went on: its own
     /// days never make it usual. One that takes the place of another is a change of the house.
@@ -539,6 +560,10 @@ pub(crate) struct Model<'a> {
     exporters: f64,
     first_day: i64,
     last_day: i64,
+    /// How people read on certain ground, all but the hastiest and the busiest of them.
+    colleagues: Reading,
+    /// Of the people known on certain ground hardly anybody works in the middle of the night.
+    quiet_nights: bool,
     /// Days on which somebody no log names asked something, by address.
     nameless_days: FxHashMap<IpAddr, Days>,
     /// Format of a log → its first local day.
@@ -750,6 +775,13 @@ const HAND_TOOLS: &[&str] = &[
 
 fn by_hand(program: &str) -> bool {
     HAND_TOOLS.iter().any(|t| program.contains(t))
+}
+
+/// A browser of a telephone or a tablet, as such call themselves (RFC 9110 §10.1.5 tells no form; these words are in all of them).
+fn handheld(device: &str) -> bool {
+    ["iPhone", "iPad", "Android"]
+        .iter()
+        .any(|w| device.contains(w))
 }
 
 /// True for a client that is a program, not a browser a person sits at.
@@ -1029,6 +1061,8 @@ impl<'a> Model<'a> {
             holders: FxHashMap::default(),
             people_with_devices: 0,
             lodgers: FxHashMap::default(),
+            colleagues: Reading::default(),
+            quiet_nights: false,
             nameless_days: FxHashMap::default(),
             since: FxHashMap::default(),
             told: BTreeMap::new(),
@@ -1491,6 +1525,7 @@ impl<'a> Model<'a> {
                 *self.holders.entry(*d).or_default() += 1;
             }
         }
+        self.know_colleagues();
         let trusted: Vec<&Unit> = units
             .list
             .iter()
@@ -1533,6 +1568,45 @@ impl<'a> Model<'a> {
                 .collect();
             w.sort_unstable();
             self.wide = w[(w.len() - 1) * 99 / 100].max(50);
+        }
+    }
+
+    /// What people do on certain ground, for those of whom little is known.
+    fn know_colleagues(&mut self) {
+        // So many people and uses show a custom.
+        const PEOPLE: usize = 5;
+        const USES: usize = 20;
+        let (mut spreads, mut gaps, mut days) = (vec![], vec![], Days::default());
+        let mut people: BTreeMap<u32, bool> = BTreeMap::new();
+        for (i, u) in self.units.list.iter().enumerate() {
+            let person = !u.who.is_empty() && !u.machine && !u.flow_only && !technical(u);
+            if !person || u.job.is_some() || !u.parents.is_empty() || self.trust[i] < Trust::Peers {
+                continue;
+            }
+            let by_night = people.entry(u.whose).or_default();
+            *by_night |= self.deep_night(u);
+            let b = self.done(i);
+            if b.spread() > 0 {
+                spreads.push(b.spread());
+                days.extend(&u.days);
+                if b.asks >= 2 && b.gap > 0.0 {
+                    gaps.push(b.gap);
+                }
+            }
+        }
+        if people.len() < PEOPLE {
+            return;
+        }
+        let awake = people.values().filter(|n| **n).count();
+        self.quiet_nights = awake * 10 <= people.len();
+        if spreads.len() >= USES && !gaps.is_empty() {
+            spreads.sort_unstable();
+            gaps.sort_unstable_by(f64::total_cmp);
+            self.colleagues = Reading {
+                days,
+                most: spreads[(spreads.len() - 1) * 98 / 100],
+                gap: gaps[gaps.len() * 2 / 100],
+            };
         }
     }
 
@@ -1711,6 +1785,8 @@ impl<'a> Model<'a> {
                     .map_or_else(|| machine_name(d), |d| d.machine)
             })
         };
+        let left = past.as_ref().and_then(|p| p.left);
+        let gone = |u: &Unit| left.is_some_and(|left| u.days.first().is_some_and(|d| *d >= left));
         let first = out.len();
         for i in self.units_of(whose) {
             let u = &units[i];
@@ -1723,7 +1799,10 @@ impl<'a> Model<'a> {
                 hours: self.hours_of(u),
             };
             let bot = self.is_bot(u);
-            out.push((i as u32, self.trust_of(past.as_ref(), bot, &seen, &anchor)));
+            let trust = self.trust_of(past.as_ref(), bot, &seen, &anchor);
+            // Nobody makes a habit under the account of somebody who has left.
+            let nobodys = trust == Trust::Habit && gone(u);
+            out.push((i as u32, if nobodys { Trust::None } else { trust }));
         }
         let row_trust: Vec<Trust> = rows
             .iter()
@@ -1752,7 +1831,7 @@ impl<'a> Model<'a> {
         for (i, trust) in &out[first..] {
             let (i, u) = (*i as usize, &units[*i as usize]);
             // Nothing is learned from what is not known ground, nor from what was opened from elsewhere.
-            if *trust == Trust::None || u.machine || !u.parents.is_empty() {
+            if *trust == Trust::None || u.machine || !u.parents.is_empty() || gone(u) {
                 continue;
             }
             let opened = self.opened(i).into_iter();
@@ -1786,6 +1865,11 @@ impl<'a> Model<'a> {
             }
         }
         self.stray_questions(whose, p);
+        let technical = |u: &&Unit| technical(u) && u.job.is_none() && u.does.asks > 0;
+        for u in (self.units_of(whose).map(|i| &units[i])).filter(technical) {
+            p.plain += usize::from(self.slices_of(u).0 == 0);
+            p.sliced += usize::from(self.is_sliced(u));
+        }
         p.grounded = anchor.known;
         for (r, trust) in rows.iter().zip(row_trust) {
             let h = r.habit;
@@ -1823,6 +1907,29 @@ impl<'a> Model<'a> {
             );
             p.interactive_days.extend(&h.interactive);
         }
+    }
+
+    /// How many questions by prefixes and ranges a unit asks, and how many in all.
+    fn slices_of(&self, u: &Unit) -> (u32, u32) {
+        let members = u.members.iter();
+        let asks = members.filter_map(|m| self.s.features[*m as usize].asks.as_ref());
+        asks.fold((0, 0), |(sliced, all), a| {
+            (sliced + a.prefix + a.range, all + a.count)
+        })
+    }
+    /// Asks little else than by prefixes or ranges, four times and more.
+    fn is_sliced(&self, u: &Unit) -> bool {
+        let (sliced, all) = self.slices_of(u);
+        sliced >= 4 && sliced * 2 >= all
+    }
+    /// In one of a technical account's daily ways, questions by prefixes or ranges that next to none of its uses ask.
+    pub fn slices_like_none(&self, i: usize) -> bool {
+        const USES: usize = 20;
+        let u = &self.units.list[i];
+        let Some(p) = self.past(u).filter(|_| technical(u) && u.job.is_none()) else {
+            return false;
+        };
+        p.plain >= USES && p.sliced * 10 <= p.plain && !p.by_the_clock(u) && self.is_sliced(u)
     }
 
     /// What was asked under a technical account in none of its daily ways, by address.
@@ -1968,7 +2075,7 @@ impl<'a> Model<'a> {
         hours != 0 && hours & DAY == 0
     }
     /// All of it between midnight and five.
-    fn deep_night(&self, u: &Unit) -> bool {
+    pub fn deep_night(&self, u: &Unit) -> bool {
         let hours = self.hours_of(u);
         hours != 0 && hours >> 5 == 0
     }
@@ -2451,9 +2558,16 @@ impl<'a> Model<'a> {
         if p.left
             .is_some_and(|left| u.days.last().is_some_and(|d| *d >= left))
         {
+            // From a place nobody knows there is no colleague either who had the password.
+            let asked = u.does.asks > 0 || u.does.subjects > 0 || u.does.files > 0;
+            let w = if trust == Trust::None && asked {
+                7.0
+            } else {
+                6.0
+            };
             sum.add(
                 "left",
-                6.0 * k,
+                w * k,
                 "compte d'une personne partie".into(),
                 "account of a person who has left".into(),
             );
@@ -2529,7 +2643,21 @@ impl<'a> Model<'a> {
     /// Whether a unit reads several times faster than its account ever did on certain ground, and several times more.
     pub fn unlike(&self, i: usize) -> (bool, bool) {
         let past = self.past(&self.units.list[i]);
-        past.map_or((false, false), |p| p.reads.unlike(&self.done(i)))
+        past.map_or((false, false), |p| self.reads_of(p).unlike(&self.done(i)))
+    }
+    /// How an account reads, or where it was hardly seen how its colleagues do.
+    fn reads_of<'p>(&'p self, p: &'p Past<'_>) -> &'p Reading {
+        if p.reads.is_known() {
+            &p.reads
+        } else {
+            &self.colleagues
+        }
+    }
+    /// In the middle of the night, under an account nobody knows the hours of, where hardly anybody works then.
+    pub fn strange_night(&self, i: usize) -> bool {
+        let u = &self.units.list[i];
+        let known = self.past(u).is_some_and(|p| p.trusted_units >= 3);
+        !known && self.quiet_nights && self.deep_night(u)
     }
 
     /// Instants of what a unit and what it made possible looked at.
@@ -2575,10 +2703,13 @@ impl<'a> Model<'a> {
                 }
                 // A screen left open elsewhere shows nothing; somebody at work here and there by turns is two.
                 let turns = Self::turns(mine, &its);
+                // A telephone is carried, and looked at from the desk.
+                let carried = self.at_home(u) && !self.rented(u) && !u.devices.is_empty();
+                let carried = carried && u.devices.iter().all(|d| handheld(self.device(*d).text));
                 if turns >= 2 {
                     sum.add(
                         "two_desks",
-                        2.0,
+                        if carried { 1.0 } else { 2.0 },
                         format!("le titulaire consulte ailleurs dans les mêmes minutes ({turns} allers-retours)"),
                         format!("the owner is reading elsewhere within the same minutes ({turns} turns)"),
                     );
@@ -2678,14 +2809,19 @@ impl<'a> Model<'a> {
         // A machine's pace and fifty objects say the same, and more.
         let said = sum.weight("pace") > 0.0 || sum.weight("spread") > 0.0;
         let strange = self.trust[i] == Trust::None && u.parents.is_empty() && !technical(u);
-        if let (true, (faster, more)) = (strange && !said, p.reads.unlike(&b))
+        if let (true, (faster, more)) = (strange && !said, self.reads_of(p).unlike(&b))
             && (faster || more)
         {
+            let (fr, en) = if p.reads.is_known() {
+                ("ce compte ne l'a jamais fait", "this account ever did")
+            } else {
+                ("ses collègues ne le font", "its colleagues do")
+            };
             sum.add(
                 "unlike_owner",
                 1.0,
-                format!("lit bien plus, ou bien plus vite, que ce compte ne l'a jamais fait en lieu sûr ({spread} objets, un toutes les {:.0} s)", b.gap),
-                format!("reads far more, or far faster, than this account ever did on certain ground ({spread} objects, one every {:.0} s)", b.gap),
+                format!("lit bien plus, ou bien plus vite, que {fr} en lieu sûr ({spread} objets, un toutes les {:.0} s)", b.gap),
+                format!("reads far more, or far faster, than {en} on certain ground ({spread} objects, one every {:.0} s)", b.gap),
             );
         }
         if !trusted && u.parents.is_empty() && p.trusted_units >= 3 && !p.servers.is_empty() {
@@ -2749,7 +2885,7 @@ impl<'a> Model<'a> {
                 "a log was cleared or auditing switched off".into(),
             );
         }
-        self.lodger(u, &reach, sum);
+        self.lodger(i, u, &reach, sum);
         self.reached(u, p, &reach, sum);
         self.another(i, u, sum);
         self.in_anothers(i, u, sum);
@@ -2828,7 +2964,7 @@ impl<'a> Model<'a> {
     }
 
     /// A machine nobody has on known ground, under accounts that have nothing to do with each other.
-    fn lodger(&self, u: &Unit, reach: &[usize], sum: &mut Sum) {
+    fn lodger(&self, i: usize, u: &Unit, reach: &[usize], sum: &mut Sum) {
         if u.who.is_empty() {
             return;
         }
@@ -2838,9 +2974,18 @@ impl<'a> Model<'a> {
             .find_map(|d| Some((self.device(*d).text, self.lodgers.get(d)?)));
         if let Some((d, accounts)) = lodgers {
             let list = accounts.join(", ");
+            // Three accounts from places nobody knows, and each does what its owner never does: no machine is lent round like that.
+            let odd = ["pace", "unlike_owner", "volume"];
+            let odd = odd.into_iter().any(|c| sum.weight(c) > 0.0);
+            let strange = self.trust[i] == Trust::None && u.parents.is_empty();
+            let w = if accounts.len() >= 3 && strange && odd {
+                3.5
+            } else {
+                2.0
+            };
             sum.add(
                 "device_of_several",
-                2.0,
+                w,
                 format!("{d}, machine inconnue, sert sous plusieurs comptes : {list}"),
                 format!("{d}, a machine nobody knows, is used under several accounts: {list}"),
             );

@@ -138,6 +138,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
         "adresse de tunnel, sans tunnel",
         "a tunnel's address without a tunnel",
     ),
+    (
+        "odd_place",
+        "lieu inconnu de plusieurs comptes",
+        "unknown place under several accounts",
+    ),
     ("pace", "rythme d'automate", "a machine's pace"),
     (
         "reached_through",
