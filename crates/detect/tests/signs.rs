@@ -2270,3 +2270,341 @@ fn a_tool_for_hands_on_the_applications_machine_is_in_doubt() {
         said(&own)
     );
 }
+
+/// The verdicts of what came from one address.
+fn verdicts_of(case: &Path, address: &str) -> Vec<SessionVerdict> {
+    let there = judged(case, &|s| from(s, address));
+    there.iter().map(|(_, j)| j.verdict).collect()
+}
+
+/// A few questions of a walk under two accounts of strangers, from a place nobody else comes from, are one stranger's. One account alone,
+/// or somebody who works there too, leave it in doubt.
+#[test]
+fn where_strangers_walk_the_index_nobody_is_at_home() {
+    use SessionVerdict::{Doubtful, Intruder};
+    const PLACE: &str = "203.0.113.71";
+    let play = |whos: &[&str], resident: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for (k, user) in (0..).zip(whos) {
+            let begin = (6 + 3 * k) * MINUTES_A_DAY + 1330;
+            web.asks(user, PLACE, THIEF, begin, &walk()[..6]);
+        }
+        if resident {
+            let read = ["GET /fhir/Patient/4711".to_string()];
+            web.asks(PEOPLE[4], PLACE, OWN, 8 * MINUTES_A_DAY + 1200, &read);
+        }
+        web.write(dir.path());
+        let mut verdicts = verdicts_of(dir.path(), PLACE);
+        verdicts.retain(|v| *v != SessionVerdict::Legitimate);
+        verdicts
+    };
+    assert_eq!(play(&PEOPLE[1..3], false), [Intruder, Intruder]);
+    assert_eq!(play(&PEOPLE[1..2], false), [Doubtful]);
+    assert_eq!(play(&PEOPLE[1..3], true), [Doubtful, Doubtful]);
+}
+
+/// In a young case some thieves' visits are a third of an account's days: a place where the index is gone through, and nothing else asked,
+/// is no exit of professionals; one where the same people work is.
+#[test]
+fn a_place_where_strangers_walk_is_no_exit() {
+    let play = |asked: &[String]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::default();
+        for day in 0..6 {
+            for (k, user) in (0..).zip(&PEOPLE[..3]) {
+                let own = [format!("GET /fhir/Patient/{}", 1000 + day * 31 + k)];
+                let home = format!("203.0.113.{}", 20 + k);
+                web.asks(user, &home, OWN, day * MINUTES_A_DAY + 540 + 13 * k, &own);
+                if day % 2 == 1 {
+                    let begin = day * MINUTES_A_DAY + 1350 + 20 * k;
+                    web.asks(user, "203.0.113.9", THIEF, begin, asked);
+                }
+            }
+        }
+        web.write(dir.path());
+        let there = judged(dir.path(), &|s| from(s, "203.0.113.9"));
+        there.iter().filter(|(_, j)| has(j, "shared_exit")).count()
+    };
+    assert_eq!(play(&walk()), 0);
+    assert_eq!(play(&["GET /fhir/Patient/4711".to_string()]), 9);
+}
+
+/// A robot under somebody's account says nothing of the home its owner works from with another device on three days and more, at the hours
+/// and in the manner of the account; two days are nobody's home.
+#[test]
+fn a_home_in_use_keeps_its_owner() {
+    let play = |days: &[i64]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::campaign();
+        for day in days {
+            let own = |n: i64| format!("GET /fhir/Patient/{}", 1000 + n * 613 % 9000);
+            let asked: Vec<String> = (0..4).map(|n| own(day * 31 + n)).collect();
+            let begin = day * MINUTES_A_DAY + 560;
+            web.asks(
+                PEOPLE[0],
+                "203.0.113.71",
+                &THIEF.replace("125", "131"),
+                begin,
+                &asked,
+            );
+        }
+        web.write(dir.path());
+        let home = judged(dir.path(), &|s| from(s, "203.0.113.71"));
+        let blamed = home.iter().filter(|(_, j)| has(j, "usurped_account"));
+        (blamed.count(), home.len())
+    };
+    assert_eq!(play(&[2, 6, 9, 17]), (0, 4));
+    assert_eq!(play(&[6, 17]), (2, 2));
+}
+
+/// A program that asks much from outside, and no log says for whom, is in doubt; a partner's, day after day, is not.
+#[test]
+fn a_robot_no_log_names_is_in_doubt() {
+    let play = |days: std::ops::Range<i64>| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for day in days {
+            let read =
+                |n: i64| format!("GET /fhir/Patient/{}", 1000 + (day * 7919 + n * 613) % 9000);
+            let asked: Vec<String> = (0..20).map(read).collect();
+            let begin = day * MINUTES_A_DAY + 130;
+            web.asks("-", "203.0.113.71", "python-requests/2.27.1", begin, &asked);
+        }
+        web.write(dir.path());
+        let verdicts = verdicts_of(dir.path(), "203.0.113.71");
+        let doubtful = verdicts.iter().filter(|v| **v == SessionVerdict::Doubtful);
+        (doubtful.count(), verdicts.len())
+    };
+    assert_eq!(play(7..9), (2, 2));
+    assert_eq!(play(2..19), (0, 17));
+}
+
+/// Two accounts of strangers walked with one client that is neither's: within a day one hand's, else doubt. And two accounts read by night
+/// with one client, from places unknown to both, are in doubt however their owners' way of asking is copied.
+#[test]
+fn one_client_new_to_two_accounts_is_a_sign() {
+    use SessionVerdict::{Doubtful, Intruder, Legitimate};
+    let play = |accounts: usize, (apart, minute): (i64, i64), asked: &[String]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        for (k, user) in (0..).zip(&PEOPLE[..accounts]) {
+            let place = format!("203.0.113.{}", 71 + 9 * k);
+            let begin = (8 + k * apart) * MINUTES_A_DAY + minute + 40 * k;
+            web.asks(user, &place, THIEF, begin, asked);
+        }
+        web.write(dir.path());
+        let strange = |s: &Session| {
+            s.origin
+                .address
+                .is_some_and(|a| a.to_string().starts_with("203."))
+        };
+        let all = judged(dir.path(), &strange);
+        all.iter().map(|(_, j)| j.verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(play(2, (0, 600), &walk()), [Intruder, Intruder]);
+    assert_eq!(play(2, (5, 600), &walk()), [Doubtful, Doubtful]);
+    let reads: Vec<String> = (0..5)
+        .map(|n| format!("GET /fhir/Patient/{}", 4711 + n))
+        .collect();
+    assert_eq!(play(2, (1, NIGHT), &reads), [Doubtful, Doubtful]);
+    assert_eq!(play(1, (1, NIGHT), &reads), [Legitimate]);
+}
+
+/// A place at which two accounts of strangers come by day, each reading far more than its owner ever did, is in doubt; one of them alone is
+/// not for that.
+#[test]
+fn a_place_where_two_accounts_do_what_neither_does_is_in_doubt() {
+    let play = |visits: &[Visit<'_>]| {
+        let dir = tempfile::tempdir().unwrap();
+        file_server(dir.path(), visits, true);
+        let (odd, lawful) = of_visits(dir.path(), visits);
+        assert!(
+            lawful
+                .iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&lawful)
+        );
+        let doubtful = odd
+            .iter()
+            .filter(|(_, j)| j.verdict == SessionVerdict::Doubtful);
+        (
+            doubtful.count() > 0,
+            odd.iter()
+                .any(|(_, j)| j.verdict == SessionVerdict::Intruder),
+        )
+    };
+    let day = |d: i64| d * MINUTES_A_DAY;
+    let two = [
+        ("adubois", day(4) + 640, "192.0.2.7", (15, 280)),
+        ("bmartin", day(7) + 700, "192.0.2.7", (15, 280)),
+    ];
+    assert_eq!(play(&two), (true, false));
+    assert_eq!(play(&two[..1]), (false, false));
+}
+
+/// Somebody of whom nothing is known reads in the middle of the night, from a place nobody knows, several times what his colleagues ever
+/// read: in doubt. By day he is new.
+#[test]
+fn a_newcomer_is_held_against_his_colleagues() {
+    let play = |minute: i64| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut web = Web::work();
+        let read = |n: i64| format!("GET /fhir/Patient/{}", 1000 + n * 613 % 9000);
+        let asked: Vec<String> = (0..30).map(read).collect();
+        web.asks(
+            "fnoel",
+            "203.0.113.71",
+            OWN,
+            9 * MINUTES_A_DAY + minute,
+            &asked,
+        );
+        web.write(dir.path());
+        verdicts_of(dir.path(), "203.0.113.71")
+    };
+    assert_eq!(play(NIGHT), [SessionVerdict::Doubtful]);
+    assert_eq!(play(640), [SessionVerdict::Legitimate]);
+}
+
+/// What comes to a program's account from a machine it is not declared for is none of its daily ways, on however many days; where no
+/// network is declared it may be.
+#[test]
+fn a_way_from_an_undeclared_machine_is_never_usual() {
+    let play = |declared: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Database::default();
+        db.front_end(12);
+        for day in (0..12).step_by(2) {
+            let begin = day * MINUTES_A_DAY + 20 + day * 17 % 90;
+            let asked: Vec<(i64, String)> = (0..8)
+                .map(|k| {
+                    (
+                        begin + k,
+                        format!(
+                            "SELECT nom FROM public.patient WHERE nom LIKE 'M{}%'",
+                            (b'A' + k as u8) as char
+                        ),
+                    )
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            db.connection(
+                "dpi_app",
+                "10.60.40.21",
+                "Rapport",
+                (begin, begin + 20),
+                &asked,
+            );
+        }
+        db.write(dir.path());
+        let networks = if declared {
+            "networks = [\"10.60.40.22/32\"]\n"
+        } else {
+            ""
+        };
+        let account = format!("[[account]]\nname = \"db:dpi_app\"\nkind = \"service\"\n{networks}");
+        put(
+            dir.path(),
+            "ampleur.toml",
+            format!("{ESTABLISHMENT}{account}"),
+        );
+        let there = judged(dir.path(), &|s| from(s, "10.60.40.21"));
+        there.iter().filter(|(_, j)| has(j, "usual_way")).count()
+    };
+    assert_eq!(play(true), 0);
+    assert_eq!(play(false), 6);
+}
+
+/// Questions by prefixes on the application's own machine, by its own program, are in doubt where its connections never ask any.
+#[test]
+fn questions_a_program_never_asks_are_in_doubt_on_its_machine() {
+    let play = |days: std::ops::Range<i64>| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Database::default();
+        db.front_end(24);
+        for day in days {
+            let begin = day * MINUTES_A_DAY + 100 + day * 17 % 60;
+            let asked: Vec<(i64, String)> = (0..6)
+                .map(|k| {
+                    (
+                        begin + 3 * k,
+                        format!(
+                            "SELECT nom FROM public.patient WHERE nom LIKE 'M{}%'",
+                            (b'A' + k as u8) as char
+                        ),
+                    )
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            db.connection(
+                "dpi_app",
+                "10.60.40.22",
+                "DpiFront",
+                (begin, begin + 20),
+                &asked,
+            );
+        }
+        db.write(dir.path());
+        put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+        let all = judged(dir.path(), &|s| from(s, "10.60.40.22"));
+        let odd = all
+            .iter()
+            .filter(|(_, j)| j.verdict == SessionVerdict::Doubtful);
+        (
+            odd.filter(|(_, j)| has(j, "strange_questions")).count(),
+            all.len(),
+        )
+    };
+    assert_eq!(play(9..11), (2, 26));
+    // A program that asks so day after day has learned it.
+    assert_eq!(play(0..24), (0, 48));
+}
+
+/// What is done under the account of somebody who has left makes no habit, and from a place nobody knows it is the intruder's; whoever
+/// keeps his pace with his browser under other accounts is the same.
+#[test]
+fn nothing_is_learned_after_somebody_has_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut web = Web::work();
+    let own = |line: &str| line.contains(PEOPLE[0]);
+    web.lines
+        .retain(|(second, line)| !own(line) || *second < 3 * 86_400);
+    let visits = [
+        (PEOPLE[0], 6, "203.0.113.71"),
+        (PEOPLE[0], 9, "203.0.113.71"),
+        (PEOPLE[0], 12, "203.0.113.71"),
+        (PEOPLE[1], 13, "203.0.113.80"),
+        (PEOPLE[2], 14, "203.0.113.89"),
+    ];
+    for (user, day, place) in visits {
+        let read = |n: i64| format!("GET /fhir/Patient/{}", 1000 + (day * 7919 + n * 613) % 9000);
+        let asked: Vec<String> = (0..20).map(read).collect();
+        web.asks(user, place, THIEF, day * MINUTES_A_DAY + 600, &asked);
+    }
+    web.write(dir.path());
+    let person = format!(
+        "[[person]]\nid = \"p:1\"\nname = \"A\"\naccounts = [\"app:{}\"]\nuntil = \"2025-06-05\"\n",
+        PEOPLE[0]
+    );
+    put(
+        dir.path(),
+        "ampleur.toml",
+        format!("{ESTABLISHMENT}{person}"),
+    );
+    let strange = |s: &Session| {
+        s.origin
+            .address
+            .is_some_and(|a| a.to_string().starts_with("203."))
+    };
+    let all = judged(dir.path(), &strange);
+    assert_eq!(all.len(), 5);
+    assert!(
+        all.iter()
+            .all(|(_, j)| j.verdict == SessionVerdict::Intruder
+                && !has(j, "usual_place")
+                && !has(j, "own_device")),
+        "{}",
+        said(&all)
+    );
+}
