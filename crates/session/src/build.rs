@@ -3,7 +3,7 @@ use crate::{
     Features, Key, Partial, chain,
     columns::{self, Alike},
     days,
-    features::{List, Spelled, Thin},
+    features::{List, Spelled, Thin, Traits},
     geo::Geo,
     intake::{self, Accounts, Fragment, Slot, machine},
     key::{ID_LIFE, INACTIVITY, Keyed, canonical},
@@ -12,6 +12,7 @@ use crate::{
     spread::{beside, in_pieces, side_by_side},
     texts::{Table, TextId, Texts},
     tickets::{self, Tickets},
+    turns::{OPEN, Pause, Turns},
 };
 use ampleur_event::{
     Account, Event, Link, Origin, Session, SessionId, SessionKey, System,
@@ -94,6 +95,9 @@ pub(crate) struct Side {
     pub id: Vec<TextId>,
     pub began: Vec<Nanos>,
     pub requests: Requests,
+    /// Of each session without an account: the one whose turn at its address it is, [`OPEN`] where it may be another's, [`NOBODY`]
+    /// where nothing says so.
+    turns: Vec<u32>,
     /// Canonical accounts acted with or upon, and when first.
     pub targets: Vec<Thin<(TextId, Nanos)>>,
 }
@@ -279,12 +283,12 @@ impl Named {
 }
 
 /// The stretches of one key in all files.
-struct Merged {
+pub(crate) struct Merged {
     source: u32,
     /// Name of the format of its rows with a time, and of the first file that has some without.
     format: Option<&'static str>,
     format_untimed: &'static str,
-    slot: Slot,
+    pub slot: Slot,
 }
 
 /// What the files say together, in the texts of the whole case.
@@ -413,6 +417,8 @@ struct Rest {
     account: Option<(System, TextId)>,
     /// The account, when only its user id says so.
     named: Option<Account>,
+    /// The one whose turn at its address it is: a number in [`Turns::accounts`], or [`OPEN`].
+    turn: Option<u32>,
     began: Nanos,
     targets: Thin<(TextId, Nanos)>,
 }
@@ -471,6 +477,7 @@ impl Sessions {
             tickets,
             ..
         } = all;
+        let mut slots = slots;
         let addresses = slots.iter().map(|m| texts.get(m.slot.key.address));
         let gateways = gateways(addresses, &estates);
         let making = Making {
@@ -481,6 +488,7 @@ impl Sessions {
             gateways: &gateways,
             geo: &geo,
         };
+        let turns = Turns::of(&making, &people, &mut slots);
         let mut keys: Vec<(u32, Keyed, u32)> = Vec::with_capacity(slots.len());
         keys.extend(slots.iter().map(|m| (m.source, m.slot.key, 0)));
         // Sessions are large and many: what they are made of goes as they come, they stand in their lists from the start, and
@@ -498,7 +506,7 @@ impl Sessions {
         let mut side = Side::default();
         let mut places: Vec<(u32, Nanos, Nanos)> = Vec::with_capacity(most);
         let mut named = Named::default();
-        let operators = making.each(threads, slots, &mut |mut made| {
+        let operators = making.each(threads, slots, &turns, &mut |mut made| {
             for (s, rest) in made.list.iter_mut().zip(made.rest) {
                 let account = match (rest.account, rest.named) {
                     (Some((system, name)), _) => {
@@ -519,6 +527,15 @@ impl Sessions {
                     s.account = Some(k.account.clone());
                     s.person = k.person;
                 }
+                let turn = match rest.turn {
+                    None => NOBODY,
+                    Some(OPEN) => OPEN,
+                    Some(t) => {
+                        let a = &turns.accounts[t as usize];
+                        named.account(&mut side, &mut out.whos, &people, a.system, &a.name)
+                    }
+                };
+                side.turns.push(turn);
                 side.account.push(account.unwrap_or(NOBODY));
                 side.id.push(keys[rest.slot as usize].1.id);
                 side.began.push(rest.began);
@@ -636,6 +653,7 @@ impl Sessions {
                 side.account.swap(i, j);
                 side.id.swap(i, j);
                 side.began.swap(i, j);
+                side.turns.swap(i, j);
                 side.targets.swap(i, j);
             });
         };
@@ -1195,6 +1213,21 @@ impl Sessions {
         };
         let there = &list[start..stop];
         let who = |j: u32| side.known(j as usize).map_or(NOBODY, |k| k.who);
+        if side.turns[i] == OPEN && asked.is_empty() {
+            return None;
+        }
+        // By turns; told by clocks that agree.
+        if let Some(k) = side
+            .accounts
+            .get(side.turns[i] as usize)
+            .filter(|_| asked.is_empty())
+            && there.iter().any(|j| {
+                let o = &self.list[*j as usize];
+                live(j) && who(*j) == k.who && self.skew(o.source) == self.skew(s.source)
+            })
+        {
+            return Some(side.turns[i]);
+        }
         let mut candidates = Candidates::of(there.iter().copied().filter(|j| live(j)), who);
         if matches!(candidates, Candidates::Several) && !asked.is_empty() {
             let kept = there.iter().copied().filter(|j| {
@@ -1323,17 +1356,29 @@ impl Candidates {
     }
 }
 
-/// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id.
+/// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id. Of each, whose
+/// turn it is where people use one address one after the other: a number in [`Turns::accounts`], or [`OPEN`].
 fn joined(
+    making: &Making<'_>,
+    turns: &Turns,
     key: &Keyed,
     mut list: Vec<Fragment>,
-    texts: &Texts,
-    restarts: &BTreeMap<String, BTreeSet<Nanos>>,
-) -> Vec<Fragment> {
+) -> Vec<(Fragment, Option<u32>)> {
+    let Making {
+        texts, restarts, ..
+    } = *making;
     if list.len() < 2 {
-        return list;
+        return list.into_iter().map(|f| (f, None)).collect();
     }
     list.sort_by_key(|f| (f.from, f.to, f.fingerprint));
+    list.dedup_by(|again, f| {
+        let same = (f.from, f.to, f.fingerprint) == (again.from, again.to, again.fingerprint);
+        if same {
+            // The same stretch delivered twice.
+            f.counts.events += again.counts.events;
+        }
+        same
+    });
     let lives = match key.kind {
         SessionKey::LogonId | SessionKey::Backend => texts
             .get(key.id)
@@ -1341,17 +1386,13 @@ fn joined(
             .and_then(|(_, h)| restarts.get(&machine(h))),
         _ => None,
     };
-    let mut out: Vec<Fragment> = vec![];
+    let mut turn = turns.along(making, key, &list[0]);
+    let mut out: Vec<(Fragment, Option<u32>)> = vec![];
     for f in list {
-        let Some(last) = out.last_mut() else {
-            out.push(f);
+        let Some((last, whose)) = out.last_mut() else {
+            out.push((f, None));
             continue;
         };
-        if last.from == f.from && last.to == f.to && last.fingerprint == f.fingerprint {
-            // The same stretch delivered twice.
-            last.counts.events += f.counts.events;
-            continue;
-        }
         let silence = f.from.saturating_sub(last.to);
         let join = match key.kind {
             _ if silence <= INACTIVITY => true,
@@ -1362,10 +1403,21 @@ fn joined(
                     && lives.is_none_or(|l| l.range(last.to + 1..=f.from).next().is_none())
             }
         };
-        if join {
-            last.join(f, texts);
-        } else {
-            out.push(f);
+        if !join {
+            turn.over();
+            out.push((f, None));
+            continue;
+        }
+        match turn.pause((last.from, last.to), f.from) {
+            Pause::Own => last.join(f, texts),
+            Pause::Open => {
+                last.join(f, texts);
+                *whose = Some(OPEN);
+            }
+            Pause::Between(before, behind) => {
+                *whose = whose.or(before);
+                out.push((f, Some(behind)));
+            }
         }
     }
     out
@@ -1424,9 +1476,9 @@ fn most(accounts: &[Spelled], texts: &Texts) -> Option<(System, TextId)> {
 }
 
 /// What sessions are made from, besides their rows.
-struct Making<'a> {
+pub(crate) struct Making<'a> {
     case: &'a Case,
-    texts: &'a Texts,
+    pub texts: &'a Texts,
     names: &'a BTreeMap<String, BTreeSet<Account>>,
     restarts: &'a BTreeMap<String, BTreeSet<Nanos>>,
     gateways: &'a BTreeSet<IpAddr>,
@@ -1440,6 +1492,7 @@ impl Making<'_> {
         &self,
         threads: usize,
         mut keys: Vec<Merged>,
+        turns: &Turns,
         take: &mut dyn FnMut(Made),
     ) -> BTreeMap<u32, BTreeSet<String>> {
         const AT_ONCE: usize = 1 << 13;
@@ -1449,7 +1502,7 @@ impl Making<'_> {
         if threads < 2 {
             let mut words = Words::default();
             while let Some((_, first, part)) = next() {
-                take(self.some(&mut words, first, part));
+                take(self.some(&mut words, turns, first, part));
             }
             return words.operators;
         }
@@ -1462,7 +1515,7 @@ impl Making<'_> {
                     scope.spawn(move || {
                         let mut words = Words::default();
                         while let Some((i, first, part)) = next() {
-                            let some = self.some(&mut words, first, part);
+                            let some = self.some(&mut words, turns, first, part);
                             if made.send((i, some)).is_err() {
                                 break;
                             }
@@ -1495,7 +1548,7 @@ impl Making<'_> {
             operators
         })
     }
-    fn some(&self, words: &mut Words, first: usize, keys: &mut [Merged]) -> Made {
+    fn some(&self, words: &mut Words, turns: &Turns, first: usize, keys: &mut [Merged]) -> Made {
         let most = keys.iter().map(|m| m.slot.list.len().max(1)).sum();
         let mut out = Made {
             list: Vec::with_capacity(most),
@@ -1507,23 +1560,23 @@ impl Making<'_> {
             let slot = (first + i) as u32;
             let mut late = m.slot.untimed.take();
             let list = std::mem::take(&mut m.slot.list);
-            for mut part in joined(&m.slot.key, list, self.texts, self.restarts) {
+            for (mut part, turn) in joined(self, turns, &m.slot.key, list) {
                 if let Some(f) = late.take() {
                     let (from, to, began) = (part.from, part.to, part.traits.began);
                     part.join(*f, self.texts);
                     (part.from, part.to, part.traits.began) = (from, to, began);
                 }
-                self.one(words, slot, m, part, &mut out);
+                self.one(words, slot, m, part, turn, &mut out);
             }
             if let Some(f) = late {
-                self.one(words, slot, m, *f, &mut out);
+                self.one(words, slot, m, *f, None, &mut out);
             }
         }
         out
     }
-    fn one(&self, words: &mut Words, slot: u32, m: &Merged, part: Fragment, out: &mut Made) {
-        let (texts, key, f) = (self.texts, &m.slot.key, part.traits);
-        let first = |list| f.noted.first(texts, list);
+    /// The account of a stretch: as its rows spell it, or the one whose user id they have.
+    fn whose(&self, key: &Keyed, f: &Traits) -> (Option<(System, TextId)>, Option<Account>) {
+        let texts = self.texts;
         let of_key = if texts.get(key.account).starts_with('#') {
             None
         } else {
@@ -1543,8 +1596,23 @@ impl Making<'_> {
         } else {
             None
         };
+        (account, named)
+    }
+    /// The account of a stretch.
+    pub fn named(&self, key: &Keyed, f: &Traits) -> Option<Account> {
+        match self.whose(key, f) {
+            (Some((system, name)), _) => Some(Account {
+                system,
+                name: self.texts.get(name).to_string(),
+            }),
+            (None, named) => named,
+        }
+    }
+    /// Where the rows of a stretch come from.
+    pub fn origin(&self, key: &Keyed, f: &Traits) -> Option<IpAddr> {
+        let texts = self.texts;
         let key_address = texts.get(key.address);
-        let address = match key_address.split_once(',') {
+        match key_address.split_once(',') {
             Some((src, client)) => {
                 let near = net::parse_address(src);
                 match near {
@@ -1559,7 +1627,27 @@ impl Making<'_> {
                     .filter_map(|a| net::parse_address(texts.get(a)))
                     .find(|a| !a.is_loopback() && !a.is_unspecified())
             }),
-        };
+        }
+    }
+    /// The address a stretch was lent, or works from inside.
+    pub fn inner(&self, f: &Traits) -> Option<IpAddr> {
+        let mut told = f.noted.sorted(self.texts, List::Inner).into_iter();
+        told.find_map(|a| net::parse_address(self.texts.get(a)))
+            .filter(|a| !a.is_unspecified())
+    }
+    fn one(
+        &self,
+        words: &mut Words,
+        slot: u32,
+        m: &Merged,
+        part: Fragment,
+        turn: Option<u32>,
+        out: &mut Made,
+    ) {
+        let (texts, key, f) = (self.texts, &m.slot.key, part.traits);
+        let first = |list| f.noted.first(texts, list);
+        let (account, named) = self.whose(key, &f);
+        let address = self.origin(key, &f);
         let flow = f.ports != 0;
         let device = if flow { None } else { first(List::Devices) };
         let (country, asn, operator) = address.map_or((None, None, None), |a| self.geo.find(a));
@@ -1596,12 +1684,7 @@ impl Making<'_> {
             hash.copy_from_slice(&h.finalize().as_bytes()[..8]);
             SessionId::of(hash)
         };
-        let inner = f
-            .noted
-            .sorted(texts, List::Inner)
-            .into_iter()
-            .find_map(|a| net::parse_address(texts.get(a)))
-            .filter(|a| !a.is_unspecified());
+        let inner = self.inner(&f);
         let program = match (first(List::Programs), device) {
             (Some(p), _) => words.numbered(texts, p),
             (None, Some(d)) => words.product(texts, d),
@@ -1643,6 +1726,7 @@ impl Making<'_> {
             span: (part.from, part.to),
             account,
             named,
+            turn,
             began: f.began,
             targets: f.targets,
         });

@@ -2,13 +2,13 @@
 use crate::{
     Key,
     features::{Ask, Asked, List, SKETCH, Spelled, TOKENS, Traits},
-    key::{INACTIVITY, Keyed, canonical, clip, personal, used_by},
+    key::{INACTIVITY, Keyed, PAUSE, canonical, clip, personal, used_by},
     net,
     texts::{Table, TextId, Texts},
     tickets::Tickets,
 };
 use ampleur_event::{
-    Account, Event, EventBatch, Outcome, SessionCounts, System, Verb,
+    Account, Event, EventBatch, Outcome, SessionCounts, SessionKey, System, Verb,
     account::is_placeholder,
     batch::NONE,
     time::{HOUR, NO_TIME, Nanos},
@@ -21,7 +21,7 @@ use std::{
     sync::Arc,
 };
 
-/// A stretch of rows with one key and no silence longer than the inactivity limit.
+/// A stretch of rows with one key and no silence longer than the inactivity limit ([`PAUSE`] in requests that name nobody).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fragment {
     /// `[from, to]`, both included.
@@ -181,6 +181,11 @@ impl FileIntake {
         let hash = row_hash(e);
         let fresh = self.seen.insert(hash);
         let at = self.slot();
+        let nameless = self.key.kind == SessionKey::Inactivity && self.key.account.is_empty();
+        let limit = match nameless && !matches!(e.verb, Verb::Flow | Verb::Lease) {
+            true => PAUSE,
+            false => INACTIVITY,
+        };
         let Partial { texts, slots, .. } = &mut self.partial;
         let slot = &mut slots[at];
         if e.time == NO_TIME {
@@ -194,7 +199,7 @@ impl FileIntake {
             return;
         }
         let hour = self.hour.of(e.time, &self.zone);
-        let at = place(&mut slot.list, e.time, texts);
+        let at = place(&mut slot.list, e.time, limit, texts);
         let f = &mut slot.list[at];
         f.counts.events += 1;
         if fresh {
@@ -379,20 +384,20 @@ pub fn machine(host: &str) -> String {
 }
 
 /// The fragment of `list` that `time` falls into, joined with its neighbours when it bridges them.
-fn place(list: &mut Vec<Fragment>, time: Nanos, texts: &Texts) -> usize {
-    let i = list.partition_point(|f| f.from.saturating_sub(INACTIVITY) <= time);
+fn place(list: &mut Vec<Fragment>, time: Nanos, limit: Nanos, texts: &Texts) -> usize {
+    let i = list.partition_point(|f| f.from.saturating_sub(limit) <= time);
     // Fragments 0..i begin no later than `time` + limit.
-    if i > 0 && time <= list[i - 1].to.saturating_add(INACTIVITY) {
+    if i > 0 && time <= list[i - 1].to.saturating_add(limit) {
         let f = &mut list[i - 1];
         f.from = f.from.min(time);
         f.to = f.to.max(time);
         // The row may have bridged two fragments.
-        if i >= 2 && list[i - 1].from.saturating_sub(list[i - 2].to) <= INACTIVITY {
+        if i >= 2 && list[i - 1].from.saturating_sub(list[i - 2].to) <= limit {
             let b = list.remove(i - 1);
             list[i - 2].join(b, texts);
             return i - 2;
         }
-        if i < list.len() && list[i].from.saturating_sub(list[i - 1].to) <= INACTIVITY {
+        if i < list.len() && list[i].from.saturating_sub(list[i - 1].to) <= limit {
             let b = list.remove(i);
             list[i - 1].join(b, texts);
         }

@@ -29,6 +29,8 @@ pub struct Key {
 
 /// Rows of one inactivity key further apart than this are two sessions.
 pub const INACTIVITY: Nanos = 30 * MINUTE;
+/// Requests that name nobody are read in stretches with no longer pause than this: somebody else may go on after it.
+pub(crate) const PAUSE: Nanos = 5 * MINUTE;
 /// Rows of one explicit id further apart than this are two uses of the id (contract §F, ids that come back).
 pub const ID_LIFE: Nanos = 24 * HOUR;
 

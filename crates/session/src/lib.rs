@@ -24,6 +24,7 @@ pub mod profile;
 pub mod spread;
 mod texts;
 mod tickets;
+mod turns;
 
 pub use build::{Finder, Sessions};
 pub use columns::{Alike, Column};

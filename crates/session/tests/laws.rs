@@ -1083,3 +1083,127 @@ fn a_log_delivered_into_two_folders_is_one_source() {
     let partials = read(&c, &[("first/a.log", &a), ("second/a.log", &b)]);
     assert!(ampleur_session::copies(&c, &partials).is_empty());
 }
+
+/// Two people who come from one address one after the other, to a server that names nobody: whose each run is.
+#[test]
+fn people_who_use_one_address_by_turns_are_told_apart() {
+    let (_d, c) = case("", &["idp/a.log", "web/a.log", "web/b.log"]);
+    let login = |t: i64, user: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb: Verb::Login,
+        system: System::Oidc,
+        user: user.into(),
+        src_ip: "198.51.100.1".into(),
+        session_id: format!("{user}-{t}").into(),
+        outcome: Outcome::Success,
+        ..Event::default()
+    };
+    let run = |from: i64, n: i64| -> Vec<Event<'static>> {
+        (0..n)
+            .map(|k| {
+                web(
+                    from + k,
+                    "",
+                    "198.51.100.1",
+                    "curl/8",
+                    format!("/p/{from}/{k}"),
+                )
+            })
+            .collect()
+    };
+    let of = |logins: &[(i64, &'static str)], runs: &[(i64, i64)]| {
+        let logins: Vec<_> = logins.iter().map(|(t, u)| login(*t, u)).collect();
+        let runs: Vec<_> = runs.iter().map(|(t, n)| run(*t, *n)).collect();
+        let idp = ("idp/a.log", "keycloak", logins);
+        let rows = runs.concat();
+        let whole = build(
+            &c,
+            &[idp.clone(), ("web/a.log", "http-access", rows.clone())],
+        );
+        // In files that were rotated in the midst of it nothing else is found.
+        let (first, rest) = rows.split_at(17);
+        let rotated = build(
+            &c,
+            &[
+                ("web/b.log", "http-access", rest.to_vec()),
+                idp,
+                ("web/a.log", "http-access", first.to_vec()),
+            ],
+        );
+        assert_eq!(whole.list, rotated.list);
+        let mut asked: Vec<_> = (whole.list.iter())
+            .filter(|s| s.counts.requests > 0)
+            .map(|s| {
+                let account = s.account.as_ref().map_or("-", |a| a.name.as_str());
+                format!("{account} {}", s.counts.requests)
+            })
+            .collect();
+        for e in &rows {
+            let i = whole.of_event(file(&c, "web/a.log"), e).unwrap();
+            let s = &whole.list[i as usize];
+            assert!(s.from <= e.time && e.time <= s.to, "{s:?}");
+        }
+        asked.sort();
+        asked
+    };
+    // Minutes from one run to the next.
+    let m = 60;
+    assert_eq!(
+        of(&[(0, "a"), (14 * m, "b")], &[(2, 30), (14 * m + 3, 20)]),
+        ["a 30", "b 20"]
+    );
+    assert_eq!(
+        of(&[(0, "a"), (6 * m, "b")], &[(2, 30), (6 * m + 3, 20)]),
+        ["a 30", "b 20"]
+    );
+    // Hardly a pause.
+    assert_eq!(
+        of(&[(0, "a"), (4 * m, "b")], &[(2, 30), (4 * m + 3, 20)]),
+        ["- 50"]
+    );
+    // A third one, and the first again.
+    assert_eq!(
+        of(
+            &[(0, "a"), (14 * m, "b"), (27 * m, "c"), (40 * m, "a")],
+            &[(2, 30), (14 * m + 3, 20), (27 * m + 3, 10), (40 * m + 3, 5)]
+        ),
+        ["a 30", "a 5", "b 20", "c 10"]
+    );
+    // Whoever goes on later without coming anew may be either.
+    assert_eq!(
+        of(
+            &[(0, "a"), (14 * m, "b")],
+            &[(2, 30), (14 * m + 3, 20), (26 * m, 7)]
+        ),
+        ["- 27", "a 30"]
+    );
+    // Two at once, two who come together, and one who came long before he asks: nobody can say.
+    assert_eq!(
+        of(&[(0, "a"), (60, "b")], &[(2, 30), (14 * m + 3, 20)]),
+        ["- 50"]
+    );
+    assert_eq!(
+        of(
+            &[(0, "a"), (14 * m, "b"), (14 * m, "c")],
+            &[(2, 30), (14 * m + 3, 20)]
+        ),
+        ["- 50"]
+    );
+    assert_eq!(
+        of(&[(0, "a"), (9 * m, "b")], &[(2, 30), (14 * m + 3, 20)]),
+        ["- 50"]
+    );
+    // At the exit of many it may be anybody's.
+    assert_eq!(
+        of(
+            &[(-40 * m, "d"), (-30 * m, "e"), (0, "a"), (14 * m, "b")],
+            &[(2, 30), (14 * m + 3, 20)]
+        ),
+        ["- 50"]
+    );
+    // The same one again is one use.
+    assert_eq!(
+        of(&[(0, "a"), (14 * m, "a")], &[(2, 30), (14 * m + 3, 20)]),
+        ["a 50"]
+    );
+}
