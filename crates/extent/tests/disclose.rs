@@ -1225,3 +1225,63 @@ fn an_answer_of_the_size_of_the_rights_is_the_part_within_them() {
     // Three of four records, one person's two among them, are a page: which ones is not known, only how many at the least.
     assert_eq!(queried(&rights, &csv(" LIMIT 3", 3)).0, 1);
 }
+
+/// A search whose text ends in a blank: the number of records found tells whether the server kept it.
+#[test]
+fn the_number_found_tells_what_a_blank_was() {
+    let family = |id: &str, est: u8, family: &str| {
+        patient(id, est, &format!("9{id}"), family, "1957-01-01", "")
+    };
+    let records = [
+        family("a", 1, "LE BIHAN"),
+        family("b", 1, "LEFEVRE"),
+        family("c", 2, "LEROUX"),
+        family("d", 1, "MARTIN"),
+        family("e", 2, "LE GOFF"),
+    ];
+    let day = 1_757_714_400_000_000_000;
+    let reached = |records: &[String], context: &str, asked: &str, total: u64| {
+        let identity = IdentityBase::from_lines(&[(day, &records.join("\n"))]);
+        let line = format!(
+            r#"{{"resourceType":"AuditEvent","type":{{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"}},"subtype":[{{"system":"http://hl7.org/fhir/restful-interaction","code":"search-type"}}],"action":"E","recorded":"2025-09-14T10:00:00+02:00","outcome":"0","agent":[{{"who":{{"identifier":{{"system":"https://rpps.esante.gouv.fr","value":"10101234567"}}}},"requestor":true,"network":{{"address":"198.51.100.9","type":"2"}}}}],"source":{{"observer":{{"identifier":{{"value":"sri"}}}}}},"entity":[{{"type":{{"system":"http://terminology.hl7.org/CodeSystem/audit-entity-type","code":"2"}},"role":{{"system":"http://terminology.hl7.org/CodeSystem/object-role","code":"24"}},"description":"GET https://sri.example/fhir/Patient?{asked} HTTP/1.1","detail":[{{"type":"total","valueString":"{total}"}}]}}]}}"#
+        ) + "\n";
+        let toml = format!(
+            "[[source]]\nfiles = \"logs/audit/*\"\nformat = \"fhir-auditevent\"\ntells = [\"ID.*\"]\n{context}"
+        );
+        let mut out = (0, 0);
+        let log = ("logs/audit/a.ndjson", "fhir-auditevent");
+        let check = |o: &Outcome<'_>| {
+            let persons = |consulted: bool| {
+                let of = (o.persons.iter()).filter(|r| !consulted || r.verdict == "consulted");
+                let all: std::collections::BTreeSet<_> = of.map(|r| &r.subject).collect();
+                all.len()
+            };
+            // Surely found, and perhaps.
+            out = (persons(true), persons(false) - persons(true));
+        };
+        play_log(
+            &toml,
+            &identity,
+            log,
+            &line,
+            SessionVerdict::Intruder,
+            check,
+        );
+        out
+    };
+    let found = |asked: &str, total| reached(&records, "", asked, total);
+    // Kept: the two whose name goes on behind a blank. Taken off: all four that begin so.
+    assert_eq!(found("family=Le%20", 2), (2, 0));
+    assert_eq!(found("family=Le+", 2), (2, 0));
+    assert_eq!(found("family=Le%20", 4), (4, 0));
+    assert_eq!(found("family=Le", 4), (4, 0));
+    // No reading gives three, and a full page tells no number.
+    assert_eq!(found("family=Le%20", 3), (0, 4));
+    assert_eq!(found("family=Le%20&_count=2", 2).0, 0);
+    // Both may: two of the four lie where the account may look.
+    let rights = "[[rights]]\naccount = \"rpps:10101234567\"\npopulation = \"finess:1\"\n";
+    assert_eq!(reached(&records, rights, "family=Le%20", 2).0, 0);
+    // A blank at the end of a name of one word finds nobody while it is kept.
+    assert_eq!(found("family=Martin%20", 1), (1, 0));
+    assert_eq!(found("family=Martin%20", 0), (0, 0));
+}

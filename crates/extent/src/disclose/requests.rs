@@ -300,15 +300,21 @@ impl<'a> Work<'a, '_, '_> {
                     .collect();
                 let cats = cats.union(added);
                 let mut answer = found.unwrap_or_else(|| replay::search(base, e, t, &|_| true));
-                if !asked.notes.is_empty() {
-                    // A parameter nobody could weigh makes matches possible only.
-                    answer.possible.append(&mut answer.certain);
-                    answer.possible.sort_unstable();
-                }
                 let page = asked.paging.count.or(endpoint
                     .as_ref()
                     .and_then(|x| x.endpoint.page_size)
                     .map(u64::from));
+                let mut e = e.clone();
+                if !asked.notes.is_empty() {
+                    // A parameter nobody could weigh makes matches possible only.
+                    answer.possible.append(&mut answer.certain);
+                    answer.possible.sort_unstable();
+                } else if let Some(n) = told.filter(|n| page.is_none_or(|p| *n < p)) {
+                    let readings = fhir::readings(base, url, criteria, &self.server_of(source));
+                    if let Some(read) = self.only_reading(readings, n, t, head.session, source) {
+                        (e, answer) = read;
+                    }
+                }
                 self.reconcile(&mut answer, told, page, head.session, source);
                 let access = self.access(
                     if export {
@@ -321,7 +327,7 @@ impl<'a> Work<'a, '_, '_> {
                     false,
                 );
                 let one = e.names_one();
-                self.named_in_search(&subjects, e, &mut answer, access, source, cats, t);
+                self.named_in_search(&subjects, &e, &mut answer, access, source, cats, t);
                 if let (Some(l), Some(n)) = (line, told)
                     && n > 0
                     && l.e.bytes_in != NONE
@@ -386,7 +392,7 @@ impl<'a> Work<'a, '_, '_> {
                     source,
                     categories: cats,
                     open: CategorySet::EMPTY,
-                    expr: e.clone(),
+                    expr: e,
                     answer,
                     paging: asked.paging.clone(),
                     size: page,
@@ -858,6 +864,42 @@ impl<'a> Work<'a, '_, '_> {
             answer.certain.clear();
             answer.possible.clear();
         }
+    }
+    /// Of several readings of one search, the one that gives the number a log tells, and its answer, when no other can give it.
+    fn only_reading(
+        &mut self,
+        readings: Vec<Expr>,
+        told: u64,
+        t: Nanos,
+        session: u32,
+        source: u32,
+    ) -> Option<(Expr, Answer)> {
+        let base = self.input.identity;
+        // What the account may not see may be left out of the count.
+        let (reach, absolute) = self.rights(session);
+        if base.is_empty() || absolute.is_some() {
+            return None;
+        }
+        let mut fitting = vec![];
+        for e in readings {
+            let a = replay::search(base, &e, t, &|_| true);
+            let gives = |certain: usize, all: usize| (certain..=all).contains(&(told as usize));
+            let mut within = |list: &[Hit]| {
+                let place = |h: &&Hit| reach.contains(&self.place_of(h.version, source));
+                list.iter().filter(place).count()
+            };
+            let fits = gives(a.certain.len(), a.len())
+                || !reach.is_empty() && {
+                    let certain = within(&a.certain);
+                    gives(certain, certain + within(&a.possible))
+                };
+            if fits {
+                fitting.push((e, a));
+            }
+        }
+        let one = fitting.pop().filter(|_| fitting.is_empty())?;
+        let (certain, all) = (one.1.certain.len() as u64, one.1.len() as u64);
+        (told == certain || told == all).then_some(one)
     }
     /// The count a log tells decides who of the possible ones was there, when it can only be all or none of them.
     pub(super) fn reconcile(

@@ -143,8 +143,17 @@ pub fn split_url(url: &str) -> (&str, &str) {
 #[derive(Debug, Default, PartialEq)]
 struct Value {
     text: String,
-    /// It holds an escape that servers leave to the type of the parameter, or blanks at an end that some take off.
+    /// It holds an escape that servers leave to the type of the parameter.
     doubtful: bool,
+}
+
+/// What blanks at the ends of a value are to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// Nobody knows.
+    Open,
+    Kept,
+    TakenOff,
 }
 
 /// Values of one parameter: a comma is OR, `\,` is a comma.
@@ -168,9 +177,6 @@ fn alternatives(value: &str) -> Vec<Value> {
             }
             c => last.text.push(c),
         }
-    }
-    for v in &mut out {
-        v.doubtful |= v.text.trim() != v.text;
     }
     out
 }
@@ -261,7 +267,7 @@ fn criterion(
     b: &IdentityBase,
     key: &str,
     value: &str,
-    texts: Texts,
+    (texts, ends): (Texts, Ends),
     notes: &mut Vec<String>,
 ) -> Option<Expr> {
     if super::is_masked(key) || super::is_masked(value) {
@@ -336,10 +342,18 @@ fn criterion(
                 if trimmed.is_empty() {
                     // An empty alternative is refused, left out, or the start of every text: servers differ.
                     Expr::Unknown
-                } else if v.doubtful {
-                    perhaps(Expr::Any(vec![f(&v.text), f(trimmed)]))
-                } else {
+                } else if trimmed.len() == v.text.len() && !v.doubtful {
                     f(&v.text)
+                } else {
+                    let e = match ends {
+                        Ends::Open => Expr::Any(vec![f(&v.text), f(trimmed)]),
+                        Ends::Kept => f(&v.text),
+                        Ends::TakenOff => f(trimmed),
+                    };
+                    match ends {
+                        Ends::Kept | Ends::TakenOff if !v.doubtful => e,
+                        _ => perhaps(e),
+                    }
                 }
             })
             .collect();
@@ -558,10 +572,14 @@ pub fn patient_search(b: &IdentityBase, query: &str) -> (Expr, Vec<String>) {
 
 /// The same, on a server that compares texts in its own way.
 pub fn patient_search_as(b: &IdentityBase, query: &str, texts: Texts) -> (Expr, Vec<String>) {
+    patient_search_by(b, query, (texts, Ends::Open))
+}
+
+fn patient_search_by(b: &IdentityBase, query: &str, by: (Texts, Ends)) -> (Expr, Vec<String>) {
     let mut notes = vec![];
     let mut all: Vec<Expr> = pairs(query)
         .iter()
-        .filter_map(|(k, v)| criterion(b, k, v, texts, &mut notes))
+        .filter_map(|(k, v)| criterion(b, k, v, by, &mut notes))
         .collect();
     let e = if all.len() == 1 {
         all.remove(0)
@@ -662,6 +680,36 @@ pub struct Server<'a> {
     pub patients: bool,
 }
 
+/// The parameters of a request, its own and those from elsewhere.
+fn query_of(url: &str, criteria: &str) -> String {
+    let (_, query) = split_url(url);
+    match (query.is_empty(), criteria.is_empty()) {
+        (true, _) => criteria.to_string(),
+        (_, true) => query.to_string(),
+        // The audit repeats the URL's own query.
+        _ if query == criteria || query.ends_with(criteria) => query.to_string(),
+        _ if criteria.ends_with(query) => criteria.to_string(),
+        _ => format!("{query}&{criteria}"),
+    }
+}
+
+/// The readings of a search on Patient whose texts begin or end in blanks, which a server keeps or takes off: one of them is what it
+/// did. None where there is no such text.
+pub fn readings(b: &IdentityBase, url: &str, criteria: &str, server: &Server<'_>) -> Vec<Expr> {
+    let query = query_of(url, criteria);
+    let blank = |v: &Value| !v.text.trim().is_empty() && v.text.trim() != v.text;
+    let mut all = pairs(&query).into_iter();
+    let blanks = all.any(|(k, v)| !k.starts_with('_') && alternatives(&v).iter().any(blank));
+    if !blanks || hl7::is_query(criteria) {
+        return vec![];
+    }
+    let texts = Texts::FHIR.declared(server.compare);
+    [Ends::Kept, Ends::TakenOff]
+        .into_iter()
+        .map(|ends| patient_search_by(b, &query, (texts, ends)).0)
+        .collect()
+}
+
 /// [`ask`] of a server that compares texts in its own way. The criteria may be an HL7 v2 query or an LDAP filter.
 pub fn ask_as(b: &IdentityBase, url: &str, criteria: &str, server: &Server<'_>) -> Asked {
     if hl7::is_query(criteria)
@@ -680,15 +728,8 @@ pub fn ask_as(b: &IdentityBase, url: &str, criteria: &str, server: &Server<'_>) 
         }
     }
     let texts = Texts::FHIR.declared(server.compare);
-    let (path, query) = split_url(url);
-    let query = match (query.is_empty(), criteria.is_empty()) {
-        (true, _) => criteria.to_string(),
-        (_, true) => query.to_string(),
-        // The audit repeats the URL's own query.
-        _ if query == criteria || query.ends_with(criteria) => query.to_string(),
-        _ if criteria.ends_with(query) => criteria.to_string(),
-        _ => format!("{query}&{criteria}"),
-    };
+    let (path, _) = split_url(url);
+    let query = query_of(url, criteria);
     let decoded = percent_decode(path, false);
     let segments: Vec<&str> = decoded.split('/').filter(|s| !s.is_empty()).collect();
     let all = pairs(&query);
