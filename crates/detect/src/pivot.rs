@@ -669,12 +669,19 @@ fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [S
     }
 }
 
-/// A place nobody is at home in from which the index is gone through under accounts of strangers, and nothing else done, though neither
-/// ever goes through it where it is known: a house of two professionals would do its work there too.
+/// A place nobody is at home in from which the index is gone through, or a program none of them works with asks much, under accounts of
+/// strangers, and nothing else is done, as neither ever does where it is known: a house of two professionals would do its work there too.
 fn walked_through(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
     const WITHIN: Nanos = 14 * DAY;
     let units = &m.units.list;
-    let walks: BTreeSet<usize> = wandering(m, base).into_iter().collect();
+    let program = |i: &usize| {
+        let u = &units[*i];
+        let known = m.past(u).is_some_and(|p| p.trusted_units > 0);
+        let strange = m.trust[*i] == Trust::None && own_use(u) && !planned(&base[*i]);
+        strange && known && base[*i].weight("automated_client") >= 3.0 && u.does.asks >= METHOD
+    };
+    let programs = (0..units.len()).filter(program);
+    let walks: BTreeSet<usize> = wandering(m, base).into_iter().chain(programs).collect();
     let works = |u: &Unit<'_>| u.does.asks > 0 || u.does.subjects > 0 || u.does.files > 0;
     let lived: BTreeSet<IpAddr> = (0..units.len())
         .filter(|i| own_use(&units[*i]) && works(&units[*i]) && !walks.contains(i))
@@ -697,8 +704,8 @@ fn walked_through(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &
             base[*i].add(
                 "one_address",
                 w,
-                format!("de {a}, d'où nul ne travaille, {n} comptes sans rapport entre eux parcourent l'index, ce que leurs titulaires ne font jamais"),
-                format!("from {a}, where nobody works, {n} accounts that have nothing to do with each other go through the index, as their owners never do"),
+                format!("de {a}, d'où nul ne travaille, {n} comptes sans rapport entre eux parcourent l'index ou le font parcourir à un programme, ce que leurs titulaires ne font jamais"),
+                format!("from {a}, where nobody works, {n} accounts that have nothing to do with each other go through the index or have a program do it, as their owners never do"),
             );
         }
     }
