@@ -1,6 +1,8 @@
 //! From bad to bad: what a stranger's units share, until nothing joins; and one label per stranger.
 use crate::{
-    score::{DOUBTFUL, INTRUDER, Model, SAID, Sentences, Sum, Trust, common_browser, technical},
+    score::{
+        DOUBTFUL, INTRUDER, Model, SAID, Sentences, Sum, Trust, common_browser, handheld, technical,
+    },
     units::{Behaviour, Manner, Small, Unit, Units, WALK},
 };
 use ampleur_event::{
@@ -138,6 +140,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     by_turns(m, &unknown, &mut base);
     walked_through(m, &unknown, &mut base);
     again_and_again(m, &unknown, &mut base);
+    night_after_night(m, &mut base);
     one_tool(m, &mut base);
     let mut sums = Sums {
         base,
@@ -619,6 +622,45 @@ fn again_and_again(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: 
     }
 }
 
+/// A program its account never uses goes through the index under a technical account, night after night and never by day: an errand of the
+/// house is done once, or while somebody can be asked.
+fn night_after_night(m: &Model<'_>, base: &mut [Sum]) {
+    const NIGHTS: usize = 3;
+    let units = &m.units.list;
+    let odd = |i: &usize| {
+        let speaks = |c: &str| base[*i].weight(c) > 0.0;
+        technical(&units[*i])
+            && own_use(&units[*i])
+            && !planned(&base[*i])
+            && speaks("new_program")
+            && (speaks("enumeration") || speaks("strange_questions"))
+    };
+    let mut by: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for i in (0..units.len()).filter(odd) {
+        by.entry(units[i].whose).or_default().push(i);
+    }
+    for list in by.into_values() {
+        let nights: BTreeSet<i64> = list
+            .iter()
+            .flat_map(|i| units[*i].days.first().copied())
+            .collect();
+        if nights.len() < NIGHTS || !list.iter().all(|i| m.by_night(*i)) {
+            continue;
+        }
+        for i in list {
+            let w = INTRUDER + 0.5 - base[i].total();
+            if w > 0.0 {
+                base[i].add(
+                    "night_after_night",
+                    w,
+                    format!("{} nuits, jamais de jour : un programme que ce compte technique n'emploie pas parcourt l'index", nights.len()),
+                    format!("{} nights, never by day: a program this technical account does not use goes through the index", nights.len()),
+                );
+            }
+        }
+    }
+}
+
 /// A place nobody is at home in from which accounts of strangers come by turns, on three days and more and never on the same, each time
 /// by night and doing what its owner never does: people who are somewhere together come together, one stranger comes as one after the
 /// other. Two days are enough where each is far faster and far more than ever.
@@ -833,7 +875,7 @@ fn odd_place(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &[Sum]
     out
 }
 
-/// Uses by night, at hours never worked, from a place and with a client that are new to the account, while somebody else's account is
+/// Uses in the middle of the night, at hours never worked, from a place and with a client that are new to the account, while somebody else's account is
 /// used just so in these days: how each asks may be copied from its owner.
 fn alike_by_night(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
     const WITHIN: Nanos = 10 * DAY;
@@ -847,11 +889,16 @@ fn alike_by_night(m: &Model<'_>, base: &[Sum]) -> Vec<usize> {
             && !planned(&base[*i])
             && speaks("new_device")
             && speaks("hours")
-            && m.by_night(*i)
+            && m.deep_night(&units[*i])
     };
     let mut with: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for i in (0..units.len()).filter(new) {
-        for d in units[i].devices.iter() {
+        // Telephones call themselves alike.
+        for d in units[i]
+            .devices
+            .iter()
+            .filter(|d| !handheld(m.device(**d).text))
+        {
             with.entry(*d).or_default().push(i);
         }
     }

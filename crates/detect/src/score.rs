@@ -778,7 +778,7 @@ fn by_hand(program: &str) -> bool {
 }
 
 /// A browser of a telephone or a tablet, as such call themselves (RFC 9110 §10.1.5 tells no form; these words are in all of them).
-fn handheld(device: &str) -> bool {
+pub(crate) fn handheld(device: &str) -> bool {
     ["iPhone", "iPad", "Android"]
         .iter()
         .any(|w| device.contains(w))

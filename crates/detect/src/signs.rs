@@ -134,6 +134,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
     ),
     ("nameless", "nul ne sait qui", "nobody knows who"),
     (
+        "night_after_night",
+        "programme étranger au compte, plusieurs nuits",
+        "a program the account never uses, several nights",
+    ),
+    (
         "no_tunnel",
         "adresse de tunnel, sans tunnel",
         "a tunnel's address without a tunnel",

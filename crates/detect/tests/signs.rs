@@ -2561,6 +2561,48 @@ fn questions_a_program_never_asks_are_in_doubt_on_its_machine() {
     assert_eq!(play(0..24), (0, 48));
 }
 
+/// A program the application's account never uses goes through the index on the application's own machine: three nights are no errand, twice
+/// or by day it is in doubt.
+#[test]
+fn a_foreign_program_night_after_night_is_the_intruders() {
+    use SessionVerdict::{Doubtful, Intruder};
+    let play = |days: &[i64], minute: i64| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Database::default();
+        db.front_end(24);
+        for day in days {
+            let begin = day * MINUTES_A_DAY + minute + day * 17 % 60;
+            let asked: Vec<(i64, String)> = (0..8)
+                .map(|k| {
+                    (
+                        begin + 3 * k,
+                        format!(
+                            "SELECT nom FROM public.patient WHERE nom LIKE 'M{}%'",
+                            (b'A' + k as u8) as char
+                        ),
+                    )
+                })
+                .collect();
+            let asked: Vec<(i64, &str)> = asked.iter().map(|(t, q)| (*t, q.as_str())).collect();
+            db.connection(
+                "dpi_app",
+                "10.60.40.22",
+                "psql",
+                (begin, begin + 30),
+                &asked,
+            );
+        }
+        db.write(dir.path());
+        put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+        let mut verdicts = verdicts_of(dir.path(), "10.60.40.22");
+        verdicts.retain(|v| *v != SessionVerdict::Legitimate);
+        verdicts
+    };
+    assert_eq!(play(&[9, 12, 13], 100), [Intruder; 3]);
+    assert_eq!(play(&[9, 12], 100), [Doubtful; 2]);
+    assert_eq!(play(&[9, 12, 13], 780), [Doubtful; 3]);
+}
+
 /// What is done under the account of somebody who has left makes no habit, and from a place nobody knows it is the intruder's; whoever
 /// keeps his pace with his browser under other accounts is the same.
 #[test]

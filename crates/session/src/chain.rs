@@ -421,6 +421,18 @@ fn shared_id(w: &mut Web<'_>, kind: LinkKind, list: &[u32]) {
     }
 }
 
+/// Two connections to one server with two programs: whoever has an application's machine has its address and account too.
+fn other_program(s: &Sessions, i: u32, j: u32) -> bool {
+    let (a, b) = (&s.list[i as usize], &s.list[j as usize]);
+    let backends = a.key_kind == SessionKey::Backend && b.key_kind == SessionKey::Backend;
+    let of = |i: u32| s.features[i as usize].list(List::Programs);
+    backends
+        && a.source == b.source
+        && !of(i).is_empty()
+        && !of(j).is_empty()
+        && of(i).iter().all(|g| !of(j).contains(g))
+}
+
 /// One account, or one person's accounts, from one address in the same time.
 fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &mut Web<'_>) {
     let s = w.s;
@@ -464,7 +476,7 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
                 let a = &s.list[*o as usize];
                 let unlike = match (&a.origin.device, &b.origin.device) {
                     (Some(x), Some(y)) => x != y && a.source == b.source,
-                    _ => false,
+                    _ => other_program(s, *o, j),
                 };
                 let token = a.key_kind == SessionKey::Token
                     && b.key_kind == SessionKey::Token
