@@ -18,6 +18,7 @@ pub mod leak;
 pub mod letters;
 pub mod model;
 pub mod pace;
+mod pairing;
 pub mod people;
 pub mod replay;
 pub mod statements;

@@ -363,6 +363,61 @@ fn a_page_of_unknown_order_proves_how_many_but_not_who() {
     );
 }
 
+/// A proxy's line shows no criteria of a search by POST; the audit tells them, on the other clock's fraction of a second.
+#[test]
+fn searches_in_a_steady_pace_are_each_the_audits_own() {
+    let toml = format!(
+        "{}[[source]]\nfiles = \"logs/audit/*\"\nformat = \"fhir-auditevent\"\ntells = [\"ID.*\", \"CONTACT.*\"]\n",
+        TOML.replace("path = ", "method = \"POST\", path = ")
+    );
+    let day = 1_757_714_400_000_000_000;
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    for pace in [900, 1000, 1100, 1200, 1400] {
+        let (mut proxy, mut audit) = (String::new(), String::new());
+        for i in 0..40 {
+            let ms = 400 + i * pace;
+            let (m, s, ms) = (ms / 60_000, ms / 1000 % 60, ms % 1000);
+            proxy += &format!(
+                "198.51.100.9 - u1 [14/Sep/2025:10:{m:02}:{s:02} +0200] \"POST /fhir/Patient/_search HTTP/1.1\" 200 500 \"-\" \"curl/8\"\n"
+            );
+            let family = ["MARTIN", "DUPONT"][i % 2];
+            audit += &format!(
+                r#"{{"resourceType":"AuditEvent","id":"e{i}","type":{{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"}},"subtype":[{{"system":"http://hl7.org/fhir/restful-interaction","code":"search-type"}}],"action":"E","recorded":"2025-09-14T10:{m:02}:{s:02}.{ms:03}+02:00","outcome":"0","agent":[{{"who":{{"identifier":{{"value":"u1"}}}},"requestor":true,"network":{{"address":"198.51.100.9","type":"2"}}}}],"source":{{"observer":{{"display":"sri"}}}},"entity":[{{"type":{{"code":"2"}},"role":{{"code":"24"}},"description":"POST https://sri.example/fhir/Patient/_search HTTP/1.1","query":"{}"}}]}}"#,
+                searched(family)
+            );
+            audit.push('\n');
+        }
+        let logs = [
+            ("logs/audit/audit.ndjson", "fhir-auditevent", &*audit),
+            ("logs/web/access.log", "http-access", &*proxy),
+        ];
+        let none = Inventory::default();
+        play_logs(
+            &toml,
+            &identity,
+            &none,
+            &logs,
+            SessionVerdict::Intruder,
+            |o| {
+                let n = o.extent.subjects;
+                assert_eq!((n.at_least, n.at_most), (1, 1), "{pace} ms");
+            },
+        );
+    }
+}
+
+/// A search by family name as an audit keeps it: the request and its body, base64.
+fn searched(family: &str) -> &'static str {
+    match family {
+        "MARTIN" => {
+            "UE9TVCBodHRwczovL3NyaS5leGFtcGxlL2ZoaXIvUGF0aWVudC9fc2VhcmNoIEhUVFAvMS4xCkNvbnRlbnQtVHlwZTogYXBwbGljYXRpb24veC13d3ctZm9ybS11cmxlbmNvZGVkCgpmYW1pbHk9TUFSVElO"
+        }
+        _ => {
+            "UE9TVCBodHRwczovL3NyaS5leGFtcGxlL2ZoaXIvUGF0aWVudC9fc2VhcmNoIEhUVFAvMS4xCkNvbnRlbnQtVHlwZTogYXBwbGljYXRpb24veC13d3ctZm9ybS11cmxlbmNvZGVkCgpmYW1pbHk9RFVQT05U"
+        }
+    }
+}
+
 /// Nobody knows who was in an answer: as many as a page holds, or anybody.
 #[test]
 fn without_a_snapshot_a_search_may_have_shown_a_page_of_people() {

@@ -1,8 +1,9 @@
 //! Two sources, the same acts: clocks that disagree, and lines that one has and the other lacks.
 use super::{
     Unaudited, Why,
-    observe::{Observation, Sample, Touch},
+    observe::{Observation, RejectMark, Sample, Touch},
 };
+use crate::pairing::{self, Act};
 use ampleur_event::{
     Nanos, Window,
     time::{HOUR, MINUTE, SECOND, at_no_fixed_minute, densest},
@@ -139,7 +140,7 @@ fn difference(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Diff
     let (ta, tb) = (times(&a.by_address), times(&b.by_address));
     let small = ta.items.len().min(tb.items.len()) as u64;
     if small >= 20 {
-        let now = matched(&a.by_address, &b.by_address, 0, 0).hits;
+        let now = hits(&a.by_address, &b.by_address, 0);
         let d = Difference {
             a: ia,
             b: ib,
@@ -151,7 +152,7 @@ fn difference(a: &Observation, b: &Observation, ia: u32, ib: u32) -> Option<Diff
             return Some(d);
         }
         if let Some((n, pairs)) = mode(votes(&ta, &tb), 4 * SECOND)
-            && matched(&a.by_address, &b.by_address, n, 0).hits * 2 >= small
+            && hits(&a.by_address, &b.by_address, n) * 2 >= small
         {
             return Some(Difference {
                 nanos: n,
@@ -553,12 +554,12 @@ pub(super) fn compare(
         ];
         let best = ways
             .into_iter()
-            .map(|(x, y)| matched(x, y, 0, 0))
-            .max_by_key(|m| m.hits);
-        let Some(m) = best else { continue };
-        if m.hits < 20 {
+            .map(|(x, y)| (hits(x, y, 0), x, y))
+            .max_by_key(|m| m.0);
+        let Some((_, x, y)) = best.filter(|m| m.0 >= 20) else {
             continue;
-        }
+        };
+        let m = matched(x, y, &unread(oa), &unread(ob));
         // Only actions both record say anything of what both missed.
         let shared = |rows: &[Row]| {
             let mut t: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
@@ -601,54 +602,117 @@ struct Row {
 struct Matched {
     a: Vec<Row>,
     b: Vec<Row>,
-    hits: u64,
 }
 
-/// Joins accesses of the same client within [`TOLERANCE`], each used once.
-fn matched(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos, shift_b: Nanos) -> Matched {
-    let rows = |s: &Sample<Touch>, level: u32, shift: Nanos| {
-        let mut s = s.clone();
-        s.thin(level);
-        let mut v: Vec<Row> = s
-            .items
-            .into_iter()
-            .map(|(who, t)| Row {
-                who,
-                touch: Touch {
-                    time: t.time.saturating_add(shift),
-                    ..t
-                },
-                hit: false,
-            })
-            .collect();
-        v.sort_by_key(|r| (r.who, r.touch));
-        v
+/// Accesses by client, then in order; `shift` is added to their times.
+fn rows(s: &Sample<Touch>, level: u32, shift: Nanos) -> Vec<Row> {
+    let row = |(who, t): &(u64, Touch)| Row {
+        who: *who,
+        touch: Touch {
+            time: t.time.saturating_add(shift),
+            ..*t
+        },
+        hit: false,
     };
-    let mut va = rows(a, b.level, shift_a);
-    let mut vb = rows(b, a.level, shift_b);
-    let (mut i, mut j, mut hits) = (0, 0, 0);
-    while i < va.len() && j < vb.len() {
-        let (x, y) = (&va[i], &vb[j]);
-        match x.who.cmp(&y.who) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => {
-                let d = y.touch.time - x.touch.time;
-                if d.abs() <= TOLERANCE {
-                    va[i].hit = true;
-                    vb[j].hit = true;
-                    hits += 1;
-                    i += 1;
-                    j += 1;
-                } else if d > 0 {
-                    i += 1;
-                } else {
-                    j += 1;
-                }
+    let mut v: Vec<Row> = s.kept_at(level).map(row).collect();
+    v.sort_unstable_by_key(|r| (r.who, r.touch));
+    v
+}
+
+/// What one client did in both logs: where its rows lie.
+fn clients<'r>(a: &'r [Row], b: &'r [Row]) -> impl Iterator<Item = (Range, Range)> + 'r {
+    let (mut i, mut j) = (0, 0);
+    std::iter::from_fn(move || {
+        while i < a.len() && j < b.len() {
+            let who = a[i].who.max(b[j].who);
+            let run = |v: &[Row], from: usize| {
+                let from = from + v[from..].partition_point(|r| r.who < who);
+                from..from + v[from..].partition_point(|r| r.who == who)
+            };
+            let (x, y) = (run(a, i), run(b, j));
+            (i, j) = (x.end, y.end);
+            if !x.is_empty() && !y.is_empty() {
+                return Some((x, y));
             }
         }
+        None
+    })
+}
+type Range = std::ops::Range<usize>;
+
+/// A line delivered twice is one access. Of times in whole seconds nobody knows whether they are twins.
+fn acts(rows: &[Row]) -> Vec<Act> {
+    let twin =
+        |i: usize| i > 0 && rows[i - 1].touch == rows[i].touch && rows[i].touch.time % SECOND != 0;
+    let act = |(i, r): (usize, &Row)| Act {
+        free: twin(i),
+        ..Act::at(r.touch.time)
+    };
+    rows.iter().enumerate().map(act).collect()
+}
+
+/// Accesses of the same client within [`TOLERANCE`], each used once.
+fn hits(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos) -> u64 {
+    let (va, vb) = (rows(a, b.level, shift_a), rows(b, a.level, 0));
+    let n = |(x, y): (Range, Range)| pairing::count(&acts(&va[x]), &acts(&vb[y]), TOLERANCE);
+    clients(&va, &vb).map(n).sum::<usize>() as u64
+}
+
+/// When a record that could not be read was made, as far as its neighbours tell; ascending.
+fn unread(o: &Observation) -> Vec<Nanos> {
+    let near = |r: &&RejectMark| (0..=2 * TOLERANCE).contains(&r.before.saturating_sub(r.after));
+    let mut times: Vec<Nanos> = o
+        .rejects
+        .iter()
+        .filter(near)
+        .map(|r| r.after + (r.before - r.after) / 2)
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+/// Joins those accesses in order, and what is alone stands where the other log lacks it; `unread_a`, `unread_b`: times of records
+/// nobody can read.
+fn matched(
+    a: &Sample<Touch>,
+    b: &Sample<Touch>,
+    unread_a: &[Nanos],
+    unread_b: &[Nanos],
+) -> Matched {
+    let (mut va, mut vb) = (rows(a, b.level, 0), rows(b, a.level, 0));
+    let mut sure = vec![];
+    for (x, y) in clients(&va, &vb) {
+        pairing::sure_distances(&acts(&va[x]), &acts(&vb[y]), TOLERANCE, &mut sure);
     }
-    // A line delivered twice is one access: the twin of a matched row is matched.
+    let usual = pairing::usual(sure);
+    let marked = |rows: &[Row], unread: &[Nanos], to: Nanos| {
+        let mut acts = acts(rows);
+        if !unread.is_empty() {
+            for x in &mut acts {
+                let t = x.time.saturating_add(to);
+                let i = unread.partition_point(|u| *u < t.saturating_sub(SECOND));
+                x.unread = unread
+                    .get(i)
+                    .is_some_and(|u| *u <= t.saturating_add(SECOND));
+            }
+        }
+        acts
+    };
+    let mut pairs: Vec<(usize, usize)> = vec![];
+    for (x, y) in clients(&va, &vb) {
+        let (xs, ys) = (
+            marked(&va[x.clone()], unread_b, usual),
+            marked(&vb[y.clone()], unread_a, -usual),
+        );
+        let found = pairing::in_order(&xs, &ys, TOLERANCE, usual);
+        let pair = |(i, j): (usize, Option<usize>)| j.map(|j| (x.start + i, y.start + j));
+        pairs.extend(found.into_iter().enumerate().filter_map(pair));
+    }
+    for (i, j) in pairs {
+        va[i].hit = true;
+        vb[j].hit = true;
+    }
+    // The twin of a matched row is matched.
     for v in [&mut va, &mut vb] {
         for i in 1..v.len() {
             if v[i - 1].who == v[i].who
@@ -659,28 +723,8 @@ fn matched(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos, shift_b: Nanos)
                 v[i].hit = true;
             }
         }
-        excuse_twins(v);
     }
-    Matched { a: va, b: vb, hits }
-}
-
-/// In a fast run a line delivered twice takes the partner of the next one, that of the one after it, and so on to the last, which is
-/// left without: that one is not missing. Of times in whole seconds nobody knows whether they are twins.
-fn excuse_twins(v: &mut [Row]) {
-    let mut twins = 0u64;
-    for i in 0..v.len() {
-        let next_run =
-            i == 0 || v[i - 1].who != v[i].who || v[i].touch.time - v[i - 1].touch.time > TOLERANCE;
-        if next_run {
-            twins = 0;
-        } else if v[i - 1].touch == v[i].touch && v[i].touch.time % SECOND != 0 {
-            twins += 1;
-        }
-        if !v[i].hit && twins > 0 {
-            twins -= 1;
-            v[i].hit = true;
-        }
-    }
+    Matched { a: va, b: vb }
 }
 
 /// Rows of `by` that `of` lacks.

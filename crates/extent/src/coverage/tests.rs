@@ -573,6 +573,77 @@ fn lines_deleted_from_one_of_two_are_found_and_counted() {
     assert!(gaps(&c.sources[0]).is_empty());
 }
 
+/// A nightly job, forty requests in a steady pace, in a beating proxy of whole seconds and in a journal. The proxy lacks the line of
+/// request `lost` of the fifth night, and where `cut` it stands there and cannot be read.
+fn nightly_views(pace: Nanos, lost: Option<i64>, cut: bool) -> Coverage {
+    let toml = format!("{BEAT}[[source]]\nfiles=\"logs/b/*\"\ntells=[\"ID.*\"]\n");
+    let mut lines: Vec<(Nanos, &str)> = (0..288 * 10)
+        .map(|i| (T0 + i * 300 * SECOND + 36 * SECOND, "10.0.0.2"))
+        .collect();
+    let mut journal = vec![];
+    for night in 0..10 {
+        for i in 0..40 {
+            let t = T0 + night * DAY + 2 * HOUR + 400_000_000 + i * pace;
+            let who = "203.0.113.12";
+            let missing = night == 4 && Some(i) == lost;
+            lines.push((t / SECOND * SECOND, if missing { "" } else { who }));
+            journal.push(Row {
+                t,
+                seq: ampleur_event::batch::NONE,
+                who,
+                verb: Verb::Read,
+            });
+        }
+    }
+    lines.sort();
+    let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+    let mut o = Observer::with_capability(0, 0, "made-up", Some(cap));
+    let mut b = EventBatch::default();
+    for (record, (t, who)) in (1..).zip(&lines) {
+        match (who.is_empty(), cut) {
+            (false, _) => b.push(&Event {
+                record,
+                time: *t,
+                verb: Verb::Request,
+                src_ip: (*who).into(),
+                ..Event::default()
+            }),
+            (true, false) => {}
+            (true, true) => o.rejects(&[Reject {
+                record,
+                offset: 0,
+                len: 1,
+                reason: ampleur_sources::Reason::Truncated,
+                time: None,
+                readable: String::new(),
+            }]),
+        }
+    }
+    o.batch(&b);
+    let proxy = o.finish(Counts::default());
+    Coverage::build(&case(&toml), vec![proxy, watch(1, cap, &journal)], None)
+}
+
+#[test]
+fn a_line_missing_from_a_steady_run_is_missing_where_it_stood() {
+    for pace in [900, 1000, 1100, 1200, 1400] {
+        let pace = pace * 1_000_000;
+        let whole = nightly_views(pace, None, false);
+        assert!(gaps(&whole.sources[0]).is_empty(), "{pace}");
+        for lost in [0, 1, 20, 38] {
+            let read = nightly_views(pace, Some(lost), false);
+            let g = gaps(&read.sources[0]);
+            let t = T0 + 4 * DAY + 2 * HOUR + 400_000_000 + lost * pace;
+            assert_eq!(g.len(), 1, "{pace} {lost}: {g:?}");
+            let near = g[0].1.contains(t) && (lost == 0 || g[0].1.to - g[0].1.from < 5 * SECOND);
+            assert!(g[0].2 == Some(1) && near, "{pace} {lost}: {g:?}");
+            // The record that cannot be read is the one.
+            let cut = nightly_views(pace, Some(lost), true);
+            assert!(gaps(&cut.sources[0]).is_empty(), "{pace} {lost}");
+        }
+    }
+}
+
 #[test]
 fn a_clock_that_is_off_is_found() {
     let c = two_views(|_| false, 0);

@@ -2,6 +2,7 @@
 use super::{AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited};
 use crate::{
     catalog::{self, Catalog},
+    pairing::{self, Act},
     people::{PlaceId, Who},
     replay::{
         self, Answer, Expr, Hit,
@@ -117,44 +118,99 @@ impl<'a> Work<'a, '_, '_> {
                 out[g] = Some(*l);
             }
         }
-        // By account or address, path and time: those that ask the same first, then the nearest, each line and each group once.
-        let mut by_path: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        // By account or address, path and time: those that ask the same first.
+        let mut by_path: BTreeMap<String, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
         for l in lines {
             if !taken.contains(l) {
-                by_path.entry(path_key(&rows[*l].e)).or_default().push(*l);
+                by_path.entry(path_key(&rows[*l].e)).or_default().0.push(*l);
             }
         }
-        let mut pairs: Vec<(bool, Nanos, usize, usize)> = vec![];
         for (g, group) in groups.iter().enumerate() {
-            if out[g].is_some() {
-                continue;
-            }
-            let a = &rows[group[0]];
-            let of_group: Vec<&Row> = group.iter().map(|i| &rows[*i]).collect();
-            let told = asked_by(url_of(None, &of_group), criteria_of(&of_group));
-            let Some(list) = by_path.get(&path_key(&a.e)) else {
-                continue;
-            };
-            let i = list.partition_point(|l| rows[*l].e.time < a.e.time - JOIN);
-            for l in &list[i..] {
-                let r = &rows[*l];
-                let d = (r.e.time - a.e.time).abs();
-                if r.e.time > a.e.time + JOIN {
-                    break;
-                }
-                let asked = same_question(&r.e.url, &told);
-                if asked != Some(false) && self.same_user(a, r) {
-                    pairs.push((asked.is_none(), d, g, *l));
-                }
+            if out[g].is_none()
+                && let Some(p) = by_path.get_mut(&path_key(&rows[group[0]].e))
+            {
+                p.1.push(g);
             }
         }
-        pairs.sort_unstable();
-        for (_, _, g, l) in pairs {
-            if out[g].is_none() && taken.insert(l) {
-                out[g] = Some(l);
+        for (lines, of_path) in by_path.into_values() {
+            if !of_path.is_empty() {
+                self.join_path(rows, &lines, groups, &of_path, &mut out);
             }
         }
         out
+    }
+    /// The same for lines and groups of one path, both in order of time.
+    fn join_path(
+        &self,
+        rows: &[Row],
+        lines: &[usize],
+        groups: &[Vec<usize>],
+        of_path: &[usize],
+        out: &mut [Option<usize>],
+    ) {
+        let time = |g: usize| rows[groups[g][0]].e.time;
+        // What is asked, once for each: `asked[i]` of line `i`, `told[i]` of group `i`.
+        let asked: Vec<_> = lines
+            .iter()
+            .map(|l| asked_by(&rows[*l].e.url, ""))
+            .collect();
+        let told: Vec<_> = of_path
+            .iter()
+            .map(|g| {
+                let group: Vec<&Row> = groups[*g].iter().map(|i| &rows[*i]).collect();
+                asked_by(url_of(None, &group), criteria_of(&group))
+            })
+            .collect();
+        let mut taken = vec![false; lines.len()];
+        for same in [Some(true), None] {
+            // Who may belong to whom: near in time, the same user, the same question.
+            let mut near: Vec<(Nanos, usize, usize)> = vec![];
+            for (x, g) in of_path.iter().enumerate().filter(|x| out[*x.1].is_none()) {
+                let t = time(*g);
+                let from = lines.partition_point(|l| rows[*l].e.time < t.saturating_sub(JOIN));
+                for (y, l) in lines.iter().enumerate().skip(from) {
+                    let d = rows[*l].e.time.saturating_sub(t);
+                    if d > JOIN {
+                        break;
+                    }
+                    if !taken[y]
+                        && same_question(&asked[y], &told[x]) == same
+                        && self.same_user(&rows[groups[*g][0]], &rows[*l])
+                    {
+                        near.push((d.abs(), x, y));
+                    }
+                }
+            }
+            let mut runs = vec![];
+            let mut sure = vec![];
+            for (xs, ys, pairs) in together(&near, of_path.len()) {
+                let a: Vec<Act> = xs.iter().map(|x| Act::at(time(of_path[*x]))).collect();
+                let line = |y: &usize| Act::at(rows[lines[*y]].e.time);
+                let b: Vec<Act> = ys.iter().map(line).collect();
+                // Users who are one to some and two to others have no order in common.
+                if pairing::within_reach(&a, &b, JOIN) == pairs {
+                    pairing::sure_distances(&a, &b, JOIN, &mut sure);
+                    runs.push((xs, ys, a, b));
+                }
+            }
+            let usual = pairing::usual(sure);
+            for (xs, ys, a, b) in &runs {
+                for (x, y) in xs.iter().zip(pairing::in_order(a, b, JOIN, usual)) {
+                    if let Some(y) = y {
+                        out[of_path[*x]] = Some(lines[ys[y]]);
+                        taken[ys[y]] = true;
+                    }
+                }
+            }
+            // What is left: the nearest, each line and each group once.
+            near.sort_unstable();
+            for (_, x, y) in near {
+                if out[of_path[x]].is_none() && !taken[y] {
+                    out[of_path[x]] = Some(lines[y]);
+                    taken[y] = true;
+                }
+            }
+        }
     }
     fn same_user(&self, a: &Row, b: &Row) -> bool {
         let list = &self.input.sessions.list;
@@ -1441,6 +1497,38 @@ fn url_host(url: &str) -> Option<&str> {
     Some(&rest[..rest.find(['/', '?']).unwrap_or(rest.len())])
 }
 
+/// Runs of groups and lines that hang together by who may belong to whom, `(distance, group, line)`, each ascending, with the number of
+/// those pairs; `groups` of them there are.
+fn together(near: &[(Nanos, usize, usize)], groups: usize) -> Vec<(Vec<usize>, Vec<usize>, usize)> {
+    let lines = near.iter().map(|n| n.2 + 1).max().unwrap_or(0);
+    let mut parent: Vec<usize> = (0..groups + lines).collect();
+    fn root(parent: &mut [usize], mut i: usize) -> usize {
+        while parent[i] != i {
+            parent[i] = parent[parent[i]];
+            i = parent[i];
+        }
+        i
+    }
+    for (_, x, y) in near {
+        let (x, y) = (root(&mut parent, *x), root(&mut parent, groups + y));
+        parent[x.max(y)] = x.min(y);
+    }
+    let mut out: BTreeMap<usize, (Vec<usize>, Vec<usize>, usize)> = BTreeMap::new();
+    for i in 0..parent.len() {
+        let run = out.entry(root(&mut parent, i)).or_default();
+        match i.checked_sub(groups) {
+            None => run.0.push(i),
+            Some(y) => run.1.push(y),
+        }
+    }
+    for (_, x, _) in near {
+        if let Some(run) = out.get_mut(&root(&mut parent, *x)) {
+            run.2 += 1;
+        }
+    }
+    out.into_values().filter(|run| run.2 > 0).collect()
+}
+
 /// What makes two pages one question: the criteria without paging.
 fn search_key(url: &str, criteria: &str) -> String {
     let (_, query) = fhir::split_url(url);
@@ -1499,8 +1587,10 @@ fn asked_by(url: &str, criteria: &str) -> BTreeSet<(String, String)> {
 }
 
 /// Whether the request of a proxy's line asks what an audit told; `None` when either does not say.
-fn same_question(url: &str, told: &BTreeSet<(String, String)>) -> Option<bool> {
-    let asked = asked_by(url, "");
+fn same_question(
+    asked: &BTreeSet<(String, String)>,
+    told: &BTreeSet<(String, String)>,
+) -> Option<bool> {
     if asked.is_empty() || told.is_empty() {
         return None;
     }
