@@ -872,11 +872,33 @@ impl Decoder {
                 .header
                 .is_some_and(|h| h.time != Stamp::NONE || !h.program.is_empty());
         let line = enveloped && !matches!(kind, Container::Json | Container::Xml | Container::Vrl);
-        if !understood && says.is_none() && !line {
-            return Err(Reason::Shape);
+        if !understood && says.is_none() {
+            if !line {
+                return Err(Reason::Shape);
+            }
+            if around.header.is_some_and(|h| self.torn(&h, payload)) {
+                return Err(Reason::Truncated);
+            }
         }
         around.payload = payload;
         Ok(Some((around, says)))
+    }
+
+    /// Whether a line that fits nothing breaks off: behind its header or in the name of the program, or where the mapping says what the
+    /// start of an access looks like.
+    fn torn(&self, h: &syslog::Header<'_>, payload: &str) -> bool {
+        let in_name = |tag: &String| {
+            let rest = payload.strip_prefix(tag.as_str());
+            tag.starts_with(payload)
+                || rest.and_then(|r| r.strip_prefix('[')).is_some_and(|pid| {
+                    pid.trim_end_matches(']')
+                        .bytes()
+                        .all(|b| b.is_ascii_digit())
+                })
+        };
+        payload.is_empty()
+            || h.program.is_empty() && self.plan.tags.iter().any(in_name)
+            || self.plan.cut.as_ref().is_some_and(|c| c.is_match(payload))
     }
 
     /// One row of cells. `None`: it is the header. `Some(false)`: no known cell.

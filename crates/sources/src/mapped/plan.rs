@@ -301,6 +301,8 @@ pub(super) struct Plan {
     pub program: Option<Program>,
     /// Lines that are no records.
     pub skip: Option<Expression>,
+    /// How the payload of an access begins: one that fits no pattern is cut short.
+    pub cut: Option<Expression>,
     /// Key of the object that is the record, inside those of an interface.
     pub inner: Option<&'static str>,
     /// `cs1Label=Rule cs1=x`: slots asked for by label.
@@ -577,6 +579,7 @@ const TOP: &[&str] = &[
     "begin",
     "inner",
     "skip",
+    "cut",
     "known",
     "system",
     "verb",
@@ -726,7 +729,8 @@ impl Plan {
     pub fn check(&self) -> Made<()> {
         let patterns = self.patterns.iter().map(|p| &p.regex);
         let sniffs = self.sniff.iter().filter_map(|s| s.regex.as_ref());
-        for e in patterns.chain(sniffs).chain(&self.begin).chain(&self.skip) {
+        let lines = self.begin.iter().chain(&self.skip).chain(&self.cut);
+        for e in patterns.chain(sniffs).chain(lines) {
             e.check()?;
         }
         self.program.as_ref().map_or(Ok(()), Program::check)
@@ -1001,6 +1005,7 @@ impl Plan {
             capability,
             inner: text(&t, "", "inner")?.map(leak),
             skip: text(&t, "", "skip")?.map(|r| Expression::new(r, "skip".into())),
+            cut: text(&t, "", "cut")?.map(|r| Expression::new(r, "cut".into())),
             containers,
             syslog,
             start: list(t.get("start"), "start")?,

@@ -133,10 +133,13 @@ impl Decode for Mixed {
                     .decoders
                     .entry(*i)
                     .or_insert_with(|| MAPPED[usize::from(*i)].decoder(setting));
-                if let Some(d) = decoder
-                    && d.record(&text, at, len, out).is_ok()
-                {
-                    return;
+                match decoder.as_mut().map(|d| d.record(&text, at, len, out)) {
+                    Some(Ok(())) => return,
+                    Some(Err(Reason::Truncated)) => {
+                        out.reject(bytes, at, len, Reason::Truncated);
+                        return;
+                    }
+                    _ => {}
                 }
             }
             if h.time == Stamp::NONE && h.program.is_empty() && h.host.is_empty() {
