@@ -188,6 +188,8 @@ pub struct Observation {
     pub(super) numbers: Numbers,
     pub(super) marks: Vec<Mark>,
     pub(super) rejects: Vec<RejectMark>,
+    /// Of them, without a time of their own, those before the first event of the file and those behind its last.
+    open: (usize, usize),
     /// Records of programs nobody knows, kept for their header alone.
     pub(super) untold: u64,
     /// Records of which nothing but a time is understood.
@@ -289,6 +291,36 @@ impl Observation {
     }
 }
 
+/// Puts the records nobody can read at the ends of files between their neighbours in the files before and behind.
+pub(super) fn between_files(list: &mut [Observation]) {
+    let spans: Vec<(u32, Option<(Nanos, Nanos)>)> =
+        list.iter().map(|o| (o.source, o.span())).collect();
+    for (i, o) in list.iter_mut().enumerate() {
+        let (Some((first, last)), (head, tail)) = (spans[i].1, o.open) else {
+            continue;
+        };
+        if (head, tail) == (0, 0) {
+            continue;
+        }
+        let others = || {
+            let others = spans
+                .iter()
+                .enumerate()
+                .filter(|(j, x)| *j != i && x.0 == o.source);
+            others.filter_map(|(_, x)| x.1)
+        };
+        let next = others().map(|x| x.0).filter(|t| *t >= last).min();
+        let before = others().map(|x| x.1).filter(|t| *t <= first).max();
+        if let Some(t) = next {
+            let from = o.rejects.len().saturating_sub(tail);
+            o.rejects[from..].iter_mut().for_each(|r| r.before = t);
+        }
+        if let Some(t) = before {
+            o.rejects.iter_mut().take(head).for_each(|r| r.after = t);
+        }
+    }
+}
+
 /// Observations of files as they come in, in any order. What their sources together would not keep is dropped at once.
 #[derive(Debug, Default)]
 pub struct Gathered {
@@ -370,6 +402,7 @@ impl Observer {
                 numbers: Numbers::new(capability.map_or(GapSign::RateOnly, |c| c.gap)),
                 marks: vec![],
                 rejects: vec![],
+                open: (0, 0),
                 untold: 0,
                 vague: 0,
                 hosts: BTreeSet::new(),
@@ -574,9 +607,10 @@ impl Observer {
         for r in &mut self.o.rejects {
             if r.before == NO_TIME {
                 r.before = r.after;
-            }
-            if r.after == NO_TIME {
+                self.o.open.1 += usize::from(r.after != NO_TIME);
+            } else if r.after == NO_TIME {
                 r.after = r.before;
+                self.o.open.0 += 1;
             }
         }
         self.flush();

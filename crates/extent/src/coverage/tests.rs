@@ -221,6 +221,52 @@ fn a_cut_line_is_not_a_silence() {
 }
 
 #[test]
+fn a_line_cut_at_the_end_of_a_file_is_not_a_silence() {
+    // Two days' files of a beat; the last line of the first, or the first of the second, cannot be read.
+    let seen = |cut: u64| {
+        let day = |file: u32, records: std::ops::Range<u64>| {
+            let cap = sheet(Silence::NoAccess, GapSign::RateOnly);
+            let mut o = Observer::with_capability(file, 0, "made-up", Some(cap));
+            let mut b = EventBatch::default();
+            for i in records {
+                if i == cut {
+                    o.rejects(&[Reject {
+                        record: i + 1,
+                        offset: 0,
+                        len: 1,
+                        reason: ampleur_sources::Reason::Truncated,
+                        time: None,
+                        readable: String::new(),
+                    }]);
+                    continue;
+                }
+                b.push(&Event {
+                    record: i + 1,
+                    time: T0 + i as i64 * 290 * SECOND,
+                    verb: Verb::Request,
+                    ..Event::default()
+                });
+            }
+            o.batch(&b);
+            o.finish(Counts::default())
+        };
+        let window = Window::new(T0, T0 + 599 * 290 * SECOND);
+        Coverage::build(
+            &case(BEAT),
+            vec![day(1, 300..600), day(0, 0..300)],
+            Some(window),
+        )
+    };
+    for cut in [299, 300] {
+        let c = seen(cut);
+        assert!(gaps(only(&c)).is_empty(), "{cut}: {:?}", gaps(only(&c)));
+        let mark = &only(&c).reject_marks[0];
+        let t = |i: u64| T0 + i as i64 * 290 * SECOND;
+        assert_eq!((mark.after, mark.before), (t(cut - 1), t(cut + 1)));
+    }
+}
+
+#[test]
 fn office_hours_and_week_ends_are_no_gaps() {
     for seed in 1..12 {
         let rows = office_rows(28, 60, seed * 7919);

@@ -1,7 +1,7 @@
 //! From observations to stretches.
 use super::{
     Clock, Coverage, Kind, Observation, SourceCoverage, State, Stretch, Unaudited, Why,
-    observe::{Bin, RejectMark},
+    observe::{Bin, RejectMark, between_files},
     pairs,
     rhythm::{self, Rate},
 };
@@ -170,6 +170,7 @@ pub(super) fn build(
     let zone = case.context.zone();
     let mut observations = observations;
     observations.sort_by_key(|o| (o.source, o.file));
+    between_files(&mut observations);
     let mut cut: BTreeMap<u32, Vec<(Nanos, Option<Nanos>)>> = BTreeMap::new();
     for o in observations.iter().filter(|o| o.counts.cut_short) {
         if let Some((_, last)) = o.span() {
