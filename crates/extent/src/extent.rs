@@ -378,6 +378,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         silent_hosts: &silent_hosts,
         uncounted: &uncounted,
         cut_after: &cut_after,
+        clocks: &input.coverage.clocks,
     };
     let mut d = disclose::disclose(&di, &mut people)?;
     undecodable_sources(input, &mut d);

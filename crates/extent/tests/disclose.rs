@@ -372,17 +372,25 @@ fn searches_in_a_steady_pace_are_each_the_audits_own() {
     );
     let day = 1_757_714_400_000_000_000;
     let identity = IdentityBase::from_lines(&[(day, &base())]);
-    for pace in [900, 1000, 1100, 1200, 1400] {
+    let steady = |pace: usize| (0..40).map(|i| 400 + i * pace).collect::<Vec<_>>();
+    let uneven = (0..40).map(|i| 400 + i * 83_000 + i * i * i % 47 * 1000);
+    let mut plays: Vec<(Vec<usize>, usize)> = [900, 1000, 1100, 1200, 1400]
+        .map(|pace| (steady(pace), 0))
+        .to_vec();
+    // The proxy's clock is off; the accesses both have tell by how much.
+    plays.push((uneven.collect(), 2820));
+    for (times, ahead) in plays {
         let (mut proxy, mut audit) = (String::new(), String::new());
-        for i in 0..40 {
-            let ms = 400 + i * pace;
-            let (m, s, ms) = (ms / 60_000, ms / 1000 % 60, ms % 1000);
+        for (i, ms) in times.iter().enumerate() {
+            let clock = |s: usize| format!("{}:{:02}:{:02}", 10 + s / 3600, s / 60 % 60, s % 60);
             proxy += &format!(
-                "198.51.100.9 - u1 [14/Sep/2025:10:{m:02}:{s:02} +0200] \"POST /fhir/Patient/_search HTTP/1.1\" 200 500 \"-\" \"curl/8\"\n"
+                "198.51.100.9 - u1 [14/Sep/2025:{} +0200] \"POST /fhir/Patient/_search HTTP/1.1\" 200 500 \"-\" \"curl/8\"\n",
+                clock(ms / 1000 + ahead)
             );
+            let recorded = format!("{}.{:03}", clock(ms / 1000), ms % 1000);
             let family = ["MARTIN", "DUPONT"][i % 2];
             audit += &format!(
-                r#"{{"resourceType":"AuditEvent","id":"e{i}","type":{{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"}},"subtype":[{{"system":"http://hl7.org/fhir/restful-interaction","code":"search-type"}}],"action":"E","recorded":"2025-09-14T10:{m:02}:{s:02}.{ms:03}+02:00","outcome":"0","agent":[{{"who":{{"identifier":{{"value":"u1"}}}},"requestor":true,"network":{{"address":"198.51.100.9","type":"2"}}}}],"source":{{"observer":{{"display":"sri"}}}},"entity":[{{"type":{{"code":"2"}},"role":{{"code":"24"}},"description":"POST https://sri.example/fhir/Patient/_search HTTP/1.1","query":"{}"}}]}}"#,
+                r#"{{"resourceType":"AuditEvent","id":"e{i}","type":{{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"}},"subtype":[{{"system":"http://hl7.org/fhir/restful-interaction","code":"search-type"}}],"action":"E","recorded":"2025-09-14T{recorded}+02:00","outcome":"0","agent":[{{"who":{{"identifier":{{"value":"u1"}}}},"requestor":true,"network":{{"address":"198.51.100.9","type":"2"}}}}],"source":{{"observer":{{"display":"sri"}}}},"entity":[{{"type":{{"code":"2"}},"role":{{"code":"24"}},"description":"POST https://sri.example/fhir/Patient/_search HTTP/1.1","query":"{}"}}]}}"#,
                 searched(family)
             );
             audit.push('\n');
@@ -400,7 +408,7 @@ fn searches_in_a_steady_pace_are_each_the_audits_own() {
             SessionVerdict::Intruder,
             |o| {
                 let n = o.extent.subjects;
-                assert_eq!((n.at_least, n.at_most), (1, 1), "{pace} ms");
+                assert_eq!((n.at_least, n.at_most), (1, 1), "{times:?}");
             },
         );
     }

@@ -554,7 +554,10 @@ pub(super) fn compare(
         ];
         let best = ways
             .into_iter()
-            .map(|(x, y)| (hits(x, y, 0), x, y))
+            .map(|(x, y)| {
+                let (x, y) = (rows(x, y.level, 0), rows(y, x.level, 0));
+                (count(&x, &y), x, y)
+            })
             .max_by_key(|m| m.0);
         let Some((_, x, y)) = best.filter(|m| m.0 >= 20) else {
             continue;
@@ -653,9 +656,11 @@ fn acts(rows: &[Row]) -> Vec<Act> {
 
 /// Accesses of the same client within [`TOLERANCE`], each used once.
 fn hits(a: &Sample<Touch>, b: &Sample<Touch>, shift_a: Nanos) -> u64 {
-    let (va, vb) = (rows(a, b.level, shift_a), rows(b, a.level, 0));
-    let n = |(x, y): (Range, Range)| pairing::count(&acts(&va[x]), &acts(&vb[y]), TOLERANCE);
-    clients(&va, &vb).map(n).sum::<usize>() as u64
+    count(&rows(a, b.level, shift_a), &rows(b, a.level, 0))
+}
+fn count(a: &[Row], b: &[Row]) -> u64 {
+    let n = |(x, y): (Range, Range)| pairing::count(&acts(&a[x]), &acts(&b[y]), TOLERANCE);
+    clients(a, b).map(n).sum::<usize>() as u64
 }
 
 /// When a record that could not be read was made, as far as its neighbours tell; ascending.
@@ -673,13 +678,7 @@ fn unread(o: &Observation) -> Vec<Nanos> {
 
 /// Joins those accesses in order, and what is alone stands where the other log lacks it; `unread_a`, `unread_b`: times of records
 /// nobody can read.
-fn matched(
-    a: &Sample<Touch>,
-    b: &Sample<Touch>,
-    unread_a: &[Nanos],
-    unread_b: &[Nanos],
-) -> Matched {
-    let (mut va, mut vb) = (rows(a, b.level, 0), rows(b, a.level, 0));
+fn matched(mut va: Vec<Row>, mut vb: Vec<Row>, unread_a: &[Nanos], unread_b: &[Nanos]) -> Matched {
     let mut sure = vec![];
     for (x, y) in clients(&va, &vb) {
         pairing::sure_distances(&acts(&va[x]), &acts(&vb[y]), TOLERANCE, &mut sure);

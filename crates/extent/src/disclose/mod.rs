@@ -9,6 +9,7 @@ mod shares;
 
 use crate::{
     catalog::{self, Catalog},
+    coverage::Clock,
     files::{Inventory, Roots},
     identity::{At, IdentityBase, VersionId},
     leak::LeakLine,
@@ -171,6 +172,8 @@ pub struct Input<'a> {
     pub uncounted: &'a [Window],
     /// Sessions that number their own rows: hash of the session and the number after which one is missing.
     pub cut_after: &'a BTreeSet<(u64, u64)>,
+    /// Sources whose clocks are off.
+    pub clocks: &'a [Clock],
 }
 
 /// A row of a bad session, owned.

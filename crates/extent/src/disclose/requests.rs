@@ -2,6 +2,7 @@
 use super::{AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited};
 use crate::{
     catalog::{self, Catalog},
+    coverage::Clock,
     pairing::{self, Act},
     people::{PlaceId, Who},
     replay::{
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Two rows of one access are at most this far apart in two logs (second stamps, a slow answer).
 const JOIN: Nanos = 3 * SECOND;
+/// A clock known no better than this puts nothing in order.
+const CLOCK_KNOWN_S: f64 = 10.0;
 /// Requests whose searches are asked on all threads before they are weighed one by one, and the hits their answers may hold
 /// (12 bytes each) before the rest is asked in turn: bounds the memory of asking ahead.
 const AHEAD: usize = 4096;
@@ -139,7 +142,30 @@ impl<'a> Work<'a, '_, '_> {
         }
         out
     }
-    /// The same for lines and groups of one path, both in order of time.
+    /// The clock of the source of a row, when it is off and by how much is known from accesses another log has too.
+    fn clock(&self, row: &Row) -> Option<&Clock> {
+        if self.input.clocks.is_empty() {
+            return None;
+        }
+        let source = self.input.case.source_of(row.file);
+        let known = |c: &&Clock| c.source == source && c.uncertainty_s <= CLOCK_KNOWN_S;
+        self.input.clocks.iter().find(known)
+    }
+    fn clocked(&self, row: &Row) -> Nanos {
+        let add = self.clock(row).map_or(0.0, |c| c.offset_s);
+        row.e.time.saturating_add((add * SECOND as f64) as Nanos)
+    }
+    /// How far those clocks may still be off, all together.
+    fn slack(&self, rows: &[Row], lines: &[usize], groups: &[Vec<usize>], some: &[usize]) -> Nanos {
+        let most = |i: &mut dyn Iterator<Item = usize>| {
+            i.filter_map(|i| self.clock(&rows[i]))
+                .map(|c| c.uncertainty_s)
+                .fold(0.0, f64::max)
+        };
+        let both = most(&mut lines.iter().copied()) + most(&mut some.iter().map(|g| groups[*g][0]));
+        (both * SECOND as f64) as Nanos
+    }
+    /// The same for lines and groups of one path.
     fn join_path(
         &self,
         rows: &[Row],
@@ -148,7 +174,16 @@ impl<'a> Work<'a, '_, '_> {
         of_path: &[usize],
         out: &mut [Option<usize>],
     ) {
-        let time = |g: usize| rows[groups[g][0]].e.time;
+        // In order of their times with the clocks put right.
+        let reach = JOIN.saturating_add(self.slack(rows, lines, groups, of_path));
+        let ordered = |list: &[usize], row: &dyn Fn(usize) -> usize| {
+            let time = |i: &usize| self.clocked(&rows[row(*i)]);
+            let mut v: Vec<(Nanos, usize)> = list.iter().map(|i| (time(i), *i)).collect();
+            v.sort_unstable();
+            v.into_iter().unzip()
+        };
+        let (line_times, lines): (Vec<Nanos>, Vec<usize>) = ordered(lines, &|l| l);
+        let (times, of_path): (Vec<Nanos>, Vec<usize>) = ordered(of_path, &|g| groups[g][0]);
         // What is asked, once for each: `asked[i]` of line `i`, `told[i]` of group `i`.
         let asked: Vec<_> = lines
             .iter()
@@ -166,11 +201,11 @@ impl<'a> Work<'a, '_, '_> {
             // Who may belong to whom: near in time, the same user, the same question.
             let mut near: Vec<(Nanos, usize, usize)> = vec![];
             for (x, g) in of_path.iter().enumerate().filter(|x| out[*x.1].is_none()) {
-                let t = time(*g);
-                let from = lines.partition_point(|l| rows[*l].e.time < t.saturating_sub(JOIN));
+                let t = times[x];
+                let from = line_times.partition_point(|l| *l < t.saturating_sub(reach));
                 for (y, l) in lines.iter().enumerate().skip(from) {
-                    let d = rows[*l].e.time.saturating_sub(t);
-                    if d > JOIN {
+                    let d = line_times[y].saturating_sub(t);
+                    if d > reach {
                         break;
                     }
                     if !taken[y]
@@ -184,18 +219,17 @@ impl<'a> Work<'a, '_, '_> {
             let mut runs = vec![];
             let mut sure = vec![];
             for (xs, ys, pairs) in together(&near, of_path.len()) {
-                let a: Vec<Act> = xs.iter().map(|x| Act::at(time(of_path[*x]))).collect();
-                let line = |y: &usize| Act::at(rows[lines[*y]].e.time);
-                let b: Vec<Act> = ys.iter().map(line).collect();
+                let a: Vec<Act> = xs.iter().map(|x| Act::at(times[*x])).collect();
+                let b: Vec<Act> = ys.iter().map(|y| Act::at(line_times[*y])).collect();
                 // Users who are one to some and two to others have no order in common.
-                if pairing::within_reach(&a, &b, JOIN) == pairs {
-                    pairing::sure_distances(&a, &b, JOIN, &mut sure);
+                if pairing::within_reach(&a, &b, reach) == pairs {
+                    pairing::sure_distances(&a, &b, reach, &mut sure);
                     runs.push((xs, ys, a, b));
                 }
             }
             let usual = pairing::usual(sure);
             for (xs, ys, a, b) in &runs {
-                for (x, y) in xs.iter().zip(pairing::in_order(a, b, JOIN, usual)) {
+                for (x, y) in xs.iter().zip(pairing::in_order(a, b, reach, usual)) {
                     if let Some(y) = y {
                         out[of_path[*x]] = Some(lines[ys[y]]);
                         taken[ys[y]] = true;
