@@ -396,8 +396,9 @@ fn beside_usurped(
     }
 }
 
-/// Uses from an address where something bad or in doubt comes from too: of the same account, or of any where the address is abroad or
-/// rented. One stranger at one place is one stranger.
+/// Uses from an address where something bad or in doubt comes from too: of the same account, of any where the address is abroad or
+/// rented, or of one whose owner does not do that. One stranger at one place is one stranger. And of an account in doubt or bad at one
+/// unknown place, what is done as its owner never does at another.
 fn same_stranger(
     m: &Model<'_>,
     unknown: &BTreeMap<IpAddr, Vec<usize>>,
@@ -406,16 +407,20 @@ fn same_stranger(
     out: &mut BTreeMap<usize, Sum>,
 ) {
     let units = &m.units.list;
+    let lawful = |i: &usize| verdicts[*i] == SessionVerdict::Legitimate;
+    let mut doubted: BTreeSet<u32> = BTreeSet::new();
     for list in unknown.values() {
-        let (lawful, odd): (Vec<usize>, Vec<usize>) =
-            (list.iter()).partition(|i| verdicts[**i] == SessionVerdict::Legitimate);
+        let (lawful, odd): (Vec<usize>, Vec<usize>) = list.iter().partition(|i| lawful(i));
+        doubted.extend(odd.iter().map(|i| units[*i].whose));
         if odd.is_empty() {
             continue;
         }
         let whos: BTreeSet<&str> = odd.iter().map(|i| units[*i].who).collect();
         for i in lawful {
             let u = &units[i];
-            if whos.contains(u.who) || m.rented(u) || !m.at_home(u) {
+            let strange = does(&base[i]) || base[i].weight("hours") > 0.0;
+            let strange = strange && odd.iter().any(|j| m.strangers(u, &units[*j]));
+            if whos.contains(u.who) || m.rented(u) || !m.at_home(u) || strange {
                 doubt(
                     base,
                     out,
@@ -427,6 +432,20 @@ fn same_stranger(
                     ),
                 );
             }
+        }
+    }
+    for i in unknown.values().flatten().filter(|i| lawful(i)) {
+        if does(&base[*i]) && doubted.contains(&units[*i].whose) {
+            doubt(
+                base,
+                out,
+                *i,
+                "same_stranger",
+                (
+                    "d'un lieu inconnu, comme son titulaire ne le fait jamais, sous un compte suspect d'un autre lieu inconnu",
+                    "from an unknown place, as its owner never does, under an account that is suspicious at another unknown place",
+                ),
+            );
         }
     }
 }

@@ -908,6 +908,10 @@ pub fn possible_accesses(
         .collect();
     seen.sort();
     let seen = merge(seen);
+    // A session begins with its first record that can be read: one that cannot, of his own, lies outside it by a pause at most.
+    let beside: Vec<Window> = (seen.iter())
+        .map(|w| Window::new(w.from.saturating_sub(PAUSE), w.to.saturating_add(PAUSE)))
+        .collect();
     let names: BTreeSet<String> = facts
         .presences
         .iter()
@@ -927,10 +931,13 @@ pub fn possible_accesses(
     for s in coverage.sources.iter().filter(|s| !s.tells.is_empty()) {
         for r in &s.reject_marks {
             let w = Window::new(r.after, r.before.max(r.after).saturating_add(1));
-            if !seen.iter().any(|x| x.overlaps(&w))
-                || !opens(s, &facts.presences)
-                || !fits(&r.readable, facts, &names)
-            {
+            let fit = fits(&r.readable, facts, &names);
+            let at = match fit {
+                Fit::Another => continue,
+                Fit::Anybody => &seen,
+                Fit::His => &beside,
+            };
+            if !at.iter().any(|x| x.overlaps(&w)) || !opens(s, &facts.presences) {
                 continue;
             }
             let shown = match shown_by(context, &r.readable) {
@@ -973,8 +980,18 @@ fn elsewhere(
     categories
 }
 
-/// Whether the readable part of a record can be the intruder's.
-fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> bool {
+/// Whose the readable part of a record can be: it names the intruder's address or account, nobody's, or somebody else's alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    His,
+    Anybody,
+    Another,
+}
+
+/// The longest pause within a session.
+const PAUSE: Nanos = 30 * MINUTE;
+
+fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> Fit {
     let text = readable.to_lowercase();
     let between = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'));
     // A version follows its product (`chrome/126.0.0.0`): it is no address.
@@ -996,12 +1013,16 @@ fn fits(readable: &str, facts: &Facts, names: &BTreeSet<String>) -> bool {
         .iter()
         .any(|w| facts.addresses.contains(&address(w)) || names.contains(*w))
     {
-        return true;
+        return Fit::His;
     }
     // Somebody else is named: by an address or a number he is known by.
     let names_other = words.iter().any(|w| facts.others.contains(&address(w)));
     // Without any known address an address proves nothing either way.
-    !names_other || facts.addresses.is_empty()
+    if !names_other || facts.addresses.is_empty() {
+        Fit::Anybody
+    } else {
+        Fit::Another
+    }
 }
 
 /// Categories of the endpoints whose path the readable part begins to spell; `None` when it spells none.
@@ -1451,9 +1472,9 @@ mod tests {
             "198.51.100.9:37188 [14/Sep",
             "\u{fffd}.9 \"GET /\" Chrome/126.0.0.0 Safari/537.36",
         ] {
-            assert!(fits(his, &f, &none), "{his}");
+            assert!(fits(his, &f, &none) != Fit::Another, "{his}");
         }
-        assert!(!fits("192.0.2.1:443 Chrome/126.0.0.0", &f, &none));
+        assert!(fits("192.0.2.1:443 Chrome/126.0.0.0", &f, &none) == Fit::Another);
         let c = coverage(vec![door(whole()), t.clone()]);
         let b = bounds(&f, &c, &Context::default());
         let told = |b: &Bounds| {
@@ -1464,6 +1485,16 @@ mod tests {
         // A search answers with several at a time.
         f.persons_per_reject.insert(t.index, 3);
         assert_eq!(told(&bounds(&f, &c, &Context::default())), (2, 6, 6));
+        // His first record, that cannot be read, lies before what can; nobody's lies anywhere.
+        f.persons_per_reject.clear();
+        let begins = f.presences.iter().map(|p| p.from).min().unwrap();
+        let before = |readable: &str| {
+            let mut t = t.clone();
+            t.reject_marks = vec![mark(begins - 20 * MINUTE, readable)];
+            bounds(&f, &coverage(vec![door(whole()), t]), &Context::default()).possible_accesses
+        };
+        assert_eq!(before("198.51.100.9 - - [.."), 1);
+        assert_eq!(before("{\"resour"), 0);
         // A second journal that was complete has the same access, readable.
         let c = seen_together(coverage(vec![
             door(whole()),
