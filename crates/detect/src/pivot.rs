@@ -682,7 +682,7 @@ fn night_after_night(m: &Model<'_>, base: &mut [Sum]) {
 
 /// A place nobody is at home in from which accounts of strangers come by turns, on three days and more and never on the same, each time
 /// by night and doing what its owner never does: people who are somewhere together come together, one stranger comes as one after the
-/// other. Two days are enough where each is far faster and far more than ever.
+/// other. Two days are enough where each reads far more than ever, and far faster or with far more bytes.
 fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [Sum]) {
     const WITHIN: i64 = 14;
     let units = &m.units.list;
@@ -708,7 +708,10 @@ fn by_turns(m: &Model<'_>, unknown: &BTreeMap<IpAddr, Vec<usize>>, base: &mut [S
             let mut others = list.iter().map(|j| &units[*j]);
             others.any(|v| v.whose != units[*i].whose && m.strangers(&units[*i], v))
         });
-        let wholly = list.iter().all(|i| m.unlike(*i) == (true, true));
+        let wholly = list.iter().all(|i| match m.unlike(*i) {
+            (faster, true) => faster || base[*i].weight("volume") > 0.0,
+            _ => false,
+        });
         let enough = if wholly { 2 } else { 3 };
         if !apart || !near || !strangers || days.len() < enough {
             continue;
