@@ -8,6 +8,7 @@ pub mod habit;
 mod internal;
 pub mod live;
 mod pivot;
+mod places;
 mod score;
 pub mod signs;
 mod units;

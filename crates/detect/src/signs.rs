@@ -258,6 +258,7 @@ mod tests {
         let code = [
             include_str!("score.rs"),
             include_str!("pivot.rs"),
+            include_str!("places.rs"),
             include_str!("lib.rs"),
         ];
         let given = |sign: &str| code.iter().any(|c| c.contains(&format!("\"{sign}\"")));
