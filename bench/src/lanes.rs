@@ -7,7 +7,7 @@ pub struct Lane {
     /// Name of the source that must claim the file.
     pub format: &'static str,
     pub file: &'static str,
-    /// What issue 5 asks for on one core.
+    /// What we hold ourselves to on one core.
     pub floor: Floor,
     pub line: fn(u64, &mut Vec<u8>),
 }
