@@ -1357,7 +1357,7 @@ impl Candidates {
 }
 
 /// Joins the stretches of one key: across files, and for explicit ids across longer silence inside one life of the id. Of each, whose
-/// turn it is where people use one address one after the other: a number in [`Turns::accounts`], or [`OPEN`].
+/// turn it is where people use one address one after the other: a number in [`Turns::accounts`], or [`OPEN`]. Of two stretches and more.
 fn joined(
     making: &Making<'_>,
     turns: &Turns,
@@ -1367,9 +1367,6 @@ fn joined(
     let Making {
         texts, restarts, ..
     } = *making;
-    if list.len() < 2 {
-        return list.into_iter().map(|f| (f, None)).collect();
-    }
     list.sort_by_key(|f| (f.from, f.to, f.fingerprint));
     list.dedup_by(|again, f| {
         let same = (f.from, f.to, f.fingerprint) == (again.from, again.to, again.fingerprint);
@@ -1560,13 +1557,21 @@ impl Making<'_> {
             let slot = (first + i) as u32;
             let mut late = m.slot.untimed.take();
             let list = std::mem::take(&mut m.slot.list);
-            for (mut part, turn) in joined(self, turns, &m.slot.key, list) {
+            let mut take = |mut part: Fragment, turn| {
                 if let Some(f) = late.take() {
                     let (from, to, began) = (part.from, part.to, part.traits.began);
                     part.join(*f, self.texts);
                     (part.from, part.to, part.traits.began) = (from, to, began);
                 }
                 self.one(words, slot, m, part, turn, &mut out);
+            };
+            // Most keys have one stretch: it is made a session where it lies.
+            if list.len() < 2 {
+                list.into_iter().for_each(|part| take(part, None));
+            } else {
+                for (part, turn) in joined(self, turns, &m.slot.key, list) {
+                    take(part, turn);
+                }
             }
             if let Some(f) = late {
                 self.one(words, slot, m, *f, None, &mut out);
@@ -1575,7 +1580,7 @@ impl Making<'_> {
         out
     }
     /// The account of a stretch: as its rows spell it, or the one whose user id they have.
-    fn whose(&self, key: &Keyed, f: &Traits) -> (Option<(System, TextId)>, Option<Account>) {
+    pub fn whose(&self, key: &Keyed, f: &Traits) -> (Option<(System, TextId)>, Option<Account>) {
         let texts = self.texts;
         let of_key = if texts.get(key.account).starts_with('#') {
             None
@@ -1597,16 +1602,6 @@ impl Making<'_> {
             None
         };
         (account, named)
-    }
-    /// The account of a stretch.
-    pub fn named(&self, key: &Keyed, f: &Traits) -> Option<Account> {
-        match self.whose(key, f) {
-            (Some((system, name)), _) => Some(Account {
-                system,
-                name: self.texts.get(name).to_string(),
-            }),
-            (None, named) => named,
-        }
     }
     /// Where the rows of a stretch come from.
     pub fn origin(&self, key: &Keyed, f: &Traits) -> Option<IpAddr> {

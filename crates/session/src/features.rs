@@ -177,6 +177,9 @@ impl Noted {
         }
         out
     }
+    pub fn has(&self, list: List) -> bool {
+        self.of(list).next().is_some()
+    }
     pub fn first(&self, texts: &Texts, list: List) -> Option<TextId> {
         self.of(list).min_by_key(|t| texts.get(*t))
     }

@@ -4,11 +4,12 @@ use crate::{
     features::{List, Traits},
     intake::Fragment,
     key::{INACTIVITY, Keyed, PAUSE},
+    net,
     profile::People,
-    texts::Texts,
+    texts::{TextId, Texts},
 };
 use ampleur_event::{
-    Account, SessionKey,
+    Account, SessionKey, System,
     time::{HOUR, MINUTE, Nanos, SECOND},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -84,13 +85,23 @@ impl Turns {
         if wanted.is_empty() {
             return out;
         }
-        let mut accounts: FxHashMap<(ampleur_event::System, Box<str>), (u32, u32)> =
-            FxHashMap::default();
+        // Accounts and addresses come back stretch after stretch: what each is gets worked out once.
+        let mut known: FxHashMap<(System, TextId), Option<(u32, u32)>> = FxHashMap::default();
+        let mut numbers: FxHashMap<(System, String), Option<(u32, u32)>> = FxHashMap::default();
         let mut whos: FxHashMap<String, u32> = FxHashMap::default();
+        let mut elsewhere: FxHashMap<TextId, bool> = FxHashMap::default();
         for m in keys.iter() {
             let key = &m.slot.key;
+            // An address of its own that is none of these, as nearly all are.
+            let elsewhere = *elsewhere.entry(key.address).or_insert_with(|| {
+                let own = net::parse_address(making.texts.get(key.address));
+                own.is_some_and(|a| !wanted.contains(&a))
+            });
             for f in &m.slot.list {
                 let traits = &f.traits;
+                if elsewhere && !traits.noted.has(List::Inner) {
+                    continue;
+                }
                 let ids = traits.noted.first(making.texts, List::UserIds);
                 if traits.accounts.is_empty() && ids.is_none() {
                     continue;
@@ -99,21 +110,36 @@ impl Turns {
                     .chain(making.inner(traits))
                     .filter(|a| wanted.contains(a));
                 for place in places {
-                    let Some(account) = making.named(key, traits).filter(|a| !a.is_machine())
-                    else {
+                    let mut number = |account: Account| {
+                        let spelled = (account.system, account.name.to_string());
+                        *numbers.entry(spelled).or_insert_with(|| {
+                            if account.is_machine() {
+                                return None;
+                            }
+                            let who = match people.of(&account) {
+                                Some(p) => format!("#{p}"),
+                                None => crate::key::canonical(&account),
+                            };
+                            let next = whos.len() as u32;
+                            out.accounts.push(account);
+                            let number = out.accounts.len() as u32 - 1;
+                            Some((*whos.entry(who).or_insert(next), number))
+                        })
+                    };
+                    let of = match making.whose(key, traits) {
+                        (Some((system, name)), _) => {
+                            *known.entry((system, name)).or_insert_with(|| {
+                                number(Account {
+                                    system,
+                                    name: making.texts.get(name).to_string(),
+                                })
+                            })
+                        }
+                        (None, named) => named.and_then(&mut number),
+                    };
+                    let Some((who, account)) = of else {
                         break;
                     };
-                    let spelled = (account.system, Box::from(account.name.as_str()));
-                    let (who, account) = *accounts.entry(spelled).or_insert_with(|| {
-                        let who = match people.of(&account) {
-                            Some(p) => format!("#{p}"),
-                            None => crate::key::canonical(&account),
-                        };
-                        let next = whos.len() as u32;
-                        out.accounts.push(account);
-                        let number = out.accounts.len() as u32 - 1;
-                        (*whos.entry(who).or_insert(next), number)
-                    });
                     out.at.entry(place).or_default().list.push(Presence {
                         from: f.from,
                         to: f.to,
