@@ -8,6 +8,7 @@
 //! Fenced here: the libraries that read PDF, spreadsheets, compound files, messages and archives.
 pub mod detect;
 pub mod extract;
+mod fold;
 pub mod inventory;
 pub mod roster;
 mod runs;

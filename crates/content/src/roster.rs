@@ -2,7 +2,7 @@
 //!
 //! A person has a subject (`authority|id`), names, birth dates, numbers, telephones and addresses. Look-ups compare 64-bit
 //! hashes; two different values of ten million agree with a chance below 10⁻⁵. About 150 bytes a person.
-use crate::runs::{letter, load};
+use crate::runs::{Openings, letter, load, opening};
 use rustc_hash::FxHashSet;
 
 /// Number of a person in the roster, in order of adding.
@@ -237,6 +237,8 @@ pub struct Roster {
     givens: FxHashSet<u64>,
     /// One bit per word a family name is looked up by, and by chance some more.
     mains: Vec<u64>,
+    /// The same by the [`opening`] of such a word.
+    main_openings: Openings,
     /// One bit per [`shape`] of somebody's number without zeros in front.
     shapes: u64,
     /// One bit per length and first two digits of such a number, of those without letters.
@@ -370,6 +372,7 @@ impl Builder {
             let Some(main) = main_word(&f) else { continue };
             let main_hash = key(WORD, main);
             self.mains.insert(main_hash);
+            r.main_openings.put(opening(main, 0, main.len()));
             h.update(&f);
             for b in &k.births {
                 self.born.push((born_key(*b, main_hash), p));
@@ -468,6 +471,7 @@ impl Roster {
         .iter()
         .map(|i| i.memory())
         .sum::<usize>()
+            + size_of::<[u64; 1 << 14]>()
             + (self.words.len() + self.mains.len()) * 8
             + (self.words_at.len() + self.births.len() + self.births_at.len()) * 4
             + self.subjects.iter().map(|s| s.len() + 16).sum::<usize>()
@@ -499,6 +503,10 @@ impl Roster {
     pub fn is_main(&self, word: u64) -> bool {
         let (w, b) = main_bit(word, self.mains.len().max(1));
         self.mains.get(w).is_some_and(|x| x & b != 0)
+    }
+    /// As [`Roster::is_main`], by the [`opening`] of the word.
+    pub(crate) fn mains(&self) -> &Openings {
+        &self.main_openings
     }
     /// Chance that a number of this shape taken at random is somebody's.
     pub fn density(&self, folded: &[u8]) -> f64 {
@@ -628,7 +636,9 @@ mod tests {
                 prop_assert!(r.by_id(id.as_bytes()).contains(&(p as u32)));
                 let zeros = format!("00{id}");
                 prop_assert!(r.by_id(zeros.as_bytes()).contains(&(p as u32)));
-                let main = w(std::str::from_utf8(main_word(family.as_bytes()).unwrap()).unwrap());
+                let word = main_word(family.as_bytes()).unwrap();
+                let main = key(WORD, word);
+                prop_assert!(r.mains().holds(opening(word, 0, word.len())));
                 prop_assert!(r.is_main(main) && r.born(19_800_102, main).contains(&(p as u32)));
             }
         }

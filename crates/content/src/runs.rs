@@ -9,114 +9,231 @@ pub fn load(text: &[u8], at: usize) -> u64 {
     let rest = &text[at.min(text.len())..];
     match rest.first_chunk::<8>() {
         Some(b) => u64::from_le_bytes(*b),
-        None => rest.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)),
+        None => few(rest),
     }
 }
 
-/// The high bits of eight bytes, side by side.
+/// Fewer than eight bytes as a number, the first in the lowest place.
 #[inline]
-fn gathered(high: u64) -> u64 {
-    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+fn few(b: &[u8]) -> u64 {
+    let four = |b: &[u8; 4]| u64::from(u32::from_le_bytes(*b));
+    match (b.first_chunk(), b.last_chunk()) {
+        (Some(a), Some(z)) => four(a) | four(z) << (8 * (b.len() - 4)),
+        _ => match *b {
+            [] => 0,
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c, ..] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        },
+    }
 }
 
-/// High bits of the bytes that are `@`.
+/// The lowest bits of eight bytes, side by side.
 #[inline]
-fn signs(v: u64) -> u64 {
-    let x = v ^ (ONES * u64::from(b'@'));
-    !(((x & !HIGH) + !HIGH) | x) & HIGH
+fn gathered(low: u64) -> u64 {
+    low.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
-/// A text read from left to right: where the next run begins and where it ends, from bits that are made once for 64 bytes.
-pub struct Marks<'t> {
-    text: &'t [u8],
-    /// The 64 bytes at hand; no multiple of 64 before there are any.
-    at: usize,
-    /// Letters and digits.
-    words: u64,
-    digits: u64,
-    /// `@`.
-    signs: u64,
+/// What of a run is digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digits {
+    None,
+    Some,
+    All,
 }
 
-impl<'t> Marks<'t> {
-    pub fn new(text: &'t [u8]) -> Marks<'t> {
-        Marks {
-            text,
-            at: usize::MAX,
-            words: 0,
-            digits: 0,
-            signs: 0,
+/// One bit a byte for 64 bytes of a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Block {
+    /// Letters of any case and digits.
+    pub words: u64,
+    pub digits: u64,
+}
+
+/// The bits of a whole text.
+#[derive(Debug, Default)]
+pub struct Bits(Vec<Block>);
+
+impl Bits {
+    /// Takes the bits of this text in place of those before.
+    pub fn read(&mut self, text: &[u8]) {
+        self.0.clear();
+        let (blocks, rest) = text.as_chunks::<64>();
+        self.0.extend(blocks.iter().map(block));
+        if !rest.is_empty() {
+            let mut last = [0u8; 64];
+            last[..rest.len()].copy_from_slice(rest);
+            self.0.push(block(&last));
         }
     }
-    #[inline]
-    fn place(&mut self, i: usize) -> u32 {
-        if self.at != i & !63 {
-            self.fill(i & !63);
-        }
-        i as u32 & 63
+    /// One for every 64 bytes begun; behind the end of the text no bit is set.
+    pub fn blocks(&self) -> &[Block] {
+        &self.0
     }
-    #[inline(never)]
-    fn fill(&mut self, at: usize) {
-        let rest = &self.text[at.min(self.text.len())..];
-        let mut short = [0u8; 64];
-        let block = match rest.first_chunk::<64>() {
-            Some(b) => b,
-            None => {
-                short[..rest.len()].copy_from_slice(rest);
-                &short
+    /// Runs of letters that start in `from..to`.
+    pub fn letters(&self, from: usize, to: usize) -> usize {
+        let mut n = 0;
+        let letters = |k: usize| self.0.get(k).map_or(0, |b| b.words & !b.digits);
+        for k in from / 64..to.div_ceil(64) {
+            let before = k.checked_sub(1).map_or(0, letters) >> 63;
+            let mut starts = letters(k) & !(letters(k) << 1 | before);
+            if k == from / 64 {
+                starts &= u64::MAX << (from % 64);
             }
+            if k == to / 64 {
+                starts &= (1 << (to % 64)) - 1;
+            }
+            n += starts.count_ones() as usize;
+        }
+        n
+    }
+    /// As [`run`], for a place in the text: where the run ends, and what of it is digits.
+    pub fn run(&self, at: usize) -> (usize, Digits) {
+        let (mut end, mut any, mut all) = (at, false, true);
+        loop {
+            let s = end as u32 & 63;
+            let b = self.0.get(end / 64).copied().unwrap_or_default();
+            let n = (!(b.words >> s)).trailing_zeros();
+            let here = u64::MAX.checked_shr(64 - n).unwrap_or(0);
+            any |= b.digits >> s & here != 0;
+            all &= b.digits >> s & here == here;
+            end += n as usize;
+            if n < 64 - s || n == 0 {
+                break;
+            }
+        }
+        let digits = match (any, all) {
+            (false, _) => Digits::None,
+            (true, false) => Digits::Some,
+            (true, true) => Digits::All,
         };
-        (self.at, self.words, self.digits, self.signs) = (at, 0, 0, 0);
-        let mut any = 0;
-        for (k, b) in block.as_chunks::<8>().0.iter().enumerate() {
-            let v = u64::from_le_bytes(*b);
-            let (letters, digits) = classes(v);
-            self.words |= gathered(letters | digits) << (8 * k);
-            self.digits |= gathered(digits) << (8 * k);
-            any |= signs(v);
-        }
-        if any != 0 {
-            for (k, b) in block.iter().enumerate() {
-                self.signs |= u64::from(*b == b'@') << k;
-            }
-        }
+        (end, digits)
     }
-    /// The first letter, digit or `@` from `i` on; the end of the text where there is none.
-    #[inline]
-    pub fn next(&mut self, mut i: usize) -> usize {
-        while i < self.text.len() {
-            let s = self.place(i);
-            let found = (self.words | self.signs) >> s;
-            if found != 0 {
-                return i + found.trailing_zeros() as usize;
-            }
-            i = (i | 63) + 1;
+}
+
+/// Appends where one of these signs stands, ascending.
+pub fn places<const N: usize>(text: &[u8], signs: [u8; N], out: &mut Vec<u32>) {
+    let mut take = |base: usize, mut bits: u64| {
+        while bits != 0 {
+            out.push((base + bits.trailing_zeros() as usize) as u32);
+            bits &= bits - 1;
         }
-        self.text.len()
+    };
+    let (blocks, rest) = text.as_chunks::<64>();
+    for (k, b) in blocks.iter().enumerate() {
+        take(k * 64, among(b, signs));
     }
-    /// As [`run`].
-    #[inline]
-    pub fn run(&mut self, mut i: usize) -> (usize, bool) {
-        let mut digits = 0;
-        while i < self.text.len() {
-            let s = self.place(i);
-            let stop = !self.words >> s;
-            if stop != 0 {
-                let n = stop.trailing_zeros();
-                digits |= (self.digits >> s) & ((1 << n) - 1);
-                return (i + n as usize, digits != 0);
-            }
-            digits |= self.digits >> s;
-            i = (i | 63) + 1;
+    if !rest.is_empty() {
+        let mut last = [0u8; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        let here = (1 << rest.len()) - 1;
+        take(blocks.len() * 64, among(&last, signs) & here);
+    }
+}
+
+/// One bit for each byte that is one of these signs; the loop over bytes is a plain one, as in [`block`].
+fn among<const N: usize>(bytes: &[u8; 64], signs: [u8; N]) -> u64 {
+    let mut class = [0u8; 64];
+    for (c, b) in class.iter_mut().zip(bytes) {
+        *c = signs.iter().fold(0, |c, s| c | u8::from(b == s));
+    }
+    let mut bits = 0;
+    for (k, c) in class.as_chunks::<8>().0.iter().enumerate() {
+        bits |= gathered(u64::from_le_bytes(*c)) << (8 * k);
+    }
+    bits
+}
+
+/// How many bytes are one of these signs.
+pub fn count<const N: usize>(text: &[u8], signs: [u8; N]) -> usize {
+    let one = |b: &u8| signs.iter().fold(0, |c, s| c | u8::from(b == s));
+    // So few at a time that a byte can count them.
+    let few = |bytes: &[u8]| bytes.iter().fold(0u8, |n, b| n + one(b));
+    text.chunks(192).map(|c| usize::from(few(c))).sum()
+}
+
+/// A plain loop over bytes is done sixteen or more at a time; its bits are then put side by side.
+fn block(bytes: &[u8; 64]) -> Block {
+    let mut class = [0u8; 64];
+    for (c, b) in class.iter_mut().zip(bytes) {
+        let digit = b.wrapping_sub(b'0') < 10;
+        let letter = (b | 0x20).wrapping_sub(b'a') < 26;
+        *c = u8::from(letter | digit) | u8::from(digit) << 1;
+    }
+    let mut out = Block::default();
+    for (k, c) in class.as_chunks::<8>().0.iter().enumerate() {
+        let v = u64::from_le_bytes(*c);
+        out.words |= gathered(v & ONES) << (8 * k);
+        out.digits |= gathered(v >> 1 & ONES) << (8 * k);
+    }
+    out
+}
+
+/// The first place from `at` on where this byte stands; the end of the text where there is none.
+#[inline]
+pub fn find(text: &[u8], at: usize, byte: u8) -> usize {
+    let mut i = at;
+    while i < text.len() {
+        let v = load(text, i) ^ (ONES * u64::from(byte));
+        // The lowest byte that is nought is told right.
+        let found = v.wrapping_sub(ONES) & !v & HIGH;
+        if found != 0 {
+            return (i + found.trailing_zeros() as usize / 8).min(text.len());
         }
-        (self.text.len(), digits != 0)
+        i += 8;
     }
+    text.len()
 }
 
 /// The lowest `n` bytes of a number; all of it from eight on.
 #[inline]
 pub fn lowest(v: u64, n: usize) -> u64 {
     if n >= 8 { v } else { v & ((1 << (n * 8)) - 1) }
+}
+
+/// A number that is equal for equal runs and seldom for others, from the first eight bytes and the length; its high bits are mixed
+/// best. A run has a byte or more.
+#[inline]
+pub fn opening(text: &[u8], from: usize, to: usize) -> u64 {
+    let len = to - from;
+    // The bytes of the run at the high end, zeros before them.
+    let head = load(text, from) << ((64 - 8 * len.min(8)) & 63);
+    head.wrapping_add(len as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// A set of [`opening`]s, and by chance some more: of a hundred thousand words one stranger in ten.
+#[derive(Debug, Clone)]
+pub struct Openings(Box<[u64; Openings::WORDS]>);
+
+impl Default for Openings {
+    fn default() -> Self {
+        Openings(Box::new([0; Openings::WORDS]))
+    }
+}
+
+impl Openings {
+    /// 128 KiB, which the cache of a core holds.
+    const WORDS: usize = 1 << 14;
+    #[inline]
+    fn bit(opening: u64) -> (usize, u64) {
+        let bit = opening >> (64 - 20);
+        ((bit / 64) as usize % Openings::WORDS, 1 << (bit % 64))
+    }
+    /// Holds everything.
+    #[cfg(test)]
+    pub fn all() -> Openings {
+        Openings(Box::new([u64::MAX; Openings::WORDS]))
+    }
+    pub fn put(&mut self, opening: u64) {
+        let (w, b) = Openings::bit(opening);
+        self.0[w] |= b;
+    }
+    #[inline]
+    pub fn holds(&self, opening: u64) -> bool {
+        let (w, b) = Openings::bit(opening);
+        self.0[w] & b != 0
+    }
 }
 
 /// High bits of the bytes `from..=to`; bytes of `x` and both bounds below 128.
@@ -200,13 +317,48 @@ mod tests {
             }
         }
         #[test]
-        fn marks_are_the_bytes_they_stand_for(text in proptest::collection::vec(prop_oneof![any::<u8>(), b'a'..=b'z', b'0'..=b'9', Just(b'@')], 0..300), jumps in proptest::collection::vec(0usize..310, 1..20)) {
-            let mut marks = Marks::new(&text);
-            for i in jumps {
-                let want = (i..text.len()).find(|k| text[*k].is_ascii_alphanumeric() || text[*k] == b'@');
-                prop_assert_eq!(marks.next(i), want.unwrap_or(text.len()));
-                prop_assert_eq!(marks.run(i.min(text.len())), run(&text, i.min(text.len())));
+        fn bits_are_the_bytes_they_stand_for(text in proptest::collection::vec(prop_oneof![any::<u8>(), b'a'..=b'z', b'0'..=b'9', Just(b'Z')], 0..300)) {
+            let mut bits = Bits::default();
+            bits.read(b"left over");
+            bits.read(&text);
+            prop_assert_eq!(bits.blocks().len(), text.len().div_ceil(64));
+            for i in 0..bits.blocks().len() * 64 {
+                let b = text.get(i).copied().unwrap_or(0);
+                let of = bits.blocks()[i / 64];
+                prop_assert_eq!(of.words >> (i % 64) & 1 == 1, b.is_ascii_alphanumeric());
+                prop_assert_eq!(of.digits >> (i % 64) & 1 == 1, b.is_ascii_digit());
             }
+            for i in 0..text.len() {
+                let end = run(&text, i).0;
+                let digit = |b: &u8| b.is_ascii_digit();
+                let digits = match &text[i..end] {
+                    r if !r.iter().any(digit) => Digits::None,
+                    r if r.iter().all(digit) => Digits::All,
+                    _ => Digits::Some,
+                };
+                prop_assert_eq!(bits.run(i), (end, digits));
+            }
+            for to in 0..=text.len() {
+                for from in [0, to / 2, to] {
+                    let starts = (from..to).filter(|i| text[*i].is_ascii_alphabetic() && (*i == 0 || !text[i - 1].is_ascii_alphabetic()));
+                    prop_assert_eq!(bits.letters(from, to), starts.count());
+                }
+            }
+        }
+        #[test]
+        fn places_are_those_of_the_bytes(text in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b';'), Just(b'\n')], 0..200)) {
+            let signs = *b";\n\0";
+            let mut fast = vec![];
+            places(&text, signs, &mut fast);
+            let slow: Vec<u32> = (0..text.len()).filter(|i| signs.contains(&text[*i])).map(|i| i as u32).collect();
+            prop_assert_eq!(count(&text.repeat(9), signs), slow.len() * 9);
+            prop_assert_eq!(fast, slow);
+        }
+        #[test]
+        fn a_byte_is_found_where_it_is(text in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'|'), Just(b'}')], 0..40), byte in prop_oneof![Just(b'|'), Just(0u8), any::<u8>()], at in 0usize..44) {
+            let at = at.min(text.len());
+            let want = text[at..].iter().position(|b| *b == byte).map_or(text.len(), |n| at + n);
+            prop_assert_eq!(find(&text, at, byte), want);
         }
         #[test]
         fn eight_bytes_end_with_the_text(text in proptest::collection::vec(any::<u8>(), 0..20), at in 0usize..24, n in 0usize..10) {

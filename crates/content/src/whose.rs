@@ -9,8 +9,10 @@
 //! Memory: one entry per person found, one piece of text, the hashes of its words.
 use crate::{
     detect::{Hit, What, scan, walk},
+    fold::fold,
     roster::{Person, Roster, WORD, key, key_at, words as name_words},
-    runs, text,
+    runs::{self, Bits, Openings, opening},
+    text,
     words::{self, Column, Place, Role, Words},
 };
 use ampleur_event::{
@@ -34,6 +36,10 @@ const RARE: f64 = 1e-4;
 const FEW: usize = 3;
 /// More possible persons than this for one mention say nothing.
 const POSSIBLE_MAX: usize = 50;
+/// Bytes of a table that are looked at in one go.
+const BATCH: usize = 1 << 14;
+/// Digits of an RPPS.
+const RPPS: usize = 11;
 /// Rows looked at before a table's columns are settled.
 const SAMPLE: usize = 64;
 
@@ -41,6 +47,8 @@ const SAMPLE: usize = 64;
 pub struct Knowledge {
     pub roster: Roster,
     pub words: Words,
+    /// Of runs that begin a word of the list or are what a family name is looked up by.
+    openings: Openings,
     /// Days somebody was born on, from 1880.
     birthdays: Vec<u64>,
 }
@@ -56,9 +64,13 @@ impl Knowledge {
                 }
             }
         }
+        let words = Words::default();
+        let mut openings = roster.mains().clone();
+        words.firsts().for_each(|o| openings.put(o));
         Knowledge {
             roster,
-            words: Words::default(),
+            words,
+            openings,
             birthdays,
         }
     }
@@ -219,6 +231,43 @@ impl Around {
     }
 }
 
+/// Words of the text at hand that may be what a family name is looked up by, in order: where they start and end.
+#[derive(Default)]
+struct Names {
+    words: Vec<(u32, u32)>,
+}
+
+impl Names {
+    /// Takes those of the runs of letters and digits that start in `from..to`.
+    fn read(&mut self, roster: &Roster, text: &[u8], bits: &Bits, (from, to): (usize, usize)) {
+        let look = Some(roster.mains());
+        walk(text, bits, (from, to), look, &mut |_| {}, &mut |a, z, _| {
+            self.run(roster, text, a, z);
+        });
+    }
+    /// Takes those of one run.
+    #[inline(never)]
+    fn run(&mut self, roster: &Roster, text: &[u8], from: usize, to: usize) {
+        let mut i = from;
+        while i < to {
+            let end = runs::word(text, i).min(to);
+            if end > i && roster.mains().holds(opening(text, i, end)) {
+                self.words.push((i as u32, end as u32));
+            }
+            i = end + 1;
+        }
+    }
+    /// Those that start in the window, before and behind its hit.
+    fn within<'n>(&'n self, w: &'n Window) -> impl Iterator<Item = (usize, usize)> + 'n {
+        let first = self.words.partition_point(|n| (n.0 as usize) < w.a);
+        self.words[first..]
+            .iter()
+            .map(|n| (n.0 as usize, n.1 as usize))
+            .take_while(|n| n.0 < w.z)
+            .filter(|n| n.0 < w.from || n.0 >= w.to)
+    }
+}
+
 /// A text document while it is read.
 #[derive(Default)]
 struct Document {
@@ -257,14 +306,21 @@ pub struct Reader<'k> {
     seen: Vec<(usize, Category)>,
     near: Vec<Near>,
     around: Around,
+    bits: Bits,
+    names: Names,
     row: Vec<u8>,
-    bounds: Vec<usize>,
+    /// Where the cells of `row` end, each at a sign that is not part of it.
+    ends: Vec<u32>,
+    columns: Vec<Column>,
+    /// What is looked at now of the text or row at hand: no word beyond is near.
+    span: (usize, usize),
     line: Line,
     /// Bytes of text looked at.
     pub read: u64,
     /// Records are parts of the current document: what they name and hold counts for the text too.
     pub within: bool,
     piece: usize,
+    slow: bool,
 }
 
 impl<'k> Reader<'k> {
@@ -284,12 +340,17 @@ impl<'k> Reader<'k> {
             seen: vec![],
             near: vec![],
             around: Around::default(),
+            bits: Bits::default(),
+            names: Names::default(),
             row: vec![],
-            bounds: vec![],
+            ends: vec![],
+            columns: vec![],
+            span: (0, 0),
             line: Line::default(),
             read: 0,
             within: false,
             piece: PIECE,
+            slow: false,
         };
         // A name alone in a path is a hint; with a birth date or number it names somebody.
         r.record(&[(Column::default(), path.as_bytes())]);
@@ -309,11 +370,11 @@ impl<'k> Reader<'k> {
         self.read += bytes.len() as u64;
         for piece in bytes.chunks(self.piece) {
             if self.raw.is_empty() {
-                let n = text::fold(piece, false, &mut self.buf);
+                let n = fold(piece, false, &mut self.buf);
                 self.raw.extend_from_slice(&piece[n..]);
             } else {
                 self.raw.extend_from_slice(piece);
-                let n = text::fold(&self.raw, false, &mut self.buf);
+                let n = fold(&self.raw, false, &mut self.buf);
                 self.raw.drain(..n);
             }
             if self.buf.len() - self.kept >= self.piece {
@@ -325,7 +386,7 @@ impl<'k> Reader<'k> {
     /// Ends the current text document.
     pub fn end_document(&mut self) {
         let raw = std::mem::take(&mut self.raw);
-        text::fold(&raw, true, &mut self.buf);
+        fold(&raw, true, &mut self.buf);
         self.look(true);
         self.buf.clear();
         self.kept = 0;
@@ -351,8 +412,8 @@ impl<'k> Reader<'k> {
         if d.found.persons.is_empty() && d.found.foreign.is_empty() {
             self.found.nobody = self.found.nobody.union(d.all);
         }
-        let mut persons: Vec<(Person, Mark)> = d.found.persons.into_iter().collect();
-        persons.sort_unstable_by_key(|p| p.0);
+        // Sets are united: the order does not matter.
+        let persons: Vec<(Person, Mark)> = d.found.persons.into_iter().collect();
         for (p, m) in persons {
             self.found.give(p, m.categories.union(extra), m.sure);
         }
@@ -389,16 +450,23 @@ impl<'k> Reader<'k> {
             }
         };
         let from = self.kept;
+        self.span = (0, len);
         let mut hits = std::mem::take(&mut self.hits);
         let mut seen = std::mem::take(&mut self.seen);
         hits.clear();
         seen.clear();
         self.around.clear();
-        Self::tokens(self.know, &self.buf, (from, to), &mut hits, &mut seen);
-        if !self.document.prose && (from == 0 || last) {
-            self.document.prose = prose(&self.buf[from..to.min(from + (1 << 16))]);
-        }
+        self.bits.read(&self.buf);
+        self.names.words.clear();
+        self.names
+            .read(&self.know.roster, &self.buf, &self.bits, (0, from));
         let buf = std::mem::take(&mut self.buf);
+        self.tokens(&buf, (from, to), |n| n == RPPS, &mut hits, &mut seen);
+        self.names
+            .read(&self.know.roster, &buf, &self.bits, (to, len));
+        if !self.document.prose && (from == 0 || last) {
+            self.document.prose = prose(&buf[from..to.min(from + (1 << 16))]);
+        }
         let mut line = std::mem::take(&mut self.line);
         let mut line_end = from;
         let (mut h, mut s) = (0, 0);
@@ -480,20 +548,14 @@ impl<'k> Reader<'k> {
                     // Names on the line of the date come first: in a list the next line is about somebody else.
                     let reach = if cell.is_none() {
                         Reach::Line
-                    } else if buf.len() <= 2048 {
+                    } else if self.short() {
                         Reach::Whole
                     } else {
                         Reach::Near
                     };
-                    // Where no word may be a family name nobody is named.
-                    if self.window(buf, h.from, h.to, reach, true) {
-                        self.born(day, line);
-                    }
-                    if reach == Reach::Line
-                        && line.sure.len() + line.possible.len() == before
-                        && self.window(buf, h.from, h.to, Reach::Near, true)
-                    {
-                        self.born(day, line);
+                    self.born(buf, day, &Window::of(buf, self.span, &h, reach), line);
+                    if reach == Reach::Line && line.sure.len() + line.possible.len() == before {
+                        self.born(buf, day, &Window::of(buf, self.span, &h, Reach::Near), line);
                     }
                 }
                 if line.sure.len() + line.possible.len() > before || cell == Some(Role::Birth) {
@@ -518,7 +580,7 @@ impl<'k> Reader<'k> {
                     .map(|b| b.to_ascii_uppercase() as char)
                     .collect();
                 let labelled =
-                    cell == Some(Role::Nir) || words::before(buf, h.from, 40, words::NIR_WORDS);
+                    cell == Some(Role::Nir) || words::before(buf, h.from, 40, words::of_nir);
                 // One number in a hundred has the key by chance: a bare one must look like a birth of a real month and place.
                 if key && (labelled || ordinary(stem) || h.to - h.from > 15) {
                     if !line.foreign.contains(&digits) {
@@ -563,31 +625,30 @@ impl<'k> Reader<'k> {
                 line.categories.insert(ContactEmail);
             }
             What::Iban => line.categories.insert(FinBank),
-            What::Token => self.token(buf, h, cell, line),
+            What::Token => self.known(buf, h, &buf[h.from..h.to], cell, line),
         }
     }
 
-    /// A number that may be somebody's.
+    /// A number that may be somebody's, written in one or in groups.
     fn token(&mut self, buf: &[u8], h: Hit, cell: Option<Role>, line: &mut Line) {
-        let know = self.know;
         let t = &buf[h.from..h.to];
-        let joined;
-        let t = if runs::run(t, 0).0 == t.len() {
-            t
-        } else {
-            joined = t
-                .iter()
-                .copied()
-                .filter(u8::is_ascii_alphanumeric)
-                .collect::<Vec<u8>>();
-            &joined[..]
-        };
+        if runs::run(t, 0).0 == t.len() {
+            return self.known(buf, h, t, cell, line);
+        }
+        let signs = t.iter().copied().filter(u8::is_ascii_alphanumeric);
+        let joined: Vec<u8> = signs.collect();
+        self.known(buf, h, &joined, cell, line);
+    }
+
+    /// A number that may be somebody's: its letters and digits are `t`.
+    fn known(&mut self, buf: &[u8], h: Hit, t: &[u8], cell: Option<Role>, line: &mut Line) {
+        let know = self.know;
         let found = know.roster.by_id(t);
         if found.is_empty() {
             if cell.is_none()
-                && t.len() == 11
+                && t.len() == RPPS
                 && crate::detect::luhn(t)
-                && words::before(buf, h.from, 24, &["rpps"])
+                && words::before(buf, h.from, 24, |w| w == b"rpps")
             {
                 line.categories.insert(ProId);
             }
@@ -603,12 +664,12 @@ impl<'k> Reader<'k> {
             return;
         }
         // Its owner's name or birth date beside it leaves no doubt.
-        let reach = if cell.is_some() && buf.len() <= 2048 {
+        let reach = if cell.is_some() && self.short() {
             Reach::Whole
         } else {
             Reach::Near
         };
-        self.window(buf, h.from, h.to, reach, false);
+        self.families(buf, &Window::of(buf, self.span, &h, reach), found);
         let mut beside = false;
         for p in found {
             let named = know.roster.names(*p).any(|(family, _)| {
@@ -624,8 +685,8 @@ impl<'k> Reader<'k> {
         }
         if !beside {
             let told = cell == Some(Role::Id)
-                || words::before(buf, h.from, 24, words::ID_WORDS)
-                || know.roster.density(t) < RARE;
+                || know.roster.density(t) < RARE
+                || words::before(buf, h.from, 24, words::of_id);
             if !told {
                 return;
             }
@@ -637,18 +698,33 @@ impl<'k> Reader<'k> {
         line.categories.insert(IdLocal);
     }
 
-    /// One pass over `text[from..to]`: hits, and words of the list, none within another.
+    /// One pass over `text[from..to]`, whose bits are there: hits, words of the list, none within another, and words that may be
+    /// family names. `keep`: whether a number of so many signs is a hit even when it is nobody's.
     fn tokens(
-        know: &Knowledge,
+        &mut self,
         text: &[u8],
         (from, to): (usize, usize),
+        keep: impl Fn(usize) -> bool,
         hits: &mut Vec<Hit>,
         seen: &mut Vec<(usize, Category)>,
     ) {
+        let slow = self.slow();
+        let (know, names) = (self.know, &mut self.names);
         let mut done = from;
-        walk(text, from, to, &mut |h| hits.push(h), &mut |a, z, _| {
-            if know.words.may_start(text, a, z)
-                && let Some((end, c)) = know.words.at(text, a, key_at(WORD, text, a, z))
+        // Most numbers are nobody's and say nothing.
+        let each = &mut |h: Hit| {
+            if slow
+                || h.what != What::Token
+                || keep(h.to - h.from)
+                || !know.roster.by_id(&text[h.from..h.to]).is_empty()
+            {
+                hits.push(h);
+            }
+        };
+        let look = Some(&know.openings);
+        walk(text, &self.bits, (from, to), look, each, &mut |a, z, _| {
+            names.run(&know.roster, text, a, z);
+            if let Some((end, c)) = know.words.at(text, a, key_at(WORD, text, a, z))
                 && a >= done
             {
                 seen.push((a, c));
@@ -657,23 +733,106 @@ impl<'k> Reader<'k> {
         });
     }
 
-    /// Fills `near` with the words around `from..to`. `names`: only when one of them may be a family name, else `false`.
-    fn window(&mut self, buf: &[u8], from: usize, to: usize, reach: Reach, names: bool) -> bool {
-        let (a, z) = bounds_of(buf, from, to, reach);
-        self.around.cover(&self.know.roster, buf, a, z);
-        let sides = self.around.beside(a, from, to, z);
-        if names && !sides.iter().any(|s| s.iter().any(|n| n.main)) {
-            return false;
-        }
+    /// Fills `near` with the words of a window.
+    fn fill(&mut self, buf: &[u8], w: &Window) {
+        self.around.cover(&self.know.roster, buf, w.a, w.z);
         self.near.clear();
-        for s in sides {
+        for s in self.around.beside(w.a, w.from, w.to, w.z) {
             self.near.extend_from_slice(s);
         }
-        true
     }
 
-    /// Persons born that day whose names are in `near`.
-    fn born(&mut self, day: u32, line: &mut Line) {
+    /// Fills `near` with the words of a window that may be in the family names of these persons.
+    fn families(&mut self, buf: &[u8], w: &Window, of: &[Person]) {
+        let roster = &self.know.roster;
+        if self.slow() || of.iter().any(|p| roster.names(*p).any(|n| n.0.len() > 1)) {
+            return self.fill(buf, w);
+        }
+        // A name of one word is looked up by it.
+        self.near.clear();
+        for (c, end) in self.names.within(w) {
+            if w.holds(&self.bits, c) {
+                self.near.push(Near {
+                    word: key_at(WORD, buf, c, end),
+                    at: c as u32,
+                    len: (end - c).min(255) as u8,
+                    main: true,
+                });
+            }
+        }
+    }
+
+    /// Persons born that day whose names are in the window.
+    fn born(&mut self, buf: &[u8], day: u32, w: &Window, line: &mut Line) {
+        let roster = &self.know.roster;
+        if self.slow() {
+            self.fill(buf, w);
+            return self.born_near(day, line);
+        }
+        // Few windows hold a family name of somebody born that day; where one does, the given name is mostly beside it.
+        let (mut some, mut all) = (false, true);
+        let mut sure: Vec<Person> = vec![];
+        for (c, end) in self.names.within(w) {
+            if end - c < 2 {
+                continue;
+            }
+            let word = key_at(WORD, buf, c, end);
+            let found = roster.born(day, word);
+            if found.is_empty() || !w.holds(&self.bits, c) {
+                continue;
+            }
+            some = true;
+            for p in found {
+                all = all && self.named_beside(buf, w, (c, end), word, *p);
+                sure.push(*p);
+            }
+        }
+        if !some {
+            return;
+        }
+        if all {
+            sure.iter().for_each(|p| add(&mut line.sure, *p));
+            return;
+        }
+        self.fill(buf, w);
+        self.born_near(day, line);
+    }
+
+    /// True when the family name of the person is this one word and a given name stands next to it: the usual case of
+    /// [`Fit::Whole`].
+    fn named_beside(
+        &self,
+        buf: &[u8],
+        w: &Window,
+        (from, to): (usize, usize),
+        word: u64,
+        p: Person,
+    ) -> bool {
+        let letter = |i: usize| buf[i].is_ascii_lowercase();
+        let holds = |a: usize, z: usize| a < z && w.holds(&self.bits, a);
+        let mut z = from;
+        while z > 0 && !letter(z - 1) {
+            z -= 1;
+        }
+        let mut a = z;
+        while a > 0 && letter(a - 1) {
+            a -= 1;
+        }
+        let before = holds(a, z).then(|| key_at(WORD, buf, a, z));
+        let mut a = to;
+        while a < buf.len() && !letter(a) {
+            a += 1;
+        }
+        let z = runs::word(buf, a);
+        let after = holds(a, z).then(|| key_at(WORD, buf, a, z));
+        self.know.roster.names(p).any(|(family, given)| {
+            let has = |w: Option<u64>| w.is_some_and(|w| given.contains(&w));
+            family == [word] && (has(before) || has(after))
+        })
+    }
+
+    /// As [`Reader::born`], from the words in `near`.
+    fn born_near(&mut self, day: u32, line: &mut Line) {
         let roster = &self.know.roster;
         for i in 0..self.near.len() {
             if !self.near[i].main {
@@ -768,6 +927,85 @@ impl<'k> Reader<'k> {
         self.table = Some(t);
     }
 
+    /// Whole rows of the table as they stand in a file: cells apart by `delimiter`, no quote in them, each row with its line end.
+    pub(crate) fn lines(&mut self, mut lines: &[u8], delimiter: u8) {
+        while !lines.is_empty() {
+            let t = self.table.take();
+            let Some(columns) = t.as_ref().and_then(|t| t.columns.as_ref()) else {
+                // Not settled yet: one by one.
+                self.table = t;
+                let end = memchr::memchr(b'\n', lines).map_or(lines.len(), |n| n + 1);
+                self.line(&lines[..end], delimiter);
+                lines = &lines[end..];
+                continue;
+            };
+            let to = match lines.get(..BATCH).map(|b| memchr::memrchr(b'\n', b)) {
+                None => lines.len(),
+                Some(Some(n)) => n + 1,
+                Some(None) => memchr::memchr(b'\n', lines).map_or(lines.len(), |n| n + 1),
+            };
+            let done = !self.slow() && self.batch(columns, &lines[..to], delimiter);
+            self.table = t;
+            if !done {
+                for one in lines[..to].split_inclusive(|b| *b == b'\n') {
+                    self.line(one, delimiter);
+                }
+            }
+            lines = &lines[to..];
+        }
+    }
+
+    /// One row with its line end.
+    fn line(&mut self, line: &[u8], delimiter: u8) {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let cells: Vec<&[u8]> = line.split(|b| *b == delimiter).collect();
+        if cells.iter().any(|c| !c.is_empty()) {
+            self.row(&cells);
+        }
+    }
+
+    /// Many rows of a settled table in one go; false, and nothing is done, when their cells cannot be told apart after folding.
+    fn batch(&mut self, columns: &[Column], rows: &[u8], delimiter: u8) -> bool {
+        let mut row = std::mem::take(&mut self.row);
+        let mut ends = std::mem::take(&mut self.ends);
+        row.clear();
+        ends.clear();
+        fold(rows, true, &mut row);
+        if row.last() != Some(&b'\n') {
+            row.push(b'\n');
+        }
+        runs::places(&row, [delimiter, b'\n'], &mut ends);
+        // Folding leaves these signs as they are, and makes some of others.
+        let told = rows.is_ascii()
+            || runs::count(rows, [delimiter, b'\n']) + usize::from(!rows.ends_with(b"\n"))
+                == ends.len();
+        if told {
+            self.read += rows.len() as u64;
+            // A sign between two numbers joins them; the end of a cell does not.
+            for e in &ends {
+                let sign = &mut row[*e as usize];
+                if *sign != b'\n' {
+                    *sign = b'\t';
+                }
+            }
+            self.records(&row, &ends, columns, true);
+        }
+        self.row = row;
+        self.ends = ends;
+        told
+    }
+
+    /// The way without short cuts, to which tests hold the other.
+    fn slow(&self) -> bool {
+        cfg!(test) && self.slow
+    }
+
+    /// True when a record is so short that all of it is near.
+    fn short(&self) -> bool {
+        self.span.1 - self.span.0 <= 2048
+    }
+
     /// Ends the table, if there is one.
     pub fn end_table(&mut self) {
         if let Some(mut t) = self.table.take()
@@ -851,21 +1089,128 @@ impl<'k> Reader<'k> {
     /// A record of `count` values.
     pub(crate) fn values<'v>(&mut self, count: usize, field: impl Fn(usize) -> (Column, &'v [u8])) {
         let mut row = std::mem::take(&mut self.row);
-        let mut bounds = std::mem::take(&mut self.bounds);
-        let mut line = std::mem::take(&mut self.line);
+        let mut ends = std::mem::take(&mut self.ends);
+        let mut columns = std::mem::take(&mut self.columns);
+        row.clear();
+        ends.clear();
+        columns.clear();
+        for (c, value) in (0..count).map(&field) {
+            fold(value, true, &mut row);
+            ends.push(row.len() as u32);
+            columns.push(c);
+            row.push(b'\t');
+        }
+        self.records(&row, &ends, &columns, false);
+        self.row = row;
+        self.ends = ends;
+        self.columns = columns;
+    }
+
+    /// As [`Reader::values`]: what the fields are, and their values one behind the other, each with a tab behind it, at `tabs`.
+    pub(crate) fn joined(&mut self, fields: &[Column], values: &[u8], tabs: &[usize]) {
+        let mut row = std::mem::take(&mut self.row);
+        let mut ends = std::mem::take(&mut self.ends);
+        row.clear();
+        ends.clear();
+        fold(values, true, &mut row);
+        if row.len() == values.len() && values.is_ascii() {
+            ends.extend(tabs.iter().map(|t| *t as u32));
+        } else {
+            runs::places(&row, *b"\t", &mut ends);
+        }
+        // A value may have a tab, or become one with.
+        let told = ends.len() == fields.len() && !self.slow();
+        if told {
+            self.records(&row, &ends, fields, false);
+        }
+        self.row = row;
+        self.ends = ends;
+        if !told {
+            self.values(fields.len(), |i| {
+                let from = if i == 0 { 0 } else { tabs[i - 1] + 1 };
+                (fields[i], &values[from..tabs[i]])
+            });
+        }
+    }
+
+    /// Records in folded text, one behind the other: where their cells end, and what the cells of each are. `many`: a record ends
+    /// where a cell ends at a line end; otherwise all is one record.
+    fn records(&mut self, text: &[u8], ends: &[u32], columns: &[Column], many: bool) {
         let mut hits = std::mem::take(&mut self.hits);
         let mut seen = std::mem::take(&mut self.seen);
-        row.clear();
-        bounds.clear();
-        line.clear();
+        let mut line = std::mem::take(&mut self.line);
         hits.clear();
+        seen.clear();
+        line.clear();
+        self.around.clear();
+        self.bits.read(text);
+        self.names.words.clear();
+        // Beside a diagnosis every number may be a code.
+        let coded = columns.iter().any(|c| c.categories.contains(HealthState));
+        self.tokens(text, (0, text.len()), |_| coded, &mut hits, &mut seen);
+        let (mut from, mut first, mut h, mut s) = (0, 0, 0, 0);
+        while first < ends.len() {
+            let last = match many {
+                true => ends[first..]
+                    .iter()
+                    .position(|e| text.get(*e as usize) == Some(&b'\n'))
+                    .map_or(ends.len(), |n| first + n + 1),
+                false => ends.len(),
+            };
+            let to = ends[last - 1] as usize + 1;
+            let h_to = h + hits[h..].iter().take_while(|x| x.from < to).count();
+            let s_to = s + seen[s..].iter().take_while(|x| x.0 < to).count();
+            for (_, c) in &seen[s..s_to] {
+                line.categories.insert(*c);
+            }
+            self.span = (from, to.min(text.len()));
+            self.one(
+                text,
+                from,
+                &ends[first..last],
+                columns,
+                &hits[h..h_to],
+                &mut line,
+            );
+            (from, first, h, s) = (to, last, h_to, s_to);
+        }
+        self.hits = hits;
+        self.seen = seen;
+        self.line = line;
+    }
+
+    /// One record; `line` has the categories of its words.
+    fn one(
+        &mut self,
+        row: &[u8],
+        from: usize,
+        ends: &[u32],
+        columns: &[Column],
+        hits: &[Hit],
+        line: &mut Line,
+    ) {
+        let range = |k: usize| {
+            let a = if k == 0 {
+                from
+            } else {
+                ends[k - 1] as usize + 1
+            };
+            let z = ends[k] as usize;
+            // A line end may be of two signs.
+            let two = row[a..].get(z - a) == Some(&b'\n') && row[a..z].ends_with(b"\r");
+            a..z - usize::from(two)
+        };
         let (mut family, mut given, mut full) = (None, None, None);
-        for (c, value) in (0..count).map(&field) {
-            let from = row.len();
-            text::fold(value, true, &mut row);
-            if row[from..].iter().any(|b| !b.is_ascii_whitespace()) {
+        let mut ids = false;
+        let known = &columns[..columns.len().min(ends.len())];
+        for (k, c) in known.iter().enumerate() {
+            if c.role == Role::Other && c.categories.is_empty() {
+                continue;
+            }
+            ids |= c.role == Role::Id;
+            let range = range(k);
+            if row[range.clone()].iter().any(|b| !b.is_ascii_whitespace()) {
                 line.categories = line.categories.union(c.categories);
-                let range = from..row.len();
                 match c.role {
                     Role::Family => family = family.or(Some(range)),
                     Role::Given => given = given.or(Some(range)),
@@ -873,68 +1218,56 @@ impl<'k> Reader<'k> {
                     _ => {}
                 }
             }
-            row.push(b'\t');
-            bounds.push(row.len());
-        }
-        self.around.clear();
-        seen.clear();
-        Self::tokens(self.know, &row, (0, row.len()), &mut hits, &mut seen);
-        for (_, c) in &seen {
-            line.categories.insert(*c);
         }
         let mut dated = false;
-        let mut cell = 0;
         // Dates first: a person named by name and birth makes the numbers beside them certain.
-        for pass in 0..2 {
-            for h in &hits {
+        let some = hits.iter().any(|h| matches!(h.what, What::Date(_)));
+        for pass in usize::from(!some)..2 {
+            let mut cell = 0;
+            for h in hits {
                 let date = matches!(h.what, What::Date(_));
                 if date != (pass == 0) {
                     continue;
                 }
-                if pass == 1 || cell >= bounds.len() || bounds[cell] <= h.from {
-                    cell = bounds.partition_point(|b| *b <= h.from);
+                // An e-mail reaches back before its place, within its cell.
+                while cell < ends.len() && (ends[cell] as usize) < h.from {
+                    cell += 1;
                 }
-                let column = if cell < count {
-                    field(cell).0
-                } else {
-                    Column::default()
-                };
+                let column = columns.get(cell).copied().unwrap_or_default();
                 dated |= date && column.role == Role::Birth;
-                // An e-mail reaches back before its place; its cell is that of its sign.
-                self.hit(&row, *h, Some(column.role), &mut line);
+                self.hit(row, *h, Some(column.role), line);
                 if column.categories.contains(HealthState)
-                    && let Some(c) = words::icd10(diagnosis(&row, h.from))
+                    && let Some(c) = words::icd10(diagnosis(row, h.from))
                 {
                     line.categories = line.categories.union(c);
                 }
             }
-            cell = 0;
         }
         // A number written in groups is one number in a column of numbers.
-        for k in 0..count {
-            let c = field(k).0;
-            let from = if k == 0 { 0 } else { bounds[k - 1] };
-            let to = bounds[k] - 1;
-            if c.role == Role::Id
-                && to > from
-                && to - from <= 40
-                && !row[from..to].iter().all(u8::is_ascii_alphanumeric)
+        for (k, c) in known.iter().enumerate() {
+            if !ids || c.role != Role::Id {
+                continue;
+            }
+            let cell = range(k);
+            if !cell.is_empty()
+                && cell.len() <= 40
+                && !row[cell.clone()].iter().all(u8::is_ascii_alphanumeric)
             {
                 let whole = Hit {
-                    from,
-                    to,
+                    from: cell.start,
+                    to: cell.end,
                     what: What::Token,
                 };
-                self.token(&row, whole, Some(Role::Id), &mut line);
+                self.token(row, whole, Some(Role::Id), line);
             }
         }
         if line.sure.is_empty() && !dated {
             let name = match (family, given) {
-                (Some(f), Some(g)) => Some((row[f].to_vec(), row[g].to_vec())),
-                _ => full.map(|r| (row[r.clone()].to_vec(), row[r].to_vec())),
+                (Some(f), Some(g)) => Some((f, g)),
+                _ => full.map(|r| (r.clone(), r)),
             };
             if let Some((f, g)) = name {
-                self.by_name(&f, &g, &mut line);
+                self.by_name(&row[f], &row[g], line);
             }
         }
         if line.sure.is_empty() && line.possible.is_empty() && line.foreign.is_empty() {
@@ -942,7 +1275,7 @@ impl<'k> Reader<'k> {
             contact.iter().for_each(|p| add(&mut line.sure, *p));
         }
         if self.within {
-            self.end_line(&mut line);
+            self.end_line(line);
         } else if line.names_somebody() {
             for p in &line.sure {
                 self.found.give(*p, line.categories, true);
@@ -958,11 +1291,6 @@ impl<'k> Reader<'k> {
             self.found.nobody = self.found.nobody.union(line.categories);
         }
         line.clear();
-        self.row = row;
-        self.bounds = bounds;
-        self.line = line;
-        self.hits = hits;
-        self.seen = seen;
     }
 
     /// Persons with these names where no birth date and no number is given: one, or one of these.
@@ -1001,10 +1329,15 @@ impl<'k> Reader<'k> {
         self.end_table();
         self.end_document();
         let place = self.place;
-        let mut persons: Vec<(Person, Mark)> = self.found.persons.into_iter().collect();
-        persons.sort_unstable_by_key(|p| p.0);
+        let persons: Vec<(Person, Mark)> = self.found.persons.into_iter().collect();
+        // Sorted by where they are: what is known of a person is larger than a number.
+        let places = persons.iter().enumerate();
+        let mut order: Vec<u64> = places
+            .map(|(i, p)| u64::from(p.0) << 32 | i as u64)
+            .collect();
+        order.sort_unstable();
         let mut out = Found {
-            persons: persons.into_iter().collect(),
+            persons: order.iter().map(|o| persons[*o as u32 as usize]).collect(),
             foreign: self.found.foreign,
             nobody: self.found.nobody,
         };
@@ -1025,23 +1358,46 @@ impl<'k> Reader<'k> {
     }
 }
 
-/// Where the words around `from..to` lie.
-fn bounds_of(buf: &[u8], from: usize, to: usize, reach: Reach) -> (usize, usize) {
-    let lines = match reach {
-        Reach::Whole => return (0, buf.len()),
-        Reach::Line => 1,
-        Reach::Near => LINES,
-    };
-    let mut a = from.saturating_sub(BEFORE);
-    if let Some(p) = memchr::memrchr_iter(b'\n', &buf[a..from]).nth(lines - 1) {
-        a += p + 1;
+/// Where the words around a hit lie: from `a` to the hit, and from behind it to `z`.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    a: usize,
+    from: usize,
+    to: usize,
+    z: usize,
+}
+
+impl Window {
+    /// `span`: nothing outside is near.
+    fn of(buf: &[u8], span: (usize, usize), h: &Hit, reach: Reach) -> Window {
+        let (from, to) = (h.from, h.to.min(buf.len()));
+        let (mut a, mut z) = span;
+        let lines = match reach {
+            Reach::Whole => return Window { a, from, to, z },
+            Reach::Line => 1,
+            Reach::Near => LINES,
+        };
+        a = a.max(from.saturating_sub(BEFORE));
+        if let Some(p) = memchr::memrchr_iter(b'\n', &buf[a..from]).nth(lines - 1) {
+            a += p + 1;
+        }
+        z = z.min(to + AFTER);
+        if let Some(p) = memchr::memchr_iter(b'\n', &buf[to..z]).nth(lines - 1) {
+            z = to + p;
+        }
+        Window { a, from, to, z }
     }
-    let to = to.min(buf.len());
-    let mut z = (to + AFTER).min(buf.len());
-    if let Some(p) = memchr::memchr_iter(b'\n', &buf[to..z]).nth(lines - 1) {
-        z = to + p;
+    /// True when the word that starts at `at` is before or behind the hit and among the nearest there.
+    fn holds(&self, bits: &Bits, at: usize) -> bool {
+        // Words are not closer than two bytes.
+        let near =
+            |a: usize, z: usize| z - a < 2 * WINDOW_WORDS - 1 || bits.letters(a, z) <= WINDOW_WORDS;
+        if at < self.from {
+            at >= self.a && near(at, self.from)
+        } else {
+            (self.to..self.z).contains(&at) && near(self.to, at + 1)
+        }
     }
-    (a, z)
 }
 
 /// How far around a hit words are looked for.

@@ -4,7 +4,7 @@
 //! only raises to "possible", which is why the lists name things, not people: nobody is found by a word.
 use crate::{
     roster::{WORD, key},
-    runs::{load, lowest, run},
+    runs::{opening, run},
 };
 use ampleur_event::{
     Category::{self, *},
@@ -1212,13 +1212,10 @@ const TEXT: &[(Category, &[&str])] = &[
 
 /// Places of the table of first words; a power of two.
 const PLACES: usize = 1 << 12;
-/// Bits of the table that tells most words from the first words of the list; a power of two.
-const BITS: usize = 1 << 16;
 
 /// Words of free text, looked up by their first run of letters and digits.
 pub struct Words {
-    /// One bit per [`opening`] of a first run.
-    bits: Box<[u64; BITS / 64]>,
+    firsts: Vec<u64>,
     /// Per place of a first run: 0, or one more than the first of its entries.
     places: Vec<u16>,
     /// Entries of one place, the longest first; the next one as in `places`.
@@ -1243,7 +1240,7 @@ impl Default for Words {
         list.reverse();
         list.sort_by_key(|w| w.0.len());
         let mut words = Words {
-            bits: Box::new([0; BITS / 64]),
+            firsts: vec![],
             places: vec![0; PLACES],
             entries: vec![],
         };
@@ -1258,18 +1255,9 @@ impl Default for Words {
     }
 }
 
-/// Place of a run's first four bytes and its length among [`BITS`].
-#[inline]
-fn opening(text: &[u8], from: usize, to: usize) -> usize {
-    let len = to - from;
-    let head = lowest(load(text, from), len.min(4)) | (len as u64) << 32;
-    (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
-}
-
 impl Words {
     fn put(&mut self, first: &[u8], text: &'static [u8], of: Category) {
-        let bit = opening(first, 0, first.len());
-        self.bits[bit / 64] |= 1 << (bit % 64);
+        self.firsts.push(opening(first, 0, first.len()));
         let first = key(WORD, first);
         let place = &mut self.places[first as usize % PLACES];
         self.entries.push(Entry {
@@ -1281,11 +1269,9 @@ impl Words {
         *place = self.entries.len() as u16;
     }
 
-    /// False when no word of the list starts with the whole run `text[from..to]`; true may be by chance.
-    #[inline]
-    pub fn may_start(&self, text: &[u8], from: usize, to: usize) -> bool {
-        let bit = opening(text, from, to);
-        self.bits[bit / 64] >> (bit % 64) & 1 == 1
+    /// The [`opening`]s of the first runs of all words.
+    pub(crate) fn firsts(&self) -> impl Iterator<Item = u64> {
+        self.firsts.iter().copied()
     }
     /// The longest word of the list that starts at `from` with the whole run whose hash this is: where it ends, and its category.
     #[inline(never)]
@@ -1338,48 +1324,67 @@ pub fn icd10(token: &[u8]) -> Option<CategorySet> {
     Some(s)
 }
 
-/// Words that, just before a bare number, say that it is a person's number.
-pub const ID_WORDS: &[&str] = &[
-    "ipp",
-    "nip",
-    "iep",
-    "nda",
-    "ndp",
-    "dossier",
-    "patient",
-    "pid",
-    "identifiant",
-    "matricule",
-    "mrn",
-    "id",
-    "ins",
-    "rpps",
-    "adeli",
-    "record",
-    "chart",
-];
+/// A word that, just before a bare number, says that it is a person's number.
+pub fn of_id(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"ipp"
+            | b"nip"
+            | b"iep"
+            | b"nda"
+            | b"ndp"
+            | b"dossier"
+            | b"patient"
+            | b"pid"
+            | b"identifiant"
+            | b"matricule"
+            | b"mrn"
+            | b"id"
+            | b"ins"
+            | b"rpps"
+            | b"adeli"
+            | b"record"
+            | b"chart"
+    )
+}
 /// The same for a NIR without key.
-pub const NIR_WORDS: &[&str] = &[
-    "nir",
-    "ins",
-    "secu",
-    "sociale",
-    "ss",
-    "matricule",
-    "assure",
-    "immatriculation",
-];
+pub fn of_nir(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"nir"
+            | b"ins"
+            | b"secu"
+            | b"sociale"
+            | b"ss"
+            | b"matricule"
+            | b"assure"
+            | b"immatriculation"
+    )
+}
 
-/// True when one of `list` stands as a whole word in the last `reach` bytes before `at`, on the same line.
-pub fn before(text: &[u8], at: usize, reach: usize, list: &[&str]) -> bool {
+/// True when a whole word in the last `reach` bytes before `at`, on the same line, is one of these.
+pub fn before(text: &[u8], at: usize, reach: usize, is: impl Fn(&[u8]) -> bool) -> bool {
+    let mut end = at;
     let from = at.saturating_sub(reach);
-    let near = &text[from..at];
-    let near = match memchr::memrchr(b'\n', near) {
-        Some(p) => &near[p + 1..],
-        None => near,
-    };
-    near.split(|b| !b.is_ascii_alphanumeric())
-        .any(|w| !w.is_empty() && list.iter().any(|l| l.as_bytes() == w))
+    // From the last word back; one that is cut counts as it is cut.
+    while end > from {
+        if !text[end - 1].is_ascii_alphanumeric() {
+            end -= 1;
+            if text[end] == b'\n' {
+                return false;
+            }
+            continue;
+        }
+        let mut start = end - 1;
+        while start > from && text[start - 1].is_ascii_alphanumeric() {
+            start -= 1;
+        }
+        if is(&text[start..end]) {
+            return true;
+        }
+        end = start;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -1468,13 +1473,23 @@ mod tests {
     }
     fn quickly(w: &Words, text: &[u8]) -> Vec<(usize, Category)> {
         let (mut out, mut done) = (vec![], 0);
-        crate::detect::walk(text, 0, text.len(), &mut |_| {}, &mut |a, z, _| {
-            let found = w.at(text, a, key(WORD, &text[a..z]));
-            if let Some((to, c)) = found.filter(|_| a >= done) {
-                out.push((a, c));
-                done = to;
-            }
-        });
+        let mut bits = crate::runs::Bits::default();
+        bits.read(text);
+        let all = crate::runs::Openings::all();
+        crate::detect::walk(
+            text,
+            &bits,
+            (0, text.len()),
+            Some(&all),
+            &mut |_| {},
+            &mut |a, z, _| {
+                let found = w.at(text, a, key(WORD, &text[a..z]));
+                if let Some((to, c)) = found.filter(|_| a >= done) {
+                    out.push((a, c));
+                    done = to;
+                }
+            },
+        );
         out
     }
     #[test]
@@ -1515,7 +1530,7 @@ mod tests {
     #[test]
     fn a_label_counts_on_its_own_line() {
         let t = b"ipp : 123456\nfacture 99";
-        assert!(before(t, 6, 24, ID_WORDS));
-        assert!(!before(t, 21, 24, ID_WORDS));
+        assert!(before(t, 6, 24, of_id));
+        assert!(!before(t, 21, 24, of_id));
     }
 }

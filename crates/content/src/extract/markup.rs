@@ -2,7 +2,7 @@
 //! Standards: HL7 v2.5 §2.5 (delimiters, escapes), segments per data-categories §3.2; CDA R2; FHIR R4 XML.
 use super::{field, json::of_resource};
 use crate::{
-    text,
+    runs, text,
     whose::Reader,
     words::{Column, Columns, Role},
 };
@@ -452,61 +452,209 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// Values of a message: what each is, and its bytes one behind the other.
+/// Values of a message: what each is, and its bytes, with a tab behind each.
 #[derive(Default)]
 struct Message {
-    fields: Vec<(Column, std::ops::Range<usize>)>,
+    columns: Vec<Column>,
     bytes: Vec<u8>,
+    /// Where the values end.
+    tabs: Vec<usize>,
+    /// The parts of these values are words: their delimiters become blanks at the end.
+    parted: Vec<usize>,
 }
 
 impl Message {
-    fn push(&mut self, column: Column, value: impl IntoIterator<Item = u8>) {
-        let from = self.bytes.len();
-        self.bytes.extend(value);
-        self.fields.push((column, from..self.bytes.len()));
-    }
     fn put(&mut self, column: Column, value: &[u8]) {
-        let from = self.bytes.len();
         self.bytes.extend_from_slice(value);
-        self.fields.push((column, from..self.bytes.len()));
+        self.done(column);
     }
-    fn end(&mut self, reader: &mut Reader<'_>) {
-        if self.fields.is_empty() {
+    /// The bytes since the value before are one of this column.
+    fn done(&mut self, column: Column) {
+        self.columns.push(column);
+        self.tabs.push(self.bytes.len());
+        self.bytes.push(b'\t');
+    }
+    /// Makes blanks of the delimiters between parts, where parts are words.
+    fn blank(&mut self, [_, part, _, _, sub]: [u8; 5]) {
+        let blank = |bytes: &mut [u8]| {
+            for b in bytes {
+                *b = if (*b == part) | (*b == sub) { b' ' } else { *b };
+            }
+        };
+        // The other values have no such sign as a rule; then all bytes are looked at in one go.
+        let mut from = 0;
+        let mut parted = self.parted.iter().peekable();
+        let mut other = part == b'\t' || sub == b'\t';
+        for (k, to) in self.tabs.iter().enumerate() {
+            if parted.next_if(|p| **p == k).is_none() {
+                other |= self.bytes[from..*to]
+                    .iter()
+                    .any(|b| *b == part || *b == sub);
+            }
+            from = to + 1;
+        }
+        if !other {
+            return blank(&mut self.bytes);
+        }
+        for k in &self.parted {
+            let from = if *k == 0 { 0 } else { self.tabs[k - 1] + 1 };
+            blank(&mut self.bytes[from..self.tabs[*k]]);
+        }
+    }
+    fn end(&mut self, d: [u8; 5], reader: &mut Reader<'_>) {
+        if self.columns.is_empty() {
             return;
         }
-        reader.values(self.fields.len(), |i| {
-            let (c, r) = &self.fields[i];
-            (*c, &self.bytes[r.clone()])
-        });
-        self.fields.clear();
+        self.blank(d);
+        self.parted.clear();
+        reader.joined(&self.columns, &self.bytes, &self.tabs);
+        self.columns.clear();
         self.bytes.clear();
+        self.tabs.clear();
     }
 }
 
 /// HL7 v2: each message is a record; the fields of its segments by data-categories §3.2.
 pub fn hl7(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
+    let mut messages = Messages {
+        message: Message::default(),
+        plans: Plans::default(),
+        delimiters: *b"|^~\\&",
+        marks: vec![],
+    };
     let mut line = vec![];
-    let mut message = Message::default();
-    let mut delimiters = *b"|^~\\&";
-    loop {
+    while messages.step(input, &mut line, reader)? {}
+    messages.message.end(messages.delimiters, reader);
+    Ok(())
+}
+
+/// Messages while they are read.
+struct Messages {
+    message: Message,
+    plans: Plans,
+    delimiters: [u8; 5],
+    marks: Vec<u32>,
+}
+
+impl Messages {
+    /// Takes one segment and those that lie whole in what is at hand behind it; false at the end.
+    fn step(
+        &mut self,
+        input: &mut dyn BufRead,
+        line: &mut Vec<u8>,
+        reader: &mut Reader<'_>,
+    ) -> io::Result<bool> {
         line.clear();
-        // Segments end with a carriage return; files often have line feeds.
-        let n = read_segment(input, &mut line)?;
-        let segment = line.trim_ascii_start();
+        if read_segment(input, line)? == 0 {
+            return Ok(false);
+        }
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.clear();
+        runs::places(line, [self.delimiters[0]], &mut marks);
+        self.segment(line, (0, line.len()), &marks, reader);
+        self.marks = marks;
+        let used = match input.fill_buf() {
+            Ok(have) => self.segments(have, reader),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => 0,
+            Err(e) => return Err(e),
+        };
+        input.consume(used);
+        Ok(true)
+    }
+
+    /// Takes the segments that end in these bytes; returns how many bytes they are. Segments end with a carriage return; files
+    /// often have line feeds.
+    fn segments(&mut self, have: &[u8], reader: &mut Reader<'_>) -> usize {
+        let bar = self.delimiters[0];
+        let Some(end) = memchr::memrchr2(b'\r', b'\n', have) else {
+            return 0;
+        };
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.clear();
+        runs::places(&have[..=end], [bar, b'\r', b'\n'], &mut marks);
+        let (mut from, mut first) = (0, 0);
+        for (k, at) in marks.iter().enumerate() {
+            let to = *at as usize;
+            if have[to] == bar {
+                continue;
+            }
+            self.segment(have, (from, to), &marks[first..k], reader);
+            (from, first) = (to + 1, k + 1);
+            if self.delimiters[0] != bar {
+                break;
+            }
+        }
+        self.marks = marks;
+        from
+    }
+
+    /// The segment `from..to`; `bars`: where the delimiter of fields stands in it.
+    fn segment(
+        &mut self,
+        text: &[u8],
+        (from, to): (usize, usize),
+        bars: &[u32],
+        reader: &mut Reader<'_>,
+    ) {
+        let segment = text[from..to].trim_ascii_start();
         let segment = segment.strip_prefix(b"\x0b").unwrap_or(segment);
-        if n == 0 || segment.starts_with(b"MSH") {
-            message.end(reader);
-            if n == 0 {
-                return Ok(());
-            }
+        if segment.starts_with(b"MSH") {
+            self.message.end(self.delimiters, reader);
             for (i, b) in segment.iter().skip(3).take(5).enumerate() {
-                delimiters[i] = *b;
+                self.delimiters[i] = *b;
             }
-            continue;
+            return;
         }
-        if message.fields.len() < 20_000 {
-            fields_of(segment, delimiters, &mut message);
+        if self.message.columns.len() >= 20_000 {
+            return;
         }
+        let Some(name) = segment.first_chunk::<3>() else {
+            return;
+        };
+        // A name is of three signs.
+        let at = to - segment.len();
+        let bars = &bars[bars.iter().take_while(|b| (**b as usize) < at).count()..];
+        if bars.first() != Some(&(at as u32 + 3)) {
+            return;
+        }
+        let (plan, more) = self.plans.of(name);
+        let value = |number: u32| {
+            let number = number as usize;
+            let from = *bars.get(number - 1)? as usize + 1;
+            Some(&text[from..bars.get(number).map_or(to, |b| *b as usize)])
+        };
+        let d = self.delimiters;
+        let repeats = memchr::memchr(d[2], segment).is_some();
+        for (number, this) in plan {
+            match value(*number) {
+                None => return,
+                Some(v) => repeats_of(*this, v, repeats, d, &mut self.message),
+            }
+        }
+        if more {
+            let known = if plan.is_empty() { 0 } else { Plans::FIELDS };
+            for number in known + 1..=bars.len() as u32 {
+                let this = take(name, number);
+                let v = value(number).unwrap_or(b"");
+                repeats_of(this, v, repeats, d, &mut self.message);
+            }
+        }
+    }
+}
+
+#[inline]
+fn repeats_of(this: Take, value: &[u8], repeats: bool, d: [u8; 5], out: &mut Message) {
+    if matches!(value, b"" | b"\"\"") {
+        return;
+    }
+    if !repeats {
+        return field_of(this, value, d, out);
+    }
+    let mut from = 0;
+    while from <= value.len() {
+        let to = runs::find(value, from, d[2]);
+        field_of(this, &value[from..to], d, out);
+        from = to + 1;
     }
 }
 
@@ -541,35 +689,73 @@ fn read_segment(input: &mut dyn BufRead, out: &mut Vec<u8>) -> io::Result<usize>
     }
 }
 
-fn fields_of(segment: &[u8], d: [u8; 5], out: &mut Message) {
-    let mut parts = segment.split(|b| *b == d[0]);
-    let Some(name) = parts.next().and_then(|n| <&[u8; 3]>::try_from(n).ok()) else {
-        return;
-    };
-    let repeats = memchr::memchr(d[2], segment).is_some();
-    for (i, value) in parts.enumerate() {
-        if value.is_empty() || value == b"\"\"" {
-            continue;
-        }
-        let number = i as u32 + 1;
-        if !repeats {
-            field_of(name, number, value, d, out);
-            continue;
-        }
-        for repeat in value.split(|b| *b == d[2]) {
-            field_of(name, number, repeat, d, out);
-        }
+/// What is taken of a field.
+#[derive(Clone, Copy)]
+enum Take {
+    Nothing,
+    /// A number with its authority.
+    Number,
+    /// A family name and given names.
+    Names,
+    /// The first part.
+    First(Column),
+    /// All of it, its parts as words.
+    Plain(Column),
+    /// That it is there.
+    Sign(Column),
+    /// The kind of a value.
+    Kind,
+}
+
+/// What is taken of the fields of segments, kept: messages have few kinds of them.
+#[derive(Default)]
+struct Plans(Vec<Plan>);
+
+struct Plan {
+    name: [u8; 3],
+    /// The fields something is taken of, by their numbers.
+    fields: Vec<(u32, Take)>,
+    /// [`take`] tells of those behind too.
+    more: bool,
+}
+
+impl Plans {
+    /// Fields a plan tells of; no one further on is named.
+    const FIELDS: u32 = 64;
+    /// Kinds of segments that are kept.
+    const MOST: usize = 64;
+    /// What is taken of the fields of a segment, and whether [`take`] tells of those behind the plan.
+    fn of(&mut self, name: &[u8; 3]) -> (&[(u32, Take)], bool) {
+        let at = match self.0.iter().position(|p| p.name == *name) {
+            Some(at) => at,
+            None if self.0.len() < Plans::MOST => {
+                let all = (1..=Plans::FIELDS).map(|n| (n, take(name, n)));
+                self.0.push(Plan {
+                    name: *name,
+                    fields: all.filter(|t| !matches!(t.1, Take::Nothing)).collect(),
+                    more: !matches!(take(name, Plans::FIELDS + 1), Take::Nothing),
+                });
+                self.0.len() - 1
+            }
+            None => return (&[], true),
+        };
+        self.0
+            .get(at)
+            .map_or((&[], true), |p| (&p.fields[..], p.more))
     }
 }
 
-fn field_of(name: &[u8; 3], number: u32, value: &[u8], d: [u8; 5], out: &mut Message) {
-    let part = |k: usize| value.split(|b| *b == d[1]).nth(k).unwrap_or(b"");
-    let blank = value
-        .iter()
-        .map(|b| if *b == d[1] || *b == d[4] { b' ' } else { *b });
-    let mut plain = |c: &[Category]| out.push(field(Role::Other, c), blank.clone());
-    match (name, number) {
-        (b"PID", 2..=4) | (b"MRG", 1 | 4) => {
+fn field_of(this: Take, value: &[u8], d: [u8; 5], out: &mut Message) {
+    let part = |k: usize| {
+        let mut from = 0;
+        for _ in 0..k {
+            from = (runs::find(value, from, d[1]) + 1).min(value.len());
+        }
+        &value[from..runs::find(value, from, d[1])]
+    };
+    match this {
+        Take::Nothing => {}
+        Take::Number => {
             let authority = part(3);
             let nir = memchr::memmem::find(authority, b"1.2.250.1.213.1.4.").is_some()
                 || matches!(part(4), b"INS" | b"NH" | b"INS-NIR" | b"INS-C");
@@ -580,46 +766,70 @@ fn field_of(name: &[u8; 3], number: u32, value: &[u8], d: [u8; 5], out: &mut Mes
             };
             out.put(column, part(0));
         }
-        (b"PID", 5 | 9) => {
+        Take::Names => {
             let family = part(0).split(|b| *b == d[4]).next().unwrap_or(b"");
             out.put(field(Role::Family, &[IdName]), family);
-            let given = part(1).iter().chain(b" ").chain(part(2)).copied();
-            out.push(field(Role::Given, &[IdName]), given);
+            out.bytes.extend_from_slice(part(1));
+            out.bytes.push(b' ');
+            out.bytes.extend_from_slice(part(2));
+            out.done(field(Role::Given, &[IdName]));
         }
-        (b"PID", 7) => out.put(field(Role::Birth, &[IdDob]), part(0)),
+        Take::First(column) => out.put(column, part(0)),
+        Take::Sign(column) => out.put(column, b"x"),
+        Take::Plain(column) => plain(column, value, out),
+        Take::Kind => match value {
+            b"ED" | b"RP" => plain(field(Role::Other, &[FreeFile]), value, out),
+            b"TX" | b"FT" => plain(field(Role::Other, &[FreeText]), value, out),
+            _ => {}
+        },
+    }
+}
+
+fn plain(column: Column, value: &[u8], out: &mut Message) {
+    out.parted.push(out.columns.len());
+    out.bytes.extend_from_slice(value);
+    out.done(column);
+}
+
+/// The fields by data-categories §3.2.
+fn take(name: &[u8; 3], number: u32) -> Take {
+    let plain = |c: &[Category]| Take::Plain(field(Role::Other, c));
+    match (name, number) {
+        (b"PID", 2..=4) | (b"MRG", 1 | 4) => Take::Number,
+        (b"PID", 5 | 9) => Take::Names,
+        (b"PID", 7) => Take::First(field(Role::Birth, &[IdDob])),
         (b"PID", 8) => plain(&[IdSex]),
         (b"PID", 6 | 15 | 16 | 24 | 25 | 26 | 28) => plain(&[IdCivil]),
         (b"PID", 10 | 22) => plain(&[SensOrigin]),
         (b"PID", 17) => plain(&[SensReligion]),
         (b"PID", 11 | 12) => plain(&[ContactPostal]),
         (b"PID", 13 | 14 | 40) => plain(&[]),
-        (b"PID", 18) => out.put(field(Role::Other, &[IdLocal]), part(0)),
-        (b"PID", 19) => out.put(field(Role::Nir, &[IdNir]), part(0)),
+        (b"PID", 18) => Take::First(field(Role::Other, &[IdLocal])),
+        (b"PID", 19) => Take::First(field(Role::Nir, &[IdNir])),
         (b"PID", 20) => plain(&[IdDoc]),
         (b"PID", 23) => plain(&[IdBirthplace]),
         (b"PID", 29) => plain(&[IdDeath]),
         (b"PD1", 3 | 4) => plain(&[CarePro]),
         (b"NK1", 2) => plain(&[KinName]),
         // The relative's own number must not be taken for the patient's.
-        (b"NK1", 4..=7 | 16) => out.put(field(Role::Other, &[KinContact]), b"x"),
+        (b"NK1", 4..=7 | 16) => Take::Sign(field(Role::Other, &[KinContact])),
         (b"PV1", 3 | 6 | 37 | 42) => plain(&[CarePlace]),
         (b"PV1", 2 | 4 | 14 | 18) => plain(&[CareReason]),
         (b"PV1", 7 | 8 | 9 | 17) => plain(&[CarePro]),
         (b"PV1", 10) => plain(&[CareUnit]),
-        (b"PV1", 19) => out.put(field(Role::Other, &[IdLocal]), part(0)),
+        (b"PV1", 19) => Take::First(field(Role::Other, &[IdLocal])),
         (b"PV1", 20) => plain(&[FinBill]),
         (b"PV1", 36) => plain(&[HealthState]),
         (b"PV1", 44 | 45) => plain(&[CareDate]),
         (b"PV2", 3 | 12) => plain(&[CareReason]),
         (b"PV2", 8 | 9) => plain(&[CareDate]),
-        (b"DG1" | b"DRG", 3 | 4) => out.put(field(Role::Other, &[HealthState]), part(0)),
+        (b"DG1" | b"DRG", 3 | 4) => Take::First(field(Role::Other, &[HealthState])),
         (b"AL1" | b"IAM", 3) => plain(&[HealthAllergy]),
         (b"OBR" | b"ORC", 4) => plain(&[HealthResult]),
         (b"OBR", 7 | 22) => plain(&[CareDate]),
         (b"OBR", 13 | 31) => plain(&[CareReason]),
         (b"OBR" | b"ORC", 10 | 12 | 16) => plain(&[CarePro]),
-        (b"OBX", 2) if matches!(value, b"ED" | b"RP") => plain(&[FreeFile]),
-        (b"OBX", 2) if matches!(value, b"TX" | b"FT") => plain(&[FreeText]),
+        (b"OBX", 2) => Take::Kind,
         (b"OBX", 3 | 5) => plain(&[HealthResult]),
         (b"OBX", 14) => plain(&[CareDate]),
         (b"NTE", 3) => plain(&[FreeText]),
@@ -628,13 +838,82 @@ fn field_of(name: &[u8; 3], number: u32, value: &[u8], d: [u8; 5], out: &mut Mes
         (b"FT1", _) => plain(&[FinBill]),
         (b"IN1", 3..=5) | (b"IN1", 36) => plain(&[CoverRights]),
         (b"TXA", 2) => plain(&[HealthDoc]),
-        (b"SCH" | b"AIS" | b"AIG" | b"AIL" | b"AIP", 3 | 11) => {
-            plain(&[CareDate, CareUnit]);
-        }
+        (b"SCH" | b"AIS" | b"AIG" | b"AIL" | b"AIP", 3 | 11) => plain(&[CareDate, CareUnit]),
         (b"ZBE", 2 | 7) => plain(&[CarePlace]),
         (b"ZFP", _) => plain(&[SocLife]),
         (b"ZFD", _) => plain(&[IdCivil]),
         (b"ZFS", _) => plain(&[HealthVuln]),
-        _ => {}
+        _ => Take::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{roster::Roster, whose::Knowledge};
+    use proptest::prelude::*;
+
+    /// What a message holds when its segments and fields are taken apart one by one.
+    fn slowly(text: &[u8], d: [u8; 5]) -> Message {
+        let mut out = Message::default();
+        for segment in text.split(|b| matches!(b, b'\r' | b'\n')) {
+            let segment = segment.trim_ascii_start();
+            let segment = segment.strip_prefix(b"\x0b").unwrap_or(segment);
+            let mut parts = segment.split(|b| *b == d[0]);
+            let name = parts.next().and_then(|n| <&[u8; 3]>::try_from(n).ok());
+            let Some(name) = name else { continue };
+            for (i, value) in parts.enumerate() {
+                if value.is_empty() || value == b"\"\"" {
+                    continue;
+                }
+                for repeat in value.split(|b| *b == d[2]) {
+                    let this = take(name, i as u32 + 1);
+                    let from = out.bytes.len();
+                    field_of(this, repeat, d, &mut out);
+                    if out.parted.pop().is_some() {
+                        let end = out.bytes.len() - 1;
+                        for b in &mut out.bytes[from..end] {
+                            *b = if [d[1], d[4]].contains(b) { b' ' } else { *b };
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+    fn by_names(m: &Message) -> (Vec<Column>, String, Vec<usize>) {
+        let bytes = String::from_utf8_lossy(&m.bytes).into_owned();
+        (m.columns.clone(), bytes, m.tabs.clone())
+    }
+    #[test]
+    fn no_field_behind_a_plan_is_named() {
+        for (name, from) in [(b"PID", 41), (b"PV1", 46), (b"IN1", 37), (b"OBX", 15)] {
+            for n in from..200 {
+                assert!(matches!(take(name, n), Take::Nothing));
+            }
+        }
+    }
+    proptest! {
+        #[test]
+        fn segments_taken_by_their_marks_are_those_one_by_one(
+            text in "((PID|OBX|FT1|ZFP|NK1|P|XYZ1|DG1| AL1)([|^~&x1;]{0,9}|[|]{30,70}x|\"\"){0,4}[\r\n]{0,2}){0,12}",
+            bar in prop::sample::select(b"||;x ".to_vec()),
+            part in prop::sample::select(b"^^^\t1".to_vec()),
+            capacity in 1usize..200,
+        ) {
+            let d = [bar, part, b'~', b'\\', b'&'];
+            let k = Knowledge::new(Roster::builder().finish());
+            let mut reader = Reader::new(&k, "x");
+            let mut messages = Messages {
+                message: Message::default(),
+                plans: Plans::default(),
+                delimiters: d,
+                marks: vec![],
+            };
+            let mut input = io::BufReader::with_capacity(capacity, text.as_bytes());
+            while messages.step(&mut input, &mut vec![], &mut reader).unwrap() {}
+            messages.message.blank(d);
+            prop_assert_eq!(by_names(&messages.message), by_names(&slowly(text.as_bytes(), d)));
+        }
     }
 }

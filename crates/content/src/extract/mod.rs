@@ -432,7 +432,8 @@ impl<'a, 'k> Walk<'a, 'k> {
                 }
                 Kind::Hl7 => {
                     self.outcome.read = true;
-                    error = markup::hl7(&mut BufReader::new(&mut all), self.reader).is_err();
+                    let mut r = BufReader::with_capacity(1 << 16, &mut all);
+                    error = markup::hl7(&mut r, self.reader).is_err();
                 }
                 Kind::Json => {
                     self.outcome.read = true;
@@ -754,7 +755,7 @@ impl<'a, 'k> Walk<'a, 'k> {
         match parts::delimiter(head) {
             Some(d) => {
                 self.reader.table();
-                let r = parts::rows(head, rest, d, &mut |cells| self.reader.row(cells));
+                let r = parts::rows(head, rest, d, self.reader);
                 self.reader.end_table();
                 r
             }

@@ -1,5 +1,6 @@
 //! Delimited text, and the frames that carry [`Unit`]s between two processes.
 use super::{Unit, Why, pst::Bookmark};
+use crate::whose::Reader;
 use std::io::{self, Read, Write};
 
 /// A record longer than this is cut: a quote that never closes must not swallow a file.
@@ -50,14 +51,26 @@ fn outside(line: &[u8], d: u8) -> usize {
     n
 }
 
-/// Calls `each` with the cells of every record of `head` then `rest` (RFC 4180 with any delimiter; a lone quote inside a bare
-/// cell is a sign like others).
-pub fn rows(
-    head: &[u8],
-    rest: &mut dyn Read,
-    d: u8,
-    each: &mut dyn FnMut(&[&[u8]]),
-) -> io::Result<()> {
+/// What takes the records of delimited text.
+pub trait Rows {
+    /// The cells of one, not all of them empty.
+    fn row(&mut self, cells: &[&[u8]]);
+    /// Many, as they stand in the file: no quote in them, each with its line end, of one or two signs; some may be empty.
+    fn lines(&mut self, lines: &[u8], delimiter: u8);
+}
+
+impl Rows for Reader<'_> {
+    fn row(&mut self, cells: &[&[u8]]) {
+        Reader::row(self, cells);
+    }
+    fn lines(&mut self, lines: &[u8], delimiter: u8) {
+        Reader::lines(self, lines, delimiter);
+    }
+}
+
+/// Tells the records of `head` then `rest`, in order (RFC 4180 with any delimiter; a lone quote inside a bare cell is a sign like
+/// others).
+pub fn rows(head: &[u8], rest: &mut dyn Read, d: u8, to: &mut dyn Rows) -> io::Result<()> {
     let mut buf = head.to_vec();
     let mut from = 0;
     let mut end = false;
@@ -65,29 +78,25 @@ pub fn rows(
     let mut bounds: Vec<(u32, u32)> = vec![];
     let mut result = Ok(());
     loop {
-        let mut cells: Vec<&[u8]> = vec![];
-        while let Some(stop) = record_end(&buf[from..], d, end) {
+        loop {
+            // Records before the next quote, and not long enough to be cut.
+            let near = &buf[from..buf.len().min(from + RECORD_MAX)];
+            let near = &near[..memchr::memchr(b'"', near).unwrap_or(near.len())];
+            if let Some(n) = memchr::memrchr(b'\n', near) {
+                to.lines(&near[..=n], d);
+                from += n + 1;
+            }
+            let Some(stop) = record_end(&buf[from..], d, end) else {
+                break;
+            };
             let record = &buf[from..from + stop.0];
-            if memchr::memchr(b'"', record).is_some() {
-                split(record, d, &mut spare, &mut bounds);
-                let cells: Vec<&[u8]> = bounds
-                    .iter()
-                    .map(|(a, z)| &spare[*a as usize..*z as usize])
-                    .collect();
-                if cells.iter().any(|c| !c.is_empty()) {
-                    each(&cells);
-                }
-            } else {
-                cells.clear();
-                let mut at = 0;
-                for n in memchr::memchr_iter(d, record) {
-                    cells.push(&record[at..n]);
-                    at = n + 1;
-                }
-                cells.push(&record[at..]);
-                if record.len() >= cells.len() {
-                    each(&cells);
-                }
+            split(record, d, &mut spare, &mut bounds);
+            let cells: Vec<&[u8]> = bounds
+                .iter()
+                .map(|(a, z)| &spare[*a as usize..*z as usize])
+                .collect();
+            if cells.iter().any(|c| !c.is_empty()) {
+                to.row(&cells);
             }
             from += stop.1;
             if from >= buf.len() {
@@ -341,22 +350,59 @@ pub fn read_frame(input: &mut dyn Read) -> io::Result<Frame> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    fn all(text: &str, d: u8) -> Vec<Vec<String>> {
+    impl Rows for Vec<Vec<String>> {
+        fn row(&mut self, cells: &[&[u8]]) {
+            let cells = cells.iter().map(|x| String::from_utf8_lossy(x).into());
+            self.push(cells.collect());
+        }
+        fn lines(&mut self, lines: &[u8], delimiter: u8) {
+            assert!(!lines.contains(&b'"') && lines.ends_with(b"\n"));
+            for line in lines[..lines.len() - 1].split(|b| *b == b'\n') {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let cells: Vec<&[u8]> = line.split(|b| *b == delimiter).collect();
+                if cells.iter().any(|c| !c.is_empty()) {
+                    self.row(&cells);
+                }
+            }
+        }
+    }
+    fn all(text: &[u8], d: u8) -> Vec<Vec<String>> {
         let mut out = vec![];
-        rows(
-            &text.as_bytes()[..text.len() / 2],
-            &mut &text.as_bytes()[text.len() / 2..],
-            d,
-            &mut |c| {
-                out.push(
-                    c.iter()
-                        .map(|x| String::from_utf8_lossy(x).into_owned())
-                        .collect(),
-                );
-            },
-        )
-        .unwrap();
+        let (head, mut rest) = text.split_at(text.len() / 2);
+        rows(head, &mut rest, d, &mut out).unwrap();
         out
+    }
+    /// Record by record.
+    fn slowly(mut text: &[u8], d: u8) -> Vec<Vec<String>> {
+        let mut out: Vec<Vec<String>> = vec![];
+        let (mut spare, mut bounds) = (vec![], vec![]);
+        while let Some(stop) = record_end(text, d, true) {
+            split(&text[..stop.0], d, &mut spare, &mut bounds);
+            let cells: Vec<&[u8]> = bounds
+                .iter()
+                .map(|(a, z)| &spare[*a as usize..*z as usize])
+                .collect();
+            if cells.iter().any(|c| !c.is_empty()) {
+                out.row(&cells);
+            }
+            text = &text[stop.1..];
+        }
+        out
+    }
+    #[test]
+    fn a_long_record_is_cut_where_it_is_alone_too() {
+        let mut text = b"a;b\n".repeat(100_000);
+        for len in [
+            RECORD_MAX - 2,
+            RECORD_MAX - 1,
+            RECORD_MAX,
+            RECORD_MAX + 1,
+            RECORD_MAX * 2,
+        ] {
+            text.extend(std::iter::repeat_n(b'x', len));
+            text.extend(b"\nc;d\n");
+        }
+        assert_eq!(all(&text, b';'), slowly(&text, b';'));
     }
     #[test]
     fn tables_are_told_from_text() {
@@ -371,7 +417,7 @@ mod tests {
     #[test]
     fn quotes_line_ends_and_bare_quotes() {
         assert_eq!(
-            all("a;\"b;\nc\"\"d\";e\r\n1;5\" x;3\n\nlast", b';'),
+            all(b"a;\"b;\nc\"\"d\";e\r\n1;5\" x;3\n\nlast", b';'),
             [
                 vec!["a", "b;\nc\"d", "e"],
                 vec!["1", "5\" x", "3"],
@@ -379,7 +425,7 @@ mod tests {
             ]
         );
         // A quote that never closes does not swallow the rest.
-        assert_eq!(all("\"a;b\nc;d\n", b';').len(), 2);
+        assert_eq!(all(b"\"a;b\nc;d\n", b';').len(), 2);
     }
     proptest! {
         /// Agrees with the csv crate on what it can write.
@@ -390,16 +436,18 @@ mod tests {
             let text = String::from_utf8(w.into_inner().unwrap()).unwrap();
             let want: Vec<Vec<String>> = table.into_iter().filter(|r| r.iter().any(|c| !c.is_empty())).collect();
             // Cut inside a character at most once: the two halves of `all` are cut by bytes.
-            let mut got = vec![];
-            rows(text.as_bytes(), &mut io::empty(), b';', &mut |c| {
-                got.push(c.iter().map(|x| String::from_utf8_lossy(x).into_owned()).collect::<Vec<_>>());
-            }).unwrap();
+            let mut got: Vec<Vec<String>> = vec![];
+            rows(text.as_bytes(), &mut io::empty(), b';', &mut got).unwrap();
             prop_assert_eq!(got, want);
+        }
+        #[test]
+        fn many_records_at_once_are_those_one_by_one(text in "([a-z]{0,3}[;\",\r\n]){0,60}") {
+            prop_assert_eq!(all(text.as_bytes(), b';'), slowly(text.as_bytes(), b';'));
         }
         #[test]
         fn any_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let d = delimiter(&bytes).unwrap_or(b';');
-            rows(&bytes, &mut io::empty(), d, &mut |_| {}).unwrap();
+            rows(&bytes, &mut io::empty(), d, &mut Vec::new()).unwrap();
             let _ = read_frame(&mut &bytes[..]);
         }
         #[test]

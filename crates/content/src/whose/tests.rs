@@ -218,7 +218,170 @@ fn a_name_at_the_edge_of_what_is_near_counts_whole_or_not_at_all() {
     );
 }
 
+/// People whose names share words, of one word, of several and of one letter, born on the same few days.
+fn relatives() -> Knowledge {
+    let mut b = Roster::builder();
+    let people: [(&str, Vec<&str>, u32, &str); 8] = [
+        (
+            "MARTIN",
+            vec!["Paul", "Anne-Marie"],
+            19_800_102,
+            "100007690",
+        ),
+        ("MARTIN", vec!["Anne"], 19_800_102, "4711"),
+        ("MARTIN DURAND", vec!["Anne"], 19_800_102, "4712"),
+        ("DURAND", vec!["Martin"], 19_800_102, "100007691"),
+        ("O", vec!["Li"], 19_800_102, "4713"),
+        ("PAUL", vec!["Paul"], 19_751_224, "4714"),
+        ("DE LA TOUR", vec![], 19_751_224, "ab12"),
+        ("TOUR-MARTIN", vec!["Zoé"], 19_751_224, "4715"),
+    ];
+    for (i, (family, given, born, id)) in people.into_iter().enumerate() {
+        b.add(&Known {
+            subject: format!("a|{i}"),
+            names: vec![(family, given)],
+            births: vec![born],
+            ids: vec![id],
+            nirs: vec![ANNE_NIR + i as u64],
+            phones: vec![639_980_000 + i as u64 / 2],
+            emails: vec![["a@mail.example", "b@mail.example"][i % 2]],
+            ..Known::default()
+        });
+    }
+    Knowledge::new(b.finish())
+}
+
+/// Pieces of what is written about these people, and of what looks like it.
+fn pieces() -> impl Strategy<Value = Vec<String>> {
+    let whole = prop::sample::select(vec![
+        "MARTIN",
+        "Martin",
+        "Durand",
+        "Paul",
+        "Anne",
+        "Marie",
+        "Li",
+        "O",
+        "Tour",
+        "Zoé",
+        "ZOË",
+        "de la",
+        "tour2",
+        "2martin",
+        "02/01/1980",
+        "2 janvier 1980",
+        "1980-01-02",
+        "24.12.1975",
+        "19751224",
+        "24121975",
+        "05/05/1990",
+        "02/01/1980/12",
+        "1980-01-02T08:30Z",
+        "1er mars 1980",
+        "100007690",
+        "000100007690",
+        "4711",
+        "4712",
+        "4713",
+        "4714",
+        "ab12",
+        "AB 12",
+        "dossier",
+        "patient :",
+        "nir",
+        "rpps 10000000001",
+        "06 39 98 00 01",
+        "+33639980002",
+        "a@mail.example",
+        "b@mail.example.",
+        "@",
+        "x@y",
+        "280015912345614",
+        "2 80 01 59 123 456 14",
+        "2800159123457",
+        "1 85 05",
+        "fr14 2004 1010 0505 0001 3m02 606",
+        "F32.1",
+        "cim-10",
+        "diabète",
+        "allergie",
+        "mot de passe",
+        "12/8",
+        "6 mois",
+        "3,5",
+        "-",
+        "…",
+        "\u{85}",
+        "\u{2028}",
+        "Ã©",
+        "n°",
+        "\"",
+    ]);
+    let piece = prop_oneof![
+        8 => whole.prop_map(str::to_string),
+        2 => "[a-zéà]{1,9}",
+        1 => "[0-9]{1,16}",
+        1 => "([a-z] ){90,110}",
+        1 => "[.]{60,130}",
+    ];
+    let glue = prop::sample::select(vec![" ", " ", ", ", "\n", "\r\n", ";", "\t", "", "'", "/"]);
+    prop::collection::vec((piece, glue).prop_map(|(p, g)| p + g), 0..60)
+}
+
+fn both_ways(read: impl Fn(&mut Reader<'_>)) -> [Found; 2] {
+    let k = relatives();
+    [true, false].map(|slow| {
+        let mut r = Reader::new(&k, "x/y").with_piece(700);
+        r.slow = slow;
+        read(&mut r);
+        r.finish()
+    })
+}
+
 proptest! {
+    /// The short cuts find in a text what the long way finds.
+    #[test]
+    fn short_cuts_change_nothing_in_a_text(text in pieces()) {
+        let [slow, fast] = both_ways(|r| r.text(text.concat().as_bytes()));
+        prop_assert_eq!(slow, fast);
+    }
+    /// Many rows at once are rows one by one, whatever is in their cells.
+    #[test]
+    fn short_cuts_change_nothing_in_a_table(text in pieces(), heading in any::<bool>(), d in prop::sample::select(b";,|\t".to_vec()), cut in any::<prop::sample::Index>()) {
+        let sign = char::from(d).to_string();
+        let head = ["nom", "prenom", "ddn", "ipp", "diagnostic", "commentaire"].join(&sign);
+        let rows = "x".to_string() + &sign + "y\n";
+        let body = text.concat().replace(';', &sign);
+        let all = format!("{}\n{}{body}", if heading { &head } else { "z" }, rows.repeat(70));
+        let [slow, fast] = both_ways(|r| {
+            r.table();
+            let at = all.bytes().take(cut.index(all.len())).rposition(|b| b == b'\n').map_or(0, |n| n + 1);
+            r.lines(&all.as_bytes()[..at], d);
+            r.lines(&all.as_bytes()[at..], d);
+        });
+        prop_assert_eq!(slow, fast);
+    }
+    /// A record is the same with its values one behind the other.
+    #[test]
+    fn short_cuts_change_nothing_in_a_record(text in pieces(), roles in prop::collection::vec(0usize..7, 60), within in any::<bool>()) {
+        let role = [Role::Other, Role::Family, Role::Given, Role::FullName, Role::Birth, Role::Id, Role::Nir];
+        let columns: Vec<Column> = text.iter().zip(&roles).map(|(_, r)| Column {
+            role: role[*r],
+            categories: CategorySet::of(&[[IdName, HealthState][*r % 2]]),
+        }).collect();
+        let (mut values, mut tabs) = (vec![], vec![]);
+        for v in &text {
+            values.extend(v.bytes());
+            tabs.push(values.len());
+            values.push(b'\t');
+        }
+        let [slow, fast] = both_ways(|r| {
+            r.within = within;
+            r.joined(&columns, &values, &tabs);
+            r.joined(&columns, &values, &tabs);
+        });
+        prop_assert_eq!(slow, fast);
+    }
     /// The words of one pass, and the ones around a place, are those of a plain reading.
     #[test]
     fn words_around_are_those_read_byte_by_byte(text in "[a-z0-9 .,@/\n-]{0,400}", places in proptest::collection::vec((0usize..400, 0usize..40, 0usize..200, 0usize..120), 1..6)) {
