@@ -192,7 +192,7 @@ fn number(
                 each(h);
                 return h.to.max(end);
             }
-            if begins_date(len, digits)
+            if begins_date(text, end, len, digits)
                 && let Some(h) = date(text, start, end)
             {
                 each(h);
@@ -227,11 +227,25 @@ fn begins_nir(text: &[u8], end: usize, len: usize) -> bool {
     }
 }
 
-/// False when no date begins with a run of so many signs.
+/// False when no date begins with the run of `len` signs that ends at `end`: digits of another number, or with no sign behind
+/// them that a date goes on with.
 #[inline]
-fn begins_date(len: usize, digits: Digits) -> bool {
-    const LENGTHS: u32 = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8 | 1 << 10 | 1 << 12 | 1 << 14;
-    digits != Digits::All || (len <= 14 && LENGTHS >> len & 1 == 1)
+fn begins_date(text: &[u8], end: usize, len: usize, digits: Digits) -> bool {
+    const WHOLE: u32 = 1 << 8 | 1 << 10 | 1 << 12 | 1 << 14;
+    match (digits, len) {
+        (Digits::All, 1 | 2) => match text[end..] {
+            [b'/' | b'-' | b'.', ..] => true,
+            [b' ', next, ..] => !matches!(next, b'a'..=b'z') || b"jfmasond".contains(&next),
+            [b'_', next, ..] => next.is_ascii_digit(),
+            _ => false,
+        },
+        (Digits::All, 4) => {
+            matches!(text[end..], [b'-' | b'/' | b'.', d, ..] if d.is_ascii_digit())
+        }
+        (Digits::All, 8..=14) => WHOLE >> len & 1 == 1,
+        (Digits::All, _) => false,
+        _ => true,
+    }
 }
 
 fn token(from: usize, to: usize) -> Hit {
@@ -948,12 +962,12 @@ mod tests {
             prop_assert_eq!(nir(text.as_bytes(), (0, 15), Digits::All), nir(text.as_bytes(), (0, 15), Digits::Some));
         }
         #[test]
-        fn a_date_is_the_same_in_one_look(text in "[0-9]{1,3}[/.: -][0-9]{1,3}[/.: -][0-9]{1,5}[a-z /]?") {
+        fn a_date_is_the_same_in_one_look(text in "[0-9]{1,3}[/.: _-][0-9]{1,3}[/.: _-][0-9]{1,5}[a-z /]?|[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}t?|[0-9]{1,2}(er)?[ /.-]{0,3}(janv|mai|dec|x|)[ ,.]{0,2}[0-9]{4}|(19|20)[0-9]{5,13}") {
             let end = crate::runs::run(text.as_bytes(), 0).0;
             let all = any_date(text.as_bytes(), 0, end);
             prop_assert_eq!(date(text.as_bytes(), 0, end), all);
             let of = if text[..end].bytes().all(|b| b.is_ascii_digit()) { Digits::All } else { Digits::Some };
-            prop_assert!(all.is_none() || begins_date(end, of));
+            prop_assert!(all.is_none() || begins_date(text.as_bytes(), end, end, of));
         }
         /// A run that ends between two groups begins no NIR.
         #[test]
