@@ -235,7 +235,7 @@ fn begins_date(text: &[u8], end: usize, len: usize, digits: Digits) -> bool {
     match (digits, len) {
         (Digits::All, 1 | 2) => match text[end..] {
             [b'/' | b'-' | b'.', ..] => true,
-            [b' ', next, ..] => !matches!(next, b'a'..=b'z') || b"jfmasond".contains(&next),
+            [b' ', next, ..] => !next.is_ascii_lowercase() || b"jfmasond".contains(&next),
             [b'_', next, ..] => next.is_ascii_digit(),
             _ => false,
         },
