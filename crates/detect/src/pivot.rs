@@ -152,6 +152,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
     };
     let (hurried, by_program) = hurried(m, &sums.base);
     let (with, without) = from_tunnels(m);
+    let wanderers: BTreeSet<usize> = wandering(m, &sums.base).into_iter().collect();
     // What is in doubt whoever else is.
     let alone = [
         (
@@ -187,7 +188,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
             ),
         ),
         (
-            wandering(m, &sums.base),
+            wanderers.iter().copied().collect(),
             "walks_elsewhere",
             (
                 "parcourt l'index d'un lieu inconnu, ce que ce compte ne fait jamais à ses lieux habituels",
@@ -252,7 +253,6 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         ),
     ];
     let owners = Owners::of(&m.units.list, &sums.base);
-    let wanderers: BTreeSet<usize> = wandering(m, &sums.base).into_iter().collect();
     let mut out = settle(m, &sums, said);
     for _ in 0..32 {
         let mut next = share(m, &sums, &owners, &wanderers, &out.0);

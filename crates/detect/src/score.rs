@@ -2027,7 +2027,6 @@ impl<'a> Model<'a> {
         comparable(u, v) && !related(u, v) && !self.opens(u, v) && !self.opens(v, u)
     }
 
-    /// True when hardly anybody goes through an index like this from known ground.
     /// The account of a unit goes through the index like that on known ground too.
     pub fn own_manner(&self, u: &Unit, manner: Manner) -> bool {
         self.past(u).is_some_and(|p| match manner {
@@ -2036,6 +2035,7 @@ impl<'a> Model<'a> {
             Manner::Haste => p.most.steady,
         })
     }
+    /// True when hardly anybody goes through an index like this from known ground.
     pub fn rare(&self, manner: Manner) -> bool {
         let share = match manner {
             Manner::Slices => self.slices,
