@@ -1,4 +1,5 @@
 //! Runs of letters and digits in folded text, eight bytes at a time in a plain 64-bit number; one bit a byte for 64 of them.
+use ampleur_event::plain::few;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = ONES << 7;
@@ -10,21 +11,6 @@ pub fn load(text: &[u8], at: usize) -> u64 {
     match rest.first_chunk::<8>() {
         Some(b) => u64::from_le_bytes(*b),
         None => few(rest),
-    }
-}
-
-/// Fewer than eight bytes as a number, the first in the lowest place.
-#[inline]
-fn few(b: &[u8]) -> u64 {
-    let four = |b: &[u8; 4]| u64::from(u32::from_le_bytes(*b));
-    match (b.first_chunk(), b.last_chunk()) {
-        (Some(a), Some(z)) => four(a) | four(z) << (8 * (b.len() - 4)),
-        _ => match *b {
-            [] => 0,
-            [a] => u64::from(a),
-            [a, b] => u64::from(u16::from_le_bytes([a, b])),
-            [a, b, c, ..] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        },
     }
 }
 

@@ -117,7 +117,7 @@ fn quick(bytes: &[u8], out: &mut Vec<u8>) -> usize {
 
 /// Fewer than eight bytes as a number, the first in the lowest place.
 #[inline]
-fn few(b: &[u8]) -> u64 {
+pub fn few(b: &[u8]) -> u64 {
     let four = |b: &[u8; 4]| u64::from(u32::from_le_bytes(*b));
     match (b.first_chunk(), b.last_chunk()) {
         (Some(a), Some(z)) => four(a) | four(z) << (8 * (b.len() - 4)),
