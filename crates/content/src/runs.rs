@@ -1,5 +1,7 @@
-//! Runs of letters and digits in folded text, eight bytes at a time in a plain 64-bit number; one bit a byte for 64 of them.
+//! Runs of letters and digits in folded text, eight bytes at a time in a plain 64-bit number; one bit a byte for 64 of them,
+//! sixteen bytes at a time.
 use ampleur_event::plain::few;
+use wide::u8x16;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = ONES << 7;
@@ -12,12 +14,6 @@ pub fn load(text: &[u8], at: usize) -> u64 {
         Some(b) => u64::from_le_bytes(*b),
         None => few(rest),
     }
-}
-
-/// The lowest bits of eight bytes, side by side.
-#[inline]
-fn gathered(low: u64) -> u64 {
-    low.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// What of a run is digits.
@@ -117,15 +113,106 @@ pub fn places<const N: usize>(text: &[u8], signs: [u8; N], out: &mut Vec<u32>) {
     }
 }
 
-/// One bit for each byte that is one of these signs; the loop over bytes is a plain one, as in [`block`].
-fn among<const N: usize>(bytes: &[u8; 64], signs: [u8; N]) -> u64 {
-    let mut class = [0u8; 64];
-    for (c, b) in class.iter_mut().zip(bytes) {
-        *c = signs.iter().fold(0, |c, s| c | u8::from(b == s));
+/// Where signs stand in lines: those that part a line, in order, and the ends of the lines.
+#[derive(Debug, Default)]
+pub struct Marks {
+    bars: Vec<u32>,
+    lines: Vec<Line>,
+}
+
+/// The end of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Where its end sign stands.
+    pub at: usize,
+    /// Bars up to there.
+    pub bars: usize,
+    /// The sign that is only looked for is in the line.
+    pub repeats: bool,
+}
+
+impl Marks {
+    /// Takes the marks of this text in place of those before: `bar` parts a line, one of `ends` ends it, `repeat` is looked for; a
+    /// sign that is two of these is the first of them, an end before all. Returns whether `repeat` is behind the last end.
+    pub fn read<const N: usize>(
+        &mut self,
+        text: &[u8],
+        bar: u8,
+        repeat: u8,
+        ends: [u8; N],
+    ) -> bool {
+        self.bars.clear();
+        self.lines.clear();
+        let mut repeats = false;
+        let (blocks, rest) = text.as_chunks::<64>();
+        for (k, b) in blocks.iter().enumerate() {
+            self.block(k * 64, b, u64::MAX, (bar, repeat, ends), &mut repeats);
+        }
+        if !rest.is_empty() {
+            let mut last = [0u8; 64];
+            last[..rest.len()].copy_from_slice(rest);
+            let here = (1 << rest.len()) - 1;
+            self.block(
+                blocks.len() * 64,
+                &last,
+                here,
+                (bar, repeat, ends),
+                &mut repeats,
+            );
+        }
+        repeats
     }
+    fn block<const N: usize>(
+        &mut self,
+        base: usize,
+        bytes: &[u8; 64],
+        here: u64,
+        (bar, repeat, ends): (u8, u8, [u8; N]),
+        repeats: &mut bool,
+    ) {
+        let ends = among(bytes, ends) & here;
+        let bars = among(bytes, [bar]) & here & !ends;
+        let other = ends | among(bytes, [repeat]) & here & !bars;
+        let mut all = bars | other;
+        while all != 0 {
+            let n = all.trailing_zeros();
+            let at = base + n as usize;
+            all &= all - 1;
+            if other >> n & 1 == 0 {
+                self.bars.push(at as u32);
+            } else if ends >> n & 1 == 1 {
+                self.lines.push(Line {
+                    at,
+                    bars: self.bars.len(),
+                    repeats: std::mem::take(repeats),
+                });
+            } else {
+                *repeats = true;
+            }
+        }
+    }
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+    /// Where the bars `from..to` stand.
+    pub fn bars(&self, from: usize, to: usize) -> &[u32] {
+        &self.bars[from..to]
+    }
+    /// How many bars there are.
+    pub fn all(&self) -> usize {
+        self.bars.len()
+    }
+}
+
+/// One bit for each byte that is one of these signs.
+#[inline]
+fn among<const N: usize>(bytes: &[u8; 64], signs: [u8; N]) -> u64 {
     let mut bits = 0;
-    for (k, c) in class.as_chunks::<8>().0.iter().enumerate() {
-        bits |= gathered(u64::from_le_bytes(*c)) << (8 * k);
+    for (k, b) in bytes.as_chunks::<16>().0.iter().enumerate() {
+        let v = u8x16::new(*b);
+        let one = |all: u8x16, s: &u8| all | v.simd_eq(u8x16::splat(*s));
+        let any = signs.iter().fold(u8x16::splat(0), one);
+        bits |= u64::from(any.to_bitmask()) << (16 * k);
     }
     bits
 }
@@ -138,19 +225,19 @@ pub fn count<const N: usize>(text: &[u8], signs: [u8; N]) -> usize {
     text.chunks(192).map(|c| usize::from(few(c))).sum()
 }
 
-/// A plain loop over bytes is done sixteen or more at a time; its bits are then put side by side.
 fn block(bytes: &[u8; 64]) -> Block {
-    let mut class = [0u8; 64];
-    for (c, b) in class.iter_mut().zip(bytes) {
-        let digit = b.wrapping_sub(b'0') < 10;
-        let letter = (b | 0x20).wrapping_sub(b'a') < 26;
-        *c = u8::from(letter | digit) | u8::from(digit) << 1;
-    }
+    // All bits of the bytes from `first` on that are fewer than `n` away.
+    let among = |v: u8x16, first: u8, n: u8| {
+        let away = v - u8x16::splat(first);
+        away.min(u8x16::splat(n - 1)).simd_eq(away)
+    };
     let mut out = Block::default();
-    for (k, c) in class.as_chunks::<8>().0.iter().enumerate() {
-        let v = u64::from_le_bytes(*c);
-        out.words |= gathered(v & ONES) << (8 * k);
-        out.digits |= gathered(v >> 1 & ONES) << (8 * k);
+    for (k, b) in bytes.as_chunks::<16>().0.iter().enumerate() {
+        let v = u8x16::new(*b);
+        let digit = among(v, b'0', 10);
+        let word = digit | among(v | u8x16::splat(0x20), b'a', 26);
+        out.words |= u64::from(word.to_bitmask()) << (16 * k);
+        out.digits |= u64::from(digit.to_bitmask()) << (16 * k);
     }
     out
 }
@@ -339,6 +426,26 @@ mod tests {
             let slow: Vec<u32> = (0..text.len()).filter(|i| signs.contains(&text[*i])).map(|i| i as u32).collect();
             prop_assert_eq!(count(&text.repeat(9), signs), slow.len() * 9);
             prop_assert_eq!(fast, slow);
+        }
+        #[test]
+        fn marks_are_those_of_the_bytes(text in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'|'), Just(b'~'), Just(b'\r'), Just(b'\n')], 0..300), bar in prop::sample::select(b"||~\r\0".to_vec()), repeat in prop::sample::select(b"~~|\n\0".to_vec())) {
+            let mut marks = Marks::default();
+            marks.read(b"|~\r", bar, repeat, *b"\r");
+            let left = marks.read(&text, bar, repeat, *b"\r\n");
+            let (mut bars, mut lines, mut repeats) = (vec![], vec![], false);
+            for (at, b) in text.iter().enumerate() {
+                if matches!(b, b'\r' | b'\n') {
+                    lines.push(Line { at, bars: bars.len(), repeats });
+                    repeats = false;
+                } else if *b == bar {
+                    bars.push(at as u32);
+                } else if *b == repeat {
+                    repeats = true;
+                }
+            }
+            prop_assert_eq!(marks.lines(), &lines[..]);
+            prop_assert_eq!(marks.bars(0, marks.all()), &bars[..]);
+            prop_assert_eq!(left, repeats);
         }
         #[test]
         fn a_byte_is_found_where_it_is(text in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'|'), Just(b'}')], 0..40), byte in prop_oneof![Just(b'|'), Just(0u8), any::<u8>()], at in 0usize..44) {

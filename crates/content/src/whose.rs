@@ -989,7 +989,7 @@ impl<'k> Reader<'k> {
                     *sign = b'\t';
                 }
             }
-            self.records(&row, &ends, columns, true);
+            self.records(&row, &ends, columns, Many::Rows);
         }
         self.row = row;
         self.ends = ends;
@@ -1100,42 +1100,93 @@ impl<'k> Reader<'k> {
             columns.push(c);
             row.push(b'\t');
         }
-        self.records(&row, &ends, &columns, false);
+        self.records(&row, &ends, &columns, Many::No);
         self.row = row;
         self.ends = ends;
         self.columns = columns;
     }
 
-    /// As [`Reader::values`]: what the fields are, and their values one behind the other, each with a tab behind it, at `tabs`.
-    pub(crate) fn joined(&mut self, fields: &[Column], values: &[u8], tabs: &[usize]) {
+    /// Many records, each as [`Reader::values`]: what the fields are, and their values one behind the other, with a sign behind
+    /// each, at `ends`: a line end behind the last of a record, otherwise a tab. No value has a line end in it.
+    pub(crate) fn joined(&mut self, fields: &[Column], values: &[u8], at: &[u32]) {
         let mut row = std::mem::take(&mut self.row);
         let mut ends = std::mem::take(&mut self.ends);
         row.clear();
         ends.clear();
         fold(values, true, &mut row);
         if row.len() == values.len() && values.is_ascii() {
-            ends.extend(tabs.iter().map(|t| *t as u32));
+            ends.extend_from_slice(at);
         } else {
-            runs::places(&row, *b"\t", &mut ends);
+            runs::places(&row, *b"\t\n", &mut ends);
         }
         // A value may have a tab, or become one with.
         let told = ends.len() == fields.len() && !self.slow();
         if told {
-            self.records(&row, &ends, fields, false);
+            self.records(&row, &ends, fields, Many::Records);
         }
         self.row = row;
         self.ends = ends;
-        if !told {
-            self.values(fields.len(), |i| {
-                let from = if i == 0 { 0 } else { tabs[i - 1] + 1 };
-                (fields[i], &values[from..tabs[i]])
+        if told {
+            return;
+        }
+        let mut first = 0;
+        let last = |e: &u32| values[*e as usize] == b'\n';
+        while first < at.len() {
+            let count = at[first..]
+                .iter()
+                .position(last)
+                .map_or(at.len() - first, |n| n + 1);
+            self.values(count, |i| {
+                let i = first + i;
+                let from = if i == 0 { 0 } else { at[i - 1] as usize + 1 };
+                (fields[i], &values[from..at[i] as usize])
             });
+            first += count;
         }
     }
 
-    /// Records in folded text, one behind the other: where their cells end, and what the cells of each are. `many`: a record ends
-    /// where a cell ends at a line end; otherwise all is one record.
-    fn records(&mut self, text: &[u8], ends: &[u32], columns: &[Column], many: bool) {
+    /// What a value says wherever it stands: the categories its words are of. `None` when it may do more: it has a number or an
+    /// address, a word of somebody's name, or one that tells what a number beside it is.
+    pub(crate) fn says(&mut self, value: &[u8]) -> Option<CategorySet> {
+        let know = self.know;
+        let mut row = std::mem::take(&mut self.row);
+        row.clear();
+        fold(value, true, &mut row);
+        let label = row
+            .split(|b| !b.is_ascii_alphanumeric())
+            .any(|w| words::of_id(w) || words::of_nir(w));
+        let name = name_words(&row).any(|w| {
+            let word = key(WORD, w);
+            know.roster.is_given(word) || know.roster.mains().holds(opening(w, 0, w.len()))
+        });
+        let mut more = label || name;
+        let (mut all, mut done) = (CategorySet::EMPTY, 0);
+        if !more {
+            let look = Some(&know.openings);
+            self.bits.read(&row);
+            let (text, bits) = (&row[..], &self.bits);
+            walk(
+                text,
+                bits,
+                (0, text.len()),
+                look,
+                &mut |_| more = true,
+                &mut |a, z, _| {
+                    if let Some((end, c)) = know.words.at(text, a, key_at(WORD, text, a, z))
+                        && a >= done
+                    {
+                        all.insert(c);
+                        done = end;
+                    }
+                },
+            );
+        }
+        self.row = row;
+        (!more).then_some(all)
+    }
+
+    /// Records in folded text, one behind the other: where their cells end, and what the cells of each are.
+    fn records(&mut self, text: &[u8], ends: &[u32], columns: &[Column], many: Many) {
         let mut hits = std::mem::take(&mut self.hits);
         let mut seen = std::mem::take(&mut self.seen);
         let mut line = std::mem::take(&mut self.line);
@@ -1151,11 +1202,11 @@ impl<'k> Reader<'k> {
         let (mut from, mut first, mut h, mut s) = (0, 0, 0, 0);
         while first < ends.len() {
             let last = match many {
-                true => ends[first..]
+                Many::No => ends.len(),
+                Many::Rows | Many::Records => ends[first..]
                     .iter()
                     .position(|e| text.get(*e as usize) == Some(&b'\n'))
                     .map_or(ends.len(), |n| first + n + 1),
-                false => ends.len(),
             };
             let to = ends[last - 1] as usize + 1;
             let h_to = h + hits[h..].iter().take_while(|x| x.from < to).count();
@@ -1164,6 +1215,10 @@ impl<'k> Reader<'k> {
                 line.categories.insert(*c);
             }
             self.span = (from, to.min(text.len()));
+            let columns = match many {
+                Many::Records => &columns[first..last],
+                Many::No | Many::Rows => columns,
+            };
             self.one(
                 text,
                 from,
@@ -1398,6 +1453,17 @@ impl Window {
             (self.to..self.z).contains(&at) && near(self.to, at + 1)
         }
     }
+}
+
+/// How many records a text holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Many {
+    /// It is one.
+    No,
+    /// One ends where a cell ends at a line end; all have the same columns.
+    Rows,
+    /// As [`Many::Rows`]; the columns of each follow those of the one before.
+    Records,
 }
 
 /// How far around a hit words are looked for.

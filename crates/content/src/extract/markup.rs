@@ -8,6 +8,7 @@ use crate::{
 };
 use ampleur_event::{
     Category::{self, *},
+    category::CategorySet,
     fold::cp1252,
 };
 use quick_xml::events::Event;
@@ -452,88 +453,181 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// Values of a message: what each is, and its bytes, with a tab behind each.
+/// Bytes of values that are looked at in one go.
+const BATCH: usize = 1 << 14;
+/// Values of one message that are taken.
+const VALUES: usize = 20_000;
+
+/// Values of messages: what each is, and its bytes, with a tab behind each, a line end behind the last of a message.
 #[derive(Default)]
-struct Message {
+struct Values {
     columns: Vec<Column>,
     bytes: Vec<u8>,
     /// Where the values end.
-    tabs: Vec<usize>,
-    /// The parts of these values are words: their delimiters become blanks at the end.
-    parted: Vec<usize>,
+    ends: Vec<u32>,
+    /// Values of the messages before the one at hand.
+    before: usize,
+    /// What codes of the message at hand say that nothing else is said of.
+    said: CategorySet,
+    codes: Codes,
 }
 
-impl Message {
-    fn put(&mut self, column: Column, value: &[u8]) {
-        self.bytes.extend_from_slice(value);
+impl Values {
+    /// A value out of a table of few: most say the same wherever they stand, and need not be looked at again.
+    fn code(
+        &mut self,
+        column: Column,
+        text: &[u8],
+        at: (usize, usize),
+        d: [u8; 5],
+        reader: &mut Reader<'_>,
+    ) {
+        match self.codes.says(text, at, d, reader) {
+            Some(all) => self.said = self.said.union(all).union(column.categories),
+            None => plain(column, text, at, d, self),
+        }
+    }
+    fn put(&mut self, column: Column, text: &[u8], at: (usize, usize)) {
+        self.append(text, at);
         self.done(column);
+    }
+    /// Appends `text[from..to]`.
+    #[inline]
+    fn append(&mut self, text: &[u8], (from, to): (usize, usize)) {
+        match text.get(from..).and_then(|t| t.first_chunk::<16>()) {
+            // Most values are short: more is copied than is kept.
+            Some(more) if to - from <= 16 => {
+                let len = self.bytes.len() + to - from;
+                self.bytes.extend_from_slice(more);
+                self.bytes.truncate(len);
+            }
+            _ => self.bytes.extend_from_slice(&text[from..to]),
+        }
     }
     /// The bytes since the value before are one of this column.
     fn done(&mut self, column: Column) {
         self.columns.push(column);
-        self.tabs.push(self.bytes.len());
+        self.ends.push(self.bytes.len() as u32);
         self.bytes.push(b'\t');
     }
-    /// Makes blanks of the delimiters between parts, where parts are words.
-    fn blank(&mut self, [_, part, _, _, sub]: [u8; 5]) {
-        let blank = |bytes: &mut [u8]| {
-            for b in bytes {
-                *b = if (*b == part) | (*b == sub) { b' ' } else { *b };
-            }
-        };
-        // The other values have no such sign as a rule; then all bytes are looked at in one go.
-        let mut from = 0;
-        let mut parted = self.parted.iter().peekable();
-        let mut other = part == b'\t' || sub == b'\t';
-        for (k, to) in self.tabs.iter().enumerate() {
-            if parted.next_if(|p| **p == k).is_none() {
-                other |= self.bytes[from..*to]
-                    .iter()
-                    .any(|b| *b == part || *b == sub);
-            }
-            from = to + 1;
+    /// All values of a message are there.
+    fn end_message(&mut self, d: [u8; 5], reader: &mut Reader<'_>) {
+        let said = std::mem::take(&mut self.said);
+        if !said.is_empty() {
+            self.bytes.push(b'x');
+            self.done(Column {
+                role: Role::Other,
+                categories: said,
+            });
         }
-        if !other {
-            return blank(&mut self.bytes);
-        }
-        for k in &self.parted {
-            let from = if *k == 0 { 0 } else { self.tabs[k - 1] + 1 };
-            blank(&mut self.bytes[from..self.tabs[*k]]);
+        if self.columns.len() > self.before {
+            self.before = self.columns.len();
+            if let Some(last) = self.bytes.last_mut() {
+                *last = b'\n';
+            }
+            if self.bytes.len() >= BATCH {
+                self.look(d, reader);
+            }
         }
     }
-    fn end(&mut self, d: [u8; 5], reader: &mut Reader<'_>) {
-        if self.columns.is_empty() {
-            return;
+    /// Lets the messages that are whole be looked at.
+    fn look(&mut self, d: [u8; 5], reader: &mut Reader<'_>) {
+        if usual(d) {
+            for b in &mut self.bytes {
+                *b = blank(*b);
+            }
         }
-        self.blank(d);
-        self.parted.clear();
-        reader.joined(&self.columns, &self.bytes, &self.tabs);
+        reader.joined(&self.columns, &self.bytes, &self.ends);
         self.columns.clear();
         self.bytes.clear();
-        self.tabs.clear();
+        self.ends.clear();
+        self.before = 0;
     }
+}
+
+/// What codes say, kept: each has one place, and takes it from another.
+#[derive(Default)]
+struct Codes(Vec<Code>);
+
+#[derive(Clone, Copy, Default)]
+struct Code {
+    /// Its bytes, zeros behind them.
+    bytes: [u64; Codes::EIGHTS],
+    len: u8,
+    /// As [`Reader::says`].
+    says: Option<CategorySet>,
+}
+
+impl Codes {
+    const EIGHTS: usize = 4;
+    const PLACES: usize = 1 << 10;
+    /// As [`Reader::says`], of a value whose parts are words; a long one is no code.
+    fn says(
+        &mut self,
+        text: &[u8],
+        (from, to): (usize, usize),
+        d: [u8; 5],
+        reader: &mut Reader<'_>,
+    ) -> Option<CategorySet> {
+        let len = to - from;
+        if len > 8 * Codes::EIGHTS || !usual(d) {
+            return None;
+        }
+        let mut bytes = [0; Codes::EIGHTS];
+        let mut mixed = len as u64;
+        for (k, b) in bytes.iter_mut().enumerate().take(len.div_ceil(8)) {
+            *b = runs::lowest(runs::load(text, from + 8 * k), len - 8 * k);
+            mixed = (mixed.rotate_left(23) ^ *b).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        if self.0.is_empty() {
+            self.0.resize(Codes::PLACES, Code::default());
+        }
+        let place = &mut self.0[(mixed >> 54) as usize % Codes::PLACES];
+        if place.bytes != bytes || usize::from(place.len) != len {
+            let parts: Vec<u8> = text[from..to].iter().map(|b| blank(*b)).collect();
+            *place = Code {
+                bytes,
+                len: len as u8,
+                says: reader.says(&parts),
+            };
+        }
+        place.says
+    }
+}
+
+/// The parts of a value are words of their own.
+fn blank(b: u8) -> u8 {
+    if (b == b'^') | (b == b'&') { b' ' } else { b }
+}
+
+/// True for the delimiters of parts and of their parts that HL7 v2 recommends (§2.5.4): no number, date or name has them.
+fn usual([_, part, _, _, sub]: [u8; 5]) -> bool {
+    part == b'^' && sub == b'&'
 }
 
 /// HL7 v2: each message is a record; the fields of its segments by data-categories §3.2.
 pub fn hl7(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
     let mut messages = Messages {
-        message: Message::default(),
+        values: Values::default(),
         plans: Plans::default(),
         delimiters: *b"|^~\\&",
-        marks: vec![],
+        marks: runs::Marks::default(),
     };
     let mut line = vec![];
-    while messages.step(input, &mut line, reader)? {}
-    messages.message.end(messages.delimiters, reader);
-    Ok(())
+    let mut step = Ok(true);
+    while let Ok(true) = step {
+        step = messages.step(input, &mut line, reader);
+    }
+    messages.end(reader);
+    step.map(|_| ())
 }
 
 /// Messages while they are read.
 struct Messages {
-    message: Message,
+    values: Values,
     plans: Plans,
     delimiters: [u8; 5],
-    marks: Vec<u32>,
+    marks: runs::Marks,
 }
 
 impl Messages {
@@ -549,9 +643,15 @@ impl Messages {
             return Ok(false);
         }
         let mut marks = std::mem::take(&mut self.marks);
-        marks.clear();
-        runs::places(line, [self.delimiters[0]], &mut marks);
-        self.segment(line, (0, line.len()), &marks, reader);
+        let [bar, _, repeat, ..] = self.delimiters;
+        let repeats = marks.read(line, bar, repeat, []);
+        self.segment(
+            line,
+            (0, line.len()),
+            marks.bars(0, marks.all()),
+            repeats,
+            reader,
+        );
         self.marks = marks;
         let used = match input.fill_buf() {
             Ok(have) => self.segments(have, reader),
@@ -565,22 +665,18 @@ impl Messages {
     /// Takes the segments that end in these bytes; returns how many bytes they are. Segments end with a carriage return; files
     /// often have line feeds.
     fn segments(&mut self, have: &[u8], reader: &mut Reader<'_>) -> usize {
-        let bar = self.delimiters[0];
+        let [bar, _, repeat, ..] = self.delimiters;
         let Some(end) = memchr::memrchr2(b'\r', b'\n', have) else {
             return 0;
         };
         let mut marks = std::mem::take(&mut self.marks);
-        marks.clear();
-        runs::places(&have[..=end], [bar, b'\r', b'\n'], &mut marks);
+        marks.read(&have[..=end], bar, repeat, *b"\r\n");
         let (mut from, mut first) = (0, 0);
-        for (k, at) in marks.iter().enumerate() {
-            let to = *at as usize;
-            if have[to] == bar {
-                continue;
-            }
-            self.segment(have, (from, to), &marks[first..k], reader);
-            (from, first) = (to + 1, k + 1);
-            if self.delimiters[0] != bar {
+        for line in marks.lines() {
+            let bars = marks.bars(first, line.bars);
+            self.segment(have, (from, line.at), bars, line.repeats, reader);
+            (from, first) = (line.at + 1, line.bars);
+            if self.delimiters[0] != bar || self.delimiters[2] != repeat {
                 break;
             }
         }
@@ -588,24 +684,22 @@ impl Messages {
         from
     }
 
-    /// The segment `from..to`; `bars`: where the delimiter of fields stands in it.
+    /// The segment `from..to`; `bars`: where the delimiter of fields stands in it; `repeats`: that of repetitions does somewhere.
     fn segment(
         &mut self,
         text: &[u8],
         (from, to): (usize, usize),
         bars: &[u32],
+        repeats: bool,
         reader: &mut Reader<'_>,
     ) {
         let segment = text[from..to].trim_ascii_start();
         let segment = segment.strip_prefix(b"\x0b").unwrap_or(segment);
         if segment.starts_with(b"MSH") {
-            self.message.end(self.delimiters, reader);
-            for (i, b) in segment.iter().skip(3).take(5).enumerate() {
-                self.delimiters[i] = *b;
-            }
+            self.begin(segment, reader);
             return;
         }
-        if self.message.columns.len() >= 20_000 {
+        if self.values.columns.len() - self.values.before >= VALUES {
             return;
         }
         let Some(name) = segment.first_chunk::<3>() else {
@@ -621,40 +715,66 @@ impl Messages {
         let value = |number: u32| {
             let number = number as usize;
             let from = *bars.get(number - 1)? as usize + 1;
-            Some(&text[from..bars.get(number).map_or(to, |b| *b as usize)])
+            Some((from, bars.get(number).map_or(to, |b| *b as usize)))
         };
         let d = self.delimiters;
-        let repeats = memchr::memchr(d[2], segment).is_some();
         for (number, this) in plan {
             match value(*number) {
                 None => return,
-                Some(v) => repeats_of(*this, v, repeats, d, &mut self.message),
+                Some(at) => repeats_of(*this, text, at, repeats, d, &mut self.values, reader),
             }
         }
         if more {
             let known = if plan.is_empty() { 0 } else { Plans::FIELDS };
             for number in known + 1..=bars.len() as u32 {
                 let this = take(name, number);
-                let v = value(number).unwrap_or(b"");
-                repeats_of(this, v, repeats, d, &mut self.message);
+                let at = value(number).unwrap_or((to, to));
+                repeats_of(this, text, at, repeats, d, &mut self.values, reader);
             }
         }
+    }
+
+    /// A message begins with its header.
+    fn begin(&mut self, header: &[u8], reader: &mut Reader<'_>) {
+        self.values.end_message(self.delimiters, reader);
+        let mut delimiters = self.delimiters;
+        for (d, b) in delimiters.iter_mut().zip(header.iter().skip(3)) {
+            *d = *b;
+        }
+        if delimiters != self.delimiters {
+            self.values.look(self.delimiters, reader);
+            self.delimiters = delimiters;
+        }
+    }
+
+    /// Nothing follows.
+    fn end(&mut self, reader: &mut Reader<'_>) {
+        self.values.end_message(self.delimiters, reader);
+        self.values.look(self.delimiters, reader);
     }
 }
 
 #[inline]
-fn repeats_of(this: Take, value: &[u8], repeats: bool, d: [u8; 5], out: &mut Message) {
-    if matches!(value, b"" | b"\"\"") {
+fn repeats_of(
+    this: Take,
+    text: &[u8],
+    (from, to): (usize, usize),
+    repeats: bool,
+    d: [u8; 5],
+    out: &mut Values,
+    reader: &mut Reader<'_>,
+) {
+    if matches!(text[from..to], [] | [b'"', b'"']) {
         return;
     }
     if !repeats {
-        return field_of(this, value, d, out);
+        return field_of(this, text, (from, to), d, out, reader);
     }
-    let mut from = 0;
-    while from <= value.len() {
-        let to = runs::find(value, from, d[2]);
-        field_of(this, &value[from..to], d, out);
-        from = to + 1;
+    let mut from = from;
+    while from <= to {
+        let end = runs::find(&text[..to], from, d[2]);
+        field_of(this, text, (from, end), d, out, reader);
+        from = end + 1;
     }
 }
 
@@ -701,6 +821,8 @@ enum Take {
     First(Column),
     /// All of it, its parts as words.
     Plain(Column),
+    /// As [`Take::Plain`]; by its data type one of a table, or a place (HL7 v2.5 §2A: ID, IS, CE, CWE, PL).
+    Code(Column),
     /// That it is there.
     Sign(Column),
     /// The kind of a value.
@@ -712,7 +834,8 @@ enum Take {
 struct Plans(Vec<Plan>);
 
 struct Plan {
-    name: [u8; 3],
+    /// Its three signs, the first lowest.
+    name: u32,
     /// The fields something is taken of, by their numbers.
     fields: Vec<(u32, Take)>,
     /// [`take`] tells of those behind too.
@@ -726,12 +849,14 @@ impl Plans {
     const MOST: usize = 64;
     /// What is taken of the fields of a segment, and whether [`take`] tells of those behind the plan.
     fn of(&mut self, name: &[u8; 3]) -> (&[(u32, Take)], bool) {
-        let at = match self.0.iter().position(|p| p.name == *name) {
+        let [a, b, c] = *name;
+        let sign = u32::from_le_bytes([a, b, c, 0]);
+        let at = match self.0.iter().position(|p| p.name == sign) {
             Some(at) => at,
             None if self.0.len() < Plans::MOST => {
                 let all = (1..=Plans::FIELDS).map(|n| (n, take(name, n)));
                 self.0.push(Plan {
-                    name: *name,
+                    name: sign,
                     fields: all.filter(|t| !matches!(t.1, Take::Nothing)).collect(),
                     more: !matches!(take(name, Plans::FIELDS + 1), Take::Nothing),
                 });
@@ -745,63 +870,94 @@ impl Plans {
     }
 }
 
-fn field_of(this: Take, value: &[u8], d: [u8; 5], out: &mut Message) {
-    let part = |k: usize| {
-        let mut from = 0;
-        for _ in 0..k {
-            from = (runs::find(value, from, d[1]) + 1).min(value.len());
-        }
-        &value[from..runs::find(value, from, d[1])]
-    };
+fn field_of(
+    this: Take,
+    text: &[u8],
+    (from, to): (usize, usize),
+    d: [u8; 5],
+    out: &mut Values,
+    reader: &mut Reader<'_>,
+) {
+    let value = &text[..to];
     match this {
         Take::Nothing => {}
         Take::Number => {
-            let authority = part(3);
-            let nir = memchr::memmem::find(authority, b"1.2.250.1.213.1.4.").is_some()
-                || matches!(part(4), b"INS" | b"NH" | b"INS-NIR" | b"INS-C");
+            let mut ends = [to; 5];
+            for k in 0..5 {
+                let from = if k == 0 {
+                    from
+                } else {
+                    (ends[k - 1] + 1).min(to)
+                };
+                ends[k] = runs::find(value, from, d[1]);
+            }
+            let part = |k: usize| &value[(ends[k - 1] + 1).min(to)..ends[k]];
+            let nir = of_nir(part(3)) || matches!(part(4), b"INS" | b"NH" | b"INS-NIR" | b"INS-C");
             let column = if nir {
                 field(Role::Nir, &[IdNir])
             } else {
                 field(Role::Id, &[IdLocal])
             };
-            out.put(column, part(0));
+            out.put(column, text, (from, ends[0]));
         }
         Take::Names => {
-            let family = part(0).split(|b| *b == d[4]).next().unwrap_or(b"");
-            out.put(field(Role::Family, &[IdName]), family);
-            out.bytes.extend_from_slice(part(1));
+            let first = runs::find(value, from, d[1]);
+            let family = runs::find(&text[..first], from, d[4]);
+            out.put(field(Role::Family, &[IdName]), text, (from, family));
+            let from = (first + 1).min(to);
+            let given = runs::find(value, from, d[1]);
+            out.append(text, (from, given));
             out.bytes.push(b' ');
-            out.bytes.extend_from_slice(part(2));
+            let from = (given + 1).min(to);
+            out.append(text, (from, runs::find(value, from, d[1])));
             out.done(field(Role::Given, &[IdName]));
         }
-        Take::First(column) => out.put(column, part(0)),
-        Take::Sign(column) => out.put(column, b"x"),
-        Take::Plain(column) => plain(column, value, out),
-        Take::Kind => match value {
-            b"ED" | b"RP" => plain(field(Role::Other, &[FreeFile]), value, out),
-            b"TX" | b"FT" => plain(field(Role::Other, &[FreeText]), value, out),
+        Take::First(column) => out.put(column, text, (from, runs::find(value, from, d[1]))),
+        Take::Sign(column) => {
+            out.bytes.push(b'x');
+            out.done(column);
+        }
+        Take::Plain(column) => plain(column, text, (from, to), d, out),
+        Take::Code(column) => out.code(column, text, (from, to), d, reader),
+        Take::Kind => match &value[from..] {
+            b"ED" | b"RP" => plain(field(Role::Other, &[FreeFile]), text, (from, to), d, out),
+            b"TX" | b"FT" => plain(field(Role::Other, &[FreeText]), text, (from, to), d, out),
             _ => {}
         },
     }
 }
 
-fn plain(column: Column, value: &[u8], out: &mut Message) {
-    out.parted.push(out.columns.len());
-    out.bytes.extend_from_slice(value);
+/// True for an authority that gives national numbers.
+fn of_nir(authority: &[u8]) -> bool {
+    const NIR: &[u8] = b"1.2.250.1.213.1.4.";
+    authority.len() >= NIR.len() && memchr::memmem::find(authority, NIR).is_some()
+}
+
+fn plain(column: Column, text: &[u8], at: (usize, usize), d: [u8; 5], out: &mut Values) {
+    let from = out.bytes.len();
+    out.append(text, at);
+    if !usual(d) {
+        for b in &mut out.bytes[from..] {
+            if *b == d[1] || *b == d[4] {
+                *b = b' ';
+            }
+        }
+    }
     out.done(column);
 }
 
 /// The fields by data-categories §3.2.
 fn take(name: &[u8; 3], number: u32) -> Take {
     let plain = |c: &[Category]| Take::Plain(field(Role::Other, c));
+    let code = |c: &[Category]| Take::Code(field(Role::Other, c));
     match (name, number) {
         (b"PID", 2..=4) | (b"MRG", 1 | 4) => Take::Number,
         (b"PID", 5 | 9) => Take::Names,
         (b"PID", 7) => Take::First(field(Role::Birth, &[IdDob])),
-        (b"PID", 8) => plain(&[IdSex]),
+        (b"PID", 8) => code(&[IdSex]),
         (b"PID", 6 | 15 | 16 | 24 | 25 | 26 | 28) => plain(&[IdCivil]),
-        (b"PID", 10 | 22) => plain(&[SensOrigin]),
-        (b"PID", 17) => plain(&[SensReligion]),
+        (b"PID", 10 | 22) => code(&[SensOrigin]),
+        (b"PID", 17) => code(&[SensReligion]),
         (b"PID", 11 | 12) => plain(&[ContactPostal]),
         (b"PID", 13 | 14 | 40) => plain(&[]),
         (b"PID", 18) => Take::First(field(Role::Other, &[IdLocal])),
@@ -813,33 +969,34 @@ fn take(name: &[u8; 3], number: u32) -> Take {
         (b"NK1", 2) => plain(&[KinName]),
         // The relative's own number must not be taken for the patient's.
         (b"NK1", 4..=7 | 16) => Take::Sign(field(Role::Other, &[KinContact])),
-        (b"PV1", 3 | 6 | 37 | 42) => plain(&[CarePlace]),
-        (b"PV1", 2 | 4 | 14 | 18) => plain(&[CareReason]),
+        (b"PV1", 3 | 6 | 37 | 42) => code(&[CarePlace]),
+        (b"PV1", 2 | 4 | 14 | 18) => code(&[CareReason]),
         (b"PV1", 7 | 8 | 9 | 17) => plain(&[CarePro]),
-        (b"PV1", 10) => plain(&[CareUnit]),
+        (b"PV1", 10) => code(&[CareUnit]),
         (b"PV1", 19) => Take::First(field(Role::Other, &[IdLocal])),
-        (b"PV1", 20) => plain(&[FinBill]),
+        (b"PV1", 20) => code(&[FinBill]),
         (b"PV1", 36) => plain(&[HealthState]),
         (b"PV1", 44 | 45) => plain(&[CareDate]),
         (b"PV2", 3 | 12) => plain(&[CareReason]),
         (b"PV2", 8 | 9) => plain(&[CareDate]),
         (b"DG1" | b"DRG", 3 | 4) => Take::First(field(Role::Other, &[HealthState])),
-        (b"AL1" | b"IAM", 3) => plain(&[HealthAllergy]),
-        (b"OBR" | b"ORC", 4) => plain(&[HealthResult]),
+        (b"AL1" | b"IAM", 3) => code(&[HealthAllergy]),
+        (b"OBR" | b"ORC", 4) => code(&[HealthResult]),
         (b"OBR", 7 | 22) => plain(&[CareDate]),
         (b"OBR", 13 | 31) => plain(&[CareReason]),
         (b"OBR" | b"ORC", 10 | 12 | 16) => plain(&[CarePro]),
         (b"OBX", 2) => Take::Kind,
-        (b"OBX", 3 | 5) => plain(&[HealthResult]),
+        (b"OBX", 3) => code(&[HealthResult]),
+        (b"OBX", 5) => plain(&[HealthResult]),
         (b"OBX", 14) => plain(&[CareDate]),
         (b"NTE", 3) => plain(&[FreeText]),
-        (b"RXO" | b"RXE" | b"RXD" | b"RXG", 1 | 2) => plain(&[HealthDrug]),
-        (b"RXA", 5) | (b"PR1", 3 | 4) => plain(&[HealthAct]),
+        (b"RXO" | b"RXE" | b"RXD" | b"RXG", 1 | 2) => code(&[HealthDrug]),
+        (b"RXA", 5) | (b"PR1", 3 | 4) => code(&[HealthAct]),
         (b"FT1", _) => plain(&[FinBill]),
         (b"IN1", 3..=5) | (b"IN1", 36) => plain(&[CoverRights]),
-        (b"TXA", 2) => plain(&[HealthDoc]),
+        (b"TXA", 2) => code(&[HealthDoc]),
         (b"SCH" | b"AIS" | b"AIG" | b"AIL" | b"AIP", 3 | 11) => plain(&[CareDate, CareUnit]),
-        (b"ZBE", 2 | 7) => plain(&[CarePlace]),
+        (b"ZBE", 2 | 7) => code(&[CarePlace]),
         (b"ZFP", _) => plain(&[SocLife]),
         (b"ZFD", _) => plain(&[IdCivil]),
         (b"ZFS", _) => plain(&[HealthVuln]),
@@ -853,9 +1010,9 @@ mod tests {
     use crate::{roster::Roster, whose::Knowledge};
     use proptest::prelude::*;
 
-    /// What a message holds when its segments and fields are taken apart one by one.
-    fn slowly(text: &[u8], d: [u8; 5]) -> Message {
-        let mut out = Message::default();
+    /// What a message holds when its segments and fields are taken apart one by one, and every code is looked at.
+    fn slowly(text: &[u8], d: [u8; 5], reader: &mut Reader<'_>) -> Values {
+        let mut out = Values::default();
         for segment in text.split(|b| matches!(b, b'\r' | b'\n')) {
             let segment = segment.trim_ascii_start();
             let segment = segment.strip_prefix(b"\x0b").unwrap_or(segment);
@@ -868,22 +1025,51 @@ mod tests {
                 }
                 for repeat in value.split(|b| *b == d[2]) {
                     let this = take(name, i as u32 + 1);
+                    let words: Vec<u8> = repeat
+                        .iter()
+                        .map(|b| if [d[1], d[4]].contains(b) { b' ' } else { *b })
+                        .collect();
+                    if let Take::Code(column) = this
+                        && usual(d)
+                        && repeat.len() <= 8 * Codes::EIGHTS
+                        && !repeat.is_empty()
+                        && let Some(all) = reader.says(&words)
+                    {
+                        out.said = out.said.union(all).union(column.categories);
+                        continue;
+                    }
                     let from = out.bytes.len();
-                    field_of(this, repeat, d, &mut out);
-                    if out.parted.pop().is_some() {
-                        let end = out.bytes.len() - 1;
-                        for b in &mut out.bytes[from..end] {
-                            *b = if [d[1], d[4]].contains(b) { b' ' } else { *b };
-                        }
+                    let this = match this {
+                        Take::Code(column) => Take::Plain(column),
+                        this => this,
+                    };
+                    field_of(this, repeat, (0, repeat.len()), d, &mut out, reader);
+                    let all = matches!(this, Take::Plain(_) | Take::Kind) || usual(d);
+                    let end = out.bytes.len().saturating_sub(1).max(from);
+                    for b in &mut out.bytes[from..end] {
+                        *b = if all && [d[1], d[4]].contains(b) {
+                            b' '
+                        } else {
+                            *b
+                        };
                     }
                 }
             }
         }
         out
     }
-    fn by_names(m: &Message) -> (Vec<Column>, String, Vec<usize>) {
-        let bytes = String::from_utf8_lossy(&m.bytes).into_owned();
-        (m.columns.clone(), bytes, m.tabs.clone())
+    fn by_names(v: &Values, d: [u8; 5]) -> (Vec<Column>, String, Vec<u32>, CategorySet) {
+        let bytes = v
+            .bytes
+            .iter()
+            .map(|b| if usual(d) { blank(*b) } else { *b })
+            .collect();
+        (
+            v.columns.clone(),
+            String::from_utf8(bytes).unwrap(),
+            v.ends.clone(),
+            v.said,
+        )
     }
     #[test]
     fn no_field_behind_a_plan_is_named() {
@@ -896,24 +1082,25 @@ mod tests {
     proptest! {
         #[test]
         fn segments_taken_by_their_marks_are_those_one_by_one(
-            text in "((PID|OBX|FT1|ZFP|NK1|P|XYZ1|DG1| AL1)([|^~&x1;]{0,9}|[|]{30,70}x|\"\"){0,4}[\r\n]{0,2}){0,12}",
+            text in "((PID|PV1|OBX|FT1|ZFP|NK1|P|XYZ1|DG1| AL1)([|^~&x1;]{0,9}|[|]{1,9}(nfs|ipp|cancer|12)|[|]{30,70}x|\"\"){0,4}[\r\n]{0,2}){0,12}",
             bar in prop::sample::select(b"||;x ".to_vec()),
             part in prop::sample::select(b"^^^\t1".to_vec()),
+            repeat in prop::sample::select(b"~~|\r".to_vec()),
             capacity in 1usize..200,
         ) {
-            let d = [bar, part, b'~', b'\\', b'&'];
+            let d = [bar, part, repeat, b'\\', b'&'];
             let k = Knowledge::new(Roster::builder().finish());
             let mut reader = Reader::new(&k, "x");
             let mut messages = Messages {
-                message: Message::default(),
+                values: Values::default(),
                 plans: Plans::default(),
                 delimiters: d,
-                marks: vec![],
+                marks: runs::Marks::default(),
             };
             let mut input = io::BufReader::with_capacity(capacity, text.as_bytes());
             while messages.step(&mut input, &mut vec![], &mut reader).unwrap() {}
-            messages.message.blank(d);
-            prop_assert_eq!(by_names(&messages.message), by_names(&slowly(text.as_bytes(), d)));
+            let slow = slowly(text.as_bytes(), d, &mut reader);
+            prop_assert_eq!(by_names(&messages.values, d), by_names(&slow, d));
         }
     }
 }

@@ -361,26 +361,51 @@ proptest! {
         });
         prop_assert_eq!(slow, fast);
     }
-    /// A record is the same with its values one behind the other.
+    /// Records are the same with their values one behind the other.
     #[test]
-    fn short_cuts_change_nothing_in_a_record(text in pieces(), roles in prop::collection::vec(0usize..7, 60), within in any::<bool>()) {
+    fn short_cuts_change_nothing_in_records(text in pieces(), roles in prop::collection::vec(0usize..7, 60), last in prop::collection::vec(any::<bool>(), 60), within in any::<bool>()) {
         let role = [Role::Other, Role::Family, Role::Given, Role::FullName, Role::Birth, Role::Id, Role::Nir];
         let columns: Vec<Column> = text.iter().zip(&roles).map(|(_, r)| Column {
             role: role[*r],
             categories: CategorySet::of(&[[IdName, HealthState][*r % 2]]),
         }).collect();
-        let (mut values, mut tabs) = (vec![], vec![]);
-        for v in &text {
-            values.extend(v.bytes());
-            tabs.push(values.len());
-            values.push(b'\t');
+        let (mut values, mut ends) = (vec![], vec![]);
+        for (v, last) in text.iter().zip(&last) {
+            values.extend(v.bytes().filter(|b| *b != b'\n'));
+            ends.push(values.len() as u32);
+            values.push(if *last { b'\n' } else { b'\t' });
         }
         let [slow, fast] = both_ways(|r| {
             r.within = within;
-            r.joined(&columns, &values, &tabs);
-            r.joined(&columns, &values, &tabs);
+            r.joined(&columns, &values, &ends);
+            r.joined(&columns, &values, &ends);
         });
         prop_assert_eq!(slow, fast);
+    }
+    /// What a value says wherever it stands it says alone and beside a number of somebody.
+    #[test]
+    fn a_code_says_the_same_everywhere(text in pieces()) {
+        let k = relatives();
+        for v in text {
+            let v = v.replace('\n', " ");
+            let says = Reader::new(&k, "x/y").says(v.as_bytes());
+            let Some(all) = says else { continue };
+            let id = Column { role: Role::Id, categories: CategorySet::of(&[IdLocal]) };
+            let read = |fields: &[(Column, &[u8])]| {
+                let mut r = Reader::new(&k, "x/y");
+                r.record(fields);
+                r.finish()
+            };
+            let code = (Column::default(), v.as_bytes());
+            let alone = read(&[code]);
+            prop_assert_eq!((alone.persons.len(), alone.foreign.len(), alone.nobody), (0, 0, all));
+            let mut beside = read(&[(id, b"4711")]);
+            for m in beside.persons.values_mut() {
+                m.categories = m.categories.union(all);
+            }
+            let both = read(&[(id, b"4711"), code]);
+            prop_assert_eq!(both.persons, beside.persons);
+        }
     }
     /// The words of one pass, and the ones around a place, are those of a plain reading.
     #[test]
