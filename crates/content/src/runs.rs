@@ -171,25 +171,29 @@ impl Marks {
         repeats: &mut bool,
     ) {
         let ends = among(bytes, ends) & here;
-        let bars = among(bytes, [bar]) & here & !ends;
-        let other = ends | among(bytes, [repeat]) & here & !bars;
-        let mut all = bars | other;
-        while all != 0 {
-            let n = all.trailing_zeros();
-            let at = base + n as usize;
-            all &= all - 1;
-            if other >> n & 1 == 0 {
-                self.bars.push(at as u32);
-            } else if ends >> n & 1 == 1 {
-                self.lines.push(Line {
-                    at,
-                    bars: self.bars.len(),
-                    repeats: std::mem::take(repeats),
-                });
-            } else {
-                *repeats = true;
-            }
+        let mut bars = among(bytes, [bar]) & here & !ends;
+        let found = among(bytes, [repeat]) & here & !ends & !bars;
+        // The lines that end here, each behind its bars.
+        let (mut left, mut seen) = (ends, 0);
+        while left != 0 {
+            let n = left.trailing_zeros();
+            let before = (1 << n) - 1;
+            self.lines.push(Line {
+                at: base + n as usize,
+                bars: self.bars.len() + (bars & before).count_ones() as usize,
+                repeats: std::mem::take(repeats) | (found & before & !seen != 0),
+            });
+            seen = before;
+            left &= left - 1;
         }
+        *repeats |= found & !seen != 0;
+        let (mut here, mut n) = ([0u32; 64], 0);
+        while bars != 0 {
+            here[n % 64] = (base + bars.trailing_zeros() as usize) as u32;
+            bars &= bars - 1;
+            n += 1;
+        }
+        self.bars.extend_from_slice(&here[..n]);
     }
     pub fn lines(&self) -> &[Line] {
         &self.lines
