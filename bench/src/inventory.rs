@@ -1,4 +1,4 @@
-//! Whose data is in files, one core: our reader on text, tables and HL7, beside Python's csv and re on the same table.
+//! Whose data is in files, one core: our reader on text, tables, HL7, FHIR and CDA, beside Python's csv and re on the same table.
 //! Question of the side-by-side: which known persons does the table hold, by number and by NIR with its key? Answers compared.
 use ampleur_content::{
     detect::{nir_key, nir_text},
@@ -158,6 +158,67 @@ fn messages(people: &[Human], size: usize) -> String {
     t
 }
 
+/// FHIR R4 resources, one a line: a person in three of four, a result about one in the fourth.
+fn resources(people: &[Human], size: usize) -> String {
+    let mut rng = Rng::new(9);
+    let mut t = String::new();
+    while t.len() < size {
+        let h = &people[rng.below(people.len() as u64) as usize];
+        let born = format!(
+            "{:04}-{:02}-{:02}",
+            h.born / 10_000,
+            h.born / 100 % 100,
+            h.born % 100
+        );
+        if rng.below(4) > 0 {
+            let _ = writeln!(
+                t,
+                "{{\"resourceType\":\"Patient\",\"id\":\"p{}\",\"meta\":{{\"versionId\":\"1\",\"lastUpdated\":\"2024-02-03T10:11:12.000+01:00\",\"profile\":[\"http://interopsante.org/fhir/StructureDefinition/FrPatient\"]}},\"identifier\":[{{\"use\":\"usual\",\"type\":{{\"coding\":[{{\"system\":\"http://terminology.hl7.org/CodeSystem/v2-0203\",\"code\":\"PI\"}}]}},\"system\":\"urn:oid:1.2.250.1.9.9.1\",\"value\":\"{}\"}}],\"active\":true,\"name\":[{{\"use\":\"official\",\"family\":\"{}\",\"given\":[\"{}\"]}}],\"telecom\":[{{\"system\":\"phone\",\"value\":\"03 20 00 {:02} {:02}\",\"use\":\"home\"}}],\"gender\":\"female\",\"birthDate\":\"{born}\",\"address\":[{{\"use\":\"home\",\"line\":[\"{} RUE DU PORT\"],\"city\":\"VILLE\",\"postalCode\":\"59000\",\"country\":\"FRA\"}}]}}",
+                rng.below(1 << 40),
+                h.ipp,
+                h.family,
+                h.given,
+                rng.below(100),
+                rng.below(100),
+                rng.below(300),
+            );
+        } else {
+            let _ = writeln!(
+                t,
+                "{{\"resourceType\":\"Observation\",\"id\":\"o{}\",\"status\":\"final\",\"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"15074-8\",\"display\":\"Glucose\"}}],\"text\":\"Glycémie\"}},\"subject\":{{\"reference\":\"Patient/p1\",\"identifier\":{{\"system\":\"urn:oid:1.2.250.1.9.9.1\",\"value\":\"{}\"}}}},\"effectiveDateTime\":\"2024-02-03T10:11:12+01:00\",\"valueQuantity\":{{\"value\":{}.{},\"unit\":\"mmol/l\",\"system\":\"http://unitsofmeasure.org\",\"code\":\"mmol/L\"}},\"note\":[{{\"text\":\"prélèvement à jeun, sans particularité\"}}]}}",
+                rng.below(1 << 40),
+                h.ipp,
+                rng.below(20),
+                rng.below(10),
+            );
+        }
+    }
+    t
+}
+
+/// Documents in CDA, one behind the other below one element, as an export packs them.
+fn documents(people: &[Human], size: usize) -> String {
+    let mut rng = Rng::new(10);
+    let mut t = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<export>\n");
+    while t.len() < size {
+        let h = &people[rng.below(people.len() as u64) as usize];
+        let _ = write!(
+            t,
+            "<ClinicalDocument xmlns=\"urn:hl7-org:v3\">\n <typeId root=\"2.16.840.1.113883.1.3\" extension=\"POCD_HD000040\"/>\n <id root=\"1.2.250.1.9.9.{}\"/>\n <code code=\"11502-2\" codeSystem=\"2.16.840.1.113883.6.1\" displayName=\"CR d'examens biologiques\"/>\n <effectiveTime value=\"20240203101112+0100\"/>\n <recordTarget><patientRole>\n  <id extension=\"{}\" root=\"1.2.250.1.9.9.1\"/>\n  <patient><name><given>{}</given><family>{}</family></name><administrativeGenderCode code=\"F\" codeSystem=\"2.16.840.1.113883.5.1\"/><birthTime value=\"{}\"/></patient>\n </patientRole></recordTarget>\n <component><structuredBody><component><section><title>Biologie</title><text>Glycémie à jeun {},{} mmol/l, créatinine {} µmol/l. Résultats dans les limites attendues, à contrôler dans six mois au même laboratoire.</text></section></component></structuredBody></component>\n</ClinicalDocument>\n",
+            rng.below(1 << 30),
+            h.ipp,
+            h.given,
+            h.family,
+            h.born,
+            rng.below(9),
+            rng.below(10),
+            rng.below(150),
+        );
+    }
+    t.push_str("</export>\n");
+    t
+}
+
 /// CPU seconds of this process so far (user and system), from the kernel: of its one thread to the microsecond where the
 /// scheduler tells it, else in hundredths of a second.
 fn cpu() -> f64 {
@@ -245,6 +306,8 @@ pub fn run(full: bool) -> Result<()> {
     for (name, text) in [
         ("letters", letters(&people, size)),
         ("hl7", messages(&people, size)),
+        ("fhir", resources(&people, size)),
+        ("cda", documents(&people, size)),
     ] {
         let (who, took) = read(&know, &text);
         rate(name, text.len(), took, who.len());

@@ -80,13 +80,22 @@ pub fn load_files(files: &[std::path::PathBuf]) -> Result<Vec<LeakLine>, Identit
     Ok(out)
 }
 
-/// Lines of one list: a table (`path,size,sha256` in any order), or what `sha256sum`, `ls -lR`, `dir /s` or `tree` print.
+/// Lines of one list: a table (`path,size,sha256` in any order), or what `sha256sum`, `ls -lR`, `find -ls`, `dir /s`, `tree`,
+/// `tar tv`, `unzip -l`, `7z l` or `rclone lsl` print.
 pub fn parse(list: &str, bytes: &[u8]) -> Vec<LeakLine> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let wide;
     let bytes = match ampleur_event::plain::utf16(bytes) {
         Some(big) => {
             wide = ampleur_event::plain::narrow(bytes, big).into_bytes();
+            &wide[..]
+        }
+        None if of_dos(bytes) => {
+            wide = bytes
+                .iter()
+                .map(|b| fold::cp850(*b))
+                .collect::<String>()
+                .into_bytes();
             &wide[..]
         }
         None => bytes,
@@ -97,6 +106,23 @@ pub fn parse(list: &str, bytes: &[u8]) -> Vec<LeakLine> {
     }
 }
 
+/// True for letters in code page 850 rather than in Windows-1252: those of French and of its neighbours are in 80 to A5 there, and
+/// from C0 on here.
+fn of_dos(bytes: &[u8]) -> bool {
+    if std::str::from_utf8(bytes).is_ok() {
+        return false;
+    }
+    let (mut dos, mut windows) = (0usize, 0usize);
+    for w in bytes.windows(3) {
+        let (before, b, after) = (w[0], w[1], w[2]);
+        if before.is_ascii_alphabetic() || after.is_ascii_alphabetic() {
+            dos += usize::from(matches!(b, 0x80..=0x91 | 0x93..=0x9d | 0xa0..=0xa5));
+            windows += usize::from(matches!(b, 0x92 | 0xc0..));
+        }
+    }
+    dos > windows
+}
+
 /// The program that printed a listing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Printed {
@@ -104,6 +130,10 @@ enum Printed {
     Ls,
     Dir,
     Tree,
+    /// `unzip -l`, `rclone lsl`: size, day, time, name.
+    Sized,
+    /// `7z l`: the names start in this column.
+    Seven(usize),
 }
 
 fn printed(bytes: &[u8]) -> Option<Printed> {
@@ -126,13 +156,30 @@ fn printed(bytes: &[u8]) -> Option<Printed> {
         if t.contains("├── ") || t.contains("└── ") {
             return Some(Printed::Tree);
         }
+        if sized_entry(t).is_some() {
+            return Some(Printed::Sized);
+        }
+        let words: Vec<&str> = t.split_whitespace().collect();
+        if words == ["Date", "Time", "Attr", "Size", "Compressed", "Name"] {
+            return t.find("Name").map(Printed::Seven);
+        }
     }
     None
 }
 
-/// `-rw-r--r-- 1 user group 12345 Jun 24 10:22 name`: (is a folder, size, name).
-fn unix_entry(t: &str) -> Option<(bool, u64, &str)> {
-    let mode = t.get(..10)?;
+/// An entry of `ls -l`, of `find -ls` (an inode and blocks before it) or of `tar tv` (owner and group in one word): whether it is a
+/// folder, its size where that is exact, its name.
+fn unix_entry(t: &str) -> Option<(bool, Option<u64>, String)> {
+    let mut rest = t.trim_start();
+    let mut found = false;
+    for _ in 0..2 {
+        let word = rest.split(' ').next()?;
+        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
+            rest = rest[word.len()..].trim_start();
+            found = true;
+        }
+    }
+    let mode = rest.get(..10)?;
     let mut m = mode.bytes();
     let kind = m.next()?;
     if !matches!(kind, b'-' | b'd' | b'l')
@@ -140,17 +187,72 @@ fn unix_entry(t: &str) -> Option<(bool, u64, &str)> {
     {
         return None;
     }
-    let mut rest = t.get(10..)?.trim_start_matches(['.', '+', '@']);
-    let mut words = vec![];
-    // Links, owner, group, size, month, day, time; the name may hold blanks.
-    for _ in 0..7 {
+    let mut rest = rest.get(10..)?.trim_start_matches(['.', '+', '@']);
+    let mut word = || -> Option<&str> {
         rest = rest.trim_start();
         let end = rest.find(' ')?;
-        words.push(&rest[..end]);
+        let word = &rest[..end];
         rest = &rest[end..];
+        Some(word)
+    };
+    let first = word()?;
+    // Links, owner, group, size, month, day, time; or owner and group, size, day, time. The name may hold blanks.
+    let size = if first.contains('/') {
+        let size = word()?;
+        (word()?, word()?);
+        size
+    } else {
+        (word()?, word()?);
+        let size = word()?;
+        (word()?, word()?, word()?);
+        size
+    };
+    let exact = size.parse().ok();
+    // `ls -h` rounds.
+    let rounded = || {
+        size.trim_end_matches(['K', 'M', 'G', 'T'])
+            .parse::<f64>()
+            .is_ok()
+    };
+    if exact.is_none() && !rounded() {
+        return None;
     }
-    let size = words.get(3)?.parse().ok()?;
-    Some((kind == b'd', size, rest.trim_start_matches(' ')))
+    let name = rest.trim_start_matches(' ');
+    let name = match found {
+        true => name.replace("\\ ", " "),
+        false => name.to_string(),
+    };
+    Some((kind == b'd', exact, name))
+}
+
+/// `  206456  2023-06-24 10:22   folder/name.pdf`: size and name; a folder ends with a slash.
+fn sized_entry(t: &str) -> Option<(u64, &str)> {
+    let (size, rest) = t.trim_start().split_once(' ')?;
+    let (day, rest) = rest.trim_start().split_once(' ')?;
+    let (time, name) = rest.trim_start().split_once(' ')?;
+    let made_of = |t: &str, sign: u8| {
+        t.bytes().filter(|b| *b == sign).count() > 0
+            && t.bytes()
+                .all(|b| b.is_ascii_digit() || b == sign || b == b'.')
+    };
+    let name = name.trim_start();
+    let fits = day.len() == 10 && made_of(day, b'-') && made_of(time, b':') && !name.is_empty();
+    size.parse().ok().filter(|_| fits).map(|s| (s, name))
+}
+
+/// `2023-06-24 10:22:33 ....A       206456       180000  folder/name.pdf` of `7z l`, whose names start in `column`: size and name;
+/// nothing for a folder.
+fn seven_entry(t: &str, column: usize) -> Option<(u64, &str)> {
+    let (head, name) = (t.get(..column)?, t.get(column..)?);
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let [day, time, attributes, size, ..] = words[..] else {
+        return None;
+    };
+    let fits = day.len() == 10 && time.contains(':') && !attributes.starts_with('D');
+    size.parse()
+        .ok()
+        .filter(|_| fits && !name.is_empty())
+        .map(|s| (s, name))
 }
 
 /// ` Directory of D:\\Partages`, ` Répertoire de D:\\Partages`.
@@ -239,7 +341,7 @@ fn lines_printed(list: &str, bytes: &[u8], by: Printed) -> Vec<LeakLine> {
                 }
             }
             Printed::Ls => match unix_entry(t) {
-                Some((false, size, name)) => push(&join(&folder, name), Some(size), ""),
+                Some((false, size, name)) => push(&join(&folder, &name), size, ""),
                 Some(_) => {}
                 None => {
                     if let Some(f) = t.strip_suffix(':') {
@@ -252,6 +354,16 @@ fn lines_printed(list: &str, bytes: &[u8], by: Printed) -> Vec<LeakLine> {
                     folder = f.to_string();
                 } else if let Some((size, name)) = dir_entry(t) {
                     push(&join(&folder, &name), Some(size), "");
+                }
+            }
+            Printed::Sized => {
+                if let Some((size, name)) = sized_entry(t).filter(|e| !e.1.ends_with('/')) {
+                    push(name, Some(size), "");
+                }
+            }
+            Printed::Seven(column) => {
+                if let Some((size, name)) = seven_entry(t, column) {
+                    push(name, Some(size), "");
                 }
             }
             Printed::Tree => {
@@ -531,6 +643,53 @@ mod tests {
         let l = parse("l", b"sha256;path\nAA;x\\y\n");
         assert_eq!((l[0].sha256.as_str(), l[0].size), ("aa", None));
         assert_eq!(parse("l", b"a/b,5\n")[0].size, Some(5));
+    }
+    #[test]
+    fn what_other_programs_print_is_read() {
+        let read = |text: &[u8]| -> Vec<(String, Option<u64>)> {
+            parse("l", text)
+                .into_iter()
+                .map(|l| (l.path, l.size))
+                .collect()
+        };
+        let want = |size| vec![("rh\\2023\\paie de juin.pdf".to_string(), size)];
+        for (text, size) in [
+            (
+                "drwxr-xr-x root/root         0 2023-06-24 10:22 rh/2023/\n-rw-r--r-- root/root    206456 2023-06-24 10:22 RH/2023/paie de juin.pdf\n",
+                Some(206_456),
+            ),
+            (
+                "Archive:  x.zip\n  Length      Date    Time    Name\n---------  ---------- -----   ----\n        0  2023-06-24 10:22   RH/2023/\n   206456  2023-06-24 10:22   RH/2023/paie de juin.pdf\n---------                     -------\n   206456                     2 files\n",
+                Some(206_456),
+            ),
+            (
+                "   206456 2023-06-24 10:22:33.000000000 RH/2023/paie de juin.pdf\n",
+                Some(206_456),
+            ),
+            (
+                "  1234   204 -rw-r--r--   1 root     root       206456 Jun 24 10:22 RH/2023/paie\\ de\\ juin.pdf\n",
+                Some(206_456),
+            ),
+            (
+                "RH/2023:\ntotal 204K\n-rw-r--r-- 1 root root 202K Jun 24 10:22 paie de juin.pdf\n",
+                None,
+            ),
+            (
+                "   Date      Time    Attr         Size   Compressed  Name\n------------------- ----- ------------ ------------  ------------------------\n2023-06-24 10:22:33 D....            0            0  RH\n2023-06-24 10:22:33 ....A       206456               RH/2023/paie de juin.pdf\n------------------- ----- ------------ ------------  ------------------------\n2023-06-24 10:22:33             206456       180000  1 files\n",
+                Some(206_456),
+            ),
+        ] {
+            assert_eq!(read(text.as_bytes()), want(size), "{text}");
+        }
+        // A French command line prints in code page 850, its thousands apart by a blank of its own.
+        let dos = b" R\x82pertoire de D:\\RH\\Arr\x88t\x82s\r\n\r\n24/06/2023  10:22           206\xff456 d\x82cision \x85 No\x89l.pdf\r\n";
+        assert_eq!(
+            read(dos),
+            [(
+                "d:\\rh\\arrêtés\\décision à noël.pdf".to_string(),
+                Some(206_456)
+            )]
+        );
     }
     #[test]
     fn names_survive_every_encoding_a_list_went_through() {

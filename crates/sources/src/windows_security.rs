@@ -76,7 +76,7 @@ impl Source for WindowsSecurity {
             Some(b'<') if has("schemas.microsoft.com/win/2004/08/events/event") => {
                 Confidence::Certain
             }
-            Some(b'<') if has("<EventID>") && has(NETAPP) => Confidence::Certain,
+            Some(b'<') if has("<EventID>") && NETAPP.iter().any(|n| has(n)) => Confidence::Certain,
             Some(b'<') if has("<EventRecordID>") && has("<EventID") => Confidence::Likely,
             Some(b'{') if has("\"winlog\"") || has("\"winlog.") => Confidence::Certain,
             Some(b'{')
@@ -535,7 +535,7 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
             };
         }
         4663 | 4656 => {
-            if f.provider == NETAPP {
+            if NETAPP.contains(&f.provider.as_ref()) {
                 // `(volume);/path`; its mask is written without saying in which base.
                 e.mask = NONE;
                 if let Some((volume, path)) = e.file_path.split_once(';') {
@@ -602,8 +602,8 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
     Ok(e)
 }
 
-/// Who writes what ONTAP audits of files, in the layout of Windows.
-const NETAPP: &str = "Netapp-Security-Auditing";
+/// Who writes what ONTAP audits of files, in the layout of Windows; its releases do not agree on the spelling.
+const NETAPP: [&str; 2] = ["Netapp-Security-Auditing", "NetApp-Security-Auditing"];
 
 /// How the document begins in which AD FS tells what it audits (events 1200 to 1207); a text of the event has it, escaped once more.
 const AUDIT_BASE: &str = "<AuditBase";

@@ -30,7 +30,7 @@ use std::{
   ampleur leak tree.txt --case hospital --sample published/
   ampleur leak published.csv --case hospital --add
 
-A list is a table with path, size and sha256 in any order, or what sha256sum, ls -lR, dir /s and tree print; names may have gone through other encodings. A line is ours when its hash is, or its path and size; a path alone proves nothing, and a path with another size is told as a decoy. Sample files are read, and who is named in them is published.
+A list is a table with path, size and sha256 in any order, or what sha256sum, ls -lR, find -ls, dir /s, tree, tar tv, unzip -l, 7z l and rclone lsl print; names may have gone through other encodings. A line is ours when its hash is, or its path and size; a path alone proves nothing, and a path with another size is told as a decoy. Sample files are read, and who is named in them is published.
 Exit code 0: nothing of ours; 1: something is; 3: a sample could not be read.")]
 pub struct Args {
     /// Published lists.

@@ -1,21 +1,16 @@
 //! JSON and NDJSON. FHIR R4 resources by the meaning of their elements (data-categories §3.1); other objects by their keys,
 //! each object of a list a record of its own.
-use super::field;
+use super::{
+    field,
+    records::Records,
+    tape::{Tape, Value, Wrong},
+};
 use crate::{
     whose::Reader,
     words::{Column, Columns, Role},
 };
 use ampleur_event::Category::{self, *};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, SeqAccess, Visitor},
-};
-use std::{
-    borrow::Cow,
-    fmt,
-    io::{BufRead, Read as _},
-    marker::PhantomData,
-};
+use std::io::{BufRead, Read as _};
 
 pub enum Stop {
     /// Too large to be held; what was read.
@@ -25,9 +20,21 @@ pub enum Stop {
 
 /// Reads a document, or one document a line.
 pub fn read(input: &mut dyn BufRead, cap: u64, reader: &mut Reader<'_>) -> Result<(), Stop> {
+    let mut out = Out::default();
+    let read = documents(input, cap, reader, &mut out);
+    out.records.look(reader);
+    read
+}
+
+fn documents(
+    input: &mut dyn BufRead,
+    cap: u64,
+    reader: &mut Reader<'_>,
+    out: &mut Out,
+) -> Result<(), Stop> {
     let mut line = vec![];
+    let mut tape = Tape::default();
     let mut first = true;
-    let mut names = Columns::default();
     loop {
         line.clear();
         let n = (&mut *input)
@@ -40,17 +47,17 @@ pub fn read(input: &mut dyn BufRead, cap: u64, reader: &mut Reader<'_>) -> Resul
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_slice::<Value<'_>>(&line) {
-            Ok(v) => value(&v, reader, &mut names),
-            Err(e) if first && e.is_eof() => {
+        match tape.read(&line) {
+            Ok(v) => value(v, reader, out),
+            Err(Wrong::Ends) if first => {
                 // One document over many lines.
                 let left = cap.saturating_sub(line.len() as u64);
                 (&mut *input)
                     .take(left)
                     .read_to_end(&mut line)
                     .map_err(|_| Stop::Io)?;
-                match serde_json::from_slice::<Value<'_>>(&line) {
-                    Ok(v) => value(&v, reader, &mut names),
+                match tape.read(&line) {
+                    Ok(v) => value(v, reader, out),
                     Err(_) => return Err(Stop::TooLarge(line)),
                 }
                 return Ok(());
@@ -64,176 +71,81 @@ pub fn read(input: &mut dyn BufRead, cap: u64, reader: &mut Reader<'_>) -> Resul
     }
 }
 
-/// A value whose texts lie in the document where they can; the members of an object in its order, one that is there twice twice.
-enum Value<'a> {
-    Nothing,
-    Number(serde_json::Number),
-    String(Cow<'a, str>),
-    Array(Vec<Value<'a>>),
-    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+/// What documents hold.
+#[derive(Default)]
+struct Out {
+    records: Records,
+    names: Columns,
 }
 
-impl<'a> Value<'a> {
-    fn as_str(&self) -> Option<&str> {
-        match self {
-            Value::String(s) => Some(s),
-            _ => None,
+impl Out {
+    fn put(&mut self, column: Column, value: &str) {
+        self.records.put(column, value.as_bytes());
+    }
+    fn end(&mut self, reader: &mut Reader<'_>) {
+        if self.records.count() > 0 && self.records.end() {
+            self.records.look(reader);
         }
     }
-    fn as_array(&self) -> Option<&[Value<'a>]> {
-        match self {
-            Value::Array(a) => Some(a),
-            _ => None,
+    /// The bytes since the value before are one of this column, where there are some.
+    fn done(&mut self, column: Column) {
+        if self.records.open() > 0 {
+            self.records.done(column);
         }
     }
-    fn is_array(&self) -> bool {
-        matches!(self, Value::Array(_))
-    }
-    fn is_object(&self) -> bool {
-        matches!(self, Value::Object(_))
-    }
-}
-
-/// Members of an object by name, the last of equals; nothing where there is none.
-impl<'a> std::ops::Index<&str> for Value<'a> {
-    type Output = Value<'a>;
-    fn index(&self, name: &str) -> &Value<'a> {
-        let found = match self {
-            Value::Object(m) => m.iter().rfind(|m| m.0 == name),
-            _ => None,
-        };
-        found.map_or(&Value::Nothing, |m| &m.1)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(Values(PhantomData))
-    }
-}
-
-struct Values<'a>(PhantomData<&'a str>);
-
-impl<'de: 'a, 'a> Visitor<'de> for Values<'a> {
-    type Value = Value<'a>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Value<'a>, E> {
-        Ok(Value::Nothing)
-    }
-    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
-        Ok(Value::Nothing)
-    }
-    fn visit_i64<E>(self, n: i64) -> Result<Value<'a>, E> {
-        Ok(Value::Number(n.into()))
-    }
-    fn visit_u64<E>(self, n: u64) -> Result<Value<'a>, E> {
-        Ok(Value::Number(n.into()))
-    }
-    fn visit_f64<E>(self, n: f64) -> Result<Value<'a>, E> {
-        Ok(serde_json::Number::from_f64(n).map_or(Value::Nothing, Value::Number))
-    }
-    fn visit_borrowed_str<E>(self, s: &'de str) -> Result<Value<'a>, E> {
-        Ok(Value::String(Cow::Borrowed(s)))
-    }
-    fn visit_str<E>(self, s: &str) -> Result<Value<'a>, E> {
-        Ok(Value::String(Cow::Owned(s.to_string())))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'a>, A::Error> {
-        let mut out = vec![];
-        while let Some(v) = list.next_element()? {
-            out.push(v);
+    /// Appends a part of a value, a blank between two.
+    fn part(&mut self, text: &str) {
+        if self.records.open() > 0 {
+            self.records.bytes.push(b' ');
         }
-        Ok(Value::Array(out))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'a>, A::Error> {
-        let mut out = vec![];
-        while let Some((Name(k), v)) = map.next_entry()? {
-            out.push((k, v));
-        }
-        Ok(Value::Object(out))
+        self.records.bytes.extend_from_slice(text.as_bytes());
     }
 }
 
-/// A key.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        match d.deserialize_str(Values(PhantomData))? {
-            Value::String(s) => Ok(Name(s)),
-            _ => Err(de::Error::custom("a key is a text")),
-        }
+fn value(v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
+    if v.is_array() {
+        return v.items().for_each(|x| value(x, reader, out));
     }
-}
-
-fn value(v: &Value<'_>, reader: &mut Reader<'_>, names: &mut Columns) {
-    match v {
-        Value::Array(list) => list.iter().for_each(|x| value(x, reader, names)),
-        Value::Object(map) => {
-            if v["resourceType"].as_str().is_some() {
-                return resource(v, reader, names);
-            }
-            // A wrapper holds its records in lists of objects.
-            let lists = map.iter().any(|(_, x)| {
-                x.as_array()
-                    .is_some_and(|a| a.len() > 1 && a.iter().all(Value::is_object))
-            });
-            let inner = |x: &Value<'_>| x.is_object() || x.is_array();
-            let plain = map.iter().filter(|(_, x)| !inner(x)).count();
-            if lists && plain <= 3 {
-                for (_, x) in map.iter().filter(|(_, x)| inner(x)) {
-                    value(x, reader, names);
-                }
-                return;
-            }
-            let mut fields = vec![];
-            flatten("", v, &mut fields, 0, names);
-            record(&fields, reader);
-        }
-        Value::String(s) => {
-            reader.text(s.as_bytes());
-            reader.text(b"\n");
-            reader.end_document();
-        }
-        _ => {}
+    if let Some(s) = v.as_str() {
+        reader.text(s.as_bytes());
+        reader.text(b"\n");
+        reader.end_document();
     }
-}
-
-type Fields<'v> = Vec<(Column, Cow<'v, str>)>;
-
-fn record(fields: &Fields<'_>, reader: &mut Reader<'_>) {
-    reader.values(fields.len(), |i| (fields[i].0, fields[i].1.as_bytes()));
-}
-
-fn flatten<'v>(
-    name: &str,
-    v: &'v Value<'_>,
-    out: &mut Fields<'v>,
-    depth: u32,
-    names: &mut Columns,
-) {
-    if out.len() > 2_000 || depth > 32 {
+    if !v.is_object() {
         return;
     }
-    let text = match v {
-        Value::Object(m) => {
-            return m
-                .iter()
-                .for_each(|(k, x)| flatten(k, x, out, depth + 1, names));
+    if v.get("resourceType").as_str().is_some() {
+        return resource(v, reader, out);
+    }
+    // A wrapper holds its records in lists of objects.
+    let records = |x: Value<'_>| x.items().nth(1).is_some() && x.items().all(Value::is_object);
+    let lists = v.members().any(|(_, x)| records(x));
+    let inner = |x: Value<'_>| x.is_object() || x.is_array();
+    let plain = v.members().filter(|(_, x)| !inner(*x)).count();
+    if lists && plain <= 3 {
+        for (_, x) in v.members().filter(|(_, x)| inner(*x)) {
+            value(x, reader, out);
         }
-        Value::Array(a) => {
-            return a
-                .iter()
-                .for_each(|x| flatten(name, x, out, depth + 1, names));
-        }
-        Value::String(s) => Cow::Borrowed(&**s),
-        Value::Number(n) => n.to_string().into(),
-        Value::Nothing => return,
-    };
-    let column = names.of(name, |n| crate::text::folded(split_case(n).as_bytes()));
-    out.push((column, text));
+        return;
+    }
+    flatten("", v, out, 0);
+    out.end(reader);
+}
+
+fn flatten(name: &str, v: Value<'_>, out: &mut Out, depth: u32) {
+    if out.records.count() > 2_000 || depth > 32 {
+        return;
+    }
+    if v.is_object() {
+        v.members().for_each(|(k, x)| flatten(k, x, out, depth + 1));
+    } else if v.is_array() {
+        v.items().for_each(|x| flatten(name, x, out, depth + 1));
+    } else if let Some(text) = v.as_str().or_else(|| v.as_number()) {
+        let column = out
+            .names
+            .of(name, |n| crate::text::folded(split_case(n).as_bytes()));
+        out.put(column, text);
+    }
 }
 
 /// `dateNaissance` to `date_Naissance`.
@@ -300,21 +212,21 @@ pub fn of_resource(kind: &str) -> &'static [Category] {
     }
 }
 
-fn resource(v: &Value<'_>, reader: &mut Reader<'_>, names: &mut Columns) {
-    let kind = v["resourceType"].as_str().unwrap_or("");
+fn resource(v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
+    let kind = v.get("resourceType").as_str().unwrap_or("");
     if kind == "Bundle" {
-        for e in v["entry"].as_array().into_iter().flatten() {
-            if e["resource"].is_object() {
-                value(&e["resource"], reader, names);
+        for e in v.get("entry").items() {
+            let resource = e.get("resource");
+            if resource.is_object() {
+                value(resource, reader, out);
             }
         }
         return;
     }
-    let mut f: Fields<'_> = vec![];
     // The type's categories hold for the record as a whole; they ride on its type.
-    f.push((field(Role::Other, of_resource(kind)), kind.into()));
+    out.put(field(Role::Other, of_resource(kind)), kind);
     if kind == "Patient" || kind == "Person" || kind == "RelatedPerson" {
-        person(v, &mut f, kind == "RelatedPerson");
+        person(v, out, kind == "RelatedPerson");
     }
     for key in [
         "subject",
@@ -323,15 +235,13 @@ fn resource(v: &Value<'_>, reader: &mut Reader<'_>, names: &mut Columns) {
         "individual",
         "subscriber",
     ] {
-        reference(&v[key], &mut f);
+        reference(v.get(key), out);
     }
-    for p in v["participant"].as_array().into_iter().flatten() {
-        let actor = &p["actor"];
-        if actor["reference"]
-            .as_str()
-            .is_some_and(|r| r.contains("Patient/"))
-        {
-            reference(actor, &mut f);
+    for p in v.get("participant").items() {
+        let actor = p.get("actor");
+        let whose = actor.get("reference").as_str();
+        if whose.is_some_and(|r| r.contains("Patient/")) {
+            reference(actor, out);
         }
     }
     for key in [
@@ -344,67 +254,63 @@ fn resource(v: &Value<'_>, reader: &mut Reader<'_>, names: &mut Columns) {
         "code",
         "text",
     ] {
-        let mut t = String::new();
-        texts(&v[key], &mut t, 0);
-        if !t.is_empty() {
-            let c: &[Category] = match key {
-                "note" | "comment" | "patientInstruction" | "description" => &[FreeText],
-                "conclusion" => &[HealthDoc],
-                "reasonCode" => &[CareReason],
-                _ => &[],
-            };
-            f.push((field(Role::Other, c), t.into()));
-        }
+        let c: &[Category] = match key {
+            "note" | "comment" | "patientInstruction" | "description" => &[FreeText],
+            "conclusion" => &[HealthDoc],
+            "reasonCode" => &[CareReason],
+            _ => &[],
+        };
+        texts(v.get(key), out, 0);
+        out.done(field(Role::Other, c));
     }
-    record(&f, reader);
+    out.end(reader);
 }
 
-fn reference<'v>(v: &'v Value<'_>, out: &mut Fields<'v>) {
-    if let Some(r) = v["reference"].as_str() {
+fn reference(v: Value<'_>, out: &mut Out) {
+    if !v.is_object() {
+        return;
+    }
+    if let Some(r) = v.get("reference").as_str() {
         let id = r.rsplit("Patient/").next().unwrap_or(r);
         let id = id.split("/_history").next().unwrap_or(id);
-        out.push((field(Role::Id, &[]), id.into()));
+        out.put(field(Role::Id, &[]), id);
     }
-    identifier(&v["identifier"], out);
-    if let Some(d) = v["display"].as_str() {
-        out.push((field(Role::FullName, &[IdName]), d.into()));
+    identifier(v.get("identifier"), out);
+    if let Some(d) = v.get("display").as_str() {
+        out.put(field(Role::FullName, &[IdName]), d);
     }
 }
 
-fn identifier<'v>(v: &'v Value<'_>, out: &mut Fields<'v>) {
-    let Some(t) = v["value"].as_str() else { return };
-    let system = v["system"].as_str().unwrap_or("");
-    let c = if system.contains("1.2.250.1.213.1.4.") {
+fn identifier(v: Value<'_>, out: &mut Out) {
+    let Some(t) = v.get("value").as_str() else {
+        return;
+    };
+    let system = v.get("system").as_str().unwrap_or("");
+    let c = if super::of_nir(system.as_bytes()) {
         field(Role::Nir, &[IdNir])
     } else {
         field(Role::Id, &[IdLocal])
     };
-    out.push((c, t.into()));
+    out.put(c, t);
 }
 
-fn person<'v>(v: &'v Value<'_>, out: &mut Fields<'v>, kin: bool) {
+fn person(v: Value<'_>, out: &mut Out, kin: bool) {
     let c = |r: Role, c: Category, k: Category| field(r, &[if kin { k } else { c }]);
-    if let Some(id) = v["id"].as_str() {
-        out.push((field(Role::Id, &[]), id.into()));
+    if let Some(id) = v.get("id").as_str() {
+        out.put(field(Role::Id, &[]), id);
     }
-    for i in v["identifier"].as_array().into_iter().flatten() {
+    for i in v.get("identifier").items() {
         identifier(i, out);
     }
-    for n in v["name"].as_array().into_iter().flatten() {
-        if let Some(t) = n["family"].as_str() {
-            out.push((c(Role::Family, IdName, KinName), t.into()));
+    for n in v.get("name").items() {
+        if let Some(t) = n.get("family").as_str() {
+            out.put(c(Role::Family, IdName, KinName), t);
         }
-        let given: Vec<&str> = n["given"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        if !given.is_empty() {
-            out.push((c(Role::Given, IdName, KinName), given.join(" ").into()));
-        }
-        if let Some(t) = n["text"].as_str() {
-            out.push((c(Role::FullName, IdName, KinName), t.into()));
+        let given = n.get("given").items().filter_map(Value::as_str);
+        given.for_each(|g| out.part(g));
+        out.done(c(Role::Given, IdName, KinName));
+        if let Some(t) = n.get("text").as_str() {
+            out.put(c(Role::FullName, IdName, KinName), t);
         }
     }
     for (key, role, cat) in [
@@ -416,59 +322,48 @@ fn person<'v>(v: &'v Value<'_>, out: &mut Fields<'v>, kin: bool) {
         ("address", Role::Other, ContactPostal),
         ("generalPractitioner", Role::Other, CarePro),
     ] {
-        let mut t = String::new();
-        texts(&v[key], &mut t, 0);
-        if !t.is_empty() {
-            out.push((c(role, cat, KinContact), t.into()));
-        }
+        texts(v.get(key), out, 0);
+        out.done(c(role, cat, KinContact));
     }
-    for t in v["telecom"].as_array().into_iter().flatten() {
-        if let Some(x) = t["value"].as_str() {
-            let cat = match t["system"].as_str() {
+    for t in v.get("telecom").items() {
+        if let Some(x) = t.get("value").as_str() {
+            let cat = match t.get("system").as_str() {
                 Some("email") if x.to_ascii_lowercase().ends_with("@patient.mssante.fr") => {
                     ContactMssante
                 }
                 Some("email") => ContactEmail,
                 _ => ContactPhone,
             };
-            out.push((c(Role::Other, cat, KinContact), x.into()));
+            out.put(c(Role::Other, cat, KinContact), x);
         }
     }
-    for k in v["contact"].as_array().into_iter().flatten() {
-        let mut t = String::new();
+    for k in v.get("contact").items() {
         // The relative's own telephone says nothing about the patient's.
-        texts(&k["name"], &mut t, 0);
-        if !t.is_empty() {
-            out.push((field(Role::Other, &[KinName]), t.into()));
-        }
-        if k["telecom"].is_array() || k["address"].is_object() {
-            out.push((field(Role::Other, &[KinContact]), "x".into()));
+        texts(k.get("name"), out, 0);
+        out.done(field(Role::Other, &[KinName]));
+        if k.get("telecom").is_array() || k.get("address").is_object() {
+            out.put(field(Role::Other, &[KinContact]), "x");
         }
     }
 }
 
 /// Every text below a value, a blank between two.
-fn texts(v: &Value<'_>, out: &mut String, depth: u32) {
-    if depth > 32 || out.len() > 1 << 20 {
+fn texts(v: Value<'_>, out: &mut Out, depth: u32) {
+    if depth > 32 || out.records.open() > 1 << 20 {
         return;
     }
-    match v {
-        Value::String(s) => {
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            // The narrative of a resource is markup.
-            if s.starts_with('<') {
-                out.push_str(&super::markup::html(s.as_bytes()));
-            } else {
-                out.push_str(s);
-            }
+    if let Some(s) = v.as_str() {
+        // The narrative of a resource is markup.
+        if s.starts_with('<') {
+            out.part(&super::markup::html(s.as_bytes()));
+        } else {
+            out.part(s);
         }
-        Value::Array(a) => a.iter().for_each(|x| texts(x, out, depth + 1)),
-        Value::Object(m) => m
-            .iter()
-            .filter(|(k, _)| !matches!(&**k, "system" | "use" | "status" | "url"))
-            .for_each(|(_, x)| texts(x, out, depth + 1)),
-        _ => {}
+    } else if v.is_array() {
+        v.items().for_each(|x| texts(x, out, depth + 1));
+    } else {
+        v.members()
+            .filter(|(k, _)| !matches!(*k, "system" | "use" | "status" | "url"))
+            .for_each(|(_, x)| texts(x, out, depth + 1));
     }
 }

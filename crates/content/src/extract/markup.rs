@@ -1,6 +1,6 @@
 //! HTML, XML (FHIR, CDA, exports) and HL7 v2.
 //! Standards: HL7 v2.5 §2.5 (delimiters, escapes), segments per data-categories §3.2; CDA R2; FHIR R4 XML.
-use super::{field, json::of_resource};
+use super::{field, json::of_resource, of_nir, records::Records};
 use crate::{
     runs, text,
     whose::Reader,
@@ -453,26 +453,23 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// Bytes of values that are looked at in one go.
-const BATCH: usize = 1 << 14;
 /// Values of one message that are taken.
 const VALUES: usize = 20_000;
 
-/// Values of messages: what each is, and its bytes, with a tab behind each, a line end behind the last of a message.
+/// What messages hold.
 #[derive(Default)]
 struct Values {
-    columns: Vec<Column>,
-    bytes: Vec<u8>,
-    /// Where the values end.
-    ends: Vec<u32>,
-    /// Values of the messages before the one at hand.
-    before: usize,
+    records: Records,
     /// What codes of the message at hand say that nothing else is said of.
     said: CategorySet,
     codes: Codes,
 }
 
 impl Values {
+    fn put(&mut self, column: Column, text: &[u8], at: (usize, usize)) {
+        self.records.append(text, at);
+        self.records.done(column);
+    }
     /// A value out of a table of few: most say the same wherever they stand, and need not be looked at again.
     fn code(
         &mut self,
@@ -487,61 +484,28 @@ impl Values {
             None => plain(column, text, at, d, self),
         }
     }
-    fn put(&mut self, column: Column, text: &[u8], at: (usize, usize)) {
-        self.append(text, at);
-        self.done(column);
-    }
-    /// Appends `text[from..to]`.
-    #[inline]
-    fn append(&mut self, text: &[u8], (from, to): (usize, usize)) {
-        match text.get(from..).and_then(|t| t.first_chunk::<16>()) {
-            // Most values are short: more is copied than is kept.
-            Some(more) if to - from <= 16 => {
-                let len = self.bytes.len() + to - from;
-                self.bytes.extend_from_slice(more);
-                self.bytes.truncate(len);
-            }
-            _ => self.bytes.extend_from_slice(&text[from..to]),
-        }
-    }
-    /// The bytes since the value before are one of this column.
-    fn done(&mut self, column: Column) {
-        self.columns.push(column);
-        self.ends.push(self.bytes.len() as u32);
-        self.bytes.push(b'\t');
-    }
     /// All values of a message are there.
     fn end_message(&mut self, d: [u8; 5], reader: &mut Reader<'_>) {
         let said = std::mem::take(&mut self.said);
         if !said.is_empty() {
-            self.bytes.push(b'x');
-            self.done(Column {
+            let column = Column {
                 role: Role::Other,
                 categories: said,
-            });
+            };
+            self.records.put(column, b"x");
         }
-        if self.columns.len() > self.before {
-            self.before = self.columns.len();
-            if let Some(last) = self.bytes.last_mut() {
-                *last = b'\n';
-            }
-            if self.bytes.len() >= BATCH {
-                self.look(d, reader);
-            }
+        if self.records.count() > 0 && self.records.end() {
+            self.look(d, reader);
         }
     }
     /// Lets the messages that are whole be looked at.
     fn look(&mut self, d: [u8; 5], reader: &mut Reader<'_>) {
         if usual(d) {
-            for b in &mut self.bytes {
+            for b in &mut self.records.bytes {
                 *b = blank(*b);
             }
         }
-        reader.joined(&self.columns, &self.bytes, &self.ends);
-        self.columns.clear();
-        self.bytes.clear();
-        self.ends.clear();
-        self.before = 0;
+        self.records.look(reader);
     }
 }
 
@@ -699,7 +663,7 @@ impl Messages {
             self.begin(segment, reader);
             return;
         }
-        if self.values.columns.len() - self.values.before >= VALUES {
+        if self.values.records.count() >= VALUES {
             return;
         }
         let Some(name) = segment.first_chunk::<3>() else {
@@ -906,17 +870,15 @@ fn field_of(
             out.put(field(Role::Family, &[IdName]), text, (from, family));
             let from = (first + 1).min(to);
             let given = runs::find(value, from, d[1]);
-            out.append(text, (from, given));
-            out.bytes.push(b' ');
+            out.records.append(text, (from, given));
+            out.records.bytes.push(b' ');
             let from = (given + 1).min(to);
-            out.append(text, (from, runs::find(value, from, d[1])));
-            out.done(field(Role::Given, &[IdName]));
+            out.records
+                .append(text, (from, runs::find(value, from, d[1])));
+            out.records.done(field(Role::Given, &[IdName]));
         }
         Take::First(column) => out.put(column, text, (from, runs::find(value, from, d[1]))),
-        Take::Sign(column) => {
-            out.bytes.push(b'x');
-            out.done(column);
-        }
+        Take::Sign(column) => out.records.put(column, b"x"),
         Take::Plain(column) => plain(column, text, (from, to), d, out),
         Take::Code(column) => out.code(column, text, (from, to), d, reader),
         Take::Kind => match &value[from..] {
@@ -927,23 +889,17 @@ fn field_of(
     }
 }
 
-/// True for an authority that gives national numbers.
-fn of_nir(authority: &[u8]) -> bool {
-    const NIR: &[u8] = b"1.2.250.1.213.1.4.";
-    authority.len() >= NIR.len() && memchr::memmem::find(authority, NIR).is_some()
-}
-
 fn plain(column: Column, text: &[u8], at: (usize, usize), d: [u8; 5], out: &mut Values) {
-    let from = out.bytes.len();
-    out.append(text, at);
+    let from = out.records.bytes.len();
+    out.records.append(text, at);
     if !usual(d) {
-        for b in &mut out.bytes[from..] {
+        for b in &mut out.records.bytes[from..] {
             if *b == d[1] || *b == d[4] {
                 *b = b' ';
             }
         }
     }
-    out.done(column);
+    out.records.done(column);
 }
 
 /// The fields by data-categories §3.2.
@@ -1038,15 +994,15 @@ mod tests {
                         out.said = out.said.union(all).union(column.categories);
                         continue;
                     }
-                    let from = out.bytes.len();
+                    let from = out.records.bytes.len();
                     let this = match this {
                         Take::Code(column) => Take::Plain(column),
                         this => this,
                     };
                     field_of(this, repeat, (0, repeat.len()), d, &mut out, reader);
                     let all = matches!(this, Take::Plain(_) | Take::Kind) || usual(d);
-                    let end = out.bytes.len().saturating_sub(1).max(from);
-                    for b in &mut out.bytes[from..end] {
+                    let end = out.records.bytes.len().saturating_sub(1).max(from);
+                    for b in &mut out.records.bytes[from..end] {
                         *b = if all && [d[1], d[4]].contains(b) {
                             b' '
                         } else {
@@ -1058,18 +1014,11 @@ mod tests {
         }
         out
     }
-    fn by_names(v: &Values, d: [u8; 5]) -> (Vec<Column>, String, Vec<u32>, CategorySet) {
-        let bytes = v
-            .bytes
-            .iter()
-            .map(|b| if usual(d) { blank(*b) } else { *b })
-            .collect();
-        (
-            v.columns.clone(),
-            String::from_utf8(bytes).unwrap(),
-            v.ends.clone(),
-            v.said,
-        )
+    fn by_names(v: &Values, d: [u8; 5]) -> (Vec<Column>, Vec<u32>, String, CategorySet) {
+        let one = |b: &u8| if usual(d) { blank(*b) } else { *b };
+        let bytes = v.records.bytes.iter().map(one).collect();
+        let (columns, ends) = v.records.parts();
+        (columns, ends, String::from_utf8(bytes).unwrap(), v.said)
     }
     #[test]
     fn no_field_behind_a_plan_is_named() {

@@ -9,7 +9,9 @@ mod markup;
 mod office;
 mod parts;
 mod pst;
+mod records;
 mod risky;
+mod tape;
 
 pub use parts::{Frame, read_frame, write_ask, write_frame, write_next};
 pub use pst::{Bookmark, Seekable};
@@ -814,6 +816,12 @@ impl<R: Read> Read for Metered<'_, R> {
         *self.left -= n as u64;
         Ok(n)
     }
+}
+
+/// True for an authority that gives national numbers.
+fn of_nir(authority: &[u8]) -> bool {
+    const NIR: &[u8] = b"1.2.250.1.213.1.4.";
+    authority.len() >= NIR.len() && memchr::memmem::find(authority, NIR).is_some()
 }
 
 /// A field with a role and categories.
