@@ -185,7 +185,7 @@ impl Noted {
     }
 }
 
-const LISTS: [List; 10] = [
+pub(crate) const LISTS: [List; 10] = [
     List::UserIds,
     List::Addresses,
     List::Inner,

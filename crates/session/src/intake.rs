@@ -4,25 +4,26 @@ use crate::{
     features::{Ask, Asked, List, SKETCH, Spelled, TOKENS, Traits},
     key::{INACTIVITY, Keyed, PAUSE, canonical, clip, personal, used_by},
     net,
+    parties::{self, NO_PARTY, Parties},
     texts::{Table, TextId, Texts},
     tickets::Tickets,
 };
 use ampleur_event::{
     Account, Event, EventBatch, Outcome, SessionCounts, SessionKey, System, Verb,
     account::is_placeholder,
-    batch::NONE,
+    batch::{Column, NONE},
     time::{HOUR, NO_TIME, Nanos},
 };
 use ampleur_sources::case::{Case, FileId};
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::Hasher,
+    ops::Range,
     sync::Arc,
 };
 
 /// A stretch of rows with one key and no silence longer than the inactivity limit ([`PAUSE`] in requests that name nobody).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fragment {
     /// `[from, to]`, both included.
     pub from: Nanos,
@@ -32,6 +33,8 @@ pub(crate) struct Fragment {
     /// A begin (tunnel-up, logon, connection) or an end was seen.
     pub opened: bool,
     pub closed: bool,
+    /// Number of the stretch while its file is read: what a party said in it is noted once.
+    serial: u32,
     pub counts: SessionCounts,
     pub traits: Traits,
 }
@@ -75,8 +78,87 @@ pub struct FileIntake {
     seen: Recent,
     hour: HourOfWeek,
     accounts: Accounts,
+    machines: Machines,
+    /// Stretches begun.
+    serials: u32,
     /// Of the row at hand, written anew for each.
     key: Key,
+    /// By number of party, of one of their lives.
+    members: Vec<Option<Member>>,
+    life: u32,
+    /// Of a file whose rows nobody else numbers.
+    parties: Option<Box<Parties>>,
+    words: Words,
+    fresh: Vec<bool>,
+}
+
+/// What the rows of a party mean, worked out with the first of them.
+struct Member {
+    /// Nothing is remembered of such rows.
+    single: bool,
+    /// Part of the hash of its rows.
+    hash: u64,
+    named: Option<Arc<Named>>,
+    /// `None` without a key.
+    slot: Option<u32>,
+    limit: Nanos,
+    /// The stretch in which its texts are noted, and where its account stands there.
+    noted: u32,
+    account: Option<u32>,
+    /// Place in [`Machines`], and what a row of it weighs.
+    machine: Option<(u32, u64)>,
+    ticket: Ticket,
+}
+
+#[derive(Clone, Copy)]
+enum Ticket {
+    /// No row of it tells of tickets.
+    None,
+    /// Each row is to be looked at.
+    Each,
+    /// A logon of (machine, who).
+    Used(u64, u64),
+}
+
+/// (host name, address) → rows that say so.
+#[derive(Clone, Default)]
+struct Machines {
+    places: BTreeMap<(String, String), u32>,
+    weights: Vec<u64>,
+}
+
+impl Machines {
+    /// `None` beyond the limit.
+    fn place(&mut self, name: &str, address: &str) -> Option<u32> {
+        let name = machine(name);
+        if name.is_empty()
+            || name.len() > 63
+            || name.contains(['/', ' ', ':'])
+            || self.weights.len() >= FACTS
+        {
+            return None;
+        }
+        let a = net::parse_address(address).filter(|a| !a.is_loopback() && !a.is_unspecified())?;
+        let next = self.weights.len() as u32;
+        let place = *self.places.entry((name, a.to_string())).or_insert(next);
+        if place == next {
+            self.weights.push(0);
+        }
+        Some(place)
+    }
+    fn add(&mut self, place: u32, weight: u64) {
+        // Beyond the limit nothing is counted any more but the first word of each.
+        let full = self.weights.len() >= FACTS;
+        let known = &mut self.weights[place as usize];
+        if *known == 0 || !full {
+            *known += weight;
+        }
+    }
+    fn counted(self) -> BTreeMap<(String, String), u64> {
+        let Machines { places, weights } = self;
+        let counted = places.into_iter();
+        counted.map(|(k, at)| (k, weights[at as usize])).collect()
+    }
 }
 
 /// An account as the source wrote it and as it is compared.
@@ -160,13 +242,161 @@ impl FileIntake {
             seen: Recent::default(),
             hour: HourOfWeek::default(),
             accounts: Accounts::default(),
+            machines: Machines::default(),
+            serials: 0,
             key: Key::default(),
+            members: vec![],
+            life: 0,
+            parties: None,
+            words: Words::default(),
+            fresh: vec![],
         }
     }
 
+    /// The next rows of the file.
     pub fn push(&mut self, batch: &EventBatch) {
-        for e in batch.iter() {
-            self.take(&e);
+        let mut parties = self.parties.take().unwrap_or_default();
+        parties.read(batch);
+        self.push_known(batch, &parties);
+        self.parties = Some(parties);
+    }
+
+    /// The same, of a batch that `parties` has just read; they have read every batch of the file.
+    pub fn push_known(&mut self, batch: &EventBatch, parties: &Parties) {
+        if self.life != parties.life() {
+            self.life = parties.life();
+            self.members.clear();
+        }
+        if self.members.len() < parties.count() {
+            self.members.resize_with(parties.count(), || None);
+        }
+        let rows = Rows::of(batch);
+        let mut words = std::mem::take(&mut self.words);
+        words.read(batch);
+        let numbers = parties.numbers();
+        let mut i = 0;
+        while i < numbers.len() {
+            let from = i;
+            while i < numbers.len()
+                && rows.times[i] != NO_TIME
+                && self.is_member(numbers[i], batch, i)
+            {
+                i += 1;
+            }
+            self.run(batch, &rows, &words, numbers, from..i);
+            if i < numbers.len() {
+                self.take(&batch.get(i));
+                i += 1;
+            }
+        }
+        self.words = words;
+    }
+
+    /// True when rows of a party need not be looked at one by one.
+    fn is_member(&mut self, number: u32, batch: &EventBatch, i: usize) -> bool {
+        if number == NO_PARTY {
+            return false;
+        }
+        if let Some(known) = &self.members[number as usize] {
+            return !known.single;
+        }
+        let member = self.member(&batch.get(i));
+        let single = member.single;
+        self.members[number as usize] = Some(member);
+        !single
+    }
+
+    fn member(&mut self, e: &Event<'_>) -> Member {
+        let mut m = Member {
+            // Each of these says something of its own.
+            single: matches!(e.verb, Verb::Restart | Verb::Lease) || e.code == 4648,
+            hash: common_hash(e),
+            named: None,
+            slot: None,
+            limit: INACTIVITY,
+            noted: 0,
+            account: None,
+            machine: None,
+            ticket: Ticket::None,
+        };
+        if m.single {
+            return m;
+        }
+        m.named = self.accounts.of(e);
+        let named = m.named.as_deref();
+        m.ticket = match (e.verb, e.code) {
+            (Verb::Login, 4624) => {
+                let used = Tickets::used(e, named);
+                used.map_or(Ticket::None, |(machine, who)| Ticket::Used(machine, who))
+            }
+            (Verb::Token, 4769) => Ticket::Each,
+            _ => Ticket::None,
+        };
+        self.learn_name(e, named);
+        if let Some((name, weight)) = named_machine(e) {
+            m.machine = self.machines.place(name, &e.src_ip).map(|p| (p, weight));
+        }
+        if self.key.set(self.source, e, named.map(|n| &*n.canonical)) {
+            m.limit = self.limit(e.verb);
+            m.slot = Some(self.slot() as u32);
+        }
+        m
+    }
+
+    /// Rows of known parties, with a time.
+    fn run(
+        &mut self,
+        batch: &EventBatch,
+        rows: &Rows<'_>,
+        words: &Words,
+        numbers: &[u32],
+        range: Range<usize>,
+    ) {
+        // All at once: what was seen lately lies far apart in memory, and many may be looked for at a time.
+        self.fresh.clear();
+        for i in range.clone() {
+            let known = self.members[numbers[i] as usize].as_ref();
+            let fresh = known
+                .filter(|m| m.slot.is_some())
+                .is_some_and(|m| self.seen.insert(words.row_hash(m.hash, i)));
+            self.fresh.push(fresh);
+        }
+        for (fresh, i) in self.fresh.iter().zip(range) {
+            let Some(m) = &mut self.members[numbers[i] as usize] else {
+                continue;
+            };
+            let time = rows.times[i];
+            match m.ticket {
+                Ticket::None => {}
+                Ticket::Each => self.partial.tickets.take(&batch.get(i), m.named.as_deref()),
+                Ticket::Used(machine, who) => self.partial.tickets.add_used(machine, who, time),
+            }
+            if let Some((place, weight)) = m.machine {
+                self.machines.add(place, weight);
+            }
+            let Some(slot) = m.slot else {
+                continue;
+            };
+            let Partial { texts, slots, .. } = &mut self.partial;
+            let list = &mut slots[slot as usize].list;
+            let at = place(list, time, m.limit, texts, &mut self.serials);
+            let f = &mut list[at];
+            f.counts.events += 1;
+            if !fresh {
+                continue;
+            }
+            if m.noted == f.serial {
+                // All else was said by the row before.
+                if let Some(a) = m.account {
+                    f.traits.accounts[a as usize].rows += 1;
+                }
+            } else {
+                m.account = f.note(texts, &batch.get(i), m.named.as_deref());
+                m.noted = f.serial;
+            }
+            let row = rows.at(i, words);
+            let hour = self.hour.of(time, &self.zone);
+            f.add(texts, &row, words.row_hash(m.hash, i), Some(hour));
         }
     }
 
@@ -181,29 +411,33 @@ impl FileIntake {
         let hash = row_hash(e);
         let fresh = self.seen.insert(hash);
         let at = self.slot();
-        let nameless = self.key.kind == SessionKey::Inactivity && self.key.account.is_empty();
-        let limit = match nameless && !matches!(e.verb, Verb::Flow | Verb::Lease) {
-            true => PAUSE,
-            false => INACTIVITY,
-        };
+        let limit = self.limit(e.verb);
         let Partial { texts, slots, .. } = &mut self.partial;
         let slot = &mut slots[at];
-        if e.time == NO_TIME {
+        let serials = &mut self.serials;
+        let (f, hour) = if e.time == NO_TIME {
             let f = slot
                 .untimed
-                .get_or_insert_with(|| Box::new(Fragment::new(NO_TIME)));
-            f.counts.events += 1;
-            if fresh {
-                f.add(texts, e, named, hash, None);
-            }
-            return;
-        }
-        let hour = self.hour.of(e.time, &self.zone);
-        let at = place(&mut slot.list, e.time, limit, texts);
-        let f = &mut slot.list[at];
+                .get_or_insert_with(|| Box::new(Fragment::begun(NO_TIME, serials)));
+            (&mut **f, None)
+        } else {
+            let at = place(&mut slot.list, e.time, limit, texts, serials);
+            let hour = self.hour.of(e.time, &self.zone);
+            (&mut slot.list[at], Some(hour))
+        };
         f.counts.events += 1;
         if fresh {
-            f.add(texts, e, named, hash, Some(hour));
+            f.note(texts, e, named);
+            f.add(texts, &Row::of(e), hash, hour);
+        }
+    }
+
+    /// The longest silence inside a session of the key at hand.
+    fn limit(&self, verb: Verb) -> Nanos {
+        let nameless = self.key.kind == SessionKey::Inactivity && self.key.account.is_empty();
+        match nameless && !matches!(verb, Verb::Flow | Verb::Lease) {
+            true => PAUSE,
+            false => INACTIVITY,
         }
     }
 
@@ -230,10 +464,32 @@ impl FileIntake {
 
     /// What rows say about names, machines and lives, whatever session they are in.
     fn learn(&mut self, e: &Event<'_>, named: Option<&Named>) {
-        let p = &mut self.partial;
         if matches!(e.code, 4624 | 4769) {
-            p.tickets.take(e, named);
+            self.partial.tickets.take(e, named);
         }
+        self.learn_name(e, named);
+        if let Some((name, weight)) = named_machine(e) {
+            self.machine(name, &e.src_ip, weight);
+        }
+        match e.verb {
+            Verb::Restart if e.time != NO_TIME => {
+                self.partial
+                    .restarts
+                    .entry(machine(&e.host))
+                    .or_default()
+                    .insert(e.time);
+            }
+            Verb::Lease => {
+                for name in [&e.device, &e.user_name] {
+                    self.machine(name, &e.inner_ip, 4);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_name(&mut self, e: &Event<'_>, named: Option<&Named>) {
+        let p = &mut self.partial;
         if personal(&e.user_id)
             && p.names.len() < FACTS
             && let Some(a) = named.map(|n| &n.account).filter(|a| a.name != e.user_id)
@@ -249,56 +505,17 @@ impl FileIntake {
                 }
             }
         }
-        match e.verb {
-            Verb::Restart if e.time != NO_TIME => {
-                p.restarts
-                    .entry(machine(&e.host))
-                    .or_default()
-                    .insert(e.time);
-            }
-            Verb::Lease => {
-                for name in [&e.device, &e.user_name] {
-                    self.machine(name, &e.inner_ip, 4);
-                }
-            }
-            Verb::Login => {
-                let name = if e.user.ends_with('$') {
-                    e.user.trim_end_matches('$')
-                } else {
-                    ""
-                };
-                if !name.is_empty() {
-                    self.machine(name, &e.src_ip, 16);
-                } else if e.logon_type != 10 && machine(&e.device) != machine(&e.host) {
-                    self.machine(&e.device, &e.src_ip, 1);
-                }
-            }
-            _ => {}
-        }
     }
 
     fn machine(&mut self, name: &str, address: &str, weight: u64) {
-        let name = machine(name);
-        if name.is_empty()
-            || name.len() > 63
-            || name.contains(['/', ' ', ':'])
-            || self.partial.machines.len() >= FACTS
-        {
-            return;
-        }
-        if let Some(a) =
-            net::parse_address(address).filter(|a| !a.is_loopback() && !a.is_unspecified())
-        {
-            *self
-                .partial
-                .machines
-                .entry((name, a.to_string()))
-                .or_default() += weight;
+        if let Some(place) = self.machines.place(name, address) {
+            self.machines.add(place, weight);
         }
     }
 
     pub fn finish(mut self) -> Partial {
         self.partial.settle();
+        self.partial.machines = self.machines.counted();
         self.partial
     }
 
@@ -306,6 +523,7 @@ impl FileIntake {
     pub fn so_far(&self) -> Partial {
         let mut p = self.partial.clone();
         p.settle();
+        p.machines = self.machines.clone().counted();
         p
     }
 
@@ -329,6 +547,8 @@ impl FileIntake {
             table.insert(s.hash, i as u32);
         }
         self.table = table;
+        // They name slots by their old places.
+        self.members.fill_with(|| None);
     }
 }
 
@@ -374,6 +594,24 @@ impl<'t> Renumbering<'t> {
     }
 }
 
+/// The machine a logon names beside its address, and how much that weighs: a machine account is sure of its own.
+fn named_machine<'e>(e: &'e Event<'_>) -> Option<(&'e str, u64)> {
+    if e.verb != Verb::Login {
+        return None;
+    }
+    let name = match e.user.ends_with('$') {
+        true => e.user.trim_end_matches('$'),
+        false => "",
+    };
+    if !name.is_empty() {
+        Some((name, 16))
+    } else if e.logon_type != 10 && machine(&e.device) != machine(&e.host) {
+        Some((&e.device, 1))
+    } else {
+        None
+    }
+}
+
 /// First label of a host name in lower case: `FS-RH01.ch.example` and `fs-rh01` are one machine. Empty for an address or a placeholder.
 pub fn machine(host: &str) -> String {
     let h = host.trim().trim_start_matches('\\');
@@ -384,7 +622,22 @@ pub fn machine(host: &str) -> String {
 }
 
 /// The fragment of `list` that `time` falls into, joined with its neighbours when it bridges them.
-fn place(list: &mut Vec<Fragment>, time: Nanos, limit: Nanos, texts: &Texts) -> usize {
+fn place(
+    list: &mut Vec<Fragment>,
+    time: Nanos,
+    limit: Nanos,
+    texts: &Texts,
+    serials: &mut u32,
+) -> usize {
+    // Most rows go on with what came last.
+    if let [before @ .., last] = &mut list[..]
+        && last.from <= time
+        && time <= last.to.saturating_add(limit)
+        && (before.last()).is_none_or(|b| last.from.saturating_sub(b.to) > limit)
+    {
+        last.to = last.to.max(time);
+        return list.len() - 1;
+    }
     let i = list.partition_point(|f| f.from.saturating_sub(limit) <= time);
     // Fragments 0..i begin no later than `time` + limit.
     if i > 0 && time <= list[i - 1].to.saturating_add(limit) {
@@ -406,7 +659,7 @@ fn place(list: &mut Vec<Fragment>, time: Nanos, limit: Nanos, texts: &Texts) -> 
     if list.len() < 4 {
         list.reserve_exact(1);
     }
-    list.insert(i, Fragment::new(time));
+    list.insert(i, Fragment::begun(time, serials));
     i
 }
 
@@ -418,11 +671,19 @@ impl Fragment {
             fingerprint: 0,
             opened: false,
             closed: false,
+            serial: 0,
             counts: SessionCounts::default(),
             traits: Traits {
                 began: time,
                 ..Traits::default()
             },
+        }
+    }
+    fn begun(time: Nanos, serials: &mut u32) -> Fragment {
+        *serials += 1;
+        Fragment {
+            serial: *serials,
+            ..Fragment::new(time)
         }
     }
 
@@ -449,14 +710,73 @@ impl Fragment {
         self.traits.join(o.traits, texts);
     }
 
-    fn add(
-        &mut self,
-        texts: &mut Texts,
-        e: &Event<'_>,
-        named: Option<&Named>,
-        hash: u64,
-        hour: Option<usize>,
-    ) {
+    /// What a row has in common with all of its party. Saying it again changes nothing but the rows of the account, whose place is
+    /// given back.
+    fn note(&mut self, texts: &mut Texts, e: &Event<'_>, named: Option<&Named>) -> Option<u32> {
+        let f = &mut self.traits;
+        let borrowed = used_by(e).map(|(account, _)| Named {
+            canonical: canonical(&account),
+            account,
+        });
+        if let (Some(_), Some(n)) = (&borrowed, named)
+            && f.targets.len() < TOKENS
+            && e.time != NO_TIME
+        {
+            f.target(texts.put(&n.canonical), e.time);
+        }
+        let mut account = None;
+        if let Some(n) = borrowed.as_ref().or(named) {
+            let known = f
+                .accounts
+                .iter()
+                .position(|a| texts.get(a.canonical) == n.canonical);
+            match known {
+                Some(at) => {
+                    let a = &mut f.accounts[at];
+                    a.rows += 1;
+                    let (system, name) = (n.account.system, n.account.name.as_str());
+                    if (system, name) < (a.system, texts.get(a.name)) {
+                        (a.system, a.name) = (system, texts.put(name));
+                    }
+                    account = Some(at as u32);
+                }
+                None if f.accounts.len() < TOKENS => {
+                    account = Some(f.accounts.len() as u32);
+                    f.accounts.push(Spelled {
+                        canonical: texts.put(&n.canonical),
+                        system: n.account.system,
+                        name: texts.put(&n.account.name),
+                        rows: 1,
+                    });
+                }
+                None => {}
+            }
+        }
+        let mut note = |list, text| f.noted.note(texts, list, text);
+        note(List::UserIds, clip(&e.user_id, 256));
+        if !is_placeholder(&e.src_ip) {
+            note(List::Addresses, clip(&e.src_ip, 64));
+        }
+        note(List::Inner, clip(&e.inner_ip, 64));
+        note(List::Countries, clip(&e.src_country, 64));
+        if !is_placeholder(&e.device) {
+            note(List::Devices, clip(&e.device, 256));
+        }
+        note(List::Hosts, clip(&e.host, 256));
+        if !is_placeholder(&e.process) {
+            note(List::Programs, clip(&e.process, 128));
+        }
+        note(List::Destinations, clip(&e.dst_ip, 64));
+        note(List::Places, clip(&e.share, 256));
+        note(List::Tokens, clip(&e.token, 256));
+        if e.logon_type != NONE && e.logon_type < 32 {
+            f.logon_types |= 1 << e.logon_type;
+        }
+        account
+    }
+
+    /// What a row says of itself.
+    fn add(&mut self, texts: &mut Texts, e: &Row<'_>, hash: u64, hour: Option<usize>) {
         self.fingerprint = self.fingerprint.wrapping_add(hash | 1);
         let c = &mut self.counts;
         let f = &mut self.traits;
@@ -506,63 +826,11 @@ impl Fragment {
         if let Some(h) = hour {
             f.hour(h);
         }
-        let borrowed = used_by(e).map(|(account, _)| Named {
-            canonical: canonical(&account),
-            account,
-        });
-        if let (Some(_), Some(n)) = (&borrowed, named)
-            && f.targets.len() < TOKENS
-            && e.time != NO_TIME
-        {
-            f.target(texts.put(&n.canonical), e.time);
-        }
-        if let Some(n) = borrowed.as_ref().or(named) {
-            let known = f
-                .accounts
-                .iter()
-                .position(|a| texts.get(a.canonical) == n.canonical);
-            match known {
-                Some(at) => {
-                    let a = &mut f.accounts[at];
-                    a.rows += 1;
-                    let (system, name) = (n.account.system, n.account.name.as_str());
-                    if (system, name) < (a.system, texts.get(a.name)) {
-                        (a.system, a.name) = (system, texts.put(name));
-                    }
-                }
-                None if f.accounts.len() < TOKENS => {
-                    f.accounts.push(Spelled {
-                        canonical: texts.put(&n.canonical),
-                        system: n.account.system,
-                        name: texts.put(&n.account.name),
-                        rows: 1,
-                    });
-                }
-                None => {}
-            }
-        }
-        let mut note = |list, text| f.noted.note(texts, list, text);
-        note(List::UserIds, clip(&e.user_id, 256));
-        if !is_placeholder(&e.src_ip) {
-            note(List::Addresses, clip(&e.src_ip, 64));
-        }
-        note(List::Inner, clip(&e.inner_ip, 64));
-        note(List::Countries, clip(&e.src_country, 64));
-        if !is_placeholder(&e.device) {
-            note(List::Devices, clip(&e.device, 256));
-        }
-        note(List::Hosts, clip(&e.host, 256));
-        if !is_placeholder(&e.process) {
-            note(List::Programs, clip(&e.process, 128));
-        }
-        note(List::Destinations, clip(&e.dst_ip, 64));
-        note(List::Places, clip(&e.share, 256));
-        note(List::Tokens, clip(&e.token, 256));
         if !e.request_id.is_empty() {
-            f.requests.add(text_hash(&e.request_id), TOKENS);
+            f.requests.add(e.hash(REQUEST_ID), TOKENS);
         }
         if !e.target.is_empty() && f.targets.len() < TOKENS && e.time != NO_TIME {
-            let a = Account::parse(&e.target);
+            let a = Account::parse(e.target);
             let k = if a.system == System::Unknown {
                 format!("ad:{}", a.bare())
             } else {
@@ -570,25 +838,22 @@ impl Fragment {
             };
             f.target(texts.put(&k), e.time);
         }
-        for s in e.subject_list() {
-            f.subjects.add(text_hash(s), SKETCH);
+        if e.subjects.contains('\n') {
+            for s in e.subjects.split('\n').filter(|s| !s.is_empty()) {
+                f.subjects.add(text_hash(s), SKETCH);
+            }
+        } else if !e.subjects.is_empty() {
+            f.subjects.add(e.hash(SUBJECTS), SKETCH);
         }
         if e.verb.may_show() || e.verb.writes() {
-            let path = &*e.file_path;
-            let text: &str = if !path.is_empty() {
-                path
-            } else if !e.url.is_empty() {
-                &e.url
-            } else if !e.query.is_empty() {
-                &e.query
-            } else {
-                &e.object
-            };
-            if !text.is_empty() {
-                f.objects.add(text_hash(text), SKETCH);
+            let object = [FILE_PATH, URL, QUERY, OBJECT]
+                .into_iter()
+                .find(|c| !e.text(*c).is_empty());
+            if let Some(column) = object {
+                f.objects.add(e.hash(column), SKETCH);
             }
-            if e.verb == Verb::FileRead && !path.is_empty() {
-                f.files.add(text_hash(path), SKETCH);
+            if e.verb == Verb::FileRead && !e.file_path.is_empty() {
+                f.files.add(e.hash(FILE_PATH), SKETCH);
             }
             if e.time != NO_TIME && f.may_ask(e.time) {
                 let a = ask_of(e);
@@ -603,9 +868,6 @@ impl Fragment {
                 };
                 f.ask(texts, asked);
             }
-        }
-        if e.logon_type != NONE && e.logon_type < 32 {
-            f.logon_types |= 1 << e.logon_type;
         }
         if e.verb == Verb::Flow {
             f.ports |= match e.dst_port {
@@ -626,18 +888,225 @@ impl Fragment {
 }
 
 pub(crate) fn text_hash(s: &str) -> u64 {
-    let mut h = FxHasher::default();
-    h.write(s.as_bytes());
-    h.finish()
+    parties::word(s.as_bytes())
 }
 
-/// Hash of what a row says, without its place: equal for a line delivered twice.
-fn row_hash(e: &Event<'_>) -> u64 {
-    let mut h = FxHasher::default();
-    h.write_i64(e.time);
-    h.write_u8(e.verb as u8);
-    h.write_u8(e.outcome as u8);
-    for t in [
+/// A row without what its party has in common.
+struct Row<'a> {
+    time: Nanos,
+    verb: Verb,
+    outcome: Outcome,
+    bytes_in: u64,
+    bytes_out: u64,
+    duration_ms: u64,
+    dst_port: u64,
+    request_id: &'a str,
+    url: &'a str,
+    query: &'a str,
+    file_path: &'a str,
+    object: &'a str,
+    subjects: &'a str,
+    target: &'a str,
+    /// Where the hashes of its texts are known.
+    words: Option<(&'a Words, usize)>,
+}
+
+impl<'a> Row<'a> {
+    fn of(e: &'a Event<'_>) -> Row<'a> {
+        Row {
+            time: e.time,
+            verb: e.verb,
+            outcome: e.outcome,
+            bytes_in: e.bytes_in,
+            bytes_out: e.bytes_out,
+            duration_ms: e.duration_ms,
+            dst_port: e.dst_port,
+            request_id: &e.request_id,
+            url: &e.url,
+            query: &e.query,
+            file_path: &e.file_path,
+            object: &e.object,
+            subjects: &e.subjects,
+            target: &e.target,
+            words: None,
+        }
+    }
+    /// The text of one of the [`HASHED`] columns that a row has here.
+    fn text(&self, column: usize) -> &'a str {
+        match column {
+            REQUEST_ID => self.request_id,
+            URL => self.url,
+            QUERY => self.query,
+            FILE_PATH => self.file_path,
+            OBJECT => self.object,
+            SUBJECTS => self.subjects,
+            _ => "",
+        }
+    }
+    /// Hash of such a text.
+    fn hash(&self, column: usize) -> u64 {
+        let known = self
+            .words
+            .and_then(|(w, i)| w.texts[column].get(i).copied());
+        known.unwrap_or_else(|| text_hash(self.text(column)))
+    }
+}
+
+/// Columns of a batch, as far as rows of known parties are read from them.
+struct Rows<'b> {
+    batch: &'b EventBatch,
+    times: &'b [Nanos],
+    outcomes: &'b [u8],
+    numbers: [Option<&'b [u64]>; 4],
+    /// Of [`HASHED`], those with a text in any row.
+    present: [bool; HASHED.len()],
+}
+
+impl<'b> Rows<'b> {
+    fn of(batch: &'b EventBatch) -> Rows<'b> {
+        Rows {
+            batch,
+            times: batch.times(),
+            outcomes: match batch.column("outcome") {
+                Some(Column::Codes(codes)) => codes,
+                _ => &[],
+            },
+            numbers: ["bytes_in", "bytes_out", "duration_ms", "dst_port"]
+                .map(|name| numbers(batch, name)),
+            present: HASHED.map(|name| batch.text(name).is_some_and(|c| !c.is_blank())),
+        }
+    }
+    fn at<'a>(&'a self, i: usize, words: &'a Words) -> Row<'a> {
+        let text = |column: usize| match self.present[column] {
+            true => self.batch.text(HASHED[column]).map_or("", |c| c.get(i)),
+            false => "",
+        };
+        let [bytes_in, bytes_out, duration_ms, dst_port] =
+            self.numbers.map(|n| n.map_or(NONE, |n| n[i]));
+        Row {
+            time: self.times[i],
+            verb: Verb::from_code(self.batch.verbs()[i]),
+            outcome: Outcome::from_code(self.outcomes[i]),
+            bytes_in,
+            bytes_out,
+            duration_ms,
+            dst_port,
+            request_id: text(REQUEST_ID),
+            url: text(URL),
+            query: text(QUERY),
+            file_path: text(FILE_PATH),
+            object: text(OBJECT),
+            subjects: text(SUBJECTS),
+            target: text(TARGET),
+            words: Some((words, i)),
+        }
+    }
+}
+
+/// A column of numbers; `None` where no row has one.
+fn numbers<'b>(batch: &'b EventBatch, name: &str) -> Option<&'b [u64]> {
+    match batch.column(name) {
+        Some(Column::Numbers(n)) => Some(n),
+        _ => None,
+    }
+}
+
+/// Columns of text that make up the hash of a row, in its order.
+const HASHED: [&str; 20] = [
+    "action",
+    "user",
+    "user_id",
+    "src_ip",
+    "dst_ip",
+    "inner_ip",
+    "forwarded",
+    "session_id",
+    "request_id",
+    "token",
+    "device",
+    "host",
+    "url",
+    "query",
+    "file_path",
+    "share",
+    "object",
+    "subjects",
+    "changes",
+    "target",
+];
+const REQUEST_ID: usize = 8;
+const URL: usize = 12;
+const QUERY: usize = 13;
+const FILE_PATH: usize = 14;
+const OBJECT: usize = 16;
+const SUBJECTS: usize = 17;
+const TARGET: usize = 19;
+/// Those of them that rows of one party do not have in common.
+const OWN: [usize; 10] = [
+    0, 7, REQUEST_ID, URL, QUERY, FILE_PATH, OBJECT, SUBJECTS, 18, TARGET,
+];
+/// Columns of numbers behind them.
+const COUNTED: [&str; 11] = [
+    "seq",
+    "code",
+    "bytes_in",
+    "bytes_out",
+    "status",
+    "src_port",
+    "dst_port",
+    "duration_ms",
+    "count",
+    "mask",
+    "pid",
+];
+
+/// The hash of a row is a sum of its words, each times a power of [`FACTOR`]: what a whole batch or party has in common is added once.
+/// It is what [`FxHasher`] makes of the same words in this order.
+const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
+/// By how much that hasher turns its sum in the end.
+const TURN: u32 = 26;
+/// Time, verb and outcome; the texts with a mark behind each; the numbers.
+const WORDS: usize = 3 + 2 * HASHED.len() + COUNTED.len();
+
+/// Weight of the word at a place.
+const WEIGHTS: [u64; WORDS] = {
+    let mut w = [FACTOR; WORDS];
+    let mut i = WORDS - 1;
+    while i > 0 {
+        i -= 1;
+        w[i] = w[i + 1].wrapping_mul(FACTOR);
+    }
+    w
+};
+
+/// Weight of a text whose hash has the factor once already.
+const fn text_weight(column: usize) -> u64 {
+    WEIGHTS[3 + 2 * column + 1]
+}
+const fn number_weight(column: usize) -> u64 {
+    WEIGHTS[3 + 2 * HASHED.len() + column]
+}
+
+/// A text in the sum, without its weight.
+fn part(hash: u64) -> u64 {
+    hash.rotate_right(TURN)
+}
+
+/// Verb, outcome and the texts of a row that its party has in common, and the marks behind all texts: a part of the sum.
+fn common_hash(e: &Event<'_>) -> u64 {
+    let mut sum = (e.verb as u64).wrapping_mul(WEIGHTS[1]);
+    sum = sum.wrapping_add((e.outcome as u64).wrapping_mul(WEIGHTS[2]));
+    for (c, text) in texts_of(e).into_iter().enumerate() {
+        sum = sum.wrapping_add(0xff_u64.wrapping_mul(WEIGHTS[3 + 2 * c + 1]));
+        if !OWN.contains(&c) {
+            sum = sum.wrapping_add(part(text_hash(text)).wrapping_mul(text_weight(c)));
+        }
+    }
+    sum
+}
+
+fn texts_of<'a>(e: &'a Event<'_>) -> [&'a str; HASHED.len()] {
+    [
         &e.action,
         &e.user,
         &e.user_id,
@@ -658,11 +1127,17 @@ fn row_hash(e: &Event<'_>) -> u64 {
         &e.subjects,
         &e.changes,
         &e.target,
-    ] {
-        h.write(t.as_bytes());
-        h.write_u8(0xff);
+    ]
+}
+
+/// Hash of what a row says, without its place: equal for a line delivered twice.
+fn row_hash(e: &Event<'_>) -> u64 {
+    let mut sum = common_hash(e).wrapping_add((e.time as u64).wrapping_mul(WEIGHTS[0]));
+    let texts = texts_of(e);
+    for c in OWN {
+        sum = sum.wrapping_add(part(text_hash(texts[c])).wrapping_mul(text_weight(c)));
     }
-    for n in [
+    let counted = [
         e.seq,
         e.code,
         e.bytes_in,
@@ -674,10 +1149,60 @@ fn row_hash(e: &Event<'_>) -> u64 {
         e.count,
         e.mask,
         e.pid,
-    ] {
-        h.write_u64(n);
+    ];
+    for (c, n) in counted.into_iter().enumerate() {
+        sum = sum.wrapping_add(n.wrapping_mul(number_weight(c)));
     }
-    h.finish()
+    sum.rotate_left(TURN)
+}
+
+/// Hashes of the texts of a batch, and of its rows as far as they are no party's.
+#[derive(Default)]
+struct Words {
+    /// Of [`HASHED`], one for each row, or none where no row has a text.
+    texts: [Vec<u64>; HASHED.len()],
+    sums: Vec<u64>,
+}
+
+impl Words {
+    fn read(&mut self, batch: &EventBatch) {
+        let mut same = 0u64;
+        self.sums.clear();
+        let times = batch.times().iter();
+        (self.sums).extend(times.map(|t| (*t as u64).wrapping_mul(WEIGHTS[0])));
+        for c in OWN {
+            let words = &mut self.texts[c];
+            words.clear();
+            let weight = text_weight(c);
+            let Some((text, ends)) = parties::texts(batch, HASHED[c]) else {
+                same = same.wrapping_add(part(text_hash("")).wrapping_mul(weight));
+                continue;
+            };
+            let texts = ends
+                .windows(2)
+                .map(|e| parties::word(&text[e[0] as usize..e[1] as usize]));
+            words.extend(texts);
+            for (sum, word) in self.sums.iter_mut().zip(words) {
+                *sum = sum.wrapping_add(part(*word).wrapping_mul(weight));
+            }
+        }
+        for (c, name) in COUNTED.iter().enumerate() {
+            let weight = number_weight(c);
+            match numbers(batch, name) {
+                None => same = same.wrapping_add(NONE.wrapping_mul(weight)),
+                Some(numbers) => {
+                    for (sum, n) in self.sums.iter_mut().zip(numbers) {
+                        *sum = sum.wrapping_add(n.wrapping_mul(weight));
+                    }
+                }
+            }
+        }
+        self.sums.iter_mut().for_each(|s| *s = s.wrapping_add(same));
+    }
+    /// What [`row_hash`] gives for a row of a party with this part of it.
+    fn row_hash(&self, common: u64, i: usize) -> u64 {
+        self.sums[i].wrapping_add(common).rotate_left(TURN)
+    }
 }
 
 /// Remembers the last rows of a file in bounded memory, to see a line delivered twice near its first place.
@@ -693,7 +1218,8 @@ impl Recent {
             return false;
         }
         if self.now.len() >= 1 << 17 {
-            self.before = std::mem::take(&mut self.now);
+            std::mem::swap(&mut self.now, &mut self.before);
+            self.now.clear();
         }
         true
     }
@@ -733,10 +1259,10 @@ fn lower_clip(s: &str) -> String {
 }
 
 /// What a row asks for, read from its criteria, statement or path. Only the shape matters here; replaying is another floor's work.
-fn ask_of(e: &Event<'_>) -> Ask {
+fn ask_of(e: &Row<'_>) -> Ask {
     let mut a = Ask::default();
     let criteria = if !e.query.is_empty() {
-        &*e.query
+        e.query
     } else {
         e.url.split_once('?').map_or("", |(_, q)| q)
     };
@@ -807,11 +1333,7 @@ fn ask_of(e: &Event<'_>) -> Ask {
     }
     a.exact |= birth && !a.stem.is_empty();
     if criteria.is_empty() {
-        let path = if e.url.is_empty() {
-            &*e.object
-        } else {
-            &*e.url
-        };
+        let path = if e.url.is_empty() { e.object } else { e.url };
         a.number = last_number(clip(path, 512));
         a.exact = a.number.is_some() && e.verb != Verb::FileRead;
     }
@@ -835,17 +1357,234 @@ fn last_number(s: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, Verb, ask_of};
+    use super::*;
+    use proptest::prelude::*;
+    use rustc_hash::FxHasher;
+    use std::{borrow::Cow, hash::Hasher};
+
+    /// Everything a file contributes, with its texts spelled out, in an order of its own.
+    fn spelled_out(p: &Partial) -> Vec<String> {
+        let text = |id: TextId| p.texts.get(id);
+        let fragment = |f: &Fragment| {
+            let t = &f.traits;
+            let mut accounts: Vec<_> = (t.accounts.iter())
+                .map(|a| (text(a.canonical), a.system, text(a.name), a.rows))
+                .collect();
+            accounts.sort_unstable();
+            let noted: Vec<Vec<&str>> = crate::features::LISTS
+                .map(|l| t.noted.sorted(&p.texts, l).into_iter().map(text).collect())
+                .into();
+            let mut targets: Vec<_> = t.targets.iter().map(|t| (text(t.0), t.1)).collect();
+            targets.sort_unstable();
+            let asks: Vec<_> = (t.asks.iter())
+                .map(|a| {
+                    (
+                        a.at,
+                        text(a.stem),
+                        a.prefix,
+                        a.range,
+                        a.exact,
+                        a.numbered,
+                        a.number,
+                    )
+                })
+                .collect();
+            let plain = (f.from, f.to, f.fingerprint, f.opened, f.closed, &f.counts);
+            let sketches = (&t.requests, &t.subjects, &t.objects, &t.files);
+            let rest = (
+                t.hours,
+                t.logon_types,
+                t.ports,
+                t.began,
+                t.break_glass,
+                t.tampering,
+            );
+            format!(
+                "{plain:?} {accounts:?} {noted:?} {targets:?} {sketches:?} {asks:?} {rest:?} {} {}",
+                t.total_in, t.total_out
+            )
+        };
+        let slots = p.slots.iter().map(|s| {
+            let fragments: Vec<String> = s.list.iter().map(fragment).collect();
+            let untimed = s.untimed.as_deref().map(fragment);
+            let key = (s.key.kind, s.key.texts(&p.texts), s.hash);
+            format!("{key:?} {fragments:?} {untimed:?}")
+        });
+        let mut out: Vec<String> = slots.collect();
+        out.push(format!("{:?} {:?} {:?}", p.names, p.restarts, p.machines));
+        out.push(format!("{:?}", p.tickets));
+        out
+    }
+
+    /// Rows of few people, places and pages, made from numbers: anything may meet anything.
+    fn made(seed: &[u64]) -> Event<'static> {
+        let pick = |at: usize, from: &[&'static str]| -> Cow<'static, str> {
+            Cow::Borrowed(from[seed[at] as usize % from.len()])
+        };
+        let number = |at: usize, from: &[u64]| from[seed[at] as usize % from.len()];
+        let verbs = [
+            Verb::Request,
+            Verb::Request,
+            Verb::Read,
+            Verb::Login,
+            Verb::Login,
+            Verb::Flow,
+            Verb::Lease,
+            Verb::Restart,
+            Verb::TunnelUp,
+            Verb::TunnelDown,
+            Verb::Query,
+            Verb::FileRead,
+            Verb::Token,
+            Verb::Update,
+            Verb::BreakGlass,
+            Verb::AuditClear,
+            Verb::Other,
+        ];
+        let systems = [
+            System::Web,
+            System::Ad,
+            System::Vpn,
+            System::Db,
+            System::Smb,
+            System::Oidc,
+            System::Unknown,
+        ];
+        Event {
+            time: match seed[0] % 40 {
+                0 => NO_TIME,
+                1 => 7_000_000_000_000,
+                n => (seed[1] % 50_000 * n) as i64 * 1_000_000_000,
+            },
+            verb: verbs[seed[2] as usize % verbs.len()],
+            outcome: [Outcome::Success, Outcome::Failure, Outcome::Unknown][seed[3] as usize % 3],
+            system: systems[seed[4] as usize % systems.len()],
+            user: pick(5, &["", "", "u1", "U1", "CHX\\u1", "-", "PC-7$", "u2"]),
+            domain: pick(6, &["", "", "CHX", "chx"]),
+            user_id: pick(7, &["", "", "S-1-5-21-7-8-9-1188", "S-1-5-18", "0"]),
+            user_name: pick(8, &["", "pc-8"]),
+            src_ip: pick(9, &["", "10.1.2.3", "10.1.2.4", "198.19.7.7", "-"]),
+            dst_ip: pick(10, &["", "10.9.9.9", "10.9.9.8"]),
+            inner_ip: pick(11, &["", "", "10.8.0.2"]),
+            forwarded: pick(12, &["", "", "198.19.15.150", "10.7.7.7, 198.19.1.1"]),
+            src_country: pick(13, &["", "FR", "NL"]),
+            session_id: pick(14, &["", "", "0x3e7", "0x5f1", "77", "5.6"]),
+            request_id: pick(15, &["", "r1", "r2", "r3"]),
+            token: pick(16, &["", "", "t1", "a-token-of-more-than-sixteen-bytes"]),
+            device: pick(
+                17,
+                &[
+                    "",
+                    "pc-7",
+                    "PC-8.ch.example",
+                    "Mozilla/5.0 (X11; Linux x86_64) of more than sixteen bytes",
+                ],
+            ),
+            host: pick(18, &["", "fs01.ch.example", "FS02"]),
+            process: pick(19, &["", "app", "psql"]),
+            url: pick(
+                20,
+                &["", "/r4/Patient/1", "/r4/Patient/2", "/r4/Patient?name=MAR"],
+            ),
+            query: pick(
+                21,
+                &[
+                    "",
+                    "",
+                    "SELECT nom FROM patient WHERE ipp = '100004618'",
+                    "nom=DU*",
+                ],
+            ),
+            file_path: pick(22, &["", "", "RH/paie.xlsx"]),
+            share: pick(23, &["", "", "\\\\FS01\\RH"]),
+            object: pick(24, &["", "cifs/fs01", "fs02$"]),
+            subjects: pick(25, &["", "", "a|1", "a|1\nb|2", "a|3"]),
+            target: pick(26, &["", "", "", "ad:CHX\\u9"]),
+            action: pick(27, &["", "GET", "4624"]),
+            extra: pick(28, &["", "subject=CHX\\u1\nsubject_logon_id=0x5f1"]),
+            code: number(29, &[NONE, NONE, 4624, 4624, 4769, 4648, 13]),
+            logon_type: number(30, &[NONE, 3, 10, 77]),
+            pid: number(31, &[NONE, 12, 13]),
+            bytes_in: number(32, &[NONE, 5, 700]),
+            bytes_out: number(33, &[NONE, 8, 1 << 40]),
+            dst_port: number(34, &[NONE, 443, 3389]),
+            duration_ms: number(35, &[NONE, 1000, u64::MAX - 1]),
+            status: number(36, &[NONE, 200, 404]),
+            ..Event::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// A batch says what its rows say one by one, whatever is known of their parties.
+        #[test]
+        fn a_batch_says_what_its_rows_say(
+            few in proptest::collection::vec(proptest::collection::vec(0u64..1 << 20, 37), 1..12),
+            order in proptest::collection::vec((0usize..12, 0u64..1 << 20, 0usize..80), 1..400),
+            size in 1usize..150,
+            forget in proptest::bool::weighted(0.2),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(dir.path().join("logs")).unwrap();
+            std::fs::write(dir.path().join("logs/a.log"), "x").unwrap();
+            let case = Case::open(dir.path()).unwrap();
+            let (mut one, mut all) = (FileIntake::new(&case, 0, "a"), FileIntake::new(&case, 0, "a"));
+            // Mostly what was said before at another time, and now and then with one thing changed.
+            let rows: Vec<Event<'static>> = order.iter().map(|(which, n, at)| {
+                let mut seed = few[which % few.len()].clone();
+                seed[0] = 2 + n % 38;
+                seed[1] = *n;
+                if let Some(other) = seed.get_mut(*at) { *other = *n; }
+                made(&seed)
+            }).collect();
+            for (part, rows) in rows.chunks(size).enumerate() {
+                let mut batch = EventBatch::default();
+                for e in rows {
+                    one.take(e);
+                    batch.push(e);
+                }
+                all.push(&batch);
+                if forget && part % 3 == 1 {
+                    one.forget(300_000_000_000_000);
+                    all.forget(300_000_000_000_000);
+                }
+            }
+            prop_assert_eq!(spelled_out(&one.so_far()), spelled_out(&all.so_far()));
+            prop_assert_eq!(spelled_out(&one.finish()), spelled_out(&all.finish()));
+        }
+        #[test]
+        fn the_hash_of_a_row_is_that_of_its_words(seed in proptest::collection::vec(0u64..1 << 20, 37)) {
+            let e = made(&seed);
+            let mut h = FxHasher::default();
+            h.write_i64(e.time);
+            h.write_u8(e.verb as u8);
+            h.write_u8(e.outcome as u8);
+            for t in texts_of(&e) {
+                h.write(t.as_bytes());
+                h.write_u8(0xff);
+            }
+            for n in [e.seq, e.code, e.bytes_in, e.bytes_out, e.status, e.src_port, e.dst_port, e.duration_ms, e.count, e.mask, e.pid] {
+                h.write_u64(n);
+            }
+            prop_assert_eq!(row_hash(&e), h.finish());
+            let mut batch = EventBatch::default();
+            batch.push(&Event::default());
+            batch.push(&e);
+            let mut words = Words::default();
+            words.read(&batch);
+            prop_assert_eq!(words.row_hash(common_hash(&e), 1), h.finish());
+        }
+    }
 
     /// A number at the end of a range names nobody; one a column equals does, whatever range stands beside it.
     #[test]
     fn the_ends_of_a_range_name_nobody() {
         let shape = |sql: &str| {
-            let a = ask_of(&Event {
+            let a = ask_of(&Row::of(&Event {
                 verb: Verb::Query,
                 query: sql.into(),
                 ..Event::default()
-            });
+            }));
             (a.prefix, a.range, a.exact)
         };
         let of = |rest: &str| shape(&format!("SELECT nom FROM patient WHERE {rest}"));

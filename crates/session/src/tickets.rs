@@ -76,32 +76,45 @@ pub(crate) struct Tickets {
 
 impl Tickets {
     pub fn take(&mut self, e: &Event<'_>, named: Option<&Named>) {
-        let (heard, host) = match (e.verb, e.code) {
+        match (e.verb, e.code) {
             (Verb::Token, 4769) => {
                 // `FS01$`, `cifs/fs01.example.org`: the machine the ticket is for.
                 let name = e.object.rsplit('/').next().unwrap_or(&e.object);
-                (&mut self.given, machine(name.trim_end_matches('$')))
+                let host = machine(name.trim_end_matches('$'));
+                if e.time != NO_TIME
+                    && let Some((machine, who)) = use_of(e, named, &host)
+                {
+                    self.given.add(machine, who, e.time);
+                }
             }
-            (Verb::Login, 4624) => (&mut self.used, machine(&e.host)),
-            _ => return,
-        };
-        let (Some(named), Some(address)) = (named, net::parse_address(&e.src_ip)) else {
-            return;
-        };
-        if host.is_empty()
-            || e.time == NO_TIME
-            || e.outcome == Outcome::Failure
-            || named.account.is_machine()
-        {
-            return;
+            (Verb::Login, 4624) if e.time != NO_TIME => {
+                if let Some((machine, who)) = Tickets::used(e, named) {
+                    self.add_used(machine, who, e.time);
+                }
+            }
+            _ => {}
         }
-        let who = text_hash(&format!("{host} {} {address}", named.account.bare()));
-        heard.add(mixed(text_hash(&host)), mixed(who), e.time);
+    }
+    /// The machine a logon is on, and whose it is from where: numbers for [`Tickets::add_used`].
+    pub fn used(e: &Event<'_>, named: Option<&Named>) -> Option<(u64, u64)> {
+        use_of(e, named, &machine(&e.host))
+    }
+    pub fn add_used(&mut self, machine: u64, who: u64, time: Nanos) {
+        self.used.add(machine, who, time);
     }
     pub fn join(&mut self, other: Tickets) {
         self.given.join(other.given);
         self.used.join(other.used);
     }
+}
+
+fn use_of(e: &Event<'_>, named: Option<&Named>, host: &str) -> Option<(u64, u64)> {
+    let (named, address) = (named?, net::parse_address(&e.src_ip)?);
+    if host.is_empty() || e.outcome == Outcome::Failure || named.account.is_machine() {
+        return None;
+    }
+    let who = text_hash(&format!("{host} {} {address}", named.account.bare()));
+    Some((mixed(text_hash(host)), mixed(who)))
 }
 
 fn mixed(x: u64) -> u64 {
