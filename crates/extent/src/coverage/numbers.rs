@@ -18,8 +18,10 @@ pub(super) struct Run {
 #[derive(Debug, Clone)]
 pub(super) struct Numbers {
     sign: GapSign,
+    /// By name, their places in `streams`.
+    names: BTreeMap<String, u32>,
     /// Sorted by `lo` inside each stream.
-    streams: BTreeMap<String, Vec<Run>>,
+    streams: Vec<Vec<Run>>,
     pub present: u64,
     pub overflow: bool,
 }
@@ -36,28 +38,48 @@ impl Numbers {
     pub fn new(sign: GapSign) -> Numbers {
         Numbers {
             sign,
-            streams: BTreeMap::new(),
+            names: BTreeMap::new(),
+            streams: Vec::new(),
             present: 0,
             overflow: false,
         }
     }
 
     pub fn see(&mut self, host: &str, session: &str, seq: u64, t: Nanos) {
+        let stream = self.stream(host, session);
+        self.see_in(stream, seq, t);
+    }
+
+    /// True when numbers run by session, not by host.
+    pub fn by_session(&self) -> bool {
+        self.sign == GapSign::SequencePerSession
+    }
+
+    /// Place of a stream, a new one when it has none; `None` when there are too many.
+    pub fn stream(&mut self, host: &str, session: &str) -> Option<u32> {
         let key = match self.sign {
             GapSign::SequencePerHost => host,
             GapSign::SequencePerSession => session,
             // A collector may number what the format does not (syslog `sequenceId`); density decides whether that proves anything.
             GapSign::RateOnly => host,
         };
-        self.present += 1;
-        if !self.streams.contains_key(key) {
-            if self.streams.len() >= STREAMS_KEPT {
-                self.overflow = true;
-                return;
-            }
-            self.streams.insert(key.to_string(), Vec::new());
+        if let Some(known) = self.names.get(key) {
+            return Some(*known);
         }
-        let Some(runs) = self.streams.get_mut(key) else {
+        if self.names.len() >= STREAMS_KEPT {
+            return None;
+        }
+        let place = self.streams.len() as u32;
+        self.names.insert(key.to_string(), place);
+        self.streams.push(Vec::new());
+        Some(place)
+    }
+
+    /// A number of a stream; of none when there are too many.
+    pub fn see_in(&mut self, stream: Option<u32>, seq: u64, t: Nanos) {
+        self.present += 1;
+        let Some(runs) = stream.and_then(|s| self.streams.get_mut(s as usize)) else {
+            self.overflow = true;
             return;
         };
         let one = Run {
@@ -101,31 +123,36 @@ impl Numbers {
         }
         self.present += other.present;
         self.overflow |= other.overflow;
-        for (k, v) in other.streams {
-            if self.streams.len() >= STREAMS_KEPT && !self.streams.contains_key(&k) {
+        let mut theirs = other.streams;
+        for (k, at) in other.names {
+            let runs = std::mem::take(&mut theirs[at as usize]);
+            if let Some(own) = self.names.get(&k) {
+                self.streams[*own as usize].extend(runs);
+            } else if self.names.len() >= STREAMS_KEPT {
                 self.overflow = true;
-                continue;
+            } else {
+                self.names.insert(k, self.streams.len() as u32);
+                self.streams.push(runs);
             }
-            self.streams.entry(k).or_default().extend(v);
         }
     }
 
     pub fn shift(&mut self, by: Nanos) {
-        for r in self.streams.values_mut().flatten() {
+        for r in self.streams.iter_mut().flatten() {
             r.from = r.from.saturating_add(by);
             r.to = r.to.saturating_add(by);
         }
     }
 
     pub fn settle(&mut self) {
-        for runs in self.streams.values_mut() {
+        for runs in &mut self.streams {
             join(runs);
         }
     }
 
     /// True when the numbers prove something: dense enough that a hole means a lost record, not a filtered export.
     pub fn usable(&self) -> bool {
-        let runs: usize = self.streams.values().map(Vec::len).sum();
+        let runs: usize = self.streams.iter().map(Vec::len).sum();
         let present: u64 = self.present;
         match self.sign {
             // Nobody promised these numbers: they must be nearly unbroken before a hole means anything.
@@ -147,7 +174,7 @@ impl Numbers {
     pub fn missing(&mut self) -> Vec<Missing> {
         self.settle();
         let mut out = Vec::new();
-        for (stream, runs) in &self.streams {
+        for (stream, runs) in self.by_name() {
             // A stream that leaps all the time is numbered by something else than its records.
             let held = runs
                 .iter()
@@ -170,7 +197,7 @@ impl Numbers {
                     out.push(Missing {
                         window: Window::new(from, to.max(from.saturating_add(1_000_000))),
                         count,
-                        stream: stream.clone(),
+                        stream: stream.to_string(),
                     });
                 }
                 if self.sign == GapSign::SequencePerSession
@@ -180,7 +207,7 @@ impl Numbers {
                     out.push(Missing {
                         window: Window::new(i64::MIN + 1, first.from),
                         count: first.lo - 1,
-                        stream: stream.clone(),
+                        stream: stream.to_string(),
                     });
                 }
             }
@@ -195,7 +222,7 @@ impl Numbers {
             return BTreeSet::new();
         }
         let mut out = BTreeSet::new();
-        for (stream, runs) in &self.streams {
+        for (stream, runs) in self.by_name() {
             for life in lives(runs) {
                 let cut = life
                     .windows(2)
@@ -208,14 +235,17 @@ impl Numbers {
 
     /// Per stream: the first and the last instant its numbers reach.
     pub fn ends(&self) -> Vec<(&str, Nanos, Nanos)> {
-        self.streams
-            .iter()
+        self.by_name()
             .filter_map(|(k, runs)| {
                 let a = runs.iter().map(|r| r.from).min()?;
                 let b = runs.iter().map(|r| r.to).max()?;
-                Some((k.as_str(), a, b))
+                Some((k, a, b))
             })
             .collect()
+    }
+    fn by_name(&self) -> impl Iterator<Item = (&str, &[Run])> {
+        let names = self.names.iter();
+        names.map(|(name, at)| (name.as_str(), &self.streams[*at as usize][..]))
     }
     pub fn per_host(&self) -> bool {
         self.sign != GapSign::SequencePerSession

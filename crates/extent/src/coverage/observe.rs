@@ -2,11 +2,12 @@
 use super::numbers::Numbers;
 use ampleur_event::{
     Capability, Event, EventBatch, GapSign, Nanos, Outcome, System, Verb,
-    batch::NONE,
+    batch::{Column, NONE, TextColumn},
     time::{MINUTE, NO_TIME},
 };
+use ampleur_session::{NO_PARTY, Parties};
 use ampleur_sources::{Decoded, Reject, syslog};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{Hash, Hasher},
@@ -102,12 +103,26 @@ impl<T> Sample<T> {
             limit: other.limit,
         }
     }
+    #[inline]
     pub fn push(&mut self, key: u64, item: T) {
         if kept(key, self.level) {
-            self.items.push((key, item));
-            while self.items.len() > self.limit && self.level < 40 {
-                self.thin(self.level + 1);
+            // What does not stay makes room first: the list never grows beyond its limit.
+            if self.items.len() >= self.limit && self.level < 40 {
+                self.make_room(key);
+                if !kept(key, self.level) {
+                    return;
+                }
             }
+            self.items.push((key, item));
+        }
+    }
+    #[cold]
+    fn make_room(&mut self, key: u64) {
+        while self.items.len() + usize::from(kept(key, self.level)) > self.limit && self.level < 40
+        {
+            self.level += 1;
+            let level = self.level;
+            self.items.retain(|(k, _)| kept(*k, level));
         }
     }
     pub fn thin(&mut self, level: u32) {
@@ -165,13 +180,40 @@ pub struct Observer {
     open_rejects: usize,
     /// The file's source takes syslog of anything.
     headers: bool,
-    speaking: FxHashMap<u64, Nanos>,
+    /// Client → its place in `spoken`.
+    speaking: FxHashMap<u64, u32>,
+    /// When each client spoke last, [`NO_TIME`] before it did.
+    spoken: Vec<Nanos>,
+    /// How often they were forgotten.
+    silences: u32,
     host: String,
     /// Written anew for every row.
     shape: String,
     /// User → hash of its bare name, for each system and domain it came with.
     names: FxHashMap<Box<str>, Vec<Known>>,
     names_kept: usize,
+    /// Those of `classes`.
+    classes_known: FxHashSet<u32>,
+    /// By number of party, of one of their lives.
+    heard: Vec<Option<Heard>>,
+    life: u32,
+    /// Of a file whose rows nobody else numbers.
+    parties: Option<Box<Parties>>,
+}
+
+/// What rows of a party are to coverage, worked out with the first of them that has a time.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// Its rows are to be looked at one by one.
+    single: bool,
+    vague: bool,
+    untold: bool,
+    client: Option<u64>,
+    account: Option<u64>,
+    /// The client's place among those that spoke, while `silences` is this.
+    speaker: (u32, u32),
+    /// The stream of its numbers, where a host has one.
+    stream: Option<u32>,
 }
 
 type Known = (System, Box<str>, Option<u64>);
@@ -428,34 +470,102 @@ impl Observer {
             open_rejects: 0,
             headers: format == "syslog",
             speaking: FxHashMap::default(),
+            spoken: vec![],
+            silences: 0,
             host: String::new(),
             shape: String::new(),
             names: FxHashMap::default(),
             names_kept: 0,
+            classes_known: FxHashSet::default(),
+            heard: vec![],
+            life: 0,
+            parties: None,
         }
     }
 
+    /// The next rows of the file.
     pub fn batch(&mut self, batch: &EventBatch) {
-        for e in batch.iter() {
-            self.row(&e);
+        let mut parties = self.parties.take().unwrap_or_default();
+        parties.read(batch);
+        self.batch_known(batch, &parties);
+        self.parties = Some(parties);
+    }
+
+    /// The same, of a batch that `parties` has just read; they have read every batch of the file.
+    pub fn batch_known(&mut self, batch: &EventBatch, parties: &Parties) {
+        if self.life != parties.life() {
+            self.life = parties.life();
+            self.heard.clear();
+        }
+        if self.heard.len() < parties.count() {
+            self.heard.resize(parties.count(), None);
+        }
+        let rows = Rows::of(batch);
+        for (i, number) in parties.numbers().iter().enumerate() {
+            let heard = match *number {
+                NO_PARTY => None,
+                _ if rows.times[i] == NO_TIME => None,
+                n => {
+                    let known = &mut self.heard[n as usize];
+                    match known {
+                        Some(h) => Some(*h),
+                        None => {
+                            let h = self.hear(&batch.get(i));
+                            self.heard[n as usize] = Some(h);
+                            Some(h)
+                        }
+                    }
+                }
+            };
+            match heard.filter(|h| !h.single) {
+                Some(h) => self.again(&rows, i, *number, h),
+                None => self.row(&batch.get(i)),
+            }
         }
     }
 
-    /// The next row of the file.
-    pub fn row(&mut self, e: &Event<'_>) {
-        self.o.counts.events += 1;
-        self.o.vague += u64::from(e.verb == Verb::Other);
-        if self.headers && e.verb == Verb::Other && !syslog::keeps_house(&e.process) {
-            self.o.untold += 1;
+    fn hear(&mut self, e: &Event<'_>) -> Heard {
+        let single = matches!(
+            e.verb,
+            Verb::AuditOff
+                | Verb::AuditOn
+                | Verb::AuditClear
+                | Verb::Restart
+                | Verb::TunnelUp
+                | Verb::TunnelDown
+                | Verb::Heartbeat
+        );
+        let mut heard = Heard {
+            single,
+            vague: e.verb == Verb::Other,
+            untold: self.untold(e),
+            client: None,
+            account: None,
+            speaker: (0, 0),
+            stream: None,
+        };
+        if single {
+            return heard;
         }
-        while self.waiting.last().is_some_and(|r| r.0 < e.record) {
-            self.place_reject();
+        self.surroundings(e);
+        let client = client_of(&e.forwarded, &e.src_ip);
+        heard.client = (!client.is_empty()).then(|| hash(client));
+        if comparable(e.verb) {
+            heard.account = self.account(e);
         }
-        let t = e.time;
-        if t == NO_TIME {
-            return;
+        if e.seq != NONE && !self.o.numbers.by_session() {
+            heard.stream = self.o.numbers.stream(&e.host, "");
         }
-        self.tick(t);
+        heard
+    }
+
+    /// True of a record kept for its header alone.
+    fn untold(&self, e: &Event<'_>) -> bool {
+        self.headers && e.verb == Verb::Other && !syslog::keeps_house(&e.process)
+    }
+
+    /// The host and the system of a row with a time.
+    fn surroundings(&mut self, e: &Event<'_>) {
         if self.host != *e.host {
             self.host.clear();
             self.host.push_str(&e.host);
@@ -466,6 +576,113 @@ impl Observer {
         if e.system != System::Unknown && !e.user.is_empty() {
             self.o.systems.insert(e.system);
         }
+    }
+
+    /// A row of a known party, with a time: what [`Observer::row`] makes of it.
+    fn again(&mut self, rows: &Rows<'_>, i: usize, number: u32, heard: Heard) {
+        self.o.counts.events += 1;
+        self.o.vague += u64::from(heard.vague);
+        self.o.untold += u64::from(heard.untold);
+        if !self.waiting.is_empty() {
+            let record = rows.records[i];
+            while self.waiting.last().is_some_and(|r| r.0 < record) {
+                self.place_reject();
+            }
+        }
+        let t = rows.times[i];
+        self.tick(t);
+        let at = |column: Option<&[u64]>| column.map_or(NONE, |c| c[i]);
+        let seq = at(rows.seq);
+        if seq != NONE {
+            let stream = match heard.stream {
+                Some(stream) => Some(stream),
+                None => (self.o.numbers).stream(rows.host.get(i), rows.session_id.get(i)),
+            };
+            self.o.numbers.see_in(stream, seq, t);
+        }
+        let (verb, outcome) = (
+            Verb::from_code(rows.verbs[i]),
+            Outcome::from_code(rows.outcomes[i]),
+        );
+        let compared = comparable(verb);
+        let touch = compared.then(|| {
+            let (method, url) = (rows.http_method.get(i), rows.url.get(i));
+            Touch {
+                time: t,
+                class: self.class(method, url, verb),
+                served: served(outcome, at(rows.status)),
+            }
+        });
+        if let Some(who) = heard.client {
+            if verb == Verb::Login && outcome != Outcome::Failure {
+                self.o.logins.push(who, t);
+            }
+            if speaks(verb) {
+                let known = (heard.speaker.1 == self.silences + 1).then_some(heard.speaker.0);
+                let place = known.unwrap_or_else(|| {
+                    let place = self.speaker(who);
+                    if let Some(Some(h)) = self.heard.get_mut(number as usize) {
+                        h.speaker = (place, self.silences + 1);
+                    }
+                    place
+                });
+                let begun = begun(verb, t, at(rows.duration));
+                if self.spoke(place, t, begun) {
+                    self.o.starts.push(who, begun);
+                    self.place(client_of(rows.forwarded.get(i), rows.src_ip.get(i)));
+                }
+            }
+            if let Some(touch) = touch {
+                self.o.by_address.push(who, touch);
+            }
+        }
+        if let Some(touch) = touch {
+            if let Some(who) = heard.account {
+                self.o.by_account.push(who, touch);
+            }
+            let request = rows.request_id.get(i);
+            if !request.is_empty() {
+                self.o.by_request.push(hash(request), t);
+            }
+        }
+    }
+
+    /// The place of a client among those that spoke.
+    fn speaker(&mut self, who: u64) -> u32 {
+        if let Some(place) = self.speaking.get(&who) {
+            return *place;
+        }
+        if self.speaking.len() >= ADDRESSES_KEPT {
+            self.speaking.clear();
+            self.spoken.clear();
+            self.silences += 1;
+        }
+        let place = self.spoken.len() as u32;
+        self.speaking.insert(who, place);
+        self.spoken.push(NO_TIME);
+        place
+    }
+
+    /// Notes that a client speaks; true when it did not for a while.
+    fn spoke(&mut self, place: u32, t: Nanos, begun: Nanos) -> bool {
+        let last = std::mem::replace(&mut self.spoken[place as usize], t);
+        last == NO_TIME || begun.saturating_sub(last) > PAUSE
+    }
+
+    /// The next row of the file.
+    pub fn row(&mut self, e: &Event<'_>) {
+        self.o.counts.events += 1;
+        self.o.vague += u64::from(e.verb == Verb::Other);
+        self.o.untold += u64::from(self.untold(e));
+        while self.waiting.last().is_some_and(|r| r.0 < e.record) {
+            self.place_reject();
+        }
+        let t = e.time;
+        if t == NO_TIME {
+            return;
+        }
+        self.tick(t);
+        self.surroundings(e);
         if e.seq != NONE {
             self.o.numbers.see(&e.host, &e.session_id, e.seq, t);
         }
@@ -487,21 +704,10 @@ impl Observer {
             Verb::Heartbeat => return,
             _ => {}
         }
-        let client = e
-            .forwarded
-            .split(',')
-            .next()
-            .map(str::trim)
-            .filter(|f| !f.is_empty() && *f != "-")
-            .unwrap_or(&e.src_ip);
-        let begun = if e.verb == Verb::Flow && e.duration_ms != NONE {
-            t.saturating_sub((e.duration_ms.min(864_000_000) as i64) * 1_000_000)
-        } else {
-            t
-        };
+        let client = client_of(&e.forwarded, &e.src_ip);
+        let begun = begun(e.verb, t, e.duration_ms);
         let compared = comparable(e.verb);
-        let served =
-            e.outcome != Outcome::Failure && (e.status == NONE || (200..300).contains(&e.status));
+        let served = served(e.outcome, e.status);
         let class = if compared {
             self.class(&e.http_method, &e.url, e.verb)
         } else {
@@ -512,22 +718,9 @@ impl Observer {
             if e.verb == Verb::Login && e.outcome != Outcome::Failure {
                 self.o.logins.push(who, t);
             }
-            if matches!(
-                e.verb,
-                Verb::Login
-                    | Verb::Request
-                    | Verb::Flow
-                    | Verb::Read
-                    | Verb::Search
-                    | Verb::Connect
-                    | Verb::ShareConnect
-                    | Verb::Query
-            ) {
-                if self.speaking.len() >= ADDRESSES_KEPT && !self.speaking.contains_key(&who) {
-                    self.speaking.clear();
-                }
-                let last = self.speaking.insert(who, t);
-                if last.is_none_or(|l| begun.saturating_sub(l) > PAUSE) {
+            if speaks(e.verb) {
+                let place = self.speaker(who);
+                if self.spoke(place, t, begun) {
                     self.o.starts.push(who, begun);
                     self.place(client);
                 }
@@ -662,7 +855,6 @@ impl Observer {
         }
     }
 
-    /// Hash of the bare name of the acting account. Names come back, so they are taken apart once.
     /// Notes where a private address lies.
     fn place(&mut self, address: &str) {
         let Ok(a) = address.parse::<std::net::Ipv4Addr>() else {
@@ -675,6 +867,7 @@ impl Observer {
                 .insert(hash(address), hash(&format!("{x}.{y}.{z}")));
         }
     }
+    /// Hash of the bare name of the acting account. Names come back, so they are taken apart once.
     fn account(&mut self, e: &Event<'_>) -> Option<u64> {
         if e.user.is_empty() {
             return None;
@@ -711,12 +904,98 @@ impl Observer {
             shape_of(url, &mut shape);
         }
         let class = (hash(&shape) >> 16) as u32;
-        if self.o.classes.len() < CLASSES_KEPT && !self.o.classes.contains_key(&class) {
+        if self.o.classes.len() < CLASSES_KEPT && self.classes_known.insert(class) {
             self.o.classes.insert(class, shape.clone());
         }
         self.shape = shape;
         class
     }
+}
+
+/// Columns of a batch, as far as rows of known parties are read from them.
+struct Rows<'b> {
+    times: &'b [Nanos],
+    verbs: &'b [u8],
+    outcomes: &'b [u8],
+    records: &'b [u64],
+    seq: Option<&'b [u64]>,
+    status: Option<&'b [u64]>,
+    duration: Option<&'b [u64]>,
+    host: &'b TextColumn,
+    session_id: &'b TextColumn,
+    forwarded: &'b TextColumn,
+    src_ip: &'b TextColumn,
+    http_method: &'b TextColumn,
+    url: &'b TextColumn,
+    request_id: &'b TextColumn,
+}
+
+impl<'b> Rows<'b> {
+    fn of(batch: &'b EventBatch) -> Rows<'b> {
+        static NOTHING: std::sync::OnceLock<TextColumn> = std::sync::OnceLock::new();
+        let text = |name| match batch.text(name) {
+            Some(column) => column,
+            None => NOTHING.get_or_init(TextColumn::default),
+        };
+        let numbers = |name| match batch.column(name) {
+            Some(Column::Numbers(numbers)) => Some(numbers),
+            _ => None,
+        };
+        Rows {
+            times: batch.times(),
+            verbs: batch.verbs(),
+            outcomes: match batch.column("outcome") {
+                Some(Column::Codes(codes)) => codes,
+                _ => &[],
+            },
+            records: numbers("record").unwrap_or_default(),
+            seq: numbers("seq"),
+            status: numbers("status"),
+            duration: numbers("duration_ms"),
+            host: text("host"),
+            session_id: text("session_id"),
+            forwarded: text("forwarded"),
+            src_ip: text("src_ip"),
+            http_method: text("http_method"),
+            url: text("url"),
+            request_id: text("request_id"),
+        }
+    }
+}
+
+/// The client a row names: the first address forwarded, else where it came from.
+fn client_of<'a>(forwarded: &'a str, src_ip: &'a str) -> &'a str {
+    let first = forwarded.split(',').next().map(str::trim);
+    first
+        .filter(|f| !f.is_empty() && *f != "-")
+        .unwrap_or(src_ip)
+}
+
+/// When a row began: a flow is written at its end.
+fn begun(verb: Verb, t: Nanos, duration_ms: u64) -> Nanos {
+    match verb == Verb::Flow && duration_ms != NONE {
+        true => t.saturating_sub((duration_ms.min(864_000_000) as i64) * 1_000_000),
+        false => t,
+    }
+}
+
+fn served(outcome: Outcome, status: u64) -> bool {
+    outcome != Outcome::Failure && (status == NONE || (200..300).contains(&status))
+}
+
+/// True of what a client does that was silent before.
+fn speaks(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Login
+            | Verb::Request
+            | Verb::Flow
+            | Verb::Read
+            | Verb::Search
+            | Verb::Connect
+            | Verb::ShareConnect
+            | Verb::Query
+    )
 }
 
 fn comparable(verb: Verb) -> bool {
@@ -769,6 +1048,99 @@ mod tests {
             "/fhir/Patient/_search"
         );
     }
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        /// A batch says what its rows say one by one, whatever is known of their parties.
+        #[test]
+        fn a_batch_says_what_its_rows_say(
+            few in proptest::collection::vec(proptest::collection::vec(0usize..1 << 20, 16), 1..12),
+            order in proptest::collection::vec((0usize..12, 0usize..1 << 20, 0usize..30), 1..400),
+            size in 1usize..150,
+            format in 0usize..4,
+        ) {
+            let format = ["http-access", "syslog", "postgresql", "windows-security"][format];
+            let mut one = Observer::new(0, 0, format);
+            let mut all = Observer::new(0, 0, format);
+            for o in [&mut one, &mut all] {
+                o.o.by_address = Sample::new(40);
+                o.o.starts = Sample::new(20);
+            }
+            let mut record = 0;
+            let rows: Vec<Event<'static>> = order.iter().map(|(which, n, at)| {
+                let mut seed = few[which % few.len()].clone();
+                seed[0] = *n;
+                if let Some(other) = seed.get_mut(*at) { *other = *n; }
+                record += 2;
+                made(&seed, record)
+            }).collect();
+            for rows in rows.chunks(size) {
+                let reject = Reject {
+                    record: rows[rows.len() / 2].record - 1,
+                    offset: 0,
+                    len: 1,
+                    reason: ampleur_sources::Reason::Shape,
+                    time: None,
+                    readable: "?".into(),
+                };
+                let mut batch = EventBatch::default();
+                one.rejects(std::slice::from_ref(&reject));
+                all.rejects(&[reject]);
+                for e in rows {
+                    one.row(e);
+                    batch.push(e);
+                }
+                all.batch(&batch);
+            }
+            let told = |o: Observer| format!("{:?}", o.finish(Counts::default()));
+            proptest::prop_assert_eq!(told(one), told(all));
+        }
+    }
+
+    /// A row of few people, places and pages, made from numbers: anything may meet anything.
+    fn made(seed: &[usize], record: u64) -> Event<'static> {
+        let pick = |at: usize, from: &[&'static str]| from[seed[at] % from.len()].into();
+        let number = |at: usize, from: &[u64]| from[seed[at] % from.len()];
+        let verbs = [
+            Verb::Request,
+            Verb::Request,
+            Verb::Read,
+            Verb::Login,
+            Verb::Flow,
+            Verb::Restart,
+            Verb::TunnelUp,
+            Verb::TunnelDown,
+            Verb::Heartbeat,
+            Verb::Update,
+            Verb::AuditClear,
+            Verb::Other,
+        ];
+        Event {
+            record,
+            time: match seed[0] % 40 {
+                0 => NO_TIME,
+                n => (seed[0] / 40 % 400 * n) as i64 * 10_000_000_000,
+            },
+            verb: verbs[seed[1] % verbs.len()],
+            outcome: [Outcome::Success, Outcome::Failure, Outcome::Unknown][seed[2] % 3],
+            system: [System::Web, System::Ad, System::Unknown][seed[3] % 3],
+            user: pick(4, &["", "u1", "CHX\\u1", "-", "u2@x"]),
+            domain: pick(5, &["", "CHX"]),
+            src_ip: pick(6, &["", "10.1.2.3", "10.1.2.4", "198.19.7.7"]),
+            inner_ip: pick(7, &["", "10.8.0.2"]),
+            forwarded: pick(8, &["", "", "198.19.15.150", "10.7.7.7, 198.19.1.1", "-"]),
+            session_id: pick(9, &["", "s1", "s2"]),
+            request_id: pick(10, &["", "r1", "r2"]),
+            host: pick(11, &["", "fs01", "fs02"]),
+            process: pick(12, &["", "sshd", "cron", "thing"]),
+            http_method: pick(13, &["", "GET"]),
+            url: pick(14, &["", "/r4/Patient/1", "/r4/Patient?name=MAR", "/a/b"]),
+            seq: number(15, &[NONE, 1, 2, 3, 4, 9]),
+            status: number(13, &[NONE, 200, 404]),
+            duration_ms: number(12, &[NONE, 1000, u64::MAX - 1]),
+            ..Event::default()
+        }
+    }
+
     #[test]
     fn what_is_dropped_early_would_not_have_been_kept() {
         let file = |f: u32| {

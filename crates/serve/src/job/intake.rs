@@ -10,7 +10,7 @@ use ampleur_evidence::{
     SegmentWriter, Use,
 };
 use ampleur_extent::coverage::{Counts, Gathered, Observation, Observer};
-use ampleur_session::{FileIntake, Partial};
+use ampleur_session::{FileIntake, Partial, Parties};
 use ampleur_sources::{
     Reason, Reject, Source,
     case::{Case, FileId},
@@ -372,9 +372,9 @@ impl<'a> Work<'a> {
             skipped: report.skipped,
             cut_short: report.cut_short,
         };
-        let (intake, observer, other) = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
-        let (partial, observation) = (intake.finish(), observer.finish(counts));
-        if let Some(other) = other {
+        let l = lookers.unwrap_or_else(|| self.lookers(file, UNKNOWN));
+        let (partial, observation) = (l.intake.finish(), l.observer.finish(counts));
+        if let Some(other) = l.other {
             other.end();
         }
         let one = OneFile {
@@ -408,11 +408,12 @@ impl<'a> Work<'a> {
         }
     }
     fn lookers(&self, file: FileId, format: &'static str) -> Lookers<'a> {
-        (
-            FileIntake::new(self.case, file, format),
-            Observer::new(file, self.case.source_of(file), format),
-            self.looking.and_then(|l| l.file(file, format)),
-        )
+        Lookers {
+            parties: Parties::default(),
+            intake: FileIntake::new(self.case, file, format),
+            observer: Observer::new(file, self.case.source_of(file), format),
+            other: self.looking.and_then(|l| l.file(file, format)),
+        }
     }
 }
 
@@ -663,7 +664,13 @@ impl Rows {
 }
 
 /// Fourth stage: what the rows mean, for sessions, for coverage and for whoever else looks.
-type Lookers<'a> = (FileIntake, Observer, Option<Box<dyn Looker + 'a>>);
+struct Lookers<'a> {
+    /// Whose rows they are, for both.
+    parties: Parties,
+    intake: FileIntake,
+    observer: Observer,
+    other: Option<Box<dyn Looker + 'a>>,
+}
 
 fn look<'a>(work: &Work<'a>, file: FileId, input: &Receiver<ToLook>) -> Option<Lookers<'a>> {
     let mut lookers = None;
@@ -681,14 +688,19 @@ fn look<'a>(work: &Work<'a>, file: FileId, input: &Receiver<ToLook>) -> Option<L
     lookers
 }
 
-fn see((intake, observer, other): &mut Lookers<'_>, block: &Block) {
+fn see(lookers: &mut Lookers<'_>, block: &Block) {
+    let Lookers {
+        parties,
+        intake,
+        observer,
+        other,
+    } = lookers;
+    parties.read(&block.events);
+    intake.push_known(&block.events, parties);
     observer.rejects(&block.rejects);
-    for e in block.events.iter() {
-        intake.take(&e);
-        observer.row(&e);
-        if let Some(other) = other {
-            other.row(&e);
-        }
+    observer.batch_known(&block.events, parties);
+    if let Some(other) = other {
+        block.events.iter().for_each(|e| other.row(&e));
     }
 }
 
