@@ -3,7 +3,7 @@ use crate::{
     Features, Key, Partial, chain,
     columns::{self, Alike},
     days,
-    features::{List, Spelled, Thin, Traits},
+    features::{Few, List, Spelled, Thin, Traits},
     geo::Geo,
     intake::{self, Accounts, Fragment, Slot, machine},
     key::{ID_LIFE, INACTIVITY, Keyed, canonical},
@@ -1460,7 +1460,7 @@ fn product(device: &str) -> &str {
 }
 
 /// The account most rows name; of equally many, the smallest.
-fn most(accounts: &[Spelled], texts: &Texts) -> Option<(System, TextId)> {
+fn most(accounts: &Few<Spelled>, texts: &Texts) -> Option<(System, TextId)> {
     let spelling = |a: &Spelled| (a.system, texts.get(a.name));
     accounts
         .iter()
@@ -1585,7 +1585,10 @@ impl Making<'_> {
         let of_key = if texts.get(key.account).starts_with('#') {
             None
         } else {
-            f.accounts.iter().find(|a| a.canonical == key.account)
+            f.accounts
+                .iter()
+                .find(|a| a.canonical == key.account)
+                .copied()
         };
         let account = of_key
             .map(|a| (a.system, a.name))
@@ -1657,7 +1660,7 @@ impl Making<'_> {
         if let (Some(n), Some(o)) = (asn, operator) {
             words.operator(n, o);
         }
-        let mut counts = part.counts;
+        let mut counts = part.counts.counts();
         counts.subjects = f.subjects.items().len() as u64;
         counts.objects = f.objects.items().len() as u64;
         counts.bytes_in = counts.bytes_in.saturating_add(f.total_in);

@@ -213,28 +213,65 @@ pub(crate) struct Ask {
     pub number: Option<u64>,
 }
 
-/// A question as it is kept.
+/// A question as it is kept, in little room: a session has up to [`ASKS`] of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Asked {
-    pub at: Nanos,
-    pub stem: TextId,
-    pub prefix: bool,
-    pub range: bool,
-    pub exact: bool,
-    pub numbered: bool,
-    pub number: u64,
+    /// Both halves of the instant, and of the number.
+    at: [u32; 2],
+    number: [u32; 2],
+    /// Number of its text, [`NO_STEM`] without; what else is known of it stands in the upper four bits.
+    stem: u32,
+}
+
+/// No text has this number.
+const NO_STEM: TextId = !TAG;
+const PREFIX: u32 = 1 << 28;
+const RANGE: u32 = 1 << 29;
+const EXACT: u32 = 1 << 30;
+const NUMBERED: u32 = 1 << 31;
+
+fn halves(n: u64) -> [u32; 2] {
+    [n as u32, (n >> 32) as u32]
+}
+fn whole([low, high]: [u32; 2]) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 impl Asked {
-    fn number(&self) -> Option<u64> {
-        self.numbered.then_some(self.number)
+    pub fn new(at: Nanos, ask: &Ask, texts: &mut Texts) -> Asked {
+        let stem = match ask.stem.is_empty() {
+            true => NO_STEM,
+            false => texts.put(&ask.stem),
+        };
+        let mark = |is: bool, mark: u32| if is { mark } else { 0 };
+        Asked {
+            at: halves(at as u64),
+            number: halves(ask.number.unwrap_or(0)),
+            stem: stem
+                | mark(ask.prefix, PREFIX)
+                | mark(ask.range, RANGE)
+                | mark(ask.exact, EXACT)
+                | mark(ask.number.is_some(), NUMBERED),
+        }
     }
-    fn rank<'t>(&self, texts: &'t Texts) -> (&'t str, bool, bool, bool, Option<u64>) {
+    pub fn at(&self) -> Nanos {
+        whole(self.at) as Nanos
+    }
+    fn is(&self, mark: u32) -> bool {
+        self.stem & mark != 0
+    }
+    fn number(&self) -> Option<u64> {
+        self.is(NUMBERED).then_some(whole(self.number))
+    }
+    fn stem(&self) -> Option<TextId> {
+        Some(self.stem & !TAG).filter(|t| *t != NO_STEM)
+    }
+    pub fn rank<'t>(&self, texts: &'t Texts) -> (&'t str, bool, bool, bool, Option<u64>) {
         (
-            texts.get(self.stem),
-            self.prefix,
-            self.range,
-            self.exact,
+            self.stem().map_or("", |t| texts.get(t)),
+            self.is(PREFIX),
+            self.is(RANGE),
+            self.is(EXACT),
             self.number(),
         )
     }
@@ -246,7 +283,46 @@ pub(crate) struct Spelled {
     pub canonical: TextId,
     pub system: System,
     pub name: TextId,
-    pub rows: u64,
+    pub rows: u32,
+}
+
+/// Mostly one, which then needs no room elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Few<T> {
+    first: Option<T>,
+    more: Thin<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Few {
+            first: None,
+            more: Thin::default(),
+        }
+    }
+}
+impl<T> Few<T> {
+    pub fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(self.more.iter())
+    }
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(self.more.iter_mut())
+    }
+    pub fn push(&mut self, item: T) {
+        match self.first {
+            None => self.first = Some(item),
+            Some(_) => self.more.push(item),
+        }
+    }
+    fn into_items(self) -> impl Iterator<Item = T> {
+        self.first.into_iter().chain(self.more.into_items())
+    }
 }
 
 /// How many of each a session keeps.
@@ -258,7 +334,7 @@ pub(crate) const SKETCH: usize = 4096;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Traits {
     /// Accounts named by its rows, each canonical text once.
-    pub accounts: Thin<Spelled>,
+    pub accounts: Few<Spelled>,
     pub noted: Noted,
     /// Canonical accounts acted with or upon (explicit credentials, account changes), and when first.
     pub targets: Thin<(TextId, Nanos)>,
@@ -279,9 +355,9 @@ pub(crate) struct Traits {
     pub ports: u8,
     /// Earliest instant the activity can have begun (a flow logged at its end began `duration_ms` before).
     pub began: Nanos,
-    pub break_glass: u64,
+    pub break_glass: u32,
     /// Audit switched off, log cleared, rights changed.
-    pub tampering: u64,
+    pub tampering: u32,
     /// Highest running totals (tunnels).
     pub total_in: u64,
     pub total_out: u64,
@@ -295,13 +371,13 @@ impl Traits {
     }
     /// False when a question of this instant would not be kept: the sample holds the earliest.
     pub fn may_ask(&self, at: Nanos) -> bool {
-        self.asks.len() < ASKS || self.asks.last().is_none_or(|a| a.at >= at)
+        self.asks.len() < ASKS || self.asks.last().is_none_or(|a| a.at() >= at)
     }
     pub fn ask(&mut self, texts: &Texts, ask: Asked) {
         // Most questions come in order.
         let place = match self.asks.last() {
-            Some(last) if last.at < ask.at => Err(self.asks.len()),
-            _ => self.asks.binary_search_by_key(&ask.at, |a| a.at),
+            Some(last) if last.at() < ask.at() => Err(self.asks.len()),
+            _ => self.asks.binary_search_by_key(&ask.at(), Asked::at),
         };
         match place {
             // Two questions of one instant: the greater one stays, whatever order they came in.
@@ -323,15 +399,18 @@ impl Traits {
     }
     /// Rows of an account. One spelling for all orders: the smallest.
     pub fn spelled(&mut self, texts: &Texts, s: Spelled) {
-        let known = self.accounts.iter_mut();
-        match known.into_iter().find(|a| a.canonical == s.canonical) {
+        let mut known = self.accounts.iter_mut();
+        match known.find(|a| a.canonical == s.canonical) {
             Some(a) => {
-                a.rows += s.rows;
+                a.rows = a.rows.saturating_add(s.rows);
                 if (s.system, texts.get(s.name)) < (a.system, texts.get(a.name)) {
                     (a.system, a.name) = (s.system, s.name);
                 }
             }
-            None => self.accounts.push(s),
+            None => {
+                drop(known);
+                self.accounts.push(s);
+            }
         }
     }
     pub fn target(&mut self, canonical: TextId, at: Nanos) {
@@ -365,8 +444,8 @@ impl Traits {
         self.logon_types |= o.logon_types;
         self.ports |= o.ports;
         self.began = self.began.min(o.began);
-        self.break_glass += o.break_glass;
-        self.tampering += o.tampering;
+        self.break_glass = self.break_glass.saturating_add(o.break_glass);
+        self.tampering = self.tampering.saturating_add(o.tampering);
         self.total_in = self.total_in.max(o.total_in);
         self.total_out = self.total_out.max(o.total_out);
     }
@@ -395,7 +474,9 @@ impl Traits {
             t.0 = to(t.0);
         }
         for a in self.asks.iter_mut() {
-            a.stem = to(a.stem);
+            if let Some(stem) = a.stem() {
+                a.stem = a.stem & TAG | to(stem);
+            }
         }
     }
 }
@@ -437,16 +518,16 @@ impl Asks {
         };
         let mut gaps: Vec<f64> = asks
             .windows(2)
-            .map(|w| (w[1].at - w[0].at) as f64 / 1e9)
+            .map(|w| (w[1].at() - w[0].at()) as f64 / 1e9)
             .collect();
         gaps.sort_by(f64::total_cmp);
         let n = gaps.len();
         let at = |i: usize| gaps.get(i).copied().unwrap_or(0.0);
         Asks {
             count: asks.len() as u32,
-            prefix: count(&|a| a.prefix && !a.exact),
-            range: count(&|a| a.range && !a.exact),
-            exact: count(&|a| a.exact),
+            prefix: count(&|a| a.is(PREFIX) && !a.is(EXACT)),
+            range: count(&|a| a.is(RANGE) && !a.is(EXACT)),
+            exact: count(&|a| a.is(EXACT)),
             up: steps(true),
             down: steps(false),
             ends: numbers.first().copied().zip(numbers.last().copied()),
@@ -458,7 +539,7 @@ impl Asks {
             } else {
                 gaps.iter().sum::<f64>() / n as f64
             },
-            at: asks.iter().take(Self::AT).map(|a| a.at).collect(),
+            at: asks.iter().take(Self::AT).map(Asked::at).collect(),
         }
     }
 }
@@ -501,7 +582,6 @@ impl Features {
             // At most 4 × 8 + 64.
             kept.len() as u8
         });
-        let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         Features {
             texts: kept.into(),
             ends,
@@ -509,8 +589,8 @@ impl Features {
             logon_types: t.logon_types,
             hours: t.hours,
             files: t.files.items().len() as u32,
-            break_glass: small(t.break_glass),
-            tampering: small(t.tampering),
+            break_glass: t.break_glass,
+            tampering: t.tampering,
             asks: (!t.asks.is_empty()).then(|| Box::new(Asks::of(&t.asks))),
         }
     }

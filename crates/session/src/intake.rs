@@ -35,8 +35,63 @@ pub(crate) struct Fragment {
     pub closed: bool,
     /// Number of the stretch while its file is read: what a party said in it is noted once.
     serial: u32,
-    pub counts: SessionCounts,
+    pub counts: Tally,
     pub traits: Traits,
+}
+
+/// What a stretch did, as counts in little room: there are as many stretches as sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub events: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    kinds: [u32; KINDS],
+}
+
+/// Where each kind of row is counted in [`Tally`].
+const LOGINS: usize = 0;
+const FAILURES: usize = 1;
+const REQUESTS: usize = 2;
+const READS: usize = 3;
+const SEARCHES: usize = 4;
+const EXPORTS: usize = 5;
+const WRITES: usize = 6;
+const FILES: usize = 7;
+const QUERIES: usize = 8;
+const KINDS: usize = 9;
+
+impl Tally {
+    fn count(&mut self, kind: usize) {
+        self.kinds[kind] = self.kinds[kind].saturating_add(1);
+    }
+    fn join(&mut self, o: &Tally) {
+        self.events += o.events;
+        self.bytes_in = self.bytes_in.saturating_add(o.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(o.bytes_out);
+        for (a, b) in self.kinds.iter_mut().zip(o.kinds) {
+            *a = a.saturating_add(b);
+        }
+    }
+    /// Without subjects and objects, which are counted elsewhere.
+    pub fn counts(&self) -> SessionCounts {
+        let of = |kind: usize| u64::from(self.kinds[kind]);
+        SessionCounts {
+            events: self.events,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            logins: of(LOGINS),
+            failures: of(FAILURES),
+            requests: of(REQUESTS),
+            reads: of(READS),
+            searches: of(SEARCHES),
+            exports: of(EXPORTS),
+            writes: of(WRITES),
+            files: of(FILES),
+            queries: of(QUERIES),
+            subjects: 0,
+            objects: 0,
+        }
+    }
 }
 
 /// The stretches of one key.
@@ -387,8 +442,11 @@ impl FileIntake {
             }
             if m.noted == f.serial {
                 // All else was said by the row before.
-                if let Some(a) = m.account {
-                    f.traits.accounts[a as usize].rows += 1;
+                let account = m
+                    .account
+                    .and_then(|at| f.traits.accounts.iter_mut().nth(at as usize));
+                if let Some(a) = account {
+                    a.rows = a.rows.saturating_add(1);
                 }
             } else {
                 m.account = f.note(texts, &batch.get(i), m.named.as_deref());
@@ -672,7 +730,7 @@ impl Fragment {
             opened: false,
             closed: false,
             serial: 0,
-            counts: SessionCounts::default(),
+            counts: Tally::default(),
             traits: Traits {
                 began: time,
                 ..Traits::default()
@@ -694,19 +752,7 @@ impl Fragment {
         self.fingerprint = self.fingerprint.wrapping_add(o.fingerprint);
         self.opened |= o.opened;
         self.closed |= o.closed;
-        let (a, b) = (&mut self.counts, &o.counts);
-        a.events += b.events;
-        a.bytes_in = a.bytes_in.saturating_add(b.bytes_in);
-        a.bytes_out = a.bytes_out.saturating_add(b.bytes_out);
-        a.logins += b.logins;
-        a.failures += b.failures;
-        a.requests += b.requests;
-        a.reads += b.reads;
-        a.searches += b.searches;
-        a.exports += b.exports;
-        a.writes += b.writes;
-        a.files += b.files;
-        a.queries += b.queries;
+        self.counts.join(&o.counts);
         self.traits.join(o.traits, texts);
     }
 
@@ -726,22 +772,20 @@ impl Fragment {
         }
         let mut account = None;
         if let Some(n) = borrowed.as_ref().or(named) {
-            let known = f
-                .accounts
-                .iter()
-                .position(|a| texts.get(a.canonical) == n.canonical);
-            match known {
-                Some(at) => {
-                    let a = &mut f.accounts[at];
-                    a.rows += 1;
+            let many = f.accounts.len();
+            let mut known = f.accounts.iter_mut().enumerate();
+            match known.find(|(_, a)| texts.get(a.canonical) == n.canonical) {
+                Some((at, a)) => {
+                    a.rows = a.rows.saturating_add(1);
                     let (system, name) = (n.account.system, n.account.name.as_str());
                     if (system, name) < (a.system, texts.get(a.name)) {
                         (a.system, a.name) = (system, texts.put(name));
                     }
                     account = Some(at as u32);
                 }
-                None if f.accounts.len() < TOKENS => {
-                    account = Some(f.accounts.len() as u32);
+                None if many < TOKENS => {
+                    account = Some(many as u32);
+                    drop(known);
                     f.accounts.push(Spelled {
                         canonical: texts.put(&n.canonical),
                         system: n.account.system,
@@ -782,15 +826,15 @@ impl Fragment {
         let f = &mut self.traits;
         let failed = e.outcome == Outcome::Failure;
         match e.verb {
-            Verb::Login if failed => c.failures += 1,
-            Verb::Login => c.logins += 1,
-            Verb::Request => c.requests += 1,
-            Verb::Read => c.reads += 1,
-            Verb::Search => c.searches += 1,
-            Verb::Export => c.exports += 1,
-            Verb::FileRead => c.files += 1,
-            Verb::Query => c.queries += 1,
-            v if v.writes() => c.writes += 1,
+            Verb::Login if failed => c.count(FAILURES),
+            Verb::Login => c.count(LOGINS),
+            Verb::Request => c.count(REQUESTS),
+            Verb::Read => c.count(READS),
+            Verb::Search => c.count(SEARCHES),
+            Verb::Export => c.count(EXPORTS),
+            Verb::FileRead => c.count(FILES),
+            Verb::Query => c.count(QUERIES),
+            v if v.writes() => c.count(WRITES),
             _ => {}
         }
         self.opened |=
@@ -856,16 +900,7 @@ impl Fragment {
                 f.files.add(e.hash(FILE_PATH), SKETCH);
             }
             if e.time != NO_TIME && f.may_ask(e.time) {
-                let a = ask_of(e);
-                let asked = Asked {
-                    at: e.time,
-                    stem: texts.put(&a.stem),
-                    prefix: a.prefix,
-                    range: a.range,
-                    exact: a.exact,
-                    numbered: a.number.is_some(),
-                    number: a.number.unwrap_or(0),
-                };
+                let asked = Asked::new(e.time, &ask_of(e), texts);
                 f.ask(texts, asked);
             }
         }
@@ -880,8 +915,8 @@ impl Fragment {
             };
         }
         match e.verb {
-            Verb::BreakGlass => f.break_glass += 1,
-            Verb::AuditOff | Verb::AuditClear => f.tampering += 1,
+            Verb::BreakGlass => f.break_glass = f.break_glass.saturating_add(1),
+            Verb::AuditOff | Verb::AuditClear => f.tampering = f.tampering.saturating_add(1),
             _ => {}
         }
     }
@@ -1377,17 +1412,7 @@ mod tests {
             let mut targets: Vec<_> = t.targets.iter().map(|t| (text(t.0), t.1)).collect();
             targets.sort_unstable();
             let asks: Vec<_> = (t.asks.iter())
-                .map(|a| {
-                    (
-                        a.at,
-                        text(a.stem),
-                        a.prefix,
-                        a.range,
-                        a.exact,
-                        a.numbered,
-                        a.number,
-                    )
-                })
+                .map(|a| (a.at(), a.rank(&p.texts)))
                 .collect();
             let plain = (f.from, f.to, f.fingerprint, f.opened, f.closed, &f.counts);
             let sketches = (&t.requests, &t.subjects, &t.objects, &t.files);

@@ -79,8 +79,8 @@ pub struct Texts {
     table: Table,
 }
 
-/// So many texts have a number: four bits of it are left to say what a text is.
-const MOST: usize = 1 << 28;
+/// So many texts have a number: four bits of it are left to say what a text is, and one number says that there is none.
+const MOST: usize = (1 << 28) - 1;
 const CHUNK: usize = 1 << 16;
 
 impl Texts {
