@@ -285,10 +285,34 @@ impl Named {
 /// The stretches of one key in all files.
 pub(crate) struct Merged {
     source: u32,
-    /// Name of the format of its rows with a time, and of the first file that has some without.
-    format: Option<&'static str>,
-    format_untimed: &'static str,
+    /// The format of its rows with a time, and of the first file that has some without: numbers in [`Formats`].
+    format: Option<std::num::NonZeroU16>,
+    format_untimed: u16,
     pub slot: Slot,
+}
+
+/// Names of formats: there are few, and a million keys have one. The first is nobody's.
+struct Formats(Vec<&'static str>);
+
+impl Default for Formats {
+    fn default() -> Self {
+        Formats(vec![""])
+    }
+}
+impl Formats {
+    fn number(&mut self, name: &'static str) -> u16 {
+        let known = self.0.iter().skip(1).position(|n| *n == name);
+        known.map_or_else(
+            || {
+                self.0.push(name);
+                self.0.len() as u16 - 1
+            },
+            |at| at as u16 + 1,
+        )
+    }
+    fn name(&self, number: u16) -> &'static str {
+        self.0.get(usize::from(number)).copied().unwrap_or("")
+    }
 }
 
 /// What the files say together, in the texts of the whole case.
@@ -296,6 +320,7 @@ pub(crate) struct Merged {
 struct Together {
     table: Table,
     slots: Vec<Merged>,
+    formats: Formats,
     /// Rows without a time whose key has some already.
     late: Vec<(u32, Box<Fragment>)>,
     names: BTreeMap<String, BTreeSet<Account>>,
@@ -308,7 +333,11 @@ impl Together {
     /// In the order of the parts. The texts of one are numbered while what another says is put with the rest.
     fn of(threads: usize, case: &Case, partials: Vec<Partial>) -> (Together, Texts) {
         let mut texts = Texts::default();
-        let mut all = Together::default();
+        // Most keys are of one file: room for all, which is not used before it is written to.
+        let mut all = Together {
+            slots: Vec::with_capacity(partials.iter().map(|p| p.slots.len()).sum()),
+            ..Together::default()
+        };
         let mut number = |p: &mut Partial| -> Vec<TextId> {
             let own = std::mem::take(&mut p.texts);
             // Read as another source, which turned out to be this one's copy.
@@ -355,9 +384,12 @@ impl Together {
 
     /// `to` are the numbers its texts have in the whole.
     fn take(&mut self, source: u32, p: Partial, to: &[TextId]) {
+        let format = self.formats.number(p.format);
         for mut slot in p.slots {
             slot.renumber(&mut |t| to[t as usize]);
-            let timed = (!slot.list.is_empty()).then_some(p.format);
+            let timed = (!slot.list.is_empty())
+                .then_some(format)
+                .and_then(std::num::NonZeroU16::new);
             let known = self.table.find(slot.hash, |i| {
                 let m = &self.slots[i as usize];
                 m.source == source && m.slot.key == slot.key
@@ -367,14 +399,17 @@ impl Together {
                 self.slots.push(Merged {
                     source,
                     format: timed,
-                    format_untimed: p.format,
+                    format_untimed: format,
                     slot,
                 });
                 continue;
             };
             let m = &mut self.slots[i as usize];
             m.format = match (m.format, timed) {
-                (Some(a), Some(b)) => Some(a.min(b)),
+                (Some(a), Some(b)) => {
+                    let name = |n: std::num::NonZeroU16| self.formats.name(n.get());
+                    Some(if name(b) < name(a) { b } else { a })
+                }
                 (a, b) => a.or(b),
             };
             m.slot.list.append(&mut slot.list);
@@ -382,7 +417,7 @@ impl Together {
                 (Some(_), Some(more)) => self.late.push((i, more)),
                 (a @ None, b @ Some(_)) => {
                     *a = b;
-                    m.format_untimed = p.format;
+                    m.format_untimed = format;
                 }
                 _ => {}
             }
@@ -471,6 +506,7 @@ impl Sessions {
         let Together {
             table,
             slots,
+            formats,
             names,
             restarts,
             machines,
@@ -486,6 +522,7 @@ impl Sessions {
             names: &names,
             restarts: &restarts,
             gateways: &gateways,
+            formats: &formats,
             geo: &geo,
         };
         let turns = Turns::of(&making, &people, &mut slots);
@@ -1479,6 +1516,7 @@ pub(crate) struct Making<'a> {
     names: &'a BTreeMap<String, BTreeSet<Account>>,
     restarts: &'a BTreeMap<String, BTreeSet<Nanos>>,
     gateways: &'a BTreeSet<IpAddr>,
+    formats: &'a Formats,
     geo: &'a Geo,
 }
 
@@ -1691,7 +1729,9 @@ impl Making<'_> {
         out.list.push(Session {
             id,
             source: m.source,
-            format: m.format.unwrap_or(m.format_untimed),
+            format: self
+                .formats
+                .name(m.format.map_or(m.format_untimed, |f| f.get())),
             key_kind: key.kind,
             account: None,
             person: None,

@@ -11,7 +11,7 @@ use crate::{
 use ampleur_event::{
     Account, Event, EventBatch, Outcome, SessionCounts, SessionKey, System, Verb,
     account::is_placeholder,
-    batch::{Column, NONE},
+    batch::{Column, NONE, TextColumn},
     time::{HOUR, NO_TIME, Nanos},
 };
 use ampleur_sources::case::{Case, FileId};
@@ -989,50 +989,52 @@ impl<'a> Row<'a> {
 
 /// Columns of a batch, as far as rows of known parties are read from them.
 struct Rows<'b> {
-    batch: &'b EventBatch,
     times: &'b [Nanos],
+    verbs: &'b [u8],
     outcomes: &'b [u8],
     numbers: [Option<&'b [u64]>; 4],
-    /// Of [`HASHED`], those with a text in any row.
-    present: [bool; HASHED.len()],
+    /// Those of [`Row`], in its order; `None` where no row has a text.
+    texts: [Option<&'b TextColumn>; 7],
 }
 
 impl<'b> Rows<'b> {
     fn of(batch: &'b EventBatch) -> Rows<'b> {
+        let texts = [REQUEST_ID, URL, QUERY, FILE_PATH, OBJECT, SUBJECTS, TARGET];
         Rows {
-            batch,
             times: batch.times(),
+            verbs: batch.verbs(),
             outcomes: match batch.column("outcome") {
                 Some(Column::Codes(codes)) => codes,
                 _ => &[],
             },
             numbers: ["bytes_in", "bytes_out", "duration_ms", "dst_port"]
                 .map(|name| numbers(batch, name)),
-            present: HASHED.map(|name| batch.text(name).is_some_and(|c| !c.is_blank())),
+            texts: texts.map(|c| batch.text(HASHED[c]).filter(|c| !c.is_blank())),
         }
     }
-    fn at<'a>(&'a self, i: usize, words: &'a Words) -> Row<'a> {
-        let text = |column: usize| match self.present[column] {
-            true => self.batch.text(HASHED[column]).map_or("", |c| c.get(i)),
-            false => "",
-        };
+    fn at<'a>(&self, i: usize, words: &'a Words) -> Row<'a>
+    where
+        'b: 'a,
+    {
+        let [request_id, url, query, file_path, object, subjects, target] =
+            self.texts.map(|c| c.map_or("", |c| c.get(i)));
         let [bytes_in, bytes_out, duration_ms, dst_port] =
             self.numbers.map(|n| n.map_or(NONE, |n| n[i]));
         Row {
             time: self.times[i],
-            verb: Verb::from_code(self.batch.verbs()[i]),
+            verb: Verb::from_code(self.verbs[i]),
             outcome: Outcome::from_code(self.outcomes[i]),
             bytes_in,
             bytes_out,
             duration_ms,
             dst_port,
-            request_id: text(REQUEST_ID),
-            url: text(URL),
-            query: text(QUERY),
-            file_path: text(FILE_PATH),
-            object: text(OBJECT),
-            subjects: text(SUBJECTS),
-            target: text(TARGET),
+            request_id,
+            url,
+            query,
+            file_path,
+            object,
+            subjects,
+            target,
             words: Some((words, i)),
         }
     }
@@ -1301,6 +1303,12 @@ fn ask_of(e: &Row<'_>) -> Ask {
     } else {
         e.url.split_once('?').map_or("", |(_, q)| q)
     };
+    if criteria.is_empty() && e.verb != Verb::Query {
+        let path = if e.url.is_empty() { e.object } else { e.url };
+        a.number = last_number(clip(path, 512));
+        a.exact = a.number.is_some() && e.verb != Verb::FileRead;
+        return a;
+    }
     let head = clip(criteria, 2048);
     let sql = e.verb == Verb::Query
         || head
@@ -1367,11 +1375,6 @@ fn ask_of(e: &Row<'_>) -> Ask {
         }
     }
     a.exact |= birth && !a.stem.is_empty();
-    if criteria.is_empty() {
-        let path = if e.url.is_empty() { e.object } else { e.url };
-        a.number = last_number(clip(path, 512));
-        a.exact = a.number.is_some() && e.verb != Verb::FileRead;
-    }
     a
 }
 
@@ -1385,9 +1388,24 @@ fn compares(sql: &str) -> bool {
 }
 
 fn last_number(s: &str) -> Option<u64> {
-    s.rsplit(|c: char| !c.is_ascii_digit())
-        .find(|d| !d.is_empty() && d.len() <= 15)
-        .and_then(|d| d.parse().ok())
+    let digits = |bytes: &[u8], wanted: bool| {
+        let at = |b: &u8| b.is_ascii_digit() != wanted;
+        bytes.iter().rposition(at).map_or(0, |i| i + 1)
+    };
+    let mut bytes = s.as_bytes();
+    loop {
+        let end = digits(bytes, false);
+        let from = digits(&bytes[..end], true);
+        match end - from {
+            0 => return None,
+            // So many always fit.
+            1..=15 => {
+                let number = bytes[from..end].iter();
+                return Some(number.fold(0, |n, d| n * 10 + u64::from(d - b'0')));
+            }
+            _ => bytes = &bytes[..from],
+        }
+    }
 }
 
 #[cfg(test)]
@@ -1598,6 +1616,16 @@ mod tests {
             let mut words = Words::default();
             words.read(&batch);
             prop_assert_eq!(words.row_hash(common_hash(&e), 1), h.finish());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_number_is_the_last_that_fits(s in "([a-zé/%]{0,3}[0-9]{0,20}){0,4}[a-zé]{0,2}") {
+            let parts = s.rsplit(|c: char| !c.is_ascii_digit());
+            let mut fitting = parts.filter(|d| !d.is_empty() && d.len() <= 15);
+            let slow = fitting.next().and_then(|d| d.parse().ok());
+            prop_assert_eq!(last_number(&s), slow);
         }
     }
 
