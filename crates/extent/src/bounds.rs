@@ -427,18 +427,16 @@ fn usable_holes(facts: &Facts, coverage: &Coverage, trusted: &[OnTrust]) -> Vec<
         };
         out.push((taken_out, false));
     }
-    out.extend(
-        behind_cut_doors(facts, coverage)
-            .into_iter()
-            .map(|h| (h, true)),
-    );
+    let behind = behind_cut_doors(facts, coverage).into_iter();
+    out.extend(behind.filter(|h| !h.1).map(|h| (h.0, true)));
     out.sort_by_key(|a| (a.0.source, a.0.window, a.0.kind));
     out
 }
 
 /// Records of a door are missing by their numbers: whoever took out the lines of his coming may have taken out all he did behind it,
-/// from every log whose records nobody counts.
-fn behind_cut_doors(facts: &Facts, coverage: &Coverage) -> Vec<Hole> {
+/// from every log whose records nobody counts. The flag says that the log heard him all the same: as many uses that no login is there
+/// for as the missing records can be logins of.
+fn behind_cut_doors(facts: &Facts, coverage: &Coverage) -> Vec<(Hole, bool)> {
     let mut out = vec![];
     for door in coverage.sources.iter().filter(|s| s.door) {
         let cut = (door.stretches.iter())
@@ -455,23 +453,75 @@ fn behind_cut_doors(facts: &Facts, coverage: &Coverage) -> Vec<Hole> {
                     .is_some_and(|(_, d)| !facts.holds_data_of(s, d));
                 s.index != door.index && !s.tells.is_empty() && !s.guarded && !apart
             });
-            out.extend(behind.map(|s| Hole {
-                source: s.index,
-                name: s.name.clone(),
-                establishment: s.establishment.clone(),
-                window,
-                state: State::Gap,
-                kind: Kind::Tamper,
-                missing: None,
-                categories: s.tells,
-                why: Why::new(
-                    format!("il manque des enregistrements à {} : ce qui s’est fait derrière a pu être retiré aussi", door.name),
-                    format!("records of {} are missing: what was done behind it may have been taken out too", door.name),
-                ),
+            out.extend(behind.map(|s| {
+                let hole = Hole {
+                    source: s.index,
+                    name: format!("{} behind {}", s.name, door.name),
+                    establishment: s.establishment.clone(),
+                    window,
+                    state: State::Gap,
+                    kind: Kind::Tamper,
+                    missing: None,
+                    categories: s.tells,
+                    why: Why::new(
+                        format!("il manque des enregistrements à {} : ce qui s’est fait derrière a pu être retiré aussi", door.name),
+                        format!("records of {} are missing: what was done behind it may have been taken out too", door.name),
+                    ),
+                };
+                let uses = uses_without_login(facts, door, &st.window, s);
+                let heard = st.missing.is_some_and(|n| n <= uses * RECORDS_OF_A_LOGIN);
+                (hole, heard)
             }));
         }
     }
     out
+}
+
+/// What a login leaves at an identity provider, at most: itself, its token, the token renewed, its end.
+const RECORDS_OF_A_LOGIN: u64 = 4;
+
+/// Uses of the intruder in a log that began in that time and that no login at the door let in; those of one account within the life
+/// of a login are one.
+fn uses_without_login(
+    facts: &Facts,
+    door: &SourceCoverage,
+    time: &Window,
+    s: &SourceCoverage,
+) -> u64 {
+    let key = |p: &Presence| {
+        let bare = |a: &String| a.split_once(':').map_or(a.clone(), |(_, name)| name.to_string());
+        p.account.as_ref().map(bare)
+    };
+    // Whose account nobody knows may be anybody's.
+    let same = |a: &Presence, b: &Presence| {
+        let (a, b) = (key(a), key(b));
+        a.is_none() || b.is_none() || a == b
+    };
+    let let_in = |p: &Presence| {
+        facts.presences.iter().any(|d| {
+            d.source == door.index
+                && d.entered
+                && same(d, p)
+                && d.from <= p.from.saturating_add(MINUTE)
+                && p.from <= d.from.saturating_add(ampleur_session::ID_LIFE)
+        })
+    };
+    let mut counted: Vec<&Presence> = vec![];
+    let mut here: Vec<&Presence> = (facts.presences.iter())
+        .filter(|p| p.source == s.index && p.certain)
+        .filter(|p| time.from.saturating_sub(MINUTE) <= p.from && p.from <= time.to)
+        .filter(|p| !let_in(p))
+        .collect();
+    here.sort_by_key(|p| p.from);
+    for p in here {
+        let again = |c: &&&Presence| {
+            same(c, p) && p.from <= c.from.saturating_add(ampleur_session::ID_LIFE)
+        };
+        if counted.iter().rfind(again).is_none() {
+            counted.push(p);
+        }
+    }
+    counted.len() as u64
 }
 
 /// A gap while the intruder was there, closed by logs whose records nobody counts.
@@ -516,6 +566,11 @@ fn on_trust(facts: &Facts, coverage: &Coverage) -> Vec<OnTrust> {
             }
         }
     }
+    let behind = behind_cut_doors(facts, coverage).into_iter();
+    out.extend(behind.filter(|h| h.1).map(|h| OnTrust {
+        hole: h.0,
+        unheard: false,
+    }));
     out.sort_by_key(|t| (t.hole.source, t.hole.window, t.hole.kind, t.unheard));
     out
 }
@@ -1426,6 +1481,35 @@ mod tests {
             assert!(ask(cut(Kind::Sequence), true).widenings.is_empty());
             assert!(ask(cut(Kind::Silence), false).widenings.is_empty());
         }
+    }
+    #[test]
+    fn a_use_heard_without_its_login_explains_the_numbers_missing_at_the_door() {
+        let ask = |missing: u64, f: &Facts| {
+            let mut cut = with_gap(9, 11);
+            cut[1].kind = Kind::Sequence;
+            cut[1].missing = Some(missing);
+            let behind = SourceCoverage {
+                guarded: false,
+                ..teller(whole())
+            };
+            bounds(f, &coverage(vec![door(cut), behind]), &Context::default())
+        };
+        // Heard at ten o'clock, and nowhere a login of his: what is missing is his coming. The list still rests on that log alone.
+        let b = ask(2, &facts());
+        assert!(b.widenings.is_empty() && b.on_trust.len() == 1);
+        // One use does not explain as many records.
+        assert_eq!(ask(9, &facts()).patients, 140);
+        // His login is there: somebody else's lines are missing.
+        let mut f = facts();
+        let login = Presence {
+            source: 0,
+            from: 9 * HOUR + 50 * MINUTE,
+            to: 9 * HOUR + 50 * MINUTE,
+            account: Some("oidc:99700100426".into()),
+            ..f.presences[0].clone()
+        };
+        f.presences.push(login);
+        assert_eq!(ask(2, &f).patients, 140);
     }
     #[test]
     fn another_kind_of_account_does_not_open_a_source() {

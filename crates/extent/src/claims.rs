@@ -8,6 +8,8 @@ pub struct Facts {
     pub subjects: Interval,
     /// The cells as written, bounds included.
     pub cells: Vec<Cell>,
+    /// What some log with records tells: of anything else nobody knows whether it was seen.
+    pub told: CategorySet,
     /// An identity base was given; without one nothing is said.
     pub identity_base: bool,
 }
@@ -62,9 +64,10 @@ fn judge(
             vec![format!("claimed {n}, at most {}", facts.subjects.at_most)],
         );
     }
+    let untold = |s: CategorySet| s.intersect(facts.told).is_empty();
     let possible: Vec<bool> = patterns
         .iter()
-        .map(|(_, s)| sum(*s, |c| c.subjects.at_most, false) > 0)
+        .map(|(_, s)| untold(*s) || sum(*s, |c| c.subjects.at_most, false) > 0)
         .collect();
     if !patterns.is_empty() && possible.iter().all(|p| !p) {
         return (
@@ -96,6 +99,9 @@ fn judge(
     for (p, s) in patterns {
         if sum(*s, |c| c.subjects.at_least, true) == 0 {
             why.push(format!("{p} is not established"));
+            if untold(*s) {
+                why.push(format!("no source tells {p}"));
+            }
         }
     }
     ("undecidable", why)
@@ -118,6 +124,7 @@ mod tests {
                     derived_from: vec![],
                 })
                 .collect(),
+            told: CategorySet::parse(&["ID.*", "HEALTH.*"]).unwrap(),
             identity_base: true,
         };
         claims(&context, &facts)[0].verdict.clone()
@@ -141,6 +148,14 @@ mod tests {
             verdict(C, 100, 200, &[("HEALTH.DRUG", "exposed", 0, 5)]),
             "undecidable"
         );
+    }
+    #[test]
+    fn what_no_source_tells_is_not_refuted() {
+        let pay = C.replace("HEALTH", "STAFF");
+        let name = ("ID.NAME", "consulted", 10, 200);
+        assert_eq!(verdict(&pay, 10, 200, &[name]), "undecidable");
+        // By their number they are, whatever was seen.
+        assert_eq!(verdict(&pay, 10, 90, &[name]), "refuted");
     }
     #[test]
     fn nothing_is_said_without_an_identity_base() {

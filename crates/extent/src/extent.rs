@@ -653,6 +653,9 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         &claims::Facts {
             subjects,
             cells: rows.clone(),
+            told: (input.coverage.sources.iter())
+                .filter(|s| s.events > 0)
+                .fold(CategorySet::EMPTY, |a, s| a.union(s.tells)),
             identity_base: !input.identity.is_empty(),
         },
     );

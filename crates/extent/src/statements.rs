@@ -356,11 +356,14 @@ impl Judge<'_> {
     /// Gaps that only a log closes whose records nobody counts.
     fn on_trust(&self) -> Vec<String> {
         let list = &self.bounds.on_trust;
-        let text = |h: &Hole| {
-            format!(
+        let text = |h: &Hole| match h.name.split_once(" behind ") {
+            Some((log, door)) => {
+                format!("{log} has no running numbers, and records are missing at {door}")
+            }
+            None => format!(
                 "{}, closed only by a log without running numbers",
                 hole_text(h)
-            )
+            ),
         };
         let mut v: Vec<String> = list.iter().take(5).map(text).collect();
         if list.len() > 5 {

@@ -480,6 +480,116 @@ fn failures_show_nobody_and_doubt_never_lifts_the_lower_bound() {
     );
 }
 
+/// (at least, at most) persons of three searches, each answered as the line says.
+fn answered(toml: &str, log: (&str, &'static str), lines: &str) -> (u64, u64) {
+    let day = 1_757_714_400_000_000_000;
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    let mut told = (0, 0);
+    play_log(toml, &identity, log, lines, SessionVerdict::Intruder, |o| {
+        told = (o.extent.subjects.at_least, o.extent.subjects.at_most);
+    });
+    told
+}
+
+#[test]
+fn an_answer_that_was_cut_shows_from_nobody_to_all() {
+    let web = ("logs/web/access.log", "http-access");
+    let nginx = |tail: &str| {
+        format!(
+            "198.51.100.9 - u1 [14/Sep/2025:10:00:00 +0200] \"GET /fhir/Patient?family=MART HTTP/1.1\" {tail} \"-\" \"curl/8\"\n"
+        )
+    };
+    assert_eq!(answered(TOML, web, &nginx("200 1700")), (3, 3));
+    assert_eq!(answered(TOML, web, &nginx("499 900")), (0, 3));
+    assert_eq!(answered(TOML, web, &nginx("499 0")), (0, 0));
+    assert_eq!(answered(TOML, web, &nginx("504 900")), (0, 0));
+    let toml = TOML.replace("http-access", "haproxy");
+    let haproxy = |state: &str, bytes: u32| {
+        format!(
+            "198.51.100.9:4711 [14/Sep/2025:10:00:00.000] in fhir/s1 0/0/0/5/9 200 {bytes} - - {state} 1/1/0/0/0 0/0 \"GET /fhir/Patient?family=MART HTTP/1.1\"\n"
+        )
+    };
+    let log = ("logs/web/haproxy.log", "haproxy");
+    assert_eq!(answered(&toml, log, &haproxy("----", 1700)), (3, 3));
+    assert_eq!(answered(&toml, log, &haproxy("CD--", 900)), (0, 3));
+    // One record asked for: the same.
+    let lines = nginx("499 300").replace("Patient?family=MART", "Patient/b");
+    assert_eq!(answered(TOML, web, &lines), (0, 1));
+}
+
+#[test]
+fn a_record_made_by_post_is_a_change() {
+    let said_of = |request: &str, status: u16| {
+        let day = 1_757_714_400_000_000_000;
+        let identity = IdentityBase::from_lines(&[(day, &base())]);
+        let lines = format!(
+            "198.51.100.9 - u1 [14/Sep/2025:10:00:00 +0200] \"{request} HTTP/1.1\" {status} 700 \"-\" \"curl/8\"\n"
+        );
+        let mut told = String::new();
+        let log = ("logs/web/access.log", "http-access");
+        play_log(TOML, &identity, log, &lines, SessionVerdict::Intruder, |o| {
+            let s = o.statements.iter().find(|s| s.code == "nothing_written");
+            told = s.map_or_else(String::new, |s| match s.because.first() {
+                Some(b) if !s.holds => b.split(':').next().unwrap_or("").to_string(),
+                _ => "holds".to_string(),
+            });
+        });
+        told
+    };
+    assert_eq!(said_of("GET /fhir/Patient?family=MART", 200), "holds");
+    assert_eq!(said_of("POST /fhir/Patient/_search", 200), "holds");
+    assert_eq!(said_of("POST /fhir/Appointment", 403), "holds");
+    assert_eq!(said_of("POST /fhir/Appointment", 201), "untrue");
+    assert_eq!(said_of("PUT /fhir/Patient/a", 200), "untrue");
+    // A batch may hold changes; who was gone when the answer came may have changed something all the same.
+    assert_eq!(said_of("POST /fhir", 200), "unsupported");
+    assert_eq!(said_of("PUT /fhir/Patient/a", 499), "unsupported");
+    assert_eq!(said_of("PUT /fhir/Patient/a", 504), "unsupported");
+}
+
+#[test]
+fn a_change_that_proxy_and_audit_saw_is_one() {
+    let toml = format!(
+        "{TOML}[[source]]\nfiles = \"logs/audit/*\"\nformat = \"fhir-auditevent\"\ntells = [\"ID.*\", \"CONTACT.*\"]\n"
+    );
+    let day = 1_757_714_400_000_000_000;
+    let identity = IdentityBase::from_lines(&[(day, &base())]);
+    let (mut proxy, mut audit) = (String::new(), String::new());
+    for (s, patient) in [(1, "a"), (12, "b")] {
+        proxy += &format!(
+            "198.51.100.9 - u1 [14/Sep/2025:10:00:{s:02} +0200] \"PUT /fhir/Patient/{patient} HTTP/1.1\" 200 500 \"-\" \"curl/8\"\n"
+        );
+        audit += &format!(
+            r#"{{"resourceType":"AuditEvent","id":"e{s}","type":{{"system":"http://terminology.hl7.org/CodeSystem/audit-event-type","code":"rest"}},"subtype":[{{"system":"http://hl7.org/fhir/restful-interaction","code":"update"}}],"action":"U","recorded":"2025-09-14T10:00:{s:02}.765+02:00","outcome":"0","agent":[{{"who":{{"identifier":{{"value":"u1"}}}},"requestor":true,"network":{{"address":"198.51.100.9","type":"2"}}}}],"source":{{"observer":{{"display":"sri"}}}},"entity":[{{"what":{{"reference":"Patient/{patient}"}},"type":{{"code":"2"}},"role":{{"code":"4"}},"detail":[{{"type":"field","valueString":"Patient.telecom.value"}},{{"type":"before","valueString":"+331"}},{{"type":"after","valueString":"+339"}}]}}]}}"#
+        );
+        audit.push('\n');
+    }
+    let logs = [
+        ("logs/audit/audit.ndjson", "fhir-auditevent", &*audit),
+        ("logs/web/access.log", "http-access", &*proxy),
+    ];
+    let none = Inventory::default();
+    play_logs(
+        &toml,
+        &identity,
+        &none,
+        &logs,
+        SessionVerdict::Intruder,
+        |o| {
+            let writes: Vec<String> = (o.extent.writes.iter())
+                .map(|w| format!("{} {} {}", w.subject, w.field, w.evidence.join(" ")))
+                .collect();
+            assert_eq!(
+                writes,
+                [
+                    "urn:oid:1.2.1|100 Patient.telecom.value logs/web/access.log:1 logs/audit/audit.ndjson:1",
+                    "urn:oid:1.2.1|200 Patient.telecom.value logs/web/access.log:2 logs/audit/audit.ndjson:2",
+                ]
+            );
+        },
+    );
+}
+
 #[test]
 fn who_is_asked_for_by_number_among_lists_is_targeted() {
     let lists = [

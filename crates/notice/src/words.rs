@@ -438,6 +438,10 @@ const REASONS: &[(&str, &str)] = &[
         "{} n’est pas numéroté et aucun autre journal ne le répète",
     ),
     (
+        "{} has no running numbers, and records are missing at {}",
+        "{} n’est pas numéroté, et il manque des enregistrements à {}",
+    ),
+    (
         "{}, closed only by a log without running numbers",
         "{}, comblé seulement par un journal sans numéros",
     ),
@@ -516,6 +520,10 @@ const REASONS: &[(&str, &str)] = &[
     (
         "gap {} rotation {}",
         "trou {} avant le premier enregistrement conservé {}",
+    ),
+    (
+        "gap {} behind {} tamper {}",
+        "trou {} derrière {}, lignes peut-être supprimées {}",
     ),
     (
         "gap {} tamper {}",

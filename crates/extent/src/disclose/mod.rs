@@ -5,6 +5,7 @@
 //! is exposed; what nobody can be named for is [`Loose`]; when some of a known set were shown, it is [`Partial`].
 mod queries;
 mod requests;
+mod sent;
 mod shares;
 
 use crate::{
@@ -725,6 +726,8 @@ struct PageSeen {
     paging: Paging,
     size: Option<u64>,
     order: Option<Order>,
+    /// The answer ended before its end.
+    cut: bool,
 }
 
 /// An order the server is known to give its rows in.

@@ -364,6 +364,7 @@ impl<'a> Work<'a, '_, '_> {
                         .order
                         .clone()
                         .map(|(path, falling)| Order::Column(path, falling)),
+                    cut: false,
                 });
             return;
         }

@@ -1,5 +1,8 @@
 //! Requests and what an audit tells of them: who was in the answer, page by page where there are pages.
-use super::{AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited};
+use super::{
+    AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited,
+    sent::{self, Sent},
+};
 use crate::{
     catalog::{self, Catalog},
     coverage::Clock,
@@ -9,7 +12,7 @@ use crate::{
         self, Answer, Expr, Hit,
         fhir::{self, Paging, Shape, What},
     },
-    undescribed,
+    undescribed, writes,
 };
 use ampleur_event::{
     Category, Event, Nanos, Outcome, SessionVerdict, Silence, Verb, Verdict,
@@ -24,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const JOIN: Nanos = 3 * SECOND;
 /// A clock known no better than this puts nothing in order.
 const CLOCK_KNOWN_S: f64 = 10.0;
+/// An answer that only counts is shorter than this, headers and links included.
+const EMPTY_BUNDLE: u64 = 1024;
 /// Requests whose searches are asked on all threads before they are weighed one by one, and the hits their answers may hold
 /// (12 bytes each) before the rest is asked in turn: bounds the memory of asking ahead.
 const AHEAD: usize = 4096;
@@ -121,23 +126,33 @@ impl<'a> Work<'a, '_, '_> {
                 out[g] = Some(*l);
             }
         }
-        // By account or address, path and time: those that ask the same first.
-        let mut by_path: BTreeMap<String, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-        for l in lines {
-            if !taken.contains(l) {
-                by_path.entry(path_key(&rows[*l].e)).or_default().0.push(*l);
+        // By account or address, path and time: those that ask the same first. Of a record that was made the request does not know
+        // the number yet.
+        for made in [false, true] {
+            let taken: BTreeSet<usize> = out.iter().flatten().copied().collect();
+            let mut by_path: BTreeMap<String, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+            for l in lines.iter().filter(|l| !taken.contains(l)) {
+                if !made || rows[*l].e.http_method == "POST" {
+                    by_path.entry(path_key(&rows[*l].e)).or_default().0.push(*l);
+                }
             }
-        }
-        for (g, group) in groups.iter().enumerate() {
-            if out[g].is_none()
-                && let Some(p) = by_path.get_mut(&path_key(&rows[group[0]].e))
-            {
-                p.1.push(g);
+            for (g, group) in groups.iter().enumerate() {
+                let e = &rows[group[0]].e;
+                if out[g].is_some() || made && e.verb != Verb::Create {
+                    continue;
+                }
+                let mut key = path_key(e);
+                if made && let Some((kind, _)) = key.split_once('/') {
+                    key = kind.to_string();
+                }
+                if let Some(p) = by_path.get_mut(&key) {
+                    p.1.push(g);
+                }
             }
-        }
-        for (lines, of_path) in by_path.into_values() {
-            if !of_path.is_empty() {
-                self.join_path(rows, &lines, groups, &of_path, &mut out);
+            for (lines, of_path) in by_path.into_values() {
+                if !of_path.is_empty() {
+                    self.join_path(rows, &lines, groups, &of_path, &mut out);
+                }
             }
         }
         out
@@ -310,15 +325,15 @@ impl<'a> Work<'a, '_, '_> {
         let Some(&head) = group.first().or(all.first()) else {
             return;
         };
-        if group.iter().any(|r| r.e.outcome == Outcome::Failure)
-            || line.is_some_and(|r| r.e.status != NONE && r.e.status >= 300)
-            || line.is_none()
-                && group
-                    .iter()
-                    .any(|r| r.e.status != NONE && r.e.status >= 300)
-        {
-            return;
-        }
+        let sent = line.map_or(Sent::Whole, |l| Sent::of(&l.e));
+        let cut = sent == Sent::Part;
+        let refused = group.iter().any(|r| r.e.outcome == Outcome::Failure);
+        let error = |r: &&Row| r.e.status != NONE && r.e.status >= 300;
+        let answered = sent != Sent::Nothing
+            && match line {
+                Some(l) => !error(&l),
+                None => !group.iter().any(error),
+            };
         let base = self.input.identity;
         let source = self.input.case.source_of(head.file);
         let url = url_of(line, group);
@@ -342,31 +357,60 @@ impl<'a> Work<'a, '_, '_> {
         let criteria = criteria_of(group);
         let verb = group.first().map_or(Verb::Request, |r| r.e.verb);
         let t = head.e.time;
-        let writes =
-            verb.writes() || group.is_empty() && matches!(method, "PUT" | "PATCH" | "DELETE");
-        if writes {
-            self.changed(&all, group);
-            if verb.writes() || group.is_empty() {
-                return;
-            }
-        }
-        let subjects: BTreeSet<String> = group
-            .iter()
-            .flat_map(|r| r.e.subject_list().map(str::to_string).collect::<Vec<_>>())
-            .filter(|s| !replay::is_masked(s))
-            .collect();
         let endpoint = if url.is_empty() {
             None
         } else {
             self.catalog.endpoint(host, method, url)
         };
+        let change = if verb.writes() {
+            // The server's own word that it was done, whoever was still there to hear it.
+            (!refused && (answered || line.is_some())).then_some(true)
+        } else if !group.is_empty() || refused || self.passes_by(&all) {
+            None
+        } else if answered && !cut {
+            let status = line.map_or(NONE, |l| l.e.status);
+            writes::by_request(method, url, status, endpoint.is_some())
+        } else {
+            // Nobody heard whether it was done.
+            line.filter(|l| sent::may_be_done(&l.e))
+                .and_then(|_| writes::by_request(method, url, NONE, endpoint.is_some()))
+                .map(|_| false)
+        };
+        if let Some(sure) = change {
+            self.changed(&all, group, sure);
+        }
+        // An answer that began and was cut showed from nobody to everybody it would have named.
+        if !cut && (refused || !answered) {
+            return;
+        }
+        // Who corrects a part of a record may be shown all of it.
+        let whole_record = method == "PATCH"
+            && line.is_some_and(|l| l.e.status == 200 && l.e.bytes_in != 0)
+            && matches!(fhir::ask(base, url, "").what, What::Read { .. });
+        let writes = verb.writes() || change == Some(true);
+        if writes && !whole_record {
+            return;
+        }
+        let sure = !cut && !writes;
+        let subjects: BTreeSet<String> = group
+            .iter()
+            .flat_map(|r| r.e.subject_list().map(str::to_string).collect::<Vec<_>>())
+            .filter(|s| !replay::is_masked(s))
+            .collect();
         let export = verb == Verb::Export || endpoint.as_ref().is_some_and(|e| e.endpoint.export);
         let verdict = if export {
             Verdict::Exfiltrated
         } else {
             Verdict::Consulted
         };
-        let asked = fhir::ask_as(base, url, criteria, &self.server_of(source));
+        let mut asked = fhir::ask_as(base, url, criteria, &self.server_of(source));
+        let sent_more = |l: &Row| l.e.bytes_in != NONE && l.e.bytes_in > EMPTY_BUNDLE;
+        if asked.paging.count == Some(0) && line.is_some_and(sent_more) {
+            // A server that does not know a page of nothing.
+            asked.paging.count = None;
+            asked.shape.summary = None;
+            asked.notes.push("_count".into());
+        }
         let told = group.iter().map(|r| r.e.count).filter(|c| *c != NONE).max();
         let declared = endpoint.as_ref().map(|e| e.categories);
         let by_endpoint = |kind: &str, shape: &Shape, c: &Catalog<'_>| match declared {
@@ -389,6 +433,12 @@ impl<'a> Work<'a, '_, '_> {
                     })
                     .collect();
                 let cats = cats.union(added);
+                // Whether anything points to a match nobody knows.
+                let pointing: CategorySet = (asked.pointing.iter())
+                    .flat_map(|k| self.catalog.of_type(k, &Shape::default()).iter().collect::<Vec<_>>())
+                    .collect();
+                let counted = asked.shape.summary.as_deref() == Some("count");
+                let open = if counted { CategorySet::EMPTY } else { pointing.without(cats) };
                 let mut answer = found.unwrap_or_else(|| replay::search(base, e, t, &|_| true));
                 let page = asked.paging.count.or(endpoint
                     .as_ref()
@@ -417,8 +467,8 @@ impl<'a> Work<'a, '_, '_> {
                     false,
                 );
                 let one = e.names_one();
-                self.named_in_search(&subjects, &e, &mut answer, access, source, cats, t);
-                if let (Some(l), Some(n)) = (line, told)
+                self.named_in_search(&subjects, &e, &mut answer, access, source, cats, t, sure);
+                if let (Some(l), Some(n), false) = (line, told, cut)
                     && n > 0
                     && l.e.bytes_in != NONE
                 {
@@ -481,12 +531,13 @@ impl<'a> Work<'a, '_, '_> {
                     access,
                     source,
                     categories: cats,
-                    open: CategorySet::EMPTY,
+                    open,
                     expr: e,
                     answer,
                     paging: asked.paging.clone(),
                     size: page,
                     order,
+                    cut,
                 };
                 let key = (head.session, search_key(url, criteria));
                 let list = paged.entry(key).or_default();
@@ -517,6 +568,7 @@ impl<'a> Work<'a, '_, '_> {
                             ..asked.paging.clone()
                         },
                         size: asked.paging.count.or(p.size),
+                        cut,
                         ..p
                     });
                 } else {
@@ -548,7 +600,7 @@ impl<'a> Work<'a, '_, '_> {
                 } else {
                     let access = self.access(AccessKind::Search, &all, verdict, true);
                     for s in &subjects {
-                        self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true);
+                        self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, sure);
                     }
                 }
                 return;
@@ -567,7 +619,7 @@ impl<'a> Work<'a, '_, '_> {
                 } else {
                     let access = self.access(AccessKind::Search, &all, verdict, true);
                     for s in &subjects {
-                        self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true);
+                        self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, sure);
                     }
                 }
                 return;
@@ -577,7 +629,7 @@ impl<'a> Work<'a, '_, '_> {
                 let cats = declared
                     .unwrap_or(CategorySet::of(&[Category::IdLocal, Category::IdNir]))
                     .intersect(CategorySet::of(&[Category::IdLocal, Category::IdNir]));
-                let who = self.serve_named(id, t, access, source, cats, CategorySet::EMPTY, true);
+                let who = self.serve_named(id, t, access, source, cats, CategorySet::EMPTY, sure);
                 self.out.questions.push(Question {
                     session: head.session,
                     source,
@@ -591,7 +643,7 @@ impl<'a> Work<'a, '_, '_> {
             What::Export { group: None } if subjects.is_empty() => {
                 let access = self.access(AccessKind::Export, &all, Verdict::Exfiltrated, false);
                 let cats = by_endpoint("Patient", &asked.shape, &self.catalog);
-                self.everybody(access, head.session, source, t, cats);
+                self.everybody(access, head.session, source, t, cats, sure);
                 return;
             }
             What::Export { .. } if subjects.is_empty() => {
@@ -649,6 +701,13 @@ impl<'a> Work<'a, '_, '_> {
             }
             What::Others { kind, patients, .. } => {
                 kinds.push(kind.clone());
+                if asked.shape.summary.as_deref() != Some("count") {
+                    // What is asked for beside the records is there for some and not for others.
+                    let with_patient = asked.with_patient.then(|| "Patient".to_string());
+                    for k in asked.pointing.iter().chain(&with_patient) {
+                        beside = beside.union(self.catalog.of_type(k, &Shape::default()));
+                    }
+                }
                 if named.is_empty() {
                     named.extend(patients.iter().cloned());
                     broad = patients.len() != 1;
@@ -706,7 +765,7 @@ impl<'a> Work<'a, '_, '_> {
             }
             return;
         }
-        if cats.is_empty() {
+        if cats.is_empty() && beside.is_empty() {
             // A bundle holds anything; another resource without categories holds nobody's data.
             if declared.is_none() && kinds.iter().all(|k| k == "Bundle") {
                 self.undescribed(&all, line, url, criteria, &subjects, told);
@@ -717,7 +776,7 @@ impl<'a> Work<'a, '_, '_> {
         if named.is_empty() {
             if export && (list || !kinds.is_empty() || declared.is_some()) {
                 let access = self.access(AccessKind::Export, &all, Verdict::Exfiltrated, false);
-                self.everybody(access, head.session, source, t, cats);
+                self.everybody(access, head.session, source, t, cats, sure);
             } else if list || declared.is_some() || !kinds.is_empty() {
                 let size = endpoint
                     .as_ref()
@@ -729,7 +788,7 @@ impl<'a> Work<'a, '_, '_> {
                     &all,
                     line,
                     verdict,
-                    cats,
+                    cats.union(beside),
                     if one { Some(1) } else { size },
                 ));
             }
@@ -746,7 +805,7 @@ impl<'a> Work<'a, '_, '_> {
         let mut who = None;
         let mut lost = 0;
         for s in &named {
-            let sure = !ambiguous;
+            let sure = sure && !ambiguous;
             match self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, sure) {
                 Some(w) => who = Some(w),
                 None => lost += 1,
@@ -767,7 +826,7 @@ impl<'a> Work<'a, '_, '_> {
             });
         }
         // Opening a record out of a list that was just shown names nobody anew.
-        if !followed {
+        if !followed && !writes {
             self.out.questions.push(Question {
                 session: head.session,
                 source,
@@ -799,16 +858,7 @@ impl<'a> Work<'a, '_, '_> {
             .map(|r| self.input.case.source_of(r.file))
             .collect();
         sources.dedup();
-        // A log of what passes by, or of who comes in, is not the log of a place of data.
-        let passes = rows.iter().all(|r| {
-            let format = &self.input.sessions.list[r.session as usize].format;
-            ampleur_sources::by_name(format).is_some_and(|s| {
-                matches!(
-                    s.capability().silence,
-                    Silence::NoPresence | Silence::NoTransfer
-                )
-            })
-        });
+        let passes = self.passes_by(rows);
         let held = self.may_hold(&sources, !passes && !undescribed::elsewhere(url));
         let silent = held.is_empty();
         let named_hold = match silent {
@@ -884,6 +934,18 @@ impl<'a> Work<'a, '_, '_> {
             });
         }
     }
+    /// A log of what passes by, or of who comes in, is not the log of a place of data.
+    fn passes_by(&self, rows: &[&Row]) -> bool {
+        rows.iter().all(|r| {
+            let format = &self.input.sessions.list[r.session as usize].format;
+            ampleur_sources::by_name(format).is_some_and(|s| {
+                matches!(
+                    s.capability().silence,
+                    Silence::NoPresence | Silence::NoTransfer
+                )
+            })
+        })
+    }
     /// What the place behind these sources may hold: what they tell; every category of patients where nothing is declared of any
     /// source and this may be a place of data. Where others are declared to tell and these are not, nothing.
     pub(super) fn may_hold(&self, sources: &[u32], data: bool) -> CategorySet {
@@ -928,6 +990,7 @@ impl<'a> Work<'a, '_, '_> {
         source: u32,
         cats: CategorySet,
         t: Nanos,
+        certain: bool,
     ) {
         if subjects.is_empty() {
             return;
@@ -942,7 +1005,7 @@ impl<'a> Work<'a, '_, '_> {
             let records = base.records_named(s);
             answer.possible.retain(|h| !records.contains(&h.record));
             answer.certain.retain(|h| !records.contains(&h.record));
-            self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, true);
+            self.serve_named(s, t, access, source, cats, CategorySet::EMPTY, certain);
         }
         let sure = self
             .input
@@ -1144,12 +1207,21 @@ impl<'a> Work<'a, '_, '_> {
         }
     }
     /// An export without criteria: the population then, limited by rights (contract §D).
-    fn everybody(&mut self, access: u32, session: u32, source: u32, t: Nanos, cats: CategorySet) {
+    fn everybody(
+        &mut self,
+        access: u32,
+        session: u32,
+        source: u32,
+        t: Nanos,
+        cats: CategorySet,
+        sure: bool,
+    ) {
         let (rights, _) = self.rights(session);
         let own = self.source_place(source);
         let answer = replay::search(self.input.identity, &Expr::Known(true), t, &|_| true);
         // Whose population it was must be known: by rights, by the source, or because there is one establishment only.
-        let whose = !rights.is_empty() || own.is_some() || self.out.places.ids.len() == 1;
+        let whose =
+            sure && (!rights.is_empty() || own.is_some() || self.out.places.ids.len() == 1);
         for (hits, certain) in [(answer.certain, whose), (answer.possible, false)] {
             for h in hits {
                 let place = self.place_of(h.version, source);
@@ -1203,6 +1275,8 @@ impl<'a> Work<'a, '_, '_> {
         let mut covered: Vec<(u64, u64)> = run
             .iter()
             .map(|p| match p.size {
+                // Of a page that was cut nobody knows how much was shown.
+                _ if p.cut => (0, 0),
                 None => (0, u64::MAX),
                 Some(size) => {
                     let from = p.paging.begin(size);
@@ -1245,7 +1319,7 @@ impl<'a> Work<'a, '_, '_> {
                     .take(usize::try_from(size).unwrap_or(usize::MAX))
                 {
                     let known = p.expr.known(base, h.version);
-                    self.serve(h, p.access, p.source, p.categories, known, true);
+                    self.serve(h, p.access, p.source, p.categories, known, !p.cut);
                     if !p.open.is_empty() {
                         self.serve(h, p.access, p.source, p.open, known, false);
                     }
@@ -1381,11 +1455,12 @@ impl<'a> Work<'a, '_, '_> {
         }
     }
 
-    /// A create, update or delete of a record.
-    fn changed(&mut self, all: &[&Row], group: &[&Row]) {
-        let doubtful = all
-            .iter()
-            .all(|r| self.verdict(r.session) != SessionVerdict::Intruder);
+    /// A create, update or delete of a record; `sure`: it was done, else it may have been.
+    fn changed(&mut self, all: &[&Row], group: &[&Row], sure: bool) {
+        let doubtful = !sure
+            || all
+                .iter()
+                .all(|r| self.verdict(r.session) != SessionVerdict::Intruder);
         let evidence = cited(all);
         let head = all[0];
         let source = self.input.case.source_of(head.file);
@@ -1409,7 +1484,9 @@ impl<'a> Work<'a, '_, '_> {
         }
         let mut any = false;
         for r in all {
-            for l in r.e.changes.split('\n').filter(|l| !l.is_empty()) {
+            // An audit may tell of one field under several of its entities.
+            let lines: BTreeSet<&str> = r.e.changes.split('\n').collect();
+            for l in lines.into_iter().filter(|l| !l.is_empty()) {
                 let mut it = l.split('\u{1f}');
                 let field = it.next().unwrap_or("").to_string();
                 let before = it.next().map(str::to_string);
@@ -1510,8 +1587,13 @@ fn everything_set() -> CategorySet {
 
 /// Method and path of a row, for joining two logs of one request.
 fn path_key(e: &Event<'_>) -> String {
+    // The audit of a change names the record, or the patient alone when the record is his.
+    let named = || match (&*e.object, &*e.subjects) {
+        ("", s) if e.verb.writes() && s.starts_with("Patient/") && !s.contains('\n') => s,
+        (o, _) => o,
+    };
     let url = if e.url.is_empty() {
-        &*e.object
+        named()
     } else {
         &*e.url
     };

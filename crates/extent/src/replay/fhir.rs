@@ -19,8 +19,12 @@ pub struct Asked {
     pub what: What,
     pub paging: Paging,
     pub shape: Shape,
-    /// Resource types added by `_include` and `_revinclude`.
+    /// Resource types added by `_include`: those asked, or what they point to.
     pub included: Vec<String>,
+    /// Resource types added by `_revinclude`, where there are any that point to a match.
+    pub pointing: Vec<String>,
+    /// `_include` adds the patient a record is about.
+    pub with_patient: bool,
     /// Parameters that could not be taken into account.
     pub notes: Vec<String>,
 }
@@ -744,16 +748,32 @@ pub fn ask_as(b: &IdentityBase, url: &str, criteria: &str, server: &Server<'_>) 
         sorted: get("_sort").map(str::to_string),
     };
     let shape = Shape {
-        summary: get("_summary").map(str::to_string),
+        // R4 §3.1.1.4.10: a page of nothing is a count.
+        summary: match paging.count {
+            Some(0) => Some("count".to_string()),
+            _ => get("_summary").map(str::to_string),
+        },
         elements: get("_elements")
             .map(|e| e.split(',').map(|x| x.trim().to_string()).collect())
             .unwrap_or_default(),
     };
-    let included = all
-        .iter()
-        .filter(|(k, _)| matches!(k.split(':').next(), Some("_include" | "_revinclude")))
-        .filter_map(|(_, v)| v.split(':').next().map(str::to_string))
-        .collect();
+    let with = |name: &'static str| {
+        all.iter()
+            .filter(move |(k, _)| k.split(':').next() == Some(name))
+            .map(|(_, v)| v.as_str())
+    };
+    let first = |v: &str| v.split(':').next().unwrap_or(v).to_string();
+    let included = with("_include").map(first).collect();
+    let pointing = with("_revinclude").map(first).collect();
+    let with_patient = with("_include").any(|v| {
+        let mut parts = v.split(':').skip(1);
+        let (by, target) = (parts.next().unwrap_or("*"), parts.next());
+        // Where the type of what is pointed to is left out, these parameters of R4 can mean a patient.
+        match target {
+            Some(t) => t == "Patient" || t == "*",
+            None => PATIENT_BY.contains(&by),
+        }
+    });
     let mut notes = vec![];
     let at = segments.iter().position(|s| is_type(s));
     let last = segments.last().copied().unwrap_or("");
@@ -815,9 +835,34 @@ pub fn ask_as(b: &IdentityBase, url: &str, criteria: &str, server: &Server<'_>) 
         paging,
         shape,
         included,
+        pointing,
+        with_patient,
         notes,
     }
 }
+
+/// Search parameters that point to a patient, among other things.
+const PATIENT_BY: &[&str] = &[
+    "*",
+    "patient",
+    "subject",
+    "actor",
+    "beneficiary",
+    "candidate",
+    "entity",
+    "focus",
+    "individual",
+    "link",
+    "member",
+    "participant",
+    "performer",
+    "recipient",
+    "requester",
+    "sender",
+    "source",
+    "subscriber",
+    "target",
+];
 
 fn other_search(kind: &str, all: &[(String, String)], notes: &mut Vec<String>) -> What {
     let mut patients = vec![];

@@ -168,6 +168,8 @@ pub fn ask(b: &IdentityBase, text: &str, texts: Texts) -> Option<fhir::Asked> {
         },
         shape: Shape::default(),
         included: vec![],
+        pointing: vec![],
+        with_patient: false,
         notes,
     })
 }

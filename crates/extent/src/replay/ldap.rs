@@ -144,6 +144,8 @@ pub fn ask(b: &IdentityBase, text: &str, texts: Texts) -> Option<fhir::Asked> {
         paging: Paging::default(),
         shape: Shape::default(),
         included: vec![],
+        pointing: vec![],
+        with_patient: false,
         notes: vec![],
     })
 }
