@@ -209,11 +209,14 @@ fn unheard_hosts(input: &Input<'_>) -> Result<BTreeSet<String>, DoorError> {
 /// Logins at an identity provider and tunnels that are not legitimate and after which no source that tells heard anything, though they
 /// hear nearly all of the lawful ones: source, and how long the login lets in. One source that hears all but one in fifty is opened; so
 /// is each that hears a quarter, where together they hear all but one in twenty. A source that shows by itself that nothing is missing
-/// then, and that heard nobody at all, proves that nothing was done.
+/// then, and that heard nobody at all, proves that nothing was done; not against the bytes of a tunnel that carried more than any
+/// lawful one after which nothing was heard: numbers can be made anew.
 fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
     const BEFORE: Nanos = MINUTE;
     const AFTER: Nanos = 30 * MINUTE;
     const LAWFUL: usize = 20;
+    // Coming and going, a look at a page and what a machine says by itself stay below.
+    const CARRIED: u64 = 4 << 20;
     let list = &input.sessions.list;
     let legitimate = |i: usize| {
         let j = input.judgements.get(i);
@@ -290,7 +293,12 @@ fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
     for i in bad {
         let of = list[i].source;
         let all = lawful.iter().filter(|k| list[**k].source == of).count();
-        if all < LAWFUL {
+        let idle = (lawful.iter().zip(&heard))
+            .filter(|(k, h)| list[**k].source == of && h.is_empty())
+            .map(|(k, _)| list[*k].counts.bytes_out);
+        let carried = list[i].counts.bytes_out > idle.max().unwrap_or(0).max(CARRIED);
+        // Bytes are a sign of their own, and need fewer others beside them.
+        if all < if carried { LAWFUL / 4 } else { LAWFUL } {
             continue;
         }
         let of_door = || {
@@ -312,7 +320,7 @@ fn unheard_logins(input: &Input<'_>) -> Vec<(u32, Window)> {
                 let spoke = |x: &Session| {
                     x.source == *source && shows(x) && x.from < around.to && x.to >= around.from
                 };
-                if !whole(input, *source, open) || list.iter().any(spoke) {
+                if carried || !whole(input, *source, open) || list.iter().any(spoke) {
                     out.push((*source, open));
                 }
             }

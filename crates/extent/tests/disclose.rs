@@ -590,6 +590,44 @@ fn a_change_that_proxy_and_audit_saw_is_one() {
     );
 }
 
+/// A directory tells of one search in three records: what was asked, which attributes, how many were found.
+#[test]
+fn a_directory_shows_the_attributes_it_was_asked_for() {
+    let toml = TOML.replace("http-access", "openldap");
+    let play = |filter: &str, attributes: &str, found: u32| {
+        let day = 1_757_714_400_000_000_000;
+        let identity = IdentityBase::from_lines(&[(day, &base())]);
+        let lines: String = [
+            "fd=14 ACCEPT from IP=198.51.100.9:58917 (IP=0.0.0.0:389)".to_string(),
+            "op=0 BIND dn=\"uid=u1,ou=people,dc=x\" method=128".to_string(),
+            "op=0 RESULT tag=97 err=0 text=".to_string(),
+            format!("op=1 SRCH base=\"ou=patients,dc=x\" scope=2 deref=0 filter=\"{filter}\""),
+            format!("op=1 SRCH attr={attributes}"),
+            format!("op=1 SEARCH RESULT tag=101 err=0 nentries={found} text="),
+        ]
+        .iter()
+        .map(|l| format!("2025-09-14T10:00:00.000000+02:00 ldap slapd[1]: conn=7 {l}\n"))
+        .collect();
+        let mut told = (0, 0, vec![]);
+        let log = ("logs/web/slapd.log", "openldap");
+        play_log(&toml, &identity, log, &lines, SessionVerdict::Intruder, |o| {
+            let shown = o.persons.iter().filter(|r| r.verdict == "consulted");
+            let mut shown: Vec<String> = shown.map(|r| r.category.clone()).collect();
+            shown.dedup();
+            let n = o.extent.subjects;
+            told = (n.at_least, n.at_most, shown);
+        });
+        told
+    };
+    let (least, most, shown) = play("(sn=MARTEL)", "sn givenName", 1);
+    assert_eq!((least, most), (1, 1));
+    assert!(shown.contains(&"ID.NAME".to_string()) && !shown.contains(&"ID.DOB".to_string()), "{shown:?}");
+    // The number found is the plain reading's.
+    assert_eq!(play("(&(objectClass=inetOrgPerson)(sn=MARTE*))", "sn", 1).0, 1);
+    assert_eq!(play("(dateOfBirth=195702*)", "sn", 1).0, 1);
+    assert_eq!(play("(sn=MART*)", "sn", 0).1, 0);
+}
+
 #[test]
 fn who_is_asked_for_by_number_among_lists_is_targeted() {
     let lists = [
@@ -1067,13 +1105,14 @@ fn a_tunnel_amid_a_whole_silence_opens_nothing() {
     let toml = format!(
         "{LABO}[[source]]\nfiles = \"logs/gateway/*\"\nformat = \"fortinet-fortigate\"\ntimezone = \"UTC\"\n"
     );
-    let play = |missing: u32, heard: bool| {
+    let play = |missing: u32, heard: bool, carried: u64| {
         let (mut gateway, mut files, mut n) = (String::new(), String::new(), 0);
         let time = |minute: u32| format!("{:02}:{:02}:00", minute / 60, minute % 60);
         let mut tunnel = |user: &str, from: u32, to: u32| {
+            let sent = if user == "ext" { carried } else { 8 };
             for (action, minute) in [("tunnel-up", from), ("tunnel-down", to)] {
                 gateway += &format!(
-                    "date=2025-09-14 time={} devname=\"FG\" devid=\"FG1\" tz=\"+0000\" logid=\"0101039947\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" action=\"{action}\" tunneltype=\"ssl-tunnel\" tunnelid={from} remip=198.51.100.7 tunnelip=10.212.134.5 user=\"{user}\" duration=60 sentbyte=8 rcvdbyte=8\n",
+                    "date=2025-09-14 time={} devname=\"FG\" devid=\"FG1\" tz=\"+0000\" logid=\"0101039947\" type=\"event\" subtype=\"vpn\" level=\"information\" vd=\"root\" action=\"{action}\" tunneltype=\"ssl-tunnel\" tunnelid={from} remip=198.51.100.7 tunnelip=10.212.134.5 user=\"{user}\" duration=60 sentbyte={sent} rcvdbyte=8\n",
                     time(minute)
                 );
             }
@@ -1131,9 +1170,11 @@ fn a_tunnel_amid_a_whole_silence_opens_nothing() {
         });
         said
     };
-    assert_eq!(play(0, false), (0, 0));
-    assert_eq!(play(0, true), (0, 3));
-    assert_eq!(play(1, false), (0, 3));
+    assert_eq!(play(0, false, 8), (0, 0));
+    assert_eq!(play(0, true, 8), (0, 3));
+    assert_eq!(play(1, false, 8), (0, 3));
+    // Something was carried through his tunnel that no record tells of, whatever the numbers say.
+    assert_eq!(play(0, false, 40_000_000), (0, 3));
 }
 
 const LABO: &str = r#"

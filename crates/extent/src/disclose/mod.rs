@@ -3,6 +3,7 @@
 //! Each event is one of: a record served, a question ([`crate::replay`]), a file, a statement, a change. The same access seen by
 //! two sources is one access that cites both. What only a doubtful session did, and what may or may not have been in an answer,
 //! is exposed; what nobody can be named for is [`Loose`]; when some of a known set were shown, it is [`Partial`].
+mod directory;
 mod queries;
 mod requests;
 mod sent;
@@ -20,6 +21,7 @@ use crate::{
 };
 use ampleur_event::{
     Category, Event, Nanos, SessionVerdict, System, Verb, Verdict, Window,
+    batch::NONE,
     category::CategorySet,
     context::Population,
     session::Judgement,
@@ -352,7 +354,9 @@ impl<'a> Work<'a, '_, '_> {
             },
             ampleur_session::KEY_COLUMNS,
             &|file, e| {
-                let values = e.verb != Verb::Other || e.system == System::Db;
+                let values = e.verb != Verb::Other
+                    || e.system == System::Db
+                    || e.system == System::Ad && e.code == NONE;
                 e.code == 4648 || values && of_intruder(file, e).is_some()
             },
             &mut |file, batch| {
@@ -372,6 +376,7 @@ impl<'a> Work<'a, '_, '_> {
             },
         )?;
         rows.sort_by_key(|r| (r.e.time, r.file, r.e.record));
+        directory::join_results(&mut rows);
         queries::join_values(&mut rows);
         let mut seen: BTreeSet<(u32, u64, String)> = BTreeSet::new();
         let sources: Vec<u32> = input.case.files.iter().map(|f| f.source).collect();

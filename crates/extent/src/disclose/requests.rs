@@ -1,6 +1,7 @@
 //! Requests and what an audit tells of them: who was in the answer, page by page where there are pages.
 use super::{
     AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited,
+    directory::ATTRIBUTES,
     sent::{self, Sent},
 };
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     replay::{
         self, Answer, Expr, Hit,
         fhir::{self, Paging, Shape, What},
+        ldap,
     },
     undescribed, writes,
 };
@@ -433,12 +435,17 @@ impl<'a> Work<'a, '_, '_> {
                     })
                     .collect();
                 let cats = cats.union(added);
+                // What was asked of a directory, and beyond that what its names tell and what nobody knows.
+                let (cats, unknown) = match group.iter().find_map(|r| r.e.extra_value(ATTRIBUTES)) {
+                    Some(a) if ldap::is_filter(criteria) => ldap::shown(a, cats),
+                    _ => (cats, CategorySet::EMPTY),
+                };
                 // Whether anything points to a match nobody knows.
                 let pointing: CategorySet = (asked.pointing.iter())
                     .flat_map(|k| self.catalog.of_type(k, &Shape::default()).iter().collect::<Vec<_>>())
                     .collect();
                 let counted = asked.shape.summary.as_deref() == Some("count");
-                let open = if counted { CategorySet::EMPTY } else { pointing.without(cats) };
+                let open = if counted { CategorySet::EMPTY } else { pointing.union(unknown).without(cats) };
                 let mut answer = found.unwrap_or_else(|| replay::search(base, e, t, &|_| true));
                 let page = asked.paging.count.or(endpoint
                     .as_ref()

@@ -8,6 +8,7 @@ use super::{
     texts::{Pieces, Sounds, Texts},
 };
 use crate::identity::{Gender, IdentityBase, PartDate, TelecomKind};
+use ampleur_event::{Category, category::CategorySet};
 
 /// Depth of parentheses read.
 const DEPTH: u32 = 64;
@@ -150,6 +151,55 @@ pub fn ask(b: &IdentityBase, text: &str, texts: Texts) -> Option<fhir::Asked> {
     })
 }
 
+/// True when a text is a filter of LDAP, or an address that holds one.
+pub fn is_filter(text: &str) -> bool {
+    filter_of(text).is_some()
+}
+
+/// Of `categories`, what an answer shows that gives these attributes (RFC 4511 §4.5.1.8): certain, and possible. The name of an entry
+/// comes with every answer, and may be a person's.
+pub fn shown(attributes: &str, categories: CategorySet) -> (CategorySet, CategorySet) {
+    let (mut certain, mut all) = (CategorySet::EMPTY, false);
+    let mut unknown = false;
+    for a in attributes.split([' ', ',', '"']).filter(|a| !a.is_empty()) {
+        let a = a.to_ascii_lowercase();
+        let c: &[Category] = match a.split(';').next().unwrap_or("") {
+            "*" => {
+                all = true;
+                &[]
+            }
+            // No attributes; those of the server's own.
+            "1.1" | "+" | "objectclass" | "entryuuid" | "entrydn" | "createtimestamp"
+            | "modifytimestamp" | "hassubordinates" | "structuralobjectclass" => &[],
+            "displayname" | "initials" => &[Category::IdName],
+            "birthplace" | "placeofbirth" | "schacplaceofbirth" => &[Category::IdBirthplace],
+            "jpegphoto" | "photo" | "thumbnailphoto" => &[Category::IdPhoto],
+            "nir" | "ins" => &[Category::IdNir],
+            "ipp" | "patientid" => &[Category::IdLocal],
+            name => match place(name) {
+                Some((Place::Name(..), _)) => &[Category::IdName],
+                Some((Place::Address(_), _)) => &[Category::ContactPostal],
+                Some((Place::Telecom(TelecomKind::Email, _), _)) => &[Category::ContactEmail],
+                Some((Place::Telecom(..), _)) => &[Category::ContactPhone],
+                Some((Place::Birth, _)) => &[Category::IdDob],
+                Some((Place::Gender, _)) => &[Category::IdSex],
+                Some((Place::Number, _)) | None => {
+                    unknown = true;
+                    &[]
+                }
+            },
+        };
+        c.iter().for_each(|c| certain.insert(*c));
+    }
+    if all {
+        return (categories, CategorySet::EMPTY);
+    }
+    let certain = certain.intersect(categories);
+    let named = CategorySet::of(&[Category::IdName, Category::IdLocal]).intersect(categories);
+    let possible = if unknown { categories } else { named };
+    (certain, possible.without(certain))
+}
+
 /// What holds where `f` does, or where it does not: the sign goes inwards, since what a server does not know is neither.
 pub fn condition(b: &IdentityBase, f: &Filter, not: bool, texts: Texts) -> Expr {
     let each = |all: &[Filter]| all.iter().map(|f| condition(b, f, not, texts)).collect();
@@ -168,6 +218,17 @@ pub fn condition(b: &IdentityBase, f: &Filter, not: bool, texts: Texts) -> Expr 
         }
     }
 }
+
+/// Object classes of people (RFC 4519, RFC 2798, RFC 4524, SCHAC).
+const PEOPLE: &[&str] = &[
+    "person",
+    "organizationalperson",
+    "inetorgperson",
+    "residentialperson",
+    "eduperson",
+    "schacpersonalcharacteristics",
+    "top",
+];
 
 /// An attribute with its place in a record.
 enum Place {
@@ -207,6 +268,13 @@ fn test(b: &IdentityBase, f: &Filter, texts: Texts) -> Option<(Expr, bool)> {
     let there = |f: FieldName| Expr::Not(Box::new(Expr::Test(Test::Missing(f))));
     match f {
         Filter::Present(a) if a == "objectclass" => Some((Expr::Known(true), true)),
+        // Classes of people; which of them a directory gives its patients is its own.
+        Filter::Equal(a, pieces) if a == "objectclass" => match pieces.as_slice() {
+            [class] if PEOPLE.contains(&class.to_ascii_lowercase().as_str()) => {
+                Some((Expr::Known(true), false))
+            }
+            _ => None,
+        },
         Filter::Present(a) => {
             let (p, standard) = place(a)?;
             let field = match p {
@@ -289,7 +357,14 @@ fn equal(b: &IdentityBase, p: &Place, pieces: &[String], texts: Texts) -> Option
         }
         Place::Birth => Expr::Test(Test::Birth {
             op: DateOp::Eq,
-            date: date(whole?)?,
+            date: match (whole, pieces) {
+                (Some(v), _) => date(v)?,
+                // A year or a month is the beginning of a date.
+                (None, [begin, rest]) if rest.is_empty() => {
+                    PartDate::parse(begin.trim_end_matches('-'))?
+                }
+                _ => return None,
+            },
         }),
         Place::Gender => match whole?.trim().to_lowercase().as_str() {
             "m" | "male" => Expr::Test(Test::Gender(Gender::Male)),
@@ -308,6 +383,22 @@ fn sure_when_one(e: Expr, part: NamePart) -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn an_answer_shows_what_was_asked_and_the_name_of_the_entry() {
+        let set = |l: &[&str]| CategorySet::parse(l).unwrap();
+        let all = set(&["ID.NAME", "ID.DOB", "ID.NIR", "ID.LOCAL", "CONTACT.PHONE"]);
+        for (attributes, certain, possible) in [
+            ("sn dateOfBirth", &["ID.NAME", "ID.DOB"][..], &["ID.LOCAL"][..]),
+            ("telephoneNumber", &["CONTACT.PHONE"], &["ID.NAME", "ID.LOCAL"]),
+            ("1.1", &[], &["ID.NAME", "ID.LOCAL"]),
+        ] {
+            assert_eq!(shown(attributes, all), (set(certain), set(possible)), "{attributes}");
+        }
+        assert_eq!(shown("sn *", all), (all, CategorySet::EMPTY));
+        // What nobody knows may be anything.
+        let (certain, possible) = shown("sn x-numero", all);
+        assert_eq!((certain, certain.union(possible)), (set(&["ID.NAME"]), all));
+    }
     #[test]
     fn filters_are_read() {
         let eq = |a: &str, p: &[&str]| {
