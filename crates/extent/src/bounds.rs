@@ -489,7 +489,10 @@ fn uses_without_login(
     s: &SourceCoverage,
 ) -> u64 {
     let key = |p: &Presence| {
-        let bare = |a: &String| a.split_once(':').map_or(a.clone(), |(_, name)| name.to_string());
+        let bare = |a: &String| {
+            a.split_once(':')
+                .map_or(a.clone(), |(_, name)| name.to_string())
+        };
         p.account.as_ref().map(bare)
     };
     // Whose account nobody knows may be anybody's.

@@ -738,6 +738,17 @@ mod tests {
             one("RH\n└── [206456]  a.pdf\n"),
             (1, "rh\\a.pdf".into(), Some(206_456), 0)
         );
+        // As the console of a French Windows writes it.
+        let l = parse(
+            "l",
+            b" R\x82pertoire de D:\\RH\\Arr\x88t\x82s\r\n\r\n24/06/2023  10:22           206\xff456 d\x82cision.pdf\r\n",
+        );
+        let same = parse("l", " Répertoire de D:\\RH\\Arrêtés\r\n\r\n24/06/2023  10:22           206\u{a0}456 décision.pdf\r\n".as_bytes());
+        assert_eq!((&l, l[0].size), (&same, Some(206_456)));
+        assert_eq!(
+            (cp850(0x80), cp850(0xe9), cp850(0xff)),
+            ('Ç', 'Ú', '\u{a0}')
+        );
         assert_eq!(size_of("206 456"), Some(206_456));
         assert_eq!(size_of("1.2 MB"), None);
     }

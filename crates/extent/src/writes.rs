@@ -138,7 +138,13 @@ mod tests {
             ("POST", "/fhir/Patient/$merge", 200, false, Some(false)),
             // A bundle may hold anything.
             ("POST", "/fhir", 200, false, Some(false)),
-            ("POST", "/auth/realms/r/protocol/openid-connect/token", 200, false, None),
+            (
+                "POST",
+                "/auth/realms/r/protocol/openid-connect/token",
+                200,
+                false,
+                None,
+            ),
             ("POST", "/login", 200, false, None),
             ("POST", "/api/rdv", 201, false, Some(false)),
             ("POST", "/api/patients/search", 200, false, None),
@@ -147,7 +153,11 @@ mod tests {
             ("PATCH", "/fhir/Patient/1", 200, true, Some(true)),
             ("GET", "/fhir/Patient/1", 200, false, None),
         ] {
-            assert_eq!(by_request(method, url, status, described), expect, "{method} {url} {status}");
+            assert_eq!(
+                by_request(method, url, status, described),
+                expect,
+                "{method} {url} {status}"
+            );
         }
     }
 }

@@ -527,13 +527,20 @@ fn a_record_made_by_post_is_a_change() {
         );
         let mut told = String::new();
         let log = ("logs/web/access.log", "http-access");
-        play_log(TOML, &identity, log, &lines, SessionVerdict::Intruder, |o| {
-            let s = o.statements.iter().find(|s| s.code == "nothing_written");
-            told = s.map_or_else(String::new, |s| match s.because.first() {
-                Some(b) if !s.holds => b.split(':').next().unwrap_or("").to_string(),
-                _ => "holds".to_string(),
-            });
-        });
+        play_log(
+            TOML,
+            &identity,
+            log,
+            &lines,
+            SessionVerdict::Intruder,
+            |o| {
+                let s = o.statements.iter().find(|s| s.code == "nothing_written");
+                told = s.map_or_else(String::new, |s| match s.because.first() {
+                    Some(b) if !s.holds => b.split(':').next().unwrap_or("").to_string(),
+                    _ => "holds".to_string(),
+                });
+            },
+        );
         told
     };
     assert_eq!(said_of("GET /fhir/Patient?family=MART", 200), "holds");
@@ -610,20 +617,33 @@ fn a_directory_shows_the_attributes_it_was_asked_for() {
         .collect();
         let mut told = (0, 0, vec![]);
         let log = ("logs/web/slapd.log", "openldap");
-        play_log(&toml, &identity, log, &lines, SessionVerdict::Intruder, |o| {
-            let shown = o.persons.iter().filter(|r| r.verdict == "consulted");
-            let mut shown: Vec<String> = shown.map(|r| r.category.clone()).collect();
-            shown.dedup();
-            let n = o.extent.subjects;
-            told = (n.at_least, n.at_most, shown);
-        });
+        play_log(
+            &toml,
+            &identity,
+            log,
+            &lines,
+            SessionVerdict::Intruder,
+            |o| {
+                let shown = o.persons.iter().filter(|r| r.verdict == "consulted");
+                let mut shown: Vec<String> = shown.map(|r| r.category.clone()).collect();
+                shown.dedup();
+                let n = o.extent.subjects;
+                told = (n.at_least, n.at_most, shown);
+            },
+        );
         told
     };
     let (least, most, shown) = play("(sn=MARTEL)", "sn givenName", 1);
     assert_eq!((least, most), (1, 1));
-    assert!(shown.contains(&"ID.NAME".to_string()) && !shown.contains(&"ID.DOB".to_string()), "{shown:?}");
+    assert!(
+        shown.contains(&"ID.NAME".to_string()) && !shown.contains(&"ID.DOB".to_string()),
+        "{shown:?}"
+    );
     // The number found is the plain reading's.
-    assert_eq!(play("(&(objectClass=inetOrgPerson)(sn=MARTE*))", "sn", 1).0, 1);
+    assert_eq!(
+        play("(&(objectClass=inetOrgPerson)(sn=MARTE*))", "sn", 1).0,
+        1
+    );
     assert_eq!(play("(dateOfBirth=195702*)", "sn", 1).0, 1);
     assert_eq!(play("(sn=MART*)", "sn", 0).1, 0);
 }

@@ -145,6 +145,8 @@ struct Row<'a> {
     duration_unit: Unit,
     port: &'a str,
     pid: &'a str,
+    /// The field says that the connection ended before the answer did.
+    cut: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
@@ -251,6 +253,12 @@ impl<'a> Row<'a> {
             e.dst_port = u64::from(p);
         }
         e.duration_ms = duration(self.duration, self.duration_unit);
+        if self.cut {
+            let before = e.extra.to_string();
+            let lines = ["ended=early", &*before];
+            let told: Vec<&str> = lines.into_iter().filter(|l| !l.is_empty()).collect();
+            e.extra = Cow::Owned(told.join("\n"));
+        }
         Ok(e)
     }
 }
@@ -926,6 +934,10 @@ enum Field {
     Millis,
     Micros,
     Pid,
+    /// Apache's `%X`: `X` where the connection ended before the answer.
+    Connection,
+    /// nginx' `$request_completion`: `OK`, or nothing.
+    Completion,
     Skip,
 }
 
@@ -1084,6 +1096,8 @@ fn set<'a>(row: &mut Row<'a>, f: Field, v: &'a str) {
             row.duration_unit = Unit::Micros;
         }
         Field::Pid => row.pid = v,
+        Field::Connection => row.cut = v == "X",
+        Field::Completion => row.cut = v != "OK",
         Field::Skip => {}
     }
 }
@@ -1120,6 +1134,7 @@ fn nginx_variable(text: &str) -> (Option<Field>, usize) {
         "upstream_addr" => Field::Upstream,
         "request_time" => Field::Seconds,
         "pid" => Field::Pid,
+        "request_completion" => Field::Completion,
         _ => Field::Skip,
     };
     let closing = usize::from(braced && body[n..].starts_with('}'));
@@ -1164,6 +1179,7 @@ fn apache_directive(text: &str) -> (Option<Field>, usize) {
         (b'T', "us") => Field::Micros,
         (b'T', _) => Field::Seconds,
         (b'P', _) => Field::Pid,
+        (b'X', _) => Field::Connection,
         (b'L', _) => Field::RequestId,
         (b'i', a) if a.eq_ignore_ascii_case("user-agent") => Field::Agent,
         (b'i', a) if a.eq_ignore_ascii_case("x-forwarded-for") => Field::Forwarded,
@@ -1215,6 +1231,34 @@ mod tests {
             "2001:db8::1 - - [14/Sep/2025:01:00:36 +0200] \"GET / HTTP/1.1\" 200 5",
         ] {
             assert_eq!(in_front(line), line);
+        }
+    }
+
+    #[test]
+    fn a_field_tells_that_an_answer_was_cut() {
+        for (layout, tail, cut) in [
+            (r#"%h %l %u %t "%r" %>s %b %X"#, "200 512 X", true),
+            (r#"%h %l %u %t "%r" %>s %b %X"#, "200 512 +", false),
+            (
+                r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent $request_completion"#,
+                "200 512 -",
+                true,
+            ),
+            (
+                r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent $request_completion"#,
+                "200 512 OK",
+                false,
+            ),
+        ] {
+            let line =
+                format!("192.0.2.9 - u1 [14/Sep/2025:01:00:36 +0200] \"GET /p HTTP/1.1\" {tail}");
+            let e = read(&line, Some(layout));
+            assert_eq!((e.status, e.bytes_in), (200, 512));
+            assert_eq!(
+                e.extra_value("ended"),
+                cut.then_some("early"),
+                "{layout} {tail}"
+            );
         }
     }
 

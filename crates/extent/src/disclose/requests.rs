@@ -442,10 +442,19 @@ impl<'a> Work<'a, '_, '_> {
                 };
                 // Whether anything points to a match nobody knows.
                 let pointing: CategorySet = (asked.pointing.iter())
-                    .flat_map(|k| self.catalog.of_type(k, &Shape::default()).iter().collect::<Vec<_>>())
+                    .flat_map(|k| {
+                        self.catalog
+                            .of_type(k, &Shape::default())
+                            .iter()
+                            .collect::<Vec<_>>()
+                    })
                     .collect();
                 let counted = asked.shape.summary.as_deref() == Some("count");
-                let open = if counted { CategorySet::EMPTY } else { pointing.union(unknown).without(cats) };
+                let open = if counted {
+                    CategorySet::EMPTY
+                } else {
+                    pointing.union(unknown).without(cats)
+                };
                 let mut answer = found.unwrap_or_else(|| replay::search(base, e, t, &|_| true));
                 let page = asked.paging.count.or(endpoint
                     .as_ref()
@@ -1227,8 +1236,7 @@ impl<'a> Work<'a, '_, '_> {
         let own = self.source_place(source);
         let answer = replay::search(self.input.identity, &Expr::Known(true), t, &|_| true);
         // Whose population it was must be known: by rights, by the source, or because there is one establishment only.
-        let whose =
-            sure && (!rights.is_empty() || own.is_some() || self.out.places.ids.len() == 1);
+        let whose = sure && (!rights.is_empty() || own.is_some() || self.out.places.ids.len() == 1);
         for (hits, certain) in [(answer.certain, whose), (answer.possible, false)] {
             for h in hits {
                 let place = self.place_of(h.version, source);
@@ -1599,11 +1607,7 @@ fn path_key(e: &Event<'_>) -> String {
         ("", s) if e.verb.writes() && s.starts_with("Patient/") && !s.contains('\n') => s,
         (o, _) => o,
     };
-    let url = if e.url.is_empty() {
-        named()
-    } else {
-        &*e.url
-    };
+    let url = if e.url.is_empty() { named() } else { &*e.url };
     let (path, _) = fhir::split_url(url);
     let path = fhir::percent_decode(path, false);
     // The audit may know the resource only (`Patient/7`), the proxy the full path (`/fhir/Patient/7`).

@@ -47,15 +47,20 @@ fn ended_early(e: &Event<'_>) -> bool {
     // HAProxy: who ended the session, and in which state; nothing is known to have failed where the first is a dash.
     says("termination", &|t| {
         t.len() >= 2 && !t.starts_with('-') && !t[1..].starts_with('-')
-    }) || says("flags", &|f| f.split(',').any(|f| ENVOY.contains(&f.trim())))
-        || says("cache", &|c| c.ends_with("_ABORTED") || c.ends_with("_TIMEDOUT"))
-        || says("win32", &|w| {
-            // An HRESULT made of a Win32 code ends in it.
-            let code = w.parse::<u64>().unwrap_or(0);
-            let code = if code >> 16 == 0x8007 { code & 0xffff } else { code };
-            IIS.contains(&code)
-        })
-        || says("ended", &|e| e == "early")
+    }) || says("flags", &|f| {
+        f.split(',').any(|f| ENVOY.contains(&f.trim()))
+    }) || says("cache", &|c| {
+        c.ends_with("_ABORTED") || c.ends_with("_TIMEDOUT")
+    }) || says("win32", &|w| {
+        // An HRESULT made of a Win32 code ends in it.
+        let code = w.parse::<u64>().unwrap_or(0);
+        let code = if code >> 16 == 0x8007 {
+            code & 0xffff
+        } else {
+            code
+        };
+        IIS.contains(&code)
+    }) || says("ended", &|e| e == "early")
 }
 
 /// Ends of either connection of Envoy (short names, then the long ones of newer versions).

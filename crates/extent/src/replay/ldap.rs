@@ -169,8 +169,15 @@ pub fn shown(attributes: &str, categories: CategorySet) -> (CategorySet, Categor
                 &[]
             }
             // No attributes; those of the server's own.
-            "1.1" | "+" | "objectclass" | "entryuuid" | "entrydn" | "createtimestamp"
-            | "modifytimestamp" | "hassubordinates" | "structuralobjectclass" => &[],
+            "1.1"
+            | "+"
+            | "objectclass"
+            | "entryuuid"
+            | "entrydn"
+            | "createtimestamp"
+            | "modifytimestamp"
+            | "hassubordinates"
+            | "structuralobjectclass" => &[],
             "displayname" | "initials" => &[Category::IdName],
             "birthplace" | "placeofbirth" | "schacplaceofbirth" => &[Category::IdBirthplace],
             "jpegphoto" | "photo" | "thumbnailphoto" => &[Category::IdPhoto],
@@ -388,11 +395,23 @@ mod tests {
         let set = |l: &[&str]| CategorySet::parse(l).unwrap();
         let all = set(&["ID.NAME", "ID.DOB", "ID.NIR", "ID.LOCAL", "CONTACT.PHONE"]);
         for (attributes, certain, possible) in [
-            ("sn dateOfBirth", &["ID.NAME", "ID.DOB"][..], &["ID.LOCAL"][..]),
-            ("telephoneNumber", &["CONTACT.PHONE"], &["ID.NAME", "ID.LOCAL"]),
+            (
+                "sn dateOfBirth",
+                &["ID.NAME", "ID.DOB"][..],
+                &["ID.LOCAL"][..],
+            ),
+            (
+                "telephoneNumber",
+                &["CONTACT.PHONE"],
+                &["ID.NAME", "ID.LOCAL"],
+            ),
             ("1.1", &[], &["ID.NAME", "ID.LOCAL"]),
         ] {
-            assert_eq!(shown(attributes, all), (set(certain), set(possible)), "{attributes}");
+            assert_eq!(
+                shown(attributes, all),
+                (set(certain), set(possible)),
+                "{attributes}"
+            );
         }
         assert_eq!(shown("sn *", all), (all, CategorySet::EMPTY));
         // What nobody knows may be anything.
