@@ -1,6 +1,7 @@
 //! Links between sessions and the chains they make.
 use crate::{
     Sessions,
+    bastion::{self, Bastion},
     build::Side,
     features::List,
     intake::machine,
@@ -49,16 +50,16 @@ impl Estates {
     }
 }
 
-struct Web<'a> {
-    s: &'a Sessions,
-    side: &'a Side,
-    by_address: &'a FxHashMap<IpAddr, Vec<u32>>,
+pub(crate) struct Web<'a> {
+    pub s: &'a Sessions,
+    pub side: &'a Side,
+    pub by_address: &'a FxHashMap<IpAddr, Vec<u32>>,
     /// As found: one pair of sessions may stand here several times.
     links: Vec<Link>,
 }
 
 impl Web<'_> {
-    fn add(&mut self, outer: u32, inner: u32, kind: LinkKind, certainty: f32) {
+    pub fn add(&mut self, outer: u32, inner: u32, kind: LinkKind, certainty: f32) {
         if outer == inner {
             return;
         }
@@ -86,7 +87,7 @@ impl Web<'_> {
         s.from.min(self.side.began[i as usize])
     }
     /// When it started by the clock of the others.
-    fn true_start(&self, i: u32) -> Nanos {
+    pub fn true_start(&self, i: u32) -> Nanos {
         let skew = self.s.skew(self.s.list[i as usize].source);
         self.start(i).saturating_add(skew)
     }
@@ -152,9 +153,10 @@ pub(crate) fn link(
         match kind {
             Kind::Place => {
                 let through = tunnels(&mut w, &mut ambiguous);
-                same_account(case, &rules, &through, &mut w);
                 let late = late_logons(&w, &through);
-                hops(&rules, estates, &late, &mut w, &mut ambiguous);
+                let bastions = bastion::all(estates, &mut w, &mut ambiguous);
+                hops(&rules, estates, &late, &bastions, &mut w, &mut ambiguous);
+                same_account(case, &rules, &through, &mut w);
             }
             Kind::Id => shared_ids(&mut w),
             Kind::Request { part, parts } => shared_requests(&mut w, part, parts),
@@ -438,7 +440,12 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
     let s = w.s;
     // A lent address is lent again: what came through tunnels from two places is two uses, though by clocks that err they meet.
     let outer = |i: u32| through.get(&i).map(|t| s.list[*t as usize].origin.address);
-    let apart = |i: u32, j: u32| matches!((outer(i), outer(j)), (Some(a), Some(b)) if a != b);
+    // So is what was opened on one machine, or through one bastion, by people who came to it from two places.
+    let doors = Doors::of(s, &w.links);
+    let apart = |i: u32, j: u32| {
+        matches!((outer(i), outer(j)), (Some(a), Some(b)) if a != b)
+            || !s.is_flow(i as usize) && !s.is_flow(j as usize) && doors.differ(i, j)
+    };
     // (who, where, begin, session)
     let mut uses: Vec<(u32, IpAddr, Nanos, u32)> = vec![];
     // A server works for many at once: its address and account say nothing about who is behind.
@@ -503,6 +510,49 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
                 open.remove(0);
             }
         }
+    }
+}
+
+/// What opened each session, as far as that is certain.
+struct Doors {
+    parents: FxHashMap<u32, Vec<u32>>,
+    origins: Vec<Option<IpAddr>>,
+}
+
+impl Doors {
+    fn of(s: &Sessions, links: &[Link]) -> Doors {
+        let mut parents: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        let opens = |l: &&Link| {
+            matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop) && l.certainty >= JOINS
+        };
+        for l in links.iter().filter(opens) {
+            parents.entry(l.inner).or_default().push(l.outer);
+        }
+        Doors {
+            parents,
+            origins: s.list.iter().map(|x| x.origin.address).collect(),
+        }
+    }
+    /// Where those came from who may have opened a session: the outermost places, by however many steps.
+    fn places(&self, i: u32, steps: u8, out: &mut BTreeSet<Option<IpAddr>>) {
+        match self.parents.get(&i).filter(|_| steps < 8) {
+            Some(all) => all.iter().for_each(|p| self.places(*p, steps + 1, out)),
+            None => {
+                out.insert(self.origins[i as usize]);
+            }
+        }
+    }
+    /// True when both were opened, and not from the same places.
+    fn differ(&self, i: u32, j: u32) -> bool {
+        if !self.parents.contains_key(&i) || !self.parents.contains_key(&j) {
+            return false;
+        }
+        let of = |i: u32| {
+            let mut places = BTreeSet::new();
+            self.places(i, 0, &mut places);
+            places
+        };
+        of(i) != of(j)
     }
 }
 
@@ -610,6 +660,7 @@ fn hops(
     rules: &Rules,
     estates: &Estates,
     late: &BTreeMap<u32, Nanos>,
+    bastions: &[Bastion],
     w: &mut Web<'_>,
     ambiguous: &mut BTreeSet<u32>,
 ) {
@@ -620,9 +671,9 @@ fn hops(
         let f = &s.features[i];
         let interactive = match x.account.as_ref().map(|a| a.system) {
             Some(System::Ad | System::Host | System::Smb) if x.key_kind == SessionKey::LogonId => {
-                f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0
+                f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0 || untyped(s, w.side, i)
             }
-            Some(System::Bastion | System::Citrix | System::Host) => x.counts.logins > 0,
+            Some(System::Citrix | System::Host) => x.counts.logins > 0,
             _ => false,
         };
         if !interactive {
@@ -636,17 +687,34 @@ fn hops(
     let farms = farms(s, &mut stays, w);
     let known = stays
         .iter()
-        .map(|(host, logons)| (host, &s.machines[host], logons));
-    let told = farms.iter().map(|(host, (at, uses))| (host, at, uses));
-    for (host, addresses, logons) in known.chain(told) {
+        .map(|(host, logons)| (host, &s.machines[host], logons, None));
+    let told = farms
+        .iter()
+        .map(|(host, (at, uses))| (host, at, uses, None));
+    let through = bastions
+        .iter()
+        .map(|b| (&b.host, &b.addresses, &b.visits, Some(b)));
+    for (host, addresses, logons, bastion) in known.chain(told).chain(through) {
         let begin = |l: u32| {
             let x = &s.list[l as usize];
             x.from.saturating_add(s.skew(x.source))
         };
         let end = |l: u32| {
             let x = &s.list[l as usize];
-            let slack = if x.closed { 2 * MINUTE } else { OPEN_END };
-            x.to.saturating_add(s.skew(x.source)).saturating_add(slack)
+            let end = bastion.and_then(|b| b.ends.get(&l).copied());
+            let slack = if x.closed || end.is_some() {
+                2 * MINUTE
+            } else {
+                OPEN_END
+            };
+            let end = end.map_or(x.to, |e| e.max(x.to));
+            end.saturating_add(s.skew(x.source)).saturating_add(slack)
+        };
+        // When it is known to have ended.
+        let ended = |l: u32| {
+            let seen =
+                s.list[l as usize].closed || bastion.is_some_and(|b| b.ends.contains_key(&l));
+            seen.then(|| end(l) - 2 * MINUTE)
         };
         // Remote ones are the hop; a logon at the machine's own console from its own address is its user.
         let mut remote: Vec<u32> = logons
@@ -752,10 +820,16 @@ fn hops(
                     .iter()
                     .map(|l| s.list[*l as usize].origin.address)
                     .collect();
-                let (chosen, certainty) = if !named.is_empty() && !s.is_flow(*j as usize) {
+                let pair = |among: &[u32]| one_of(w, *j, among, &begin, &ended);
+                let (chosen, certainty): (Vec<u32>, f32) = if !named.is_empty()
+                    && !s.is_flow(*j as usize)
+                {
+                    let named = pair(&named).unwrap_or(named);
                     // Whoever used this account from here: what the machine does by itself at that minute is not his.
                     let its_own = on_the_minute(rules, b, by_itself);
                     (named, if its_own { 0.3 } else { 0.95 })
+                } else if let Some(one) = bastion.filter(|_| usual < 3).and_then(|_| pair(&open)) {
+                    (one, 0.85)
                 } else if origins.len() > 1 {
                     ambiguous.insert(*j);
                     (open, 0.45)
@@ -774,12 +848,58 @@ fn hops(
                 } else {
                     (open, 0.85)
                 };
+                // Where that address is only likely the bastion's, no more than doubt goes through it.
+                let sure = bastion.is_none_or(|b| b.sure);
+                if !sure {
+                    ambiguous.insert(*j);
+                }
                 for l in chosen {
+                    let certainty = if sure { certainty } else { certainty.min(0.45) };
                     w.add(l, *j, LinkKind::Hop, certainty);
                 }
             }
         }
     }
+}
+
+/// A logon of a system that knows no kinds of them: somebody at a shell.
+pub(crate) fn untyped(s: &Sessions, side: &Side, i: usize) -> bool {
+    s.features[i].logon_types == 0
+        && s.list[i].counts.logins > 0
+        && !s.texts.get(side.id[i]).starts_with("0x")
+}
+
+/// Of several visits that may have opened a logon, from two places and more, those of the only place whose visit ends with it; where no
+/// end tells, of the only place somebody had come from just before it.
+fn one_of(
+    w: &Web<'_>,
+    j: u32,
+    visits: &[u32],
+    begin: &dyn Fn(u32) -> Nanos,
+    ended: &dyn Fn(u32) -> Option<Nanos>,
+) -> Option<Vec<u32>> {
+    const TOGETHER: Nanos = 2 * MINUTE;
+    const SOON: Nanos = 3 * MINUTE;
+    let s = w.s;
+    let x = &s.list[j as usize];
+    let place = |l: &u32| s.list[*l as usize].origin.address;
+    let places = |list: &[u32]| list.iter().map(place).collect::<BTreeSet<_>>().len();
+    if places(visits) < 2 || s.is_flow(j as usize) {
+        return None;
+    }
+    let among = |near: &dyn Fn(u32) -> bool| -> Vec<u32> {
+        visits.iter().copied().filter(|l| near(*l)).collect()
+    };
+    if x.closed && x.to - x.from >= MINUTE {
+        let to = x.to.saturating_add(s.skew(x.source));
+        let with = among(&|l| ended(l).is_some_and(|e| (e - to).abs() <= TOGETHER));
+        if places(&with) == 1 {
+            return Some(with);
+        }
+    }
+    let from = w.true_start(j);
+    let soon = among(&|l| from - begin(l) <= SOON);
+    (places(&soon) == 1).then_some(soon)
 }
 
 /// True when this minute of the local day, two more or less, is that of `others` (UTC nanoseconds, ascending) on three other days or

@@ -1,7 +1,7 @@
 //! The key that holds the rows of one session together, a pure function of source, format and event.
 use crate::texts::{TextId, Texts, folded};
 use ampleur_event::{
-    Account, Event, SessionKey, System, Verb,
+    Account, Event, Outcome, SessionKey, System, Verb,
     account::is_placeholder,
     batch::NONE,
     time::{HOUR, MINUTE, Nanos},
@@ -301,6 +301,14 @@ impl Key {
         if id.is_empty() && share && e.pid != NONE && e.code == NONE {
             let id = format!("{}@{}", e.pid, clip(&e.host, CLIP));
             return key(SessionKey::Backend, &id, account, src, client, device);
+        }
+        // So does a process of sshd, whose lines about the shell lack the address.
+        let shell = matches!(e.process.as_ref(), "sshd" | "sshd-session")
+            && e.outcome != Outcome::Failure
+            && e.pid != NONE;
+        if id.is_empty() && shell && !account.is_empty() && !e.host.is_empty() {
+            let id = on_host(&e.pid.to_string());
+            return key(SessionKey::LogonId, &id, account, "", "", "");
         }
         if !id.is_empty() {
             return key(SessionKey::Application, id, account, src, client, device);

@@ -10,6 +10,7 @@
 //! sent to the remote client (totals are never added). HTTP: bytes of the answers (`Event::bytes_in`). Flow: `Event::bytes_out`.
 //! `counts.bytes_in` is the other direction.
 
+mod bastion;
 mod build;
 mod chain;
 mod columns;
