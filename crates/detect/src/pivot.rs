@@ -264,6 +264,7 @@ pub(crate) fn run(threads: usize, m: &Model<'_>, said: &Said) -> Outcome {
         rented_abroad(m, &sums.base, &out.0, &mut next);
         always_beside(m, &sums.base, &out.0, &mut next);
         only_beside(m, &sums.base, &out.0, &mut next);
+        behind_bastion(m, &sums.base, &out.0, &mut next);
         for (list, code, words) in &alone {
             for i in list {
                 doubt(&sums.base, &mut next, *i, code, *words);
@@ -923,9 +924,9 @@ fn always_beside(
     let seats: Vec<usize> = (0..units.len())
         .filter(|i| {
             let u = &units[*i];
-            // A logon at a screen; a tunnel, where what its owner works on keeps no log or lost it.
+            // A logon at a screen; a tunnel or a bastion, where what its owner works on keeps no log or lost it.
             let mut members = u.members.iter().map(|x| &m.s.list[*x as usize]);
-            let here = u.does.interactive || members.any(|x| x.inner.is_some());
+            let here = u.does.interactive || members.any(|x| x.inner.is_some()) || at_bastion(u);
             verdicts[*i] != SessionVerdict::Legitimate && here && !u.who.is_empty()
         })
         .filter(|i| units[*i].to - units[*i].from >= MINUTE)
@@ -987,6 +988,64 @@ fn always_beside(
                 (
                     "n'a lieu que pendant les sessions d'un compte suspect",
                     "happens only during the sessions of a suspicious account",
+                ),
+            );
+        }
+    }
+}
+
+fn at_bastion(u: &Unit<'_>) -> bool {
+    u.account.is_some_and(|a| a.system == System::Bastion)
+}
+
+/// The intruder is in a bastion and nothing shows where he went from there: what technical accounts and administrators begin inside
+/// meanwhile, and what is worked on by remote desktop, none of it usual or opened by somebody else, may be his.
+fn behind_bastion(
+    m: &Model<'_>,
+    base: &[Sum],
+    verdicts: &[SessionVerdict],
+    out: &mut BTreeMap<usize, Sum>,
+) {
+    const SLACK: Nanos = 2 * MINUTE;
+    /// A visit no line ends is thought to last that long.
+    const OPEN: Nanos = 4 * HOUR;
+    let units = &m.units.list;
+    let mut visits: Vec<(Nanos, Nanos)> = (0..units.len())
+        .filter(|i| verdicts[*i] == SessionVerdict::Intruder && at_bastion(&units[*i]))
+        .filter(|i| units[*i].children.is_empty() && !units[*i].refused)
+        .map(|i| {
+            let u = &units[i];
+            let closed = u.members.iter().any(|x| m.s.list[*x as usize].closed);
+            let to = if closed {
+                u.to
+            } else {
+                u.to.max(u.from + OPEN)
+            };
+            (u.from - SLACK, to + SLACK)
+        })
+        .collect();
+    visits.sort_unstable();
+    if visits.is_empty() {
+        return;
+    }
+    for (i, u) in units.iter().enumerate() {
+        let strange = if technical(u) {
+            !m.usual_way(i)
+        } else {
+            m.admin(u) || u.does.interactive && m.trust[i] < Trust::Declared
+        };
+        if !strange || !u.parents.is_empty() || inside(m, base, i).is_none() {
+            continue;
+        }
+        if visits.iter().any(|(a, b)| (*a..=*b).contains(&u.from)) {
+            doubt(
+                base,
+                out,
+                i,
+                "behind_bastion",
+                (
+                    "a lieu pendant que l'intrus est dans le bastion, dont nul journal ne dit où il mène",
+                    "happens while the intruder is in the bastion, and no log says where that leads",
                 ),
             );
         }

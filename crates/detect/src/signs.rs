@@ -29,6 +29,11 @@ pub const SIGNS: &[(&str, &str, &str)] = &[
     ),
     ("automated_client", "client automatique", "automated client"),
     (
+        "behind_bastion",
+        "pendant que l'intrus est dans le bastion",
+        "while the intruder is in the bastion",
+    ),
+    (
         "beside_intruder",
         "depuis une machine que l'intrus tient",
         "from a machine the intruder has",

@@ -8,6 +8,7 @@ use crate::{
     features::List,
     intake::machine,
     net,
+    texts::TextId,
 };
 use ampleur_event::{
     LinkKind, SessionKey, System,
@@ -49,12 +50,12 @@ pub(crate) fn all(
     let (s, side) = (w.s, w.side);
     let mut told: BTreeMap<(u32, String), Vec<u32>> = BTreeMap::new();
     for (i, x) in s.list.iter().enumerate() {
-        let system = x.account.as_ref().map(|a| a.system);
-        if system == Some(System::Bastion) && !x.only_refused() && !s.is_flow(i) {
+        if door(s, side, i) && !x.only_refused() && !s.is_flow(i) {
             let at = (x.source, machine(&x.host));
             told.entry(at).or_default().push(i as u32);
         }
     }
+    told.retain(|_, rows| !rows.iter().all(|i| only_an_end(s, *i)));
     let mut out = vec![];
     if told.is_empty() {
         return out;
@@ -78,7 +79,7 @@ pub(crate) fn all(
             })
             .collect();
         let mut known: BTreeSet<IpAddr> = s.machines.get(&label).cloned().unwrap_or_default();
-        known.extend(named(w, side, &visits, &others));
+        known.extend(named(w, &visits, &ends, &others));
         let mut likely = BTreeSet::new();
         if known.is_empty() {
             (known, likely) = followed(w, &rows, &others);
@@ -98,6 +99,28 @@ pub(crate) fn all(
     out
 }
 
+fn only_an_end(s: &Sessions, i: u32) -> bool {
+    let x = &s.list[i as usize];
+    x.closed && x.counts.logins == 0 && x.counts.events == 1
+}
+
+/// A session at a bastion; or at a gateway that goes on under the very account somebody came with (Remote Desktop Gateway).
+fn door(s: &Sessions, side: &Side, i: usize) -> bool {
+    let x = &s.list[i];
+    let own = |t: &(TextId, Nanos)| {
+        let account = side.canonical(i);
+        account.is_some() && side.named(s.texts.get(t.0)) == account
+    };
+    match x.account.as_ref().map(|a| a.system) {
+        Some(System::Bastion) => true,
+        Some(System::Ad) if x.key_kind == SessionKey::Inactivity => {
+            // The end of such a visit is a line by itself.
+            side.targets[i].iter().any(own) || only_an_end(s, i as u32)
+        }
+        _ => false,
+    }
+}
+
 /// The sessions that say where somebody came from. Lines without an address belong to the last coming under their account: they are tied to
 /// it, and may tell when the visit ended. Where two who came from two places may have been meant, they are tied to both, in doubt.
 fn visits(
@@ -109,7 +132,7 @@ fn visits(
     let session = |i: u32| &s.list[i as usize];
     let mut came: BTreeMap<Option<u32>, Vec<u32>> = BTreeMap::new();
     let (told, without): (Vec<u32>, Vec<u32>) =
-        (rows.iter()).partition(|i| session(**i).origin.address.is_some());
+        (rows.iter()).partition(|i| session(**i).origin.address.is_some() && !only_an_end(s, **i));
     for i in &told {
         let account = w.side.canonical(*i as usize);
         came.entry(account).or_default().push(*i);
@@ -124,6 +147,11 @@ fn visits(
         let last = came.partition_point(|v| session(*v).from <= x.to + SECOND);
         let there: Vec<u32> = (came[first..last].iter().copied())
             .filter(|v| !session(*v).closed || session(*v).to + MINUTE >= x.from)
+            .filter(|v| {
+                x.origin
+                    .address
+                    .is_none_or(|a| session(*v).origin.address == Some(a))
+            })
             .collect();
         let place = |v: u32| session(v).origin.address;
         let Some(latest) = there.last().copied() else {
@@ -156,11 +184,20 @@ fn visits(
 /// Addresses from which the accounts a bastion names log on just after it was told to use them, and hardly ever otherwise.
 fn named(
     w: &Web<'_>,
-    side: &Side,
     visits: &[u32],
+    ends: &FxHashMap<u32, Nanos>,
     others: &BTreeMap<IpAddr, Vec<u32>>,
 ) -> BTreeSet<IpAddr> {
-    let s = w.s;
+    let (s, side) = (w.s, w.side);
+    let end = |v: u32| {
+        let x = &s.list[v as usize];
+        let end = match ends.get(&v) {
+            Some(e) => x.to.max(*e),
+            None if x.closed => x.to,
+            None => x.to.saturating_add(LONGEST),
+        };
+        end.saturating_add(s.skew(x.source))
+    };
     // Account → when it was asked for, and by which visit.
     let mut asked: BTreeMap<u32, Vec<(Nanos, u32)>> = BTreeMap::new();
     for v in visits {
@@ -178,23 +215,29 @@ fn named(
     }
     let mut found: Vec<(usize, IpAddr)> = vec![];
     for (address, list) in others {
-        let (mut all, mut soon) = (0usize, 0usize);
+        // A second connection of one visit comes late, and speaks neither way.
+        let (mut without, mut soon) = (0usize, 0usize);
         for j in list {
             let account = side.canonical(*j as usize);
             let Some(asked) = account.and_then(|a| asked.get(&a)) else {
                 continue;
             };
-            all += 1;
             let begin = w.true_start(*j);
             let first = asked.partition_point(|a| a.0 < begin - SOON);
-            let near = (asked[first..].iter()).take_while(|a| a.0 <= begin + SLACK);
+            let of_late = asked.partition_point(|a| a.0 < begin - 2 * LONGEST);
+            let came = asked.partition_point(|a| a.0 <= begin + SLACK);
+            let near = &asked[first.min(came)..came];
             let fits = |v: u32| {
                 let came = s.list[v as usize].origin.address;
                 came != Some(*address) && leads(s, v, *j)
             };
-            soon += usize::from(near.into_iter().any(|a| fits(a.1)));
+            if near.iter().any(|a| fits(a.1)) {
+                soon += 1;
+            } else if !asked[of_late..came].iter().any(|a| end(a.1) >= begin) {
+                without += 1;
+            }
         }
-        if soon > 0 && soon * 10 >= all * 8 {
+        if soon > 0 && soon >= without * 4 {
             found.push((soon, *address));
         }
     }
@@ -225,28 +268,41 @@ fn followed(
     rows: &[u32],
     others: &BTreeMap<IpAddr, Vec<u32>>,
 ) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
-    const STEP: Nanos = 17 * MINUTE;
-    const STEPS: i64 = 8;
-    const CHANCE: f64 = 1e-4;
     let s = w.s;
     let mut came: Vec<Nanos> = rows.iter().map(|i| w.true_start(*i)).collect();
     came.sort_unstable();
+    let desktop = |j: &u32| {
+        let (x, f) = (&s.list[*j as usize], &s.features[*j as usize]);
+        x.key_kind == SessionKey::LogonId
+            && (f.logon_types & 1 << 10 != 0 || untyped(s, w.side, *j as usize))
+    };
+    // Where the machines behind keep no log, the controller still names who logs on.
+    let logon = |j: &u32| s.list[*j as usize].counts.logins > 0;
+    let (known, likely) = those(&came, w, others, &desktop);
+    if known.is_empty() && likely.is_empty() {
+        return those(&came, w, others, &logon);
+    }
+    (known, likely)
+}
+
+/// The addresses that follow the comings by sessions of one kind: surely, and likely.
+fn those(
+    came: &[Nanos],
+    w: &Web<'_>,
+    others: &BTreeMap<IpAddr, Vec<u32>>,
+    kind: &dyn Fn(&u32) -> bool,
+) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
+    const STEP: Nanos = 17 * MINUTE;
+    const STEPS: i64 = 8;
+    const CHANCE: f64 = 1e-4;
     let follows = |t: Nanos| {
         let first = came.partition_point(|c| *c < t - SOON);
         came.get(first).is_some_and(|c| *c <= t + SLACK)
     };
     let (mut known, mut likely) = (BTreeSet::new(), BTreeSet::new());
     for (address, list) in others {
-        let far = |j: &u32| {
-            let (x, f) = (&s.list[*j as usize], &s.features[*j as usize]);
-            x.key_kind == SessionKey::LogonId
-                && (f.logon_types & 1 << 10 != 0 || untyped(s, w.side, *j as usize))
-        };
-        let mut begins: Vec<Nanos> = list
-            .iter()
-            .filter(|j| far(j))
-            .map(|j| w.true_start(*j))
-            .collect();
+        let some = list.iter().filter(|j| kind(j));
+        let mut begins: Vec<Nanos> = some.map(|j| w.true_start(*j)).collect();
         begins.sort_unstable();
         begins.dedup_by(|b, a| *b - *a < MINUTE);
         let n = begins.len();

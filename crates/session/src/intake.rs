@@ -837,8 +837,8 @@ impl Fragment {
             v if v.writes() => c.count(WRITES),
             _ => {}
         }
-        self.opened |=
-            matches!(e.verb, Verb::TunnelUp | Verb::Connect) || (e.verb == Verb::Login && !failed);
+        self.opened |= matches!(e.verb, Verb::TunnelUp | Verb::Connect | Verb::ShareConnect)
+            || (e.verb == Verb::Login && !failed);
         self.closed |= matches!(e.verb, Verb::TunnelDown | Verb::Logout | Verb::Disconnect);
         let (inward, outward) = (
             if e.bytes_in == NONE { 0 } else { e.bytes_in },

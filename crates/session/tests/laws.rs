@@ -1207,3 +1207,321 @@ fn people_who_use_one_address_by_turns_are_told_apart() {
         ["a 50"]
     );
 }
+
+/// A line of a bastion about one visit.
+fn visit(
+    t: i64,
+    verb: Verb,
+    id: &'static str,
+    from: &'static str,
+    to: &'static str,
+) -> Event<'static> {
+    Event {
+        time: T0 + t * SECOND,
+        verb,
+        outcome: Outcome::Success,
+        system: System::Bastion,
+        user: "vendor".into(),
+        src_ip: from.into(),
+        session_id: id.into(),
+        target: to.into(),
+        ..Event::default()
+    }
+}
+
+/// The session of `user` on `host` that begins the n-th.
+fn nth(s: &Sessions, host: &str, user: &str, n: usize) -> u32 {
+    let mut found =
+        s.list.iter().enumerate().filter(|(_, x)| {
+            &*x.host == host && x.account.as_ref().is_some_and(|a| a.bare() == user)
+        });
+    found.nth(n).unwrap().0 as u32
+}
+
+/// What opened a session, surely.
+fn opened_by(s: &Sessions, inner: u32) -> Vec<u32> {
+    let hops = s.links.iter().filter(|l| {
+        l.inner == inner
+            && l.certainty >= 0.5
+            && matches!(l.kind, LinkKind::Hop | LinkKind::TunnelAddress)
+    });
+    hops.map(|l| l.outer).collect()
+}
+
+#[test]
+fn two_visitors_of_one_bastion_are_told_apart_by_beginnings_and_ends() {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["bastion/a.log", "app/a.xml"]);
+    // The second visitor comes while the first is there, and leaves earlier.
+    let bastion = vec![
+        visit(0, Verb::Login, "1", "192.0.2.14", "ext"),
+        visit(600, Verb::Login, "2", "198.51.100.9", "ext"),
+        visit(5000, Verb::Logout, "2", "198.51.100.9", "ext"),
+        visit(9000, Verb::Logout, "1", "192.0.2.14", "ext"),
+    ];
+    let app = vec![
+        logon(90, Verb::Login, "APP01", "0x1", "ext", "10.0.0.50", 10),
+        logon(690, Verb::Login, "APP01", "0x2", "ext", "10.0.0.50", 10),
+        // Minutes after both came: only the end tells whose it is.
+        logon(1500, Verb::Login, "APP01", "0x3", "ext", "10.0.0.50", 10),
+        logon(4990, Verb::Logout, "APP01", "0x2", "ext", "", 10),
+        logon(8980, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+        logon(8990, Verb::Logout, "APP01", "0x3", "ext", "", 10),
+    ];
+    let s = build(
+        &c,
+        &[("bastion/a.log", "b", bastion), ("app/a.xml", "w", app)],
+    );
+    let (first, second) = (nth(&s, "", "vendor", 0), nth(&s, "", "vendor", 1));
+    let on = |n| nth(&s, "APP01", "ext", n);
+    assert_eq!(opened_by(&s, on(0)), [first]);
+    assert_eq!(opened_by(&s, on(1)), [second]);
+    assert_eq!(opened_by(&s, on(2)), [first]);
+    assert_eq!(s.chains[on(0) as usize], s.chains[on(2) as usize]);
+    assert_ne!(s.chains[on(0) as usize], s.chains[on(1) as usize]);
+}
+
+#[test]
+fn a_bastion_that_does_not_say_where_it_leads_is_followed() {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["bastion/a.log", "app/a.xml"]);
+    // The login tells the address, the connection and its end only the account.
+    let (mut bastion, mut app) = (vec![], vec![]);
+    const PEOPLE: [&str; 2] = ["192.0.2.14", "198.51.100.9"];
+    const IDS: [&str; 8] = ["0x1", "0x2", "0x3", "0x4", "0x5", "0x6", "0x7", "0x8"];
+    for k in 0..4usize {
+        let t = k as i64 * 90_000 + [0, 7_000, 3_000, 11_000][k];
+        bastion.push(visit(t, Verb::Login, "", PEOPLE[k % 2], ""));
+        bastion.push(visit(t + 1, Verb::Connect, "", "", ""));
+        bastion.push(visit(t + 5_000, Verb::Disconnect, "", "", ""));
+        app.push(logon(
+            t + 90,
+            Verb::Login,
+            "APP01",
+            IDS[k],
+            "ext",
+            "10.0.0.50",
+            10,
+        ));
+        app.push(logon(
+            t + 4_990,
+            Verb::Logout,
+            "APP01",
+            IDS[k],
+            "ext",
+            "",
+            10,
+        ));
+        // Somebody at a desk, who has nothing to do with it.
+        let own = IDS[k + 4];
+        app.push(logon(
+            k as i64 * 90_000 + 40_000,
+            Verb::Login,
+            "APP01",
+            own,
+            "dupont",
+            "10.0.0.51",
+            10,
+        ));
+    }
+    let s = build(
+        &c,
+        &[
+            ("bastion/a.log", "b", bastion.clone()),
+            ("app/a.xml", "w", app.clone()),
+        ],
+    );
+    for n in 0..4 {
+        let [by] = opened_by(&s, nth(&s, "APP01", "ext", n))[..] else {
+            panic!("one visit opened it");
+        };
+        let from = s.list[by as usize].origin.address.unwrap().to_string();
+        assert_eq!(from, PEOPLE[n % 2]);
+        assert!(opened_by(&s, nth(&s, "APP01", "dupont", n)).is_empty());
+    }
+    // All of a visit is one chain, lines without an address too.
+    let chains: std::collections::BTreeSet<_> = (s.list.iter().zip(&s.chains))
+        .filter(|(x, _)| &*x.host != "APP01")
+        .map(|(_, c)| c.clone())
+        .collect();
+    assert_eq!(chains.len(), 4);
+    // One visit alone proves nothing of the address: what follows it stays in doubt.
+    let s = build(
+        &c,
+        &[
+            ("bastion/a.log", "b", bastion[..3].to_vec()),
+            ("app/a.xml", "w", app[..2].to_vec()),
+        ],
+    );
+    let logon = nth(&s, "APP01", "ext", 0);
+    assert!(opened_by(&s, logon).is_empty());
+    assert_eq!(s.ambiguous, [logon]);
+    assert!(
+        s.links
+            .iter()
+            .any(|l| l.inner == logon && l.certainty >= 0.4)
+    );
+}
+
+#[test]
+fn a_gateway_goes_on_under_the_account_somebody_came_with() {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["gw/a.xml", "app/a.xml"]);
+    let line = |t, verb, from: &'static str, target: &'static str| Event {
+        target: target.into(),
+        ..logon(t, verb, "GW01", "", "ext", from, NONE)
+    };
+    let gw = vec![
+        line(0, Verb::Login, "192.0.2.14", "ext"),
+        line(2_400, Verb::Login, "198.51.100.9", "ext"),
+        line(9_000, Verb::Logout, "192.0.2.14", ""),
+        line(12_000, Verb::Logout, "198.51.100.9", ""),
+    ];
+    let app = vec![
+        logon(1, Verb::Login, "APP01", "0x1", "ext", "10.0.0.12", 10),
+        logon(2_401, Verb::Login, "APP01", "0x2", "ext", "10.0.0.12", 10),
+        logon(8_999, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+        logon(11_999, Verb::Logout, "APP01", "0x2", "ext", "", 10),
+    ];
+    let s = build(&c, &[("gw/a.xml", "w", gw), ("app/a.xml", "w", app)]);
+    for n in 0..2 {
+        assert_eq!(
+            opened_by(&s, nth(&s, "APP01", "ext", n)),
+            [nth(&s, "GW01", "ext", n)]
+        );
+    }
+    let of = |host, n| &s.chains[nth(&s, host, "ext", n) as usize];
+    assert_eq!(of("GW01", 0), of("GW01", 2), "a visit and its end");
+    assert_ne!(of("GW01", 0), of("GW01", 1));
+}
+
+#[test]
+fn what_began_before_somebody_came_to_a_machine_is_not_opened_from_there() {
+    let (_d, c) = case("", &["vpn/a.log", "app/a.xml", "adm/a.xml"]);
+    let vpn = vec![
+        tunnel(
+            0,
+            Verb::TunnelUp,
+            "1",
+            "vendor",
+            "192.0.2.14",
+            "10.212.1.5",
+            NONE,
+        ),
+        tunnel(
+            1_200,
+            Verb::TunnelUp,
+            "2",
+            "vendor",
+            "198.51.100.9",
+            "10.212.1.6",
+            NONE,
+        ),
+        tunnel(
+            9_000,
+            Verb::TunnelDown,
+            "1",
+            "vendor",
+            "192.0.2.14",
+            "10.212.1.5",
+            9,
+        ),
+        tunnel(
+            12_000,
+            Verb::TunnelDown,
+            "2",
+            "vendor",
+            "198.51.100.9",
+            "10.212.1.6",
+            9,
+        ),
+    ];
+    let app = vec![
+        logon(
+            -5_000,
+            Verb::Login,
+            "DC01",
+            "0x10",
+            "APP01$",
+            "10.0.0.11",
+            3,
+        ),
+        logon(60, Verb::Login, "APP01", "0x1", "ext", "10.212.1.5", 10),
+        logon(1_260, Verb::Login, "APP01", "0x2", "ext", "10.212.1.6", 10),
+        logon(8_980, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+        logon(11_980, Verb::Logout, "APP01", "0x2", "ext", "", 10),
+    ];
+    let adm = vec![
+        logon(120, Verb::Login, "ADM02", "0x3", "ext", "10.0.0.11", 10),
+        logon(1_320, Verb::Login, "ADM02", "0x4", "ext", "10.0.0.11", 10),
+        logon(8_950, Verb::Logout, "ADM02", "0x3", "ext", "", 10),
+        logon(11_950, Verb::Logout, "ADM02", "0x4", "ext", "", 10),
+    ];
+    let files = [
+        ("vpn/a.log", "v", vpn),
+        ("app/a.xml", "w", app),
+        ("adm/a.xml", "w", adm),
+    ];
+    let s = build(&c, &files);
+    for n in 0..2 {
+        assert_eq!(
+            opened_by(&s, nth(&s, "ADM02", "ext", n)),
+            [nth(&s, "APP01", "ext", n)]
+        );
+    }
+    let chain = |n| &s.chains[nth(&s, "ADM02", "ext", n) as usize];
+    assert_ne!(chain(0), chain(1));
+}
+
+#[test]
+fn a_shell_is_one_session_and_what_is_done_from_its_machine_is_a_hop() {
+    let context = "[[job]]\naccount=\"ad:svc_app\"\nhost=\"APP01\"\nprogram=\"x\"\nhours=\"daily 01:00-01:30\"\n\
+                   [[account]]\nname=\"ad:svc_app\"\nnetworks=[\"10.0.0.11/32\"]\n";
+    let (_d, c) = case(context, &["linux/a.log", "fs/a.xml"]);
+    // Only the first line of a connection has the address.
+    let line = |t, verb, from: &'static str| Event {
+        session_id: "".into(),
+        domain: "".into(),
+        process: "sshd".into(),
+        pid: 4711,
+        ..logon(t, verb, "app01", "", "ext", from, NONE)
+    };
+    let shell = vec![
+        line(0, Verb::Login, "10.212.1.5"),
+        line(0, Verb::Login, ""),
+        line(9_000, Verb::Logout, ""),
+    ];
+    let fs = vec![logon(
+        500,
+        Verb::Login,
+        "FS01",
+        "0x99",
+        "svc_app",
+        "10.0.0.11",
+        3,
+    )];
+    let s = build(&c, &[("linux/a.log", "l", shell), ("fs/a.xml", "w", fs)]);
+    let shell = nth(&s, "app01", "ext", 0);
+    let x = &s.list[shell as usize];
+    assert_eq!((x.counts.events, x.closed), (3, true));
+    assert_eq!(x.origin.address.unwrap().to_string(), "10.212.1.5");
+    assert_eq!(opened_by(&s, nth(&s, "FS01", "svc_app", 0)), [shell]);
+}
+
+#[test]
+fn a_number_of_a_file_server_s_process_that_comes_back_is_another_session() {
+    let (_d, c) = case("", &["fs/a.log"]);
+    let line = |t, verb| Event {
+        share: "\\\\fs01\\share".into(),
+        pid: 4229,
+        ..logon(t, verb, "fs01", "", "svc_app", "10.0.0.11", NONE)
+    };
+    let rows = vec![
+        line(0, Verb::ShareConnect),
+        line(60, Verb::FileRead),
+        line(200, Verb::Logout),
+        line(7_600, Verb::ShareConnect),
+        line(7_660, Verb::FileRead),
+    ];
+    assert_eq!(build(&c, &[("fs/a.log", "s", rows)]).list.len(), 2);
+}

@@ -863,6 +863,10 @@ fn gateway<'a>(e: &mut Event<'a>, f: &Fields<'a>) {
         _ => (e.verb, e.outcome),
     };
     actor(e, &f.get(&["Username"]));
+    if e.code == 302 {
+        // The remote desktop goes on from the gateway under the same account.
+        e.target = e.user.clone();
+    }
     e.object = f.get(&["Resource"]);
     let to = scan::address(&e.object).to_string();
     if scan::is_address(&to) {
