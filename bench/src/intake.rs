@@ -14,7 +14,6 @@ use anyhow::{Context, Result, ensure};
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
-    io::Write as _,
     path::Path,
     process::{Command, Stdio},
     time::Instant,
@@ -128,13 +127,7 @@ fn measure(dir: &Path, lane: &Lane, records: u64) -> Result<()> {
     std::fs::create_dir_all(case.join("logs"))?;
     let file = case.join("logs").join(lane.file);
     let mut out = std::io::BufWriter::new(std::fs::File::create(&file)?);
-    let mut line = vec![];
-    for i in 0..records {
-        line.clear();
-        (lane.line)(i, &mut line);
-        out.write_all(&line)?;
-    }
-    out.flush()?;
+    lane.write(0, &mut out, |made, _| made == records)?;
     drop(out);
     let mut answers = BTreeSet::new();
     let mut walls = vec![];
@@ -209,6 +202,8 @@ fn beside(dir: &Path, lane: &Lane, case: &Path, file: &Path) -> Result<()> {
         "nginx" => &[("awk", awk_nginx), ("duckdb", duckdb_nginx)],
         "fortigate" => &[("awk", awk_fortigate), ("duckdb", duckdb_fortigate)],
         "auditevent" => &[("jq", jq_audit), ("duckdb", duckdb_audit)],
+        "evtx" => &[("the evtx crate's JSON", json_evtx)],
+        "cef" => &[("awk", awk_cef)],
         _ => &[],
     };
     if others.is_empty() {
@@ -283,6 +278,30 @@ fn awk_nginx(file: &Path, _: &Path) -> Option<String> {
 fn awk_fortigate(file: &Path, _: &Path) -> Option<String> {
     let program = r#"{ n++; for (i = 1; i <= NF; i++) { p = index($i, "="); k = substr($i, 1, p - 1); v = substr($i, p + 1); if (k == "srcip") a[v] = 1; if (k == "rcvdbyte") b += v } } END { for (x in a) d++; printf "%d %d %.0f\n", n, d, b }"#;
     output(Command::new("awk").arg(program).arg(file))
+}
+
+fn awk_cef(file: &Path, _: &Path) -> Option<String> {
+    let program = r#"{ n++; for (i = 1; i <= NF; i++) { p = index($i, "="); k = substr($i, 1, p - 1); v = substr($i, p + 1); if (k == "src") a[v] = 1; if (k == "in") b += v } } END { for (x in a) d++; printf "%d %d %.0f\n", n, d, b }"#;
+    output(Command::new("awk").arg(program).arg(file))
+}
+
+/// The library's own dump, record after record, on one thread.
+fn json_evtx(file: &Path, _: &Path) -> Option<String> {
+    let settings = evtx::ParserSettings::new().num_threads(1).indent(false);
+    let mut parser = evtx::EvtxParser::from_path(file)
+        .ok()?
+        .with_configuration(settings);
+    let (mut lines, mut addresses) = (0u64, BTreeSet::new());
+    for record in parser.records_json() {
+        let json = record.ok()?.data;
+        lines += 1;
+        let (_, rest) = json.split_once("\"IpAddress\":\"")?;
+        let address = rest.split('"').next()?;
+        if !addresses.contains(address) {
+            addresses.insert(address.to_string());
+        }
+    }
+    Some(format!("{lines} {} 0", addresses.len()))
 }
 
 fn jq_audit(file: &Path, _: &Path) -> Option<String> {
@@ -380,23 +399,18 @@ fn gigabytes(dir: &Path, n: u64) -> Result<()> {
         std::fs::create_dir_all(case.join("logs"))?;
         let mut out =
             std::io::BufWriter::new(std::fs::File::create(case.join("logs").join(lane.file))?);
-        let (mut line, mut size, first) = (vec![], 0u64, record);
-        while size < SLICE_BYTES.min((n << 30) - made) {
-            line.clear();
-            (lane.line)(record, &mut line);
-            record += 1;
-            size += line.len() as u64;
-            out.write_all(&line)?;
-        }
-        out.flush()?;
+        let most = SLICE_BYTES.min((n << 30) - made);
+        let (records, size) = lane.write(record, &mut out, |_, size| size >= most)?;
+        drop(out);
+        record += records;
         made += size;
         let taken = take(&case, &lake, crate::pipeline::threads())?;
         ensure!(
-            taken.records == record - first,
+            taken.records == records,
             "{}: {} of {} records",
             lane.name,
             taken.records,
-            record - first
+            records
         );
         std::fs::remove_dir_all(&case)?;
         std::fs::remove_dir_all(&lake)?;

@@ -1,5 +1,6 @@
 //! Made-up log lines, one lane per source, generated on the fly: equal numbers give equal bytes. Nobody in them exists.
-use std::io::Write;
+use ampleur_testkit::evtx::{FILE_HEADER, FileWriter, Record};
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// One kind of log to be taken in.
 pub struct Lane {
@@ -9,7 +10,51 @@ pub struct Lane {
     pub file: &'static str,
     /// What we hold ourselves to on one core.
     pub floor: Floor,
-    pub line: fn(u64, &mut Vec<u8>),
+    pub made: Made,
+}
+
+/// How record `i` of a lane is made.
+#[derive(Clone, Copy)]
+pub enum Made {
+    /// Text, one line after the other.
+    Lines(fn(u64, &mut Vec<u8>)),
+    /// Records of a Windows event log file.
+    Evtx(fn(u64) -> Record),
+}
+
+impl Lane {
+    /// Writes records from number `first` on until `enough` of their number and their bytes; how many and how many bytes.
+    pub fn write(
+        &self,
+        first: u64,
+        to: &mut (impl Write + Seek),
+        enough: impl Fn(u64, u64) -> bool,
+    ) -> io::Result<(u64, u64)> {
+        let (mut records, mut bytes, mut part) = (0, 0, vec![]);
+        let mut evtx = FileWriter::default();
+        if let Made::Evtx(_) = self.made {
+            part.resize(FILE_HEADER, 0);
+        }
+        while !enough(records, bytes) {
+            match self.made {
+                Made::Lines(line) => line(first + records, &mut part),
+                Made::Evtx(record) => evtx.push(&record(first + records), &mut part),
+            }
+            records += 1;
+            bytes += part.len() as u64;
+            to.write_all(&part)?;
+            part.clear();
+        }
+        if let Made::Evtx(_) = self.made {
+            let header = evtx.finish(&mut part);
+            bytes += part.len() as u64;
+            to.write_all(&part)?;
+            to.seek(SeekFrom::Start(0))?;
+            to.write_all(&header)?;
+        }
+        to.flush()?;
+        Ok((records, bytes))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -26,28 +71,42 @@ pub static LANES: &[Lane] = &[
         format: "fortinet-fortigate",
         file: "fortigate.log",
         floor: Floor::Records(500_000.0),
-        line: fortigate,
+        made: Made::Lines(fortigate),
     },
     Lane {
         name: "nginx",
         format: "http-access",
         file: "access.log",
         floor: Floor::Records(1_000_000.0),
-        line: nginx,
+        made: Made::Lines(nginx),
     },
     Lane {
         name: "windows-xml",
         format: "windows-security",
         file: "security.xml",
         floor: Floor::Records(150_000.0),
-        line: windows,
+        made: Made::Lines(windows),
     },
     Lane {
         name: "auditevent",
         format: "fhir-auditevent",
         file: "audit.ndjson",
         floor: Floor::Mebibytes(200.0),
-        line: audit,
+        made: Made::Lines(audit),
+    },
+    Lane {
+        name: "evtx",
+        format: "windows-security",
+        file: "security.evtx",
+        floor: Floor::Records(150_000.0),
+        made: Made::Evtx(evtx),
+    },
+    Lane {
+        name: "cef",
+        format: "cef",
+        file: "relay.log",
+        floor: Floor::Records(500_000.0),
+        made: Made::Lines(cef),
     },
 ];
 
@@ -129,5 +188,65 @@ fn audit(i: u64, out: &mut Vec<u8>) {
         p / 7 % 40,
         p / 11 % 250,
         r / 13 % 400_000,
+    );
+}
+
+/// 2025-09-01 in nanoseconds.
+const SEPTEMBER: i64 = 1_756_684_800_000_000_000;
+
+/// The logons of [`windows`], as Windows keeps them.
+fn evtx(i: u64) -> Record {
+    let (r, p) = (mix(i), session(i));
+    let (day, h, m, s) = clock(i);
+    let second = (day - 1) * 86_400 + h * 3600 + m * 60 + s;
+    Record {
+        event_id: 4624,
+        record_id: i + 1,
+        time: SEPTEMBER + second as i64 * 1_000_000_000 + 123_456_700,
+        keywords: 0x8020_0000_0000_0000,
+        computer: "FS01.ch.example".into(),
+        data: vec![
+            ("SubjectUserSid", "S-1-0-0".into()),
+            ("SubjectUserName", "-".into()),
+            ("SubjectDomainName", "-".into()),
+            ("SubjectLogonId", "0x0".into()),
+            (
+                "TargetUserSid",
+                format!("S-1-5-21-100-200-300-{}", 1000 + p % 3000),
+            ),
+            ("TargetUserName", format!("u{}", p % 3000)),
+            ("TargetDomainName", "CHX".into()),
+            ("TargetLogonId", format!("0x{:x}", p >> 32)),
+            ("LogonType", "3".into()),
+            ("LogonProcessName", "NtLmSsp ".into()),
+            ("AuthenticationPackageName", "NTLM".into()),
+            ("WorkstationName", format!("PC-{}", p / 5 % 800)),
+            (
+                "IpAddress",
+                format!("10.61.{}.{}", p / 7 % 40, p / 11 % 250),
+            ),
+            ("IpPort", (1024 + r / 13 % 60_000).to_string()),
+        ],
+    }
+}
+
+fn cef(i: u64, out: &mut Vec<u8>) {
+    let (r, p) = (mix(i), session(i));
+    let (day, h, m, s) = clock(i);
+    let second = (day - 1) * 86_400 + h * 3600 + m * 60 + s;
+    let _ = writeln!(
+        out,
+        "<134>Sep {day:2} {h:02}:{m:02}:{s:02} relay CEF:0|Example Corp|Gate|4.1|200|request|3|rt={}{:03} src=10.63.{}.{} spt={} dst=10.59.200.{} dpt=443 suser=u{} act=allow outcome=success proto=TCP requestMethod=GET request=https://dpi.example/r4/Patient/{} in={} out={} cs1Label=SessionId cs1={:08x}",
+        SEPTEMBER / 1_000_000_000 + second as i64,
+        r % 1000,
+        p % 40,
+        p / 41 % 250,
+        1024 + r / 77 % 60_000,
+        p / 91 % 60,
+        p / 5 % 3000,
+        r / 11 % 400_000,
+        r / 3 % 90_000,
+        r / 7 % 900_000,
+        p >> 32,
     );
 }

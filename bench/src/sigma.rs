@@ -2,7 +2,7 @@
 //!
 //! 500 rules and more: our pack, and variants of it that look for other texts. Events are decoded from the lanes of `intake`.
 //! rsigma gets every help: the rules of one source only, and events that are JSON already, with no field but those rules name.
-use crate::lanes::LANES;
+use crate::lanes::{LANES, Lane};
 use ampleur_event::EventBatch;
 use ampleur_rules::{PACK, Rules, Scratch, Spool, reference::Reference};
 use ampleur_sources::{
@@ -10,12 +10,14 @@ use ampleur_sources::{
     reader::{FileSink, Piece, SinkError, read_bytes},
 };
 use anyhow::{Context, Result, anyhow, ensure};
-use std::{fmt::Write as _, time::Instant};
+use std::{fmt::Write as _, io::Cursor, time::Instant};
 
 /// Events of each lane.
 const SMALL: u64 = 5_000;
 const FULL: u64 = 250_000;
 const RULES: usize = 500;
+/// The kinds of events the floor is said of.
+const KINDS: [&str; 4] = ["fortigate", "nginx", "windows-xml", "auditevent"];
 /// What issue 3 asks for on one core.
 const FLOOR: f64 = 300_000.0;
 
@@ -96,21 +98,23 @@ pub fn run(full: bool) -> Result<()> {
     let rules = rules()?;
     let reference = Reference::new(&rules).map_err(|e| anyhow!("give rsigma the rules: {e}"))?;
     let n = if full { FULL } else { SMALL };
+    let kinds: Vec<&Lane> = LANES.iter().filter(|l| KINDS.contains(&l.name)).collect();
     println!(
         "sigma: {} rules ({} correlations), {} events of {} kinds, one core",
         rules.about().len(),
         rules.about().iter().filter(|a| a.kind != "event").count(),
-        n * LANES.len() as u64,
-        LANES.len()
+        n * kinds.len() as u64,
+        kinds.len()
     );
     let dir = std::env::temp_dir().join(format!("ampleur-sigma-{}", std::process::id()));
     let spool = Spool::new(dir);
     let (mut whole, mut events_all, mut ours_all, mut theirs_all) = (0.0, 0u64, 0.0, 0.0);
     let mut answer = blake3::Hasher::new();
     let mut files = vec![];
-    for (number, lane) in LANES.iter().enumerate() {
-        let mut text = vec![];
-        (0..n).for_each(|i| (lane.line)(i, &mut text));
+    for (number, lane) in kinds.iter().enumerate() {
+        let mut text = Cursor::new(vec![]);
+        lane.write(0, &mut text, |made, _| made == n)?;
+        let text = text.into_inner();
         let mut sink = Into(EventBatch::default());
         let source = by_name(lane.format).context("find the source")?;
         read_bytes(

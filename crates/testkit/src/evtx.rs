@@ -26,7 +26,8 @@ pub struct Record {
 
 const CHUNK: usize = 65_536;
 const CHUNK_HEADER: usize = 512;
-const FILE_HEADER: usize = 4_096;
+/// Bytes before the first chunk.
+pub const FILE_HEADER: usize = 4_096;
 /// 1601-01-01 to 1970-01-01 in hundreds of nanoseconds.
 const EPOCH: i64 = 116_444_736_000_000_000;
 const PROVIDER: &str = "Microsoft-Windows-Security-Auditing";
@@ -34,33 +35,61 @@ const NAMESPACE: &str = "http://schemas.microsoft.com/win/2004/08/events/event";
 
 /// A whole file.
 pub fn file(records: &[Record]) -> Vec<u8> {
-    let mut chunks = Vec::new();
-    let mut rest = records;
-    let mut number = 1;
-    loop {
-        let (bytes, taken) = chunk(rest, number);
-        chunks.push(bytes);
-        number += taken as u64;
-        rest = &rest[taken..];
-        if rest.is_empty() {
-            break;
+    let mut out = vec![0; FILE_HEADER];
+    let mut writer = FileWriter::default();
+    for r in records {
+        writer.push(r, &mut out);
+    }
+    let header = writer.finish(&mut out);
+    put(&mut out, 0, &header);
+    out
+}
+
+/// A file written as its records come: one chunk is held, the rest has left.
+#[derive(Default)]
+pub struct FileWriter {
+    chunk: Option<Chunk>,
+    chunks: u64,
+    /// Records of the chunks that left.
+    records: u64,
+}
+
+impl FileWriter {
+    /// The next record. A chunk that is full goes to the end of `out`; a header of [`FILE_HEADER`] bytes goes before the first.
+    pub fn push(&mut self, r: &Record, out: &mut Vec<u8>) {
+        let chunk = self.chunk.get_or_insert_with(Chunk::new);
+        if chunk.push(r) {
+            return;
+        }
+        self.leave(out);
+        let chunk = self.chunk.insert(Chunk::new());
+        assert!(chunk.push(r), "one record fills more than a chunk");
+    }
+    /// The last chunk, and the header, which says how many there are.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Vec<u8> {
+        self.chunk.get_or_insert_with(Chunk::new);
+        self.leave(out);
+        let mut header = vec![0; FILE_HEADER];
+        header[..8].copy_from_slice(b"ElfFile\0");
+        put(&mut header, 16, &(self.chunks - 1).to_le_bytes());
+        put(&mut header, 24, &(self.records + 1).to_le_bytes());
+        put(&mut header, 32, &128u32.to_le_bytes());
+        put(&mut header, 36, &1u16.to_le_bytes());
+        put(&mut header, 38, &3u16.to_le_bytes());
+        put(&mut header, 40, &(FILE_HEADER as u16).to_le_bytes());
+        put(&mut header, 42, &(self.chunks as u16).to_le_bytes());
+        let sum = crc(&[&header[..120]]);
+        put(&mut header, 124, &sum.to_le_bytes());
+        header
+    }
+    fn leave(&mut self, out: &mut Vec<u8>) {
+        if let Some(chunk) = self.chunk.take() {
+            let taken = chunk.taken;
+            out.extend(chunk.finish(self.records + 1));
+            self.records += taken;
+            self.chunks += 1;
         }
     }
-    let mut out = vec![0; FILE_HEADER];
-    out[..8].copy_from_slice(b"ElfFile\0");
-    put(&mut out, 16, &(chunks.len() as u64 - 1).to_le_bytes());
-    put(&mut out, 24, &number.to_le_bytes());
-    put(&mut out, 32, &128u32.to_le_bytes());
-    put(&mut out, 36, &1u16.to_le_bytes());
-    put(&mut out, 38, &3u16.to_le_bytes());
-    put(&mut out, 40, &(FILE_HEADER as u16).to_le_bytes());
-    put(&mut out, 42, &(chunks.len() as u16).to_le_bytes());
-    let sum = crc(&[&out[..120]]);
-    put(&mut out, 124, &sum.to_le_bytes());
-    for c in chunks {
-        out.extend(c);
-    }
-    out
 }
 
 /// The same event as XML, one line, as `wevtutil` prints it.
@@ -107,50 +136,74 @@ fn crc(parts: &[&[u8]]) -> u32 {
     c.sum()
 }
 
-/// As many records as fit, the first numbered `number` in the file; how many there were.
-fn chunk(records: &[Record], number: u64) -> (Vec<u8>, usize) {
-    let mut w = Writer {
-        bytes: vec![0; CHUNK_HEADER],
-        names: BTreeMap::new(),
-        templates: BTreeMap::new(),
-    };
-    let (mut taken, mut last) = (0usize, 0usize);
-    for r in records {
-        let before = w.clone();
-        let at = w.bytes.len();
-        w.record(r);
-        if w.bytes.len() > CHUNK && taken > 0 {
-            w = before;
-            break;
-        }
-        assert!(w.bytes.len() <= CHUNK, "one record fills more than a chunk");
-        last = at;
-        taken += 1;
-    }
-    let free = w.bytes.len();
-    let mut out = w.bytes;
-    out.resize(CHUNK, 0);
-    let ids = |i: usize| records.get(i).map_or(0, |r| r.record_id);
-    put(&mut out, 0, b"ElfChnk\0");
-    put(&mut out, 8, &number.to_le_bytes());
-    put(
-        &mut out,
-        16,
-        &(number + taken.max(1) as u64 - 1).to_le_bytes(),
-    );
-    put(&mut out, 24, &ids(0).to_le_bytes());
-    put(&mut out, 32, &ids(taken.saturating_sub(1)).to_le_bytes());
-    put(&mut out, 40, &128u32.to_le_bytes());
-    put(&mut out, 44, &(last as u32).to_le_bytes());
-    put(&mut out, 48, &(free as u32).to_le_bytes());
-    let sum = crc(&[&out[CHUNK_HEADER..free]]);
-    put(&mut out, 52, &sum.to_le_bytes());
-    let sum = crc(&[&out[..120], &out[128..CHUNK_HEADER]]);
-    put(&mut out, 124, &sum.to_le_bytes());
-    (out, taken)
+/// 64 KiB of records.
+struct Chunk {
+    writer: Writer,
+    taken: u64,
+    /// Place of the last record.
+    last: usize,
+    /// `EventRecordID` of the first and the last.
+    ids: [u64; 2],
 }
 
-#[derive(Clone)]
+impl Chunk {
+    fn new() -> Chunk {
+        Chunk {
+            writer: Writer {
+                bytes: vec![0; CHUNK_HEADER],
+                names: BTreeMap::new(),
+                templates: BTreeMap::new(),
+            },
+            taken: 0,
+            last: 0,
+            ids: [0; 2],
+        }
+    }
+    /// False when the record does not fit; the chunk is to be finished then.
+    fn push(&mut self, r: &Record) -> bool {
+        let at = self.writer.bytes.len();
+        // The tables of names and templates are all a record changes of what stands before it.
+        let mut header = [0; CHUNK_HEADER];
+        header.copy_from_slice(&self.writer.bytes[..CHUNK_HEADER]);
+        self.writer.record(r);
+        if self.writer.bytes.len() > CHUNK {
+            self.writer.bytes.truncate(at);
+            put(&mut self.writer.bytes, 0, &header);
+            return false;
+        }
+        if self.taken == 0 {
+            self.ids[0] = r.record_id;
+        }
+        self.ids[1] = r.record_id;
+        self.last = at;
+        self.taken += 1;
+        true
+    }
+    /// Its bytes; its first record is numbered `number` in the file.
+    fn finish(self, number: u64) -> Vec<u8> {
+        let mut out = self.writer.bytes;
+        let free = out.len();
+        out.resize(CHUNK, 0);
+        put(&mut out, 0, b"ElfChnk\0");
+        put(&mut out, 8, &number.to_le_bytes());
+        put(
+            &mut out,
+            16,
+            &(number + self.taken.max(1) - 1).to_le_bytes(),
+        );
+        put(&mut out, 24, &self.ids[0].to_le_bytes());
+        put(&mut out, 32, &self.ids[1].to_le_bytes());
+        put(&mut out, 40, &128u32.to_le_bytes());
+        put(&mut out, 44, &(self.last as u32).to_le_bytes());
+        put(&mut out, 48, &(free as u32).to_le_bytes());
+        let sum = crc(&[&out[CHUNK_HEADER..free]]);
+        put(&mut out, 52, &sum.to_le_bytes());
+        let sum = crc(&[&out[..120], &out[128..CHUNK_HEADER]]);
+        put(&mut out, 124, &sum.to_le_bytes());
+        out
+    }
+}
+
 struct Writer {
     bytes: Vec<u8>,
     /// Name → its place in the chunk.
