@@ -17,10 +17,14 @@ use crate::{
     EvidenceError,
     error::{corrupt, io},
     merkle::{BLOCK, Blocks, Hash, Tree, leaf_hash, root_of},
+    pairs,
     store::Store,
     stored::{Stored, StoredFile},
 };
-use aes_gcm_siv::{Aes256GcmSiv, Nonce, aead::Aead};
+use aes_gcm_siv::{
+    Aes256GcmSiv, Nonce,
+    aead::{Aead, AeadInPlace},
+};
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 16] = b"ampleur-raw 1\n\0\0";
@@ -85,6 +89,39 @@ impl Lines {
     /// Bytes taken, the open line included.
     pub fn position(&self) -> u64 {
         self.bytes + self.open.as_ref().map_or(0, |o| o.1)
+    }
+    /// Whole lines one after the other, up to each of `ends`, and a piece of one that goes on. As many calls of [`Lines::line`].
+    pub fn lines_to(&mut self, bytes: &[u8], mut ends: impl Iterator<Item = usize>) {
+        let mut from = 0;
+        if self.open.is_some()
+            && let Some(end) = ends.next()
+        {
+            self.line(&bytes[..end], true);
+            from = end;
+        }
+        let mut group: [&[u8]; BLOCK] = [&[]; BLOCK];
+        let mut hashes = Vec::with_capacity(BLOCK);
+        loop {
+            let mut n = 0;
+            while n < BLOCK
+                && let Some(end) = ends.next()
+            {
+                if end > from {
+                    group[n] = &bytes[from..end];
+                    n += 1;
+                    from = end;
+                }
+            }
+            if n == 0 {
+                break;
+            }
+            hashes.clear();
+            pairs::leaf_hashes(&group[..n], &mut hashes);
+            for (line, hash) in group[..n].iter().zip(&hashes) {
+                self.close(*hash, line.len() as u64);
+            }
+        }
+        self.line(&bytes[from..], false);
     }
     /// A piece of a line; `ends` closes it.
     pub fn line(&mut self, bytes: &[u8], ends: bool) {
@@ -182,16 +219,17 @@ impl RawWriter {
     fn pack(&mut self, clear: &[u8], nonce: Nonce) -> Result<u32, EvidenceError> {
         self.packed.clear();
         self.packed
-            .reserve(zstd::zstd_safe::compress_bound(clear.len()));
+            .reserve(zstd::zstd_safe::compress_bound(clear.len()) + 16);
         self.zstd
             .compress_to_buffer(clear, &mut self.packed)
             .map_err(io("compress", &self.path))?;
-        let sealed = self
-            .cipher
-            .encrypt(&nonce, &self.packed[..])
+        self.cipher
+            .encrypt_in_place(&nonce, b"", &mut self.packed)
             .expect("AES-GCM-SIV takes 64 GiB; a chunk is 1 MiB");
-        self.out.append(&sealed).map_err(io("write", &self.path))?;
-        Ok(sealed.len() as u32)
+        self.out
+            .append(&self.packed)
+            .map_err(io("write", &self.path))?;
+        Ok(self.packed.len() as u32)
     }
     fn flush(&mut self) -> Result<(), EvidenceError> {
         let chunk = std::mem::take(&mut self.chunk);

@@ -201,26 +201,19 @@ impl RawHalf {
         let to = self.raw.lines();
         match cut {
             Cut::Lines => {
-                let mut from = 0;
-                for at in memchr::memchr_iter(b'\n', bytes) {
-                    to.line(&bytes[from..=at], true);
-                    from = at + 1;
-                }
-                to.line(&bytes[from..], false);
+                to.lines_to(bytes, memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
             }
             Cut::At(starts) => {
                 let mut from = 0;
-                for start in starts {
-                    let Some(at) = start.checked_sub(base).map(|a| a as usize) else {
-                        continue;
-                    };
+                let ends = starts.iter().filter_map(|start| {
+                    let at = start.checked_sub(base)? as usize;
                     if at < from || at >= bytes.len() {
-                        continue;
+                        return None;
                     }
-                    to.line(&bytes[from..at], true);
                     from = at;
-                }
-                to.line(&bytes[from..], false);
+                    Some(at)
+                });
+                to.lines_to(bytes, ends);
             }
         }
         Ok(())
