@@ -32,6 +32,7 @@ mod tables;
 pub mod time;
 mod windows_blocks;
 mod windows_security;
+mod windows_shape;
 mod windows_text;
 mod zeek;
 

@@ -1139,6 +1139,10 @@ impl<'a> Xml<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Xml { text, at: 0 }
     }
+    /// Nothing, at the place the next tag or text begins.
+    pub(crate) fn here(&self) -> &'a str {
+        &self.text[self.at..self.at]
+    }
     pub(crate) fn next(&mut self) -> Result<Option<Tag<'a>>, XmlStop> {
         loop {
             let rest = &self.text[self.at..];
@@ -1304,6 +1308,7 @@ fn closed_at_once(element: &[u8]) -> Option<usize> {
 /// Declarations, wrappers and white space around elements are no records; anything else is a reject.
 pub(crate) struct Elements {
     open: Box<str>,
+    opens: memchr::memmem::Finder<'static>,
     close: memchr::memmem::Finder<'static>,
     close_len: usize,
     skipping: bool,
@@ -1318,6 +1323,7 @@ impl Elements {
     pub(crate) fn new(open: &str, close: &str) -> Self {
         Elements {
             open: open.into(),
+            opens: memchr::memmem::Finder::new(open).into_owned(),
             close: memchr::memmem::Finder::new(close).into_owned(),
             close_len: close.len(),
             skipping: false,
@@ -1335,21 +1341,21 @@ impl Elements {
     }
     /// The next `<Name` that is not the start of a longer name, from `from`. `Err(i)`: undecided from `i` on.
     fn start(&self, bytes: &[u8], from: usize) -> Result<usize, usize> {
+        let n = self.open.len();
         let mut at = from;
-        while let Some(i) = memchr::memchr(b'<', &bytes[at..]) {
+        while let Some(i) = self.opens.find(&bytes[at..]) {
             let p = at + i;
-            let rest = &bytes[p..];
-            let n = self.open.len();
-            if rest.len() <= n {
-                if self.open.as_bytes().starts_with(rest) || rest == self.open.as_bytes() {
-                    return Err(p);
-                }
-            } else if rest.starts_with(self.open.as_bytes())
-                && matches!(rest[n], b' ' | b'>' | b'\t' | b'\r' | b'\n' | b'/')
-            {
-                return Ok(p);
+            match bytes.get(p + n) {
+                None => return Err(p),
+                Some(b' ' | b'>' | b'\t' | b'\r' | b'\n' | b'/') => return Ok(p),
+                Some(_) => at = p + 1,
             }
-            at = p + 1;
+        }
+        // Only the beginning of one may stand at the very end.
+        at = at.max((bytes.len() + 1).saturating_sub(n));
+        let begins = |i: &usize| self.open.as_bytes().starts_with(&bytes[at + i..]);
+        if let Some(i) = memchr::memchr_iter(b'<', &bytes[at..]).find(begins) {
+            return Err(at + i);
         }
         Err(bytes.len())
     }

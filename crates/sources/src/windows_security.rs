@@ -6,14 +6,16 @@
 use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
     scan::{self, Elements, Extra, Pairs, Seen, Stamp, Tag, Values, Xml, XmlStop},
-    tables, windows_blocks, windows_text,
+    tables, windows_blocks,
+    windows_shape::Shapes,
+    windows_text,
 };
 use ampleur_event::{
     Event, GapSign, Outcome, Proof, Silence, System, TimeNote, Verb,
     batch::NONE,
     time::{HOUR, MINUTE},
 };
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 pub(crate) struct WindowsSecurity;
 
@@ -108,6 +110,7 @@ impl Source for WindowsSecurity {
         if b.starts_with(b"ElfFile\0") {
             return Box::new(Evtx {
                 setting: setting.clone(),
+                shapes: Shapes::default(),
                 header: false,
                 render: Arc::new(evtx::ParserSettings::new().num_threads(1).indent(false)),
             });
@@ -121,11 +124,13 @@ impl Source for WindowsSecurity {
         if b.get(start) == Some(&b'{') {
             Box::new(Json {
                 setting: setting.clone(),
+                shapes: Shapes::default(),
                 values: Values::new(""),
             })
         } else {
             Box::new(EventXml {
                 setting: setting.clone(),
+                shapes: Shapes::default(),
                 elements: Elements::new("<Event", "</Event>"),
             })
         }
@@ -133,7 +138,7 @@ impl Source for WindowsSecurity {
 }
 
 /// What one event says, whatever carried it.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Fields<'a> {
     pub provider: Cow<'a, str>,
     pub id: Cow<'a, str>,
@@ -151,12 +156,30 @@ pub(crate) struct Fields<'a> {
     pub user_id: Cow<'a, str>,
     /// A value without a name is called `param` and its place, as Winlogbeat does.
     pub data: Pairs<'a>,
+    /// The marks of all names in `data`, once nothing is added to it; 0 before. Most names asked for are not there.
+    marks: Cell<u64>,
+}
+
+/// One of 64 bits for a name.
+#[inline]
+fn mark(name: &str) -> u64 {
+    let b = name.as_bytes();
+    match (b.first(), b.last()) {
+        (Some(first), Some(last)) => {
+            1 << ((b.len() + 5 * usize::from(*first) + 11 * usize::from(*last)) % 64)
+        }
+        _ => u64::MAX,
+    }
 }
 
 impl<'a> Fields<'a> {
     /// The first value that says something: not empty and not a dash.
     fn get(&self, names: &[&str]) -> Cow<'a, str> {
+        let marks = self.marks.get();
         for name in names {
+            if marks != 0 && marks & mark(name) == 0 {
+                continue;
+            }
             if let Some((_, v)) = self.data.iter().find(|(k, _)| k == name) {
                 let t = v.trim();
                 if !t.is_empty() && t != "-" {
@@ -300,6 +323,8 @@ pub(crate) fn is_security(f: &Fields<'_>) -> bool {
 }
 
 pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
+    f.marks
+        .set(f.data.iter().fold(0, |all, (name, _)| all | mark(name)));
     let id = number(&f.id);
     if id == NONE && (f.computer.is_empty() || (f.provider.is_empty() && f.channel.is_empty())) {
         return Err(Reason::Field("EventID"));
@@ -929,7 +954,7 @@ fn remote_access(e: &mut Event<'_>, f: &Fields<'_>) {
 }
 
 /// Reads one `<Event>` element.
-fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
+pub(crate) fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
     let mut f = Fields::default();
     let mut x = Xml::new(text);
     // Names of the open elements; depth is bounded by the refusal of deeper ones.
@@ -1010,7 +1035,7 @@ fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
     }
 }
 
-fn trimmed(v: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn trimmed(v: Cow<'_, str>) -> Cow<'_, str> {
     if v.trim().len() == v.len() {
         v
     } else {
@@ -1020,19 +1045,22 @@ fn trimmed(v: Cow<'_, str>) -> Cow<'_, str> {
 
 struct EventXml {
     setting: Setting,
+    shapes: Shapes,
     elements: Elements,
 }
 
 fn one_xml(
     bytes: &[u8],
     setting: &Setting,
+    shapes: &mut Shapes,
     at: usize,
     len: usize,
     out: &mut Decoded,
     place: &[u8],
 ) {
     let text = scan::text(bytes);
-    let result = from_xml(&text)
+    let result = shapes
+        .fields(&text)
         .map_err(XmlStop::reason)
         .and_then(|f| event(&f, setting));
     match result {
@@ -1054,12 +1082,12 @@ fn xml_time(text: &str, setting: &Setting) -> Option<i64> {
 
 impl Decode for EventXml {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
-        let setting = &self.setting;
+        let (setting, shapes) = (&self.setting, &mut self.shapes);
         self.elements.run(
             bytes,
             last,
             out,
-            |element, at, out| one_xml(element, setting, at, element.len(), out, bytes),
+            |element, at, out| one_xml(element, setting, shapes, at, element.len(), out, bytes),
             |all, at, len, out| {
                 let time = xml_time(&scan::text(&all[at..at + len]), setting);
                 out.reject_at(all, at, len, Reason::Truncated, time);
@@ -1070,6 +1098,8 @@ impl Decode for EventXml {
 
 struct Json {
     setting: Setting,
+    /// Of the XML some shippers put in a field.
+    shapes: Shapes,
     values: Values,
 }
 
@@ -1271,12 +1301,12 @@ fn packed(payload: &str, data: &mut Pairs<'_>) {
 
 impl Decode for Json {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
-        let setting = &self.setting;
+        let (setting, shapes) = (&self.setting, &mut self.shapes);
         self.values.run(bytes, last, out, |value, at, len, _, out| {
             let text = scan::text(value);
             match from_json(&text) {
                 Ok((_, Some(xml))) => {
-                    one_xml(xml.as_bytes(), setting, at, len, out, bytes);
+                    one_xml(xml.as_bytes(), setting, shapes, at, len, out, bytes);
                 }
                 Ok((f, None)) => match event(&f, setting) {
                     Ok(e) => out.event(e, at, len),
@@ -1316,12 +1346,13 @@ fn after_last(out: &Decoded) -> usize {
 
 struct Evtx {
     setting: Setting,
+    shapes: Shapes,
     header: bool,
     render: Arc<evtx::ParserSettings>,
 }
 
 impl Evtx {
-    fn chunk(&self, bytes: &[u8], at: usize, end: usize, out: &mut Decoded) {
+    fn chunk(&mut self, bytes: &[u8], at: usize, end: usize, out: &mut Decoded) {
         let chunk = &bytes[at..end];
         if !chunk.starts_with(b"ElfChnk\0") {
             // Space set aside and never used is zero and holds no record.
@@ -1354,7 +1385,7 @@ impl Evtx {
         }
     }
     fn records(
-        &self,
+        &mut self,
         bytes: &[u8],
         data: Vec<u8>,
         at: usize,
@@ -1382,7 +1413,15 @@ impl Evtx {
                                 Some(rest) => rest.find("?>").map_or(rest, |i| &rest[i + 2..]),
                                 None => xml,
                             };
-                            one_xml(xml.as_bytes(), &self.setting, from, len, out, bytes);
+                            one_xml(
+                                xml.as_bytes(),
+                                &self.setting,
+                                &mut self.shapes,
+                                from,
+                                len,
+                                out,
+                                bytes,
+                            );
                         }
                         Err(_) => out.reject(bytes, from, len, Reason::Shape),
                     }
