@@ -867,6 +867,9 @@ impl Sessions {
             // Long tunnels hold most sessions whatever the clock says: then the few outside tell, when one shift brings them in.
             let few = best * 100 >= n * 98 && (n - best) * 4 <= n - now;
             if !many && !few {
+                for (log, by) in apart_from_the_rest(&pairs, &told_by) {
+                    self.skews.entry(log).or_insert(by);
+                }
                 continue;
             }
             // Of all shifts that fit, the latest: people log on soon after the tunnel is up.
@@ -1805,9 +1808,67 @@ fn whose_clock(pairs: &[Vec<(Nanos, Nanos)>], told_by: &[u32], shift: Nanos) -> 
     (right > 0 && right >= off.len() && !off.is_empty()).then_some(off)
 }
 
+/// Logs behind tunnels, as for [`whose_clock`], of which nearly nothing lies in the tunnels as they are and nearly all by one shift, while
+/// people come to another log soon after the tunnel is up: nanoseconds to add to their times.
+fn apart_from_the_rest(pairs: &[Vec<(Nanos, Nanos)>], told_by: &[u32]) -> Vec<(u32, Nanos)> {
+    const ENOUGH: usize = 8;
+    let mut logs: BTreeMap<u32, Vec<&Vec<(Nanos, Nanos)>>> = BTreeMap::new();
+    for (near, log) in pairs.iter().zip(told_by) {
+        logs.entry(*log).or_default().push(near);
+    }
+    let mut out = vec![];
+    for (log, own) in &logs {
+        let inside = |shift: Nanos| {
+            let hit = |(a, b): &(Nanos, Nanos)| a + shift <= MINUTE / 2 && b + shift >= -MINUTE / 2;
+            own.iter().filter(|p| p.iter().any(hit)).count()
+        };
+        let n = own.len();
+        if n < ENOUGH || inside(0) * 10 > n {
+            continue;
+        }
+        let scan: Vec<(usize, i64)> = (-180..=180i64).map(|m| (inside(m * MINUTE), m)).collect();
+        let best = scan.iter().map(|x| x.0).max().unwrap_or(0);
+        let latest = scan.iter().rev().find(|x| x.0 * 100 >= best * 98);
+        let Some((_, m)) = latest.filter(|_| best * 100 >= n * 98) else {
+            continue;
+        };
+        // Another log alone with this one must speak for the tunnels.
+        let speaks = logs.iter().any(|(other, its)| {
+            let both: Vec<_> = own.iter().chain(its).map(|p| (*p).clone()).collect();
+            let names = [vec![*log; n], vec![*other; its.len()]].concat();
+            other != log && whose_clock(&both, &names, m * MINUTE) == Some(vec![*log])
+        });
+        if speaks {
+            out.push((*log, -m * MINUTE));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_log_of_two_behind_tunnels_is_hours_off() {
+        // Ten people in tunnels of an hour: one log has them half a minute after they came, the other three hours before.
+        let told = |by: Nanos| {
+            let (mut pairs, mut told_by) = (vec![], vec![]);
+            for (log, off) in [(1, 0), (2, by)] {
+                for k in 0..10 {
+                    let since = MINUTE / 2 + k * SECOND + off;
+                    pairs.push(vec![(-since, HOUR - since)]);
+                    told_by.push(log);
+                }
+            }
+            apart_from_the_rest(&pairs, &told_by)
+        };
+        let [(2, by)] = told(-3 * HOUR)[..] else {
+            panic!("the second log is off");
+        };
+        assert!((by - 3 * HOUR).abs() <= MINUTE, "{by}");
+        assert!(told(0).is_empty());
+    }
 
     /// Twenty people, each in a tunnel of his own for an hour: (log, minutes from the coming to the session).
     fn told(logs: &[(u32, i64)]) -> Option<Vec<u32>> {
