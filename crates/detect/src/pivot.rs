@@ -998,8 +998,8 @@ fn at_bastion(u: &Unit<'_>) -> bool {
     u.account.is_some_and(|a| a.system == System::Bastion)
 }
 
-/// The intruder is in a bastion and nothing shows where he went from there: what technical accounts and administrators begin inside
-/// meanwhile, and what is worked on by remote desktop, none of it usual or opened by somebody else, may be his.
+/// The intruder is in a bastion and nothing shows where he went from there: what technical accounts begin inside meanwhile in no usual
+/// way, and who logs on at a screen from where he hardly ever does, may be him, unless somebody else's session opened it.
 fn behind_bastion(
     m: &Model<'_>,
     base: &[Sum],
@@ -1009,6 +1009,8 @@ fn behind_bastion(
     const SLACK: Nanos = 2 * MINUTE;
     /// A visit no line ends is thought to last that long.
     const OPEN: Nanos = 4 * HOUR;
+    /// Days at a place, apart from these visits, that make it somebody's own.
+    const OWN: usize = 3;
     let units = &m.units.list;
     let mut visits: Vec<(Nanos, Nanos)> = (0..units.len())
         .filter(|i| verdicts[*i] == SessionVerdict::Intruder && at_bastion(&units[*i]))
@@ -1028,16 +1030,22 @@ fn behind_bastion(
     if visits.is_empty() {
         return;
     }
+    let during = |u: &Unit<'_>| visits.iter().any(|(a, b)| (*a..=*b).contains(&u.from));
+    let at_home = |u: &Unit<'_>| {
+        let here = m.units_of(u.whose).map(|j| &units[j]);
+        let days = here.filter(|v| v.address == u.address && !during(v));
+        days.flat_map(|v| &v.days).collect::<BTreeSet<_>>().len() >= OWN
+    };
     for (i, u) in units.iter().enumerate() {
+        if !during(u) || !u.parents.is_empty() || inside(m, base, i).is_none() {
+            continue;
+        }
         let strange = if technical(u) {
             !m.usual_way(i)
         } else {
-            m.admin(u) || u.does.interactive && m.trust[i] < Trust::Declared
+            u.does.interactive && !at_home(u)
         };
-        if !strange || !u.parents.is_empty() || inside(m, base, i).is_none() {
-            continue;
-        }
-        if visits.iter().any(|(a, b)| (*a..=*b).contains(&u.from)) {
+        if strange {
             doubt(
                 base,
                 out,

@@ -2650,3 +2650,46 @@ fn nothing_is_learned_after_somebody_has_left() {
         said(&all)
     );
 }
+
+/// An intruder in a bastion that does not say where it leads, and whose connections no log shows: who logs on meanwhile from where he
+/// hardly ever does may be him, people at their own desks are not.
+#[test]
+fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let night = 12 * MINUTES_A_DAY + 130;
+    let t = (at(night) - 2.hours()).strftime("%Y-%m-%dT%H:%M:%S");
+    put(
+        dir.path(),
+        "logs/bastion/guacamole.log",
+        format!(
+            "{t},000Z [http-nio-8080-exec-2] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.9.\n"
+        ),
+    );
+    let mut log = String::new();
+    let mut n = 0;
+    let mut logon = |user: &str, address: &str, from: i64| {
+        n += 1;
+        desk(&mut log, user, address, n, (from, from + 30));
+    };
+    for day in 0..11 {
+        logon("mdupont", "10.60.20.15", day * MINUTES_A_DAY + 540);
+        logon("exploit", "10.60.20.16", day * MINUTES_A_DAY + 600);
+    }
+    logon("mdupont", "10.60.20.15", night + 20);
+    logon("exploit", "10.60.20.99", night + 40);
+    logon("exploit", "10.60.20.99", night + 8 * 60);
+    put(dir.path(), "logs/ctx02/security.xml", log);
+    put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+    let word = Word {
+        accounts: vec!["bastion:presta".into()],
+        ..Word::default()
+    };
+    let all = judged_on(dir.path(), &word, &|s| account(s).starts_with("ad:"));
+    let (odd, rest): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, j)| has(j, "behind_bastion"));
+    assert_eq!(odd.len(), 1, "{}", said(&odd));
+    let (s, j) = &odd[0];
+    assert!(from(s, "10.60.20.99") && j.verdict == SessionVerdict::Doubtful);
+    let lawful = |(_, j): &(Session, Judgement)| j.verdict == SessionVerdict::Legitimate;
+    assert!(rest.iter().all(lawful), "{}", said(&rest));
+}
