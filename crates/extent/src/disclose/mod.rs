@@ -8,6 +8,7 @@ mod queries;
 mod requests;
 mod sent;
 mod shares;
+mod short;
 
 use crate::{
     catalog::{self, Catalog},
@@ -733,6 +734,10 @@ struct PageSeen {
     order: Option<Order>,
     /// The answer ended before its end.
     cut: bool,
+    /// Source of the line that counted its bytes, and the bytes.
+    weight: Option<(u32, u64)>,
+    /// Persons found, where a log tells.
+    told: Option<u64>,
 }
 
 /// An order the server is known to give its rows in.

@@ -365,6 +365,8 @@ impl<'a> Work<'a, '_, '_> {
                         .clone()
                         .map(|(path, falling)| Order::Column(path, falling)),
                     cut: false,
+                    weight: None,
+                    told: None,
                 });
             return;
         }

@@ -3,6 +3,7 @@ use super::{
     AccessKind, Changed, Loose, Order, PageSeen, Partial, Question, Row, Work, cited,
     directory::ATTRIBUTES,
     sent::{self, Sent},
+    short,
 };
 use crate::{
     catalog::{self, Catalog},
@@ -103,6 +104,7 @@ impl<'a> Work<'a, '_, '_> {
                 );
             }
         }
+        cut_short(&mut paged);
         self.pages(paged);
         self.lone(lone);
     }
@@ -329,6 +331,8 @@ impl<'a> Work<'a, '_, '_> {
         };
         let sent = line.map_or(Sent::Whole, |l| Sent::of(&l.e));
         let cut = sent == Sent::Part;
+        let weight = (line.filter(|l| l.e.bytes_in != NONE))
+            .map(|l| (self.input.case.source_of(l.file), l.e.bytes_in));
         let refused = group.iter().any(|r| r.e.outcome == Outcome::Failure);
         let error = |r: &&Row| r.e.status != NONE && r.e.status >= 300;
         let answered = sent != Sent::Nothing
@@ -554,6 +558,8 @@ impl<'a> Work<'a, '_, '_> {
                     size: page,
                     order,
                     cut,
+                    weight,
+                    told,
                 };
                 let key = (head.session, search_key(url, criteria));
                 let list = paged.entry(key).or_default();
@@ -585,6 +591,7 @@ impl<'a> Work<'a, '_, '_> {
                         },
                         size: asked.paging.count.or(p.size),
                         cut,
+                        weight,
                         ..p
                     });
                 } else {
@@ -1538,6 +1545,40 @@ impl<'a> Work<'a, '_, '_> {
             self.out.possible_writes += 1;
         } else {
             self.out.other_writes += 1;
+        }
+    }
+}
+
+/// Marks those of the answers of one kind that weigh too little for what they should hold.
+fn cut_short(paged: &mut BTreeMap<(u32, String), Vec<PageSeen>>) {
+    let mut kinds: BTreeMap<(u32, CategorySet), Vec<(u64, u64)>> = BTreeMap::new();
+    // What a page should hold; nobody knows where some were found that may not be there.
+    let holds = |p: &PageSeen| {
+        let (source, bytes) = p.weight.filter(|_| !p.cut)?;
+        let all = match p.told {
+            Some(n) => n,
+            None if p.answer.possible.is_empty() => p.answer.certain.len() as u64,
+            None => return None,
+        };
+        let size = p.size.unwrap_or(u64::MAX);
+        let n = all.saturating_sub(p.paging.begin(size).min(all)).min(size);
+        Some(((source, p.categories), (n, bytes)))
+    };
+    for p in paged.values().flatten() {
+        if let Some((kind, answer)) = holds(p) {
+            kinds.entry(kind).or_default().push(answer);
+        }
+    }
+    let mut short: BTreeMap<(u32, CategorySet), std::vec::IntoIter<bool>> = (kinds.into_iter())
+        .map(|(k, answers)| (k, short::short(&answers).into_iter()))
+        .collect();
+    // In the order they were weighed in.
+    for p in paged.values_mut().flatten() {
+        if let Some((kind, _)) = holds(p) {
+            p.cut = short
+                .get_mut(&kind)
+                .and_then(Iterator::next)
+                .unwrap_or(false);
         }
     }
 }
