@@ -199,12 +199,16 @@ fn unix_entry(t: &str) -> Option<(bool, Option<u64>, String)> {
     // Links, owner, group, size, month, day, time; or owner and group, size, day, time. The name may hold blanks.
     let size = if first.contains('/') {
         let size = word()?;
-        (word()?, word()?);
+        word()?;
+        word()?;
         size
     } else {
-        (word()?, word()?);
+        word()?;
+        word()?;
         let size = word()?;
-        (word()?, word()?, word()?);
+        word()?;
+        word()?;
+        word()?;
         size
     };
     let exact = size.parse().ok();
