@@ -750,7 +750,7 @@ mod tests {
         let same = parse("l", " Répertoire de D:\\RH\\Arrêtés\r\n\r\n24/06/2023  10:22           206\u{a0}456 décision.pdf\r\n".as_bytes());
         assert_eq!((&l, l[0].size), (&same, Some(206_456)));
         assert_eq!(
-            (cp850(0x80), cp850(0xe9), cp850(0xff)),
+            (fold::cp850(0x80), fold::cp850(0xe9), fold::cp850(0xff)),
             ('Ç', 'Ú', '\u{a0}')
         );
         assert_eq!(size_of("206 456"), Some(206_456));
