@@ -252,7 +252,10 @@ fn seven_entry(t: &str, column: usize) -> Option<(u64, &str)> {
     let [day, time, attributes, size, ..] = words[..] else {
         return None;
     };
-    let fits = day.len() == 10 && time.contains(':') && !attributes.starts_with('D');
+    // The last line adds them up and has no attributes.
+    let marks = |b: u8| b == b'.' || b.is_ascii_alphabetic();
+    let file = attributes.bytes().all(marks) && !attributes.starts_with('D');
+    let fits = day.len() == 10 && time.contains(':') && file;
     size.parse()
         .ok()
         .filter(|_| fits && !name.is_empty())
