@@ -1,18 +1,16 @@
-//! HTML, XML (FHIR, CDA, exports) and HL7 v2.
-//! Standards: HL7 v2.5 §2.5 (delimiters, escapes), segments per data-categories §3.2; CDA R2; FHIR R4 XML.
-use super::{field, json::of_resource, of_nir, records::Records};
+//! HTML and HL7 v2.
+//! Standards: HL7 v2.5 §2.5 (delimiters, escapes), segments per data-categories §3.2.
+use super::{field, memo::Memo, of_nir, records::Records};
 use crate::{
     runs, text,
     whose::Reader,
-    words::{Column, Columns, Role},
+    words::{Column, Role},
 };
 use ampleur_event::{
     Category::{self, *},
     category::CategorySet,
-    fold::cp1252,
 };
-use quick_xml::events::Event;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 /// Text of a page: tags gone, one line per block, a tab between cells, scripts and styles left out.
 pub fn html(bytes: &[u8]) -> String {
@@ -35,8 +33,8 @@ pub fn html(bytes: &[u8]) -> String {
             }
         }
         if s[i] == b'&' {
-            let (c, len) = entity(&source[i..]);
-            out.push_str(&c);
+            let (c, len) = entity(&s[i..]);
+            out.push(c);
             i += len;
             continue;
         }
@@ -80,13 +78,13 @@ fn closing(s: &[u8], from: usize, name: &str) -> usize {
         .unwrap_or(s.len())
 }
 
-/// The character of a reference and its length; `&` itself where it is none.
-pub fn entity(s: &str) -> (String, usize) {
-    let end = s.bytes().take(12).position(|b| b == b';');
-    let Some(end) = end else {
-        return ("&".into(), 1);
+/// The character of the reference these bytes begin with, and its length; `&` itself where it is none.
+pub fn entity(s: &[u8]) -> (char, usize) {
+    let end = s.iter().take(12).position(|b| *b == b';');
+    let name = end.and_then(|end| std::str::from_utf8(s.get(1..end)?).ok());
+    let Some(name) = name else {
+        return ('&', 1);
     };
-    let name = &s[1..end];
     let c = match name {
         "nbsp" => Some('\u{a0}'),
         "amp" => Some('&'),
@@ -112,349 +110,15 @@ pub fn entity(s: &str) -> (String, usize) {
                 }),
         },
     };
-    match c {
-        Some(c) => (c.to_string(), end + 1),
-        None => ("&".into(), 1),
-    }
+    c.map_or(('&', 1), |c| (c, name.len() + 2))
 }
 
-/// A value of an element: what it is, where its bytes lie, which record of the third level it stands in.
-struct Pair {
-    column: Column,
-    from: usize,
-    to: usize,
-    group: u32,
-}
-
-/// Values in order, their bytes one behind the other.
-#[derive(Default)]
-struct Pairs {
-    list: Vec<Pair>,
-    bytes: Vec<u8>,
-    columns: Columns,
-}
-
-impl Pairs {
-    fn push(&mut self, column: Column, value: &str, group: u32) {
-        let from = self.bytes.len();
-        self.bytes.extend_from_slice(value.as_bytes());
-        self.list.push(Pair {
-            column,
-            from,
-            to: self.bytes.len(),
-            group,
-        });
-    }
-    fn value(&mut self, path: &Path, v: &str, group: u32) {
-        if v.is_empty() {
-            return;
-        }
-        let name = path.name(0);
-        // Elements of the two standards whose names say less than their place.
-        let column = match (path.name(1), name) {
-            (_, "family") => field(Role::Family, &[IdName]),
-            (_, "given") => field(Role::Given, &[IdName]),
-            (_, "birthDate" | "birthTime") => field(Role::Birth, &[IdDob]),
-            ("telecom", _) => field(Role::Other, &[]),
-            ("address" | "addr", _) => field(Role::Other, &[ContactPostal]),
-            (_, "reference") => field(Role::Id, &[]),
-            (_, "gender" | "administrativeGenderCode") => field(Role::Other, &[IdSex]),
-            ("identifier", "value") | (_, "identifier") => field(Role::Id, &[IdLocal]),
-            ("identifier", "system")
-            | (_, "system" | "url" | "use" | "status" | "versionId" | "lastUpdated") => return,
-            _ => self.columns.of(name, |n| text::folded(n.as_bytes())),
-        };
-        let v = if column.role == Role::Id {
-            v.rsplit("Patient/").next().unwrap_or(v)
-        } else {
-            v
-        };
-        self.push(column, v, group);
-    }
-    /// Reads the first `count` values as one record, or one record a group; the others stay.
-    fn flush(&mut self, count: usize, flat: bool, reader: &mut Reader<'_>, within: bool) {
-        let (now, later) = self.list.split_at(count);
-        let one = |record: &[Pair], reader: &mut Reader<'_>| {
-            let of = |p: &Pair| (p.column, p.from..p.to);
-            reader.values(record.len(), |i| {
-                let (c, range) = of(&record[i]);
-                (c, &self.bytes[range])
-            });
-        };
-        reader.within = within;
-        if flat {
-            for record in now.chunk_by(|a, b| a.group == b.group) {
-                one(record, reader);
-            }
-        } else if !now.is_empty() {
-            one(now, reader);
-        }
-        reader.within = false;
-        let gone = later.first().map_or(self.bytes.len(), |p| p.from);
-        self.bytes.drain(..gone);
-        self.list.drain(..count);
-        for p in &mut self.list {
-            (p.from, p.to) = (p.from - gone, p.to - gone);
-        }
-    }
-    fn flush_all(&mut self, flat: bool, reader: &mut Reader<'_>, within: bool) {
-        self.flush(self.list.len(), flat, reader, within);
-    }
-}
-
-/// Names of the open elements, without their prefixes.
-#[derive(Default)]
-struct Path {
-    names: String,
-    /// Where each name starts.
-    starts: Vec<usize>,
-}
-
-impl Path {
-    fn len(&self) -> usize {
-        self.starts.len()
-    }
-    fn push(&mut self, name: &str) {
-        self.starts.push(self.names.len());
-        self.names.push_str(name);
-    }
-    fn pop(&mut self) {
-        if let Some(at) = self.starts.pop() {
-            self.names.truncate(at);
-        }
-    }
-    /// The innermost name, or the one `above` it; empty where there is none.
-    fn name(&self, above: usize) -> &str {
-        let n = self.starts.len();
-        if above >= n {
-            return "";
-        }
-        let end = self.starts.get(n - above).copied();
-        &self.names[self.starts[n - above - 1]..end.unwrap_or(self.names.len())]
-    }
-}
-
-/// Values of one record at most; a longer one is split one level deeper.
-const PAIRS_MAX: usize = 400;
-
-/// XML: FHIR by resource type, CDA by its header and text, other documents one record per element below the root.
-pub fn xml(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
-    let mut xml = quick_xml::Reader::from_reader(utf8(input)?);
-    xml.config_mut().check_end_names = false;
-    xml.config_mut().allow_dangling_amp = true;
-    let mut path = Path::default();
-    let mut pairs = Pairs::default();
-    let mut buf = vec![];
-    let mut group = 0;
-    let mut letter = false;
-    let mut flat = false;
-    // Text since the last tag; references in it come one by one.
-    let mut pending = String::new();
-    let mut result = Ok(());
-    loop {
-        buf.clear();
-        let (tag, empty) = match xml.read_event_into(&mut buf) {
-            Ok(Event::Start(e)) => (e, false),
-            Ok(Event::Empty(e)) => (e, true),
-            Ok(Event::End(_)) => {
-                pairs.value(&path, pending.trim(), group);
-                pending.clear();
-                path.pop();
-                if path.len() == 2 {
-                    group += 1;
-                }
-                if path.len() <= 1 && !letter {
-                    pairs.flush_all(flat, reader, false);
-                }
-                continue;
-            }
-            Ok(Event::Text(t)) => {
-                pending.push_str(&t);
-                continue;
-            }
-            Ok(Event::CData(t)) => {
-                pending.push_str(&html(t.as_bytes()));
-                continue;
-            }
-            Ok(Event::GeneralRef(r)) => {
-                let (c, _) = entity(&format!("&{};", &*r));
-                pending.push_str(&c);
-                continue;
-            }
-            Ok(Event::Eof) => break,
-            Ok(_) => continue,
-            Err(_) => {
-                result = Err(io::ErrorKind::InvalidData.into());
-                break;
-            }
-        };
-        // Text between the tags of what holds both.
-        pairs.value(&path, pending.trim(), group);
-        pending.clear();
-        if path.len() > 200 {
-            result = Err(io::ErrorKind::InvalidData.into());
-            break;
-        }
-        let name = tag.name();
-        let name = local(name.0);
-        if path.len() == 0 && name == "ClinicalDocument" {
-            letter = true;
-        }
-        path.push(name);
-        if name.starts_with(|c: char| c.is_ascii_uppercase()) {
-            let c = of_resource(name);
-            if !c.is_empty() {
-                pairs.push(field(Role::Other, c), "x", group);
-            }
-        }
-        for a in tag.attributes().flatten() {
-            let raw: &str = &a.value;
-            let plain;
-            let v = if memchr::memchr2(b'<', b'&', raw.as_bytes()).is_some() {
-                plain = html(raw.as_bytes());
-                plain.trim()
-            } else {
-                raw.trim()
-            };
-            if v.is_empty() {
-                continue;
-            }
-            match local(a.key.0) {
-                "value" => pairs.value(&path, v, group),
-                "extension" if !letter || path.name(0) == "id" => {
-                    pairs.push(field(Role::Id, &[IdLocal]), v, group);
-                }
-                "root" | "code" | "codeSystem" | "codeSystemName" | "use" | "typeCode"
-                | "classCode" | "moodCode" | "url" | "xmlns" | "type" | "style" | "class" => {}
-                k => {
-                    path.push(k);
-                    pairs.value(&path, v, group);
-                    path.pop();
-                }
-            }
-        }
-        if empty {
-            path.pop();
-            if path.len() == 2 {
-                group += 1;
-            }
-            if path.len() <= 1 && !letter {
-                pairs.flush_all(flat, reader, false);
-            }
-        }
-        if !letter && pairs.list.len() > PAIRS_MAX {
-            flat = true;
-            // Everything but the record still open.
-            let open = pairs.list.iter().position(|p| p.group == group);
-            pairs.flush(open.unwrap_or(pairs.list.len()), true, reader, false);
-            if pairs.list.len() > 4 * PAIRS_MAX {
-                pairs.flush_all(true, reader, false);
-            }
-        }
-        if letter && pairs.list.len() > 50_000 {
-            pairs.flush_all(false, reader, true);
-        }
-    }
-    pairs.value(&path, pending.trim(), group);
-    if letter {
-        reader.holds(HealthDoc);
-        reader.holds(CareExistence);
-        pairs.flush_all(false, reader, true);
-        reader.end_document();
-    } else {
-        pairs.flush_all(flat, reader, false);
-    }
-    result
-}
-
-/// Any text as UTF-8: UTF-16 by its mark, bytes that are not UTF-8 as Windows-1252, whatever the declaration says.
-pub fn utf8<'a>(input: &'a mut dyn BufRead) -> io::Result<Box<dyn BufRead + 'a>> {
-    if let Some(big) = text::utf16(input.fill_buf()?) {
-        let mut whole = vec![];
-        input.take(256 << 20).read_to_end(&mut whole)?;
-        let narrow = text::narrow(&whole, big);
-        return Ok(Box::new(io::Cursor::new(narrow.into_bytes())));
-    }
-    Ok(Box::new(io::BufReader::with_capacity(
-        1 << 17,
-        Utf8 {
-            input,
-            out: vec![],
-            at: 0,
-        },
-    )))
-}
-
-struct Utf8<'a> {
-    input: &'a mut dyn BufRead,
-    out: Vec<u8>,
-    at: usize,
-}
-
-impl Read for Utf8<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.out.len() {
-            self.out.clear();
-            self.at = 0;
-            let have = self.input.fill_buf()?;
-            let used = match std::str::from_utf8(have) {
-                Ok(_) => {
-                    self.out.extend_from_slice(have);
-                    have.len()
-                }
-                Err(e) if e.valid_up_to() > 0 => {
-                    self.out.extend_from_slice(&have[..e.valid_up_to()]);
-                    e.valid_up_to()
-                }
-                // A character cut by the end of the buffer: the rest of it comes next.
-                Err(e) if e.error_len().is_none() && have.len() < 4 => {
-                    let mut cut = have.to_vec();
-                    let n = cut.len();
-                    self.input.consume(n);
-                    while cut.len() < 4 && std::str::from_utf8(&cut).is_err() {
-                        match self.input.fill_buf()?.first() {
-                            Some(b) => {
-                                cut.push(*b);
-                                self.input.consume(1);
-                            }
-                            None => break,
-                        }
-                    }
-                    match std::str::from_utf8(&cut) {
-                        Ok(_) => self.out.extend_from_slice(&cut),
-                        Err(_) => {
-                            for b in cut {
-                                let mut one = [0; 4];
-                                self.out
-                                    .extend_from_slice(cp1252(b).encode_utf8(&mut one).as_bytes());
-                            }
-                        }
-                    }
-                    0
-                }
-                Err(_) => {
-                    let mut one = [0; 4];
-                    self.out
-                        .extend_from_slice(cp1252(have[0]).encode_utf8(&mut one).as_bytes());
-                    1
-                }
-            };
-            self.input.consume(used);
-        }
-        let n = buf.len().min(self.out.len() - self.at);
-        buf[..n].copy_from_slice(&self.out[self.at..self.at + n]);
-        self.at += n;
-        Ok(n)
-    }
-}
-
-/// The name without its prefix.
-fn local(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
-}
-
-/// Values of one message that are taken.
+/// Values of one message that are taken, and bytes of values.
 const VALUES: usize = 20_000;
+const BYTES: usize = 1 << 28;
+
+/// Bytes of a code at most.
+const CODE: usize = 32;
 
 /// What messages hold.
 #[derive(Default)]
@@ -462,7 +126,8 @@ struct Values {
     records: Records,
     /// What codes of the message at hand say that nothing else is said of.
     said: CategorySet,
-    codes: Codes,
+    /// As [`Reader::says`], of values whose parts are words.
+    codes: Memo<Option<CategorySet>, { CODE / 8 }>,
 }
 
 impl Values {
@@ -479,7 +144,14 @@ impl Values {
         d: [u8; 5],
         reader: &mut Reader<'_>,
     ) {
-        match self.codes.says(text, at, d, reader) {
+        let code = (1..=CODE).contains(&(at.1 - at.0));
+        let says = (code && usual(d)).then(|| {
+            self.codes.of(text, at, || {
+                let parts: Vec<u8> = text[at.0..at.1].iter().map(|b| blank(*b)).collect();
+                reader.says(&parts)
+            })
+        });
+        match says.flatten() {
             Some(all) => self.said = self.said.union(all).union(column.categories),
             None => plain(column, text, at, d, self),
         }
@@ -506,56 +178,6 @@ impl Values {
             }
         }
         self.records.look(reader);
-    }
-}
-
-/// What codes say, kept: each has one place, and takes it from another.
-#[derive(Default)]
-struct Codes(Vec<Code>);
-
-#[derive(Clone, Copy, Default)]
-struct Code {
-    /// Its bytes, zeros behind them.
-    bytes: [u64; Codes::EIGHTS],
-    len: u8,
-    /// As [`Reader::says`].
-    says: Option<CategorySet>,
-}
-
-impl Codes {
-    const EIGHTS: usize = 4;
-    const PLACES: usize = 1 << 10;
-    /// As [`Reader::says`], of a value whose parts are words; a long one is no code.
-    fn says(
-        &mut self,
-        text: &[u8],
-        (from, to): (usize, usize),
-        d: [u8; 5],
-        reader: &mut Reader<'_>,
-    ) -> Option<CategorySet> {
-        let len = to - from;
-        if len > 8 * Codes::EIGHTS || !usual(d) {
-            return None;
-        }
-        let mut bytes = [0; Codes::EIGHTS];
-        let mut mixed = len as u64;
-        for (k, b) in bytes.iter_mut().enumerate().take(len.div_ceil(8)) {
-            *b = runs::lowest(runs::load(text, from + 8 * k), len - 8 * k);
-            mixed = (mixed.rotate_left(23) ^ *b).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-        if self.0.is_empty() {
-            self.0.resize(Codes::PLACES, Code::default());
-        }
-        let place = &mut self.0[(mixed >> 54) as usize % Codes::PLACES];
-        if place.bytes != bytes || usize::from(place.len) != len {
-            let parts: Vec<u8> = text[from..to].iter().map(|b| blank(*b)).collect();
-            *place = Code {
-                bytes,
-                len: len as u8,
-                says: reader.says(&parts),
-            };
-        }
-        place.says
     }
 }
 
@@ -663,7 +285,8 @@ impl Messages {
             self.begin(segment, reader);
             return;
         }
-        if self.values.records.count() >= VALUES {
+        let records = &self.values.records;
+        if records.count() >= VALUES || records.bytes.len() >= BYTES {
             return;
         }
         let Some(name) = segment.first_chunk::<3>() else {
@@ -987,7 +610,7 @@ mod tests {
                         .collect();
                     if let Take::Code(column) = this
                         && usual(d)
-                        && repeat.len() <= 8 * Codes::EIGHTS
+                        && repeat.len() <= CODE
                         && !repeat.is_empty()
                         && let Some(all) = reader.says(&words)
                     {

@@ -6,12 +6,14 @@
 //! caller can put them into a process of their own.
 mod json;
 mod markup;
+mod memo;
 mod office;
 mod parts;
 mod pst;
 mod records;
 mod risky;
 mod tape;
+mod xml;
 
 pub use parts::{Frame, read_frame, write_ask, write_frame, write_next};
 pub use pst::{Bookmark, Seekable};
@@ -453,7 +455,7 @@ impl<'a, 'k> Walk<'a, 'k> {
                 Kind::Xml => {
                     self.outcome.read = true;
                     let mut r = BufReader::with_capacity(1 << 18, &mut all);
-                    error = markup::xml(&mut r, self.reader).is_err();
+                    error = xml::xml(&mut r, self.reader).is_err();
                 }
                 Kind::Mailbox => {
                     error = self.mailbox(&mut BufReader::new(&mut all), depth).is_err()

@@ -82,9 +82,90 @@ pub fn zip_kind<R: Read + Seek>(archive: &mut zip::ZipArchive<R>) -> Option<Zipp
     None
 }
 
+/// Any text as UTF-8: UTF-16 by its mark, bytes that are not UTF-8 as Windows-1252, whatever the declaration says.
+fn utf8<'a>(input: &'a mut dyn BufRead) -> io::Result<Box<dyn BufRead + 'a>> {
+    if let Some(big) = text::utf16(input.fill_buf()?) {
+        let mut whole = vec![];
+        input.take(256 << 20).read_to_end(&mut whole)?;
+        let narrow = text::narrow(&whole, big);
+        return Ok(Box::new(io::Cursor::new(narrow.into_bytes())));
+    }
+    Ok(Box::new(io::BufReader::with_capacity(
+        1 << 17,
+        Utf8 {
+            input,
+            out: vec![],
+            at: 0,
+        },
+    )))
+}
+
+struct Utf8<'a> {
+    input: &'a mut dyn BufRead,
+    out: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Utf8<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.out.len() {
+            self.out.clear();
+            self.at = 0;
+            let have = self.input.fill_buf()?;
+            let used = match std::str::from_utf8(have) {
+                Ok(_) => {
+                    self.out.extend_from_slice(have);
+                    have.len()
+                }
+                Err(e) if e.valid_up_to() > 0 => {
+                    self.out.extend_from_slice(&have[..e.valid_up_to()]);
+                    e.valid_up_to()
+                }
+                // A character cut by the end of the buffer: the rest of it comes next.
+                Err(e) if e.error_len().is_none() && have.len() < 4 => {
+                    let mut cut = have.to_vec();
+                    let n = cut.len();
+                    self.input.consume(n);
+                    while cut.len() < 4 && std::str::from_utf8(&cut).is_err() {
+                        match self.input.fill_buf()?.first() {
+                            Some(b) => {
+                                cut.push(*b);
+                                self.input.consume(1);
+                            }
+                            None => break,
+                        }
+                    }
+                    match std::str::from_utf8(&cut) {
+                        Ok(_) => self.out.extend_from_slice(&cut),
+                        Err(_) => {
+                            for b in cut {
+                                let mut one = [0; 4];
+                                self.out
+                                    .extend_from_slice(cp1252(b).encode_utf8(&mut one).as_bytes());
+                            }
+                        }
+                    }
+                    0
+                }
+                Err(_) => {
+                    let mut one = [0; 4];
+                    self.out
+                        .extend_from_slice(cp1252(have[0]).encode_utf8(&mut one).as_bytes());
+                    1
+                }
+            };
+            self.input.consume(used);
+        }
+        let n = buf.len().min(self.out.len() - self.at);
+        buf[..n].copy_from_slice(&self.out[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
 /// Text of a zipped document's XML: one line per paragraph, a tab between the cells of a row.
 pub fn body(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> {
-    let mut xml = quick_xml::Reader::from_reader(super::markup::utf8(input)?);
+    let mut xml = quick_xml::Reader::from_reader(utf8(input)?);
     xml.config_mut().check_end_names = false;
     xml.config_mut().allow_dangling_amp = true;
     let mut buf = vec![];
@@ -119,7 +200,7 @@ pub fn body(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()> 
             Ok(Event::CData(t)) => out.push_str(&t),
             Ok(Event::GeneralRef(r)) => {
                 let one = format!("&{};", &*r);
-                out.push_str(&super::markup::entity(&one).0);
+                out.push(super::markup::entity(one.as_bytes()).0);
             }
             Ok(Event::Eof) => break,
             Ok(_) => {}

@@ -56,6 +56,16 @@ impl Records {
         }
         self.bytes.len() >= Records::BATCH
     }
+    /// Parts the record at hand: up to each of these numbers of its values, ascending, is a record of its own. What is behind the last
+    /// is the record at hand then.
+    pub fn part(&mut self, at: &[usize]) {
+        for n in at {
+            if let Some(last) = (self.before + n).checked_sub(1) {
+                self.bytes[self.ends[last] as usize] = b'\n';
+            }
+        }
+        self.before += at.last().copied().unwrap_or(0);
+    }
     /// Lets the records be looked at.
     pub fn look(&mut self, reader: &mut Reader<'_>) {
         reader.joined(&self.columns, &self.bytes, &self.ends);

@@ -290,6 +290,17 @@ impl Observation {
                 t.time = t.time.saturating_add(by);
             }
         }
+        for s in [
+            &mut self.by_request,
+            &mut self.starts,
+            &mut self.logins,
+            &mut self.tunnels,
+            &mut self.downs,
+        ] {
+            for (_, t) in &mut s.items {
+                *t = t.saturating_add(by);
+            }
+        }
     }
     /// Joins another file of the same source.
     pub(super) fn absorb(&mut self, other: Observation) {

@@ -252,6 +252,9 @@ pub(super) fn build(
         if let Some(o) = per.get_mut(&c.source) {
             let by = (c.offset_s * SECOND as f64) as Nanos;
             o.shift(by);
+            for kind in kinds.get_mut(&c.source).into_iter().flatten() {
+                kind.1.shift(by);
+            }
             for (last, next) in cut.get_mut(&c.source).into_iter().flatten() {
                 *last = last.saturating_add(by);
                 *next = next.map(|n| n.saturating_add(by));
