@@ -114,8 +114,8 @@ fn value(v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
     if !v.is_object() {
         return;
     }
-    if v.get("resourceType").as_str().is_some() {
-        return resource(v, reader, out);
+    if let Some(kind) = v.get("resourceType").as_str() {
+        return resource(kind, v, reader, out);
     }
     // A wrapper holds its records in lists of objects.
     let records = |x: Value<'_>| x.items().nth(1).is_some() && x.items().all(Value::is_object);
@@ -212,8 +212,7 @@ pub fn of_resource(kind: &str) -> &'static [Category] {
     }
 }
 
-fn resource(v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
-    let kind = v.get("resourceType").as_str().unwrap_or("");
+fn resource(kind: &str, v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
     if kind == "Bundle" {
         for e in v.get("entry").items() {
             let resource = e.get("resource");
@@ -228,15 +227,24 @@ fn resource(v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
     if kind == "Patient" || kind == "Person" || kind == "RelatedPerson" {
         person(v, out, kind == "RelatedPerson");
     }
-    for key in [
+    let about = v.pick([
         "subject",
         "patient",
         "beneficiary",
         "individual",
         "subscriber",
-    ] {
-        reference(v.get(key), out);
-    }
+    ]);
+    about.into_iter().for_each(|x| reference(x, out));
+    let said: [(&str, &[Category]); 8] = [
+        ("note", &[FreeText]),
+        ("comment", &[FreeText]),
+        ("description", &[FreeText]),
+        ("patientInstruction", &[FreeText]),
+        ("conclusion", &[HealthDoc]),
+        ("reasonCode", &[CareReason]),
+        ("code", &[]),
+        ("text", &[]),
+    ];
     for p in v.get("participant").items() {
         let actor = p.get("actor");
         let whose = actor.get("reference").as_str();
@@ -244,23 +252,8 @@ fn resource(v: Value<'_>, reader: &mut Reader<'_>, out: &mut Out) {
             reference(actor, out);
         }
     }
-    for key in [
-        "note",
-        "comment",
-        "description",
-        "patientInstruction",
-        "conclusion",
-        "reasonCode",
-        "code",
-        "text",
-    ] {
-        let c: &[Category] = match key {
-            "note" | "comment" | "patientInstruction" | "description" => &[FreeText],
-            "conclusion" => &[HealthDoc],
-            "reasonCode" => &[CareReason],
-            _ => &[],
-        };
-        texts(v.get(key), out, 0);
+    for (x, (_, c)) in v.pick(said.map(|s| s.0)).into_iter().zip(said) {
+        texts(x, out, 0);
         out.done(field(Role::Other, c));
     }
     out.end(reader);
@@ -270,22 +263,24 @@ fn reference(v: Value<'_>, out: &mut Out) {
     if !v.is_object() {
         return;
     }
-    if let Some(r) = v.get("reference").as_str() {
+    let [to, of, display] = v.pick(["reference", "identifier", "display"]);
+    if let Some(r) = to.as_str() {
         let id = r.rsplit("Patient/").next().unwrap_or(r);
         let id = id.split("/_history").next().unwrap_or(id);
         out.put(field(Role::Id, &[]), id);
     }
-    identifier(v.get("identifier"), out);
-    if let Some(d) = v.get("display").as_str() {
+    identifier(of, out);
+    if let Some(d) = display.as_str() {
         out.put(field(Role::FullName, &[IdName]), d);
     }
 }
 
 fn identifier(v: Value<'_>, out: &mut Out) {
-    let Some(t) = v.get("value").as_str() else {
+    let [value, system] = v.pick(["value", "system"]);
+    let Some(t) = value.as_str() else {
         return;
     };
-    let system = v.get("system").as_str().unwrap_or("");
+    let system = system.as_str().unwrap_or("");
     let c = if super::of_nir(system.as_bytes()) {
         field(Role::Nir, &[IdNir])
     } else {
@@ -296,24 +291,27 @@ fn identifier(v: Value<'_>, out: &mut Out) {
 
 fn person(v: Value<'_>, out: &mut Out, kin: bool) {
     let c = |r: Role, c: Category, k: Category| field(r, &[if kin { k } else { c }]);
-    if let Some(id) = v.get("id").as_str() {
+    let [id, identifiers, names, telecom, contact] =
+        v.pick(["id", "identifier", "name", "telecom", "contact"]);
+    if let Some(id) = id.as_str() {
         out.put(field(Role::Id, &[]), id);
     }
-    for i in v.get("identifier").items() {
+    for i in identifiers.items() {
         identifier(i, out);
     }
-    for n in v.get("name").items() {
-        if let Some(t) = n.get("family").as_str() {
+    for n in names.items() {
+        let [family, given, text] = n.pick(["family", "given", "text"]);
+        if let Some(t) = family.as_str() {
             out.put(c(Role::Family, IdName, KinName), t);
         }
-        let given = n.get("given").items().filter_map(Value::as_str);
+        let given = given.items().filter_map(Value::as_str);
         given.for_each(|g| out.part(g));
         out.done(c(Role::Given, IdName, KinName));
-        if let Some(t) = n.get("text").as_str() {
+        if let Some(t) = text.as_str() {
             out.put(c(Role::FullName, IdName, KinName), t);
         }
     }
-    for (key, role, cat) in [
+    let told = [
         ("birthDate", Role::Birth, IdDob),
         ("gender", Role::Other, IdSex),
         ("deceasedDateTime", Role::Other, IdDeath),
@@ -321,13 +319,15 @@ fn person(v: Value<'_>, out: &mut Out, kin: bool) {
         ("photo", Role::Other, IdPhoto),
         ("address", Role::Other, ContactPostal),
         ("generalPractitioner", Role::Other, CarePro),
-    ] {
-        texts(v.get(key), out, 0);
+    ];
+    for (x, (_, role, cat)) in v.pick(told.map(|t| t.0)).into_iter().zip(told) {
+        texts(x, out, 0);
         out.done(c(role, cat, KinContact));
     }
-    for t in v.get("telecom").items() {
-        if let Some(x) = t.get("value").as_str() {
-            let cat = match t.get("system").as_str() {
+    for t in telecom.items() {
+        let [value, system] = t.pick(["value", "system"]);
+        if let Some(x) = value.as_str() {
+            let cat = match system.as_str() {
                 Some("email") if x.to_ascii_lowercase().ends_with("@patient.mssante.fr") => {
                     ContactMssante
                 }
@@ -337,11 +337,12 @@ fn person(v: Value<'_>, out: &mut Out, kin: bool) {
             out.put(c(Role::Other, cat, KinContact), x);
         }
     }
-    for k in v.get("contact").items() {
+    for k in contact.items() {
         // The relative's own telephone says nothing about the patient's.
-        texts(k.get("name"), out, 0);
+        let [name, telecom, address] = k.pick(["name", "telecom", "address"]);
+        texts(name, out, 0);
         out.done(field(Role::Other, &[KinName]));
-        if k.get("telecom").is_array() || k.get("address").is_object() {
+        if telecom.is_array() || address.is_object() {
             out.put(field(Role::Other, &[KinContact]), "x");
         }
     }

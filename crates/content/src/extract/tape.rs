@@ -392,20 +392,51 @@ impl<'a> Value<'a> {
     }
     /// The members of an object in its order, one that is there twice twice; none of anything else.
     pub fn members(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.named()
+            .map(move |(name, v)| (self.at(name).as_str().unwrap_or_default(), v))
+    }
+    /// The members, and where their names are.
+    #[inline]
+    fn named(self) -> impl Iterator<Item = (usize, Value<'a>)> {
         let all = self.inside(Kind::Object);
         let mut next = all.start;
         std::iter::from_fn(move || {
-            let (name, v) = (self.at(next), self.at(next + 1));
+            let (name, v) = (next, self.at(next + 1));
             (next < all.end).then(|| {
                 next = v.behind();
-                (name.as_str().unwrap_or_default(), v)
+                (name, v)
             })
         })
     }
+    /// The bytes of a text.
+    #[inline]
+    fn bytes(self) -> &'a [u8] {
+        let of = |text: &'a str, n: Node| text.as_bytes().get(n.from as usize..n.to as usize);
+        let bytes = match self.node() {
+            Some(n) if n.kind == Kind::String => of(self.text, n),
+            Some(n) if n.kind == Kind::Plain => of(&self.tape.plain, n),
+            _ => None,
+        };
+        bytes.unwrap_or_default()
+    }
     /// The member of this name, the last of equals; nothing where there is none.
     pub fn get(self, name: &str) -> Value<'a> {
-        let found = self.members().filter(|m| m.0 == name).last();
-        found.map_or(self.at(Value::NONE), |m| m.1)
+        let [found] = self.pick([name]);
+        found
+    }
+    /// The members of these names, each as [`Value::get`].
+    #[inline]
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Value<'a>; N] {
+        let mut found = [Value::NONE; N];
+        for (at, v) in self.named() {
+            let this = self.at(at).bytes();
+            for (found, name) in found.iter_mut().zip(names) {
+                if name.as_bytes() == this {
+                    *found = v.at;
+                }
+            }
+        }
+        found.map(|at| self.at(at))
     }
 }
 
