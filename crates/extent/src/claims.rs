@@ -64,7 +64,7 @@ fn judge(
             vec![format!("claimed {n}, at most {}", facts.subjects.at_most)],
         );
     }
-    let untold = |s: CategorySet| s.intersect(facts.told).is_empty();
+    let untold = |s: CategorySet| !s.without(facts.told).is_empty();
     let possible: Vec<bool> = patterns
         .iter()
         .map(|(_, s)| untold(*s) || sum(*s, |c| c.subjects.at_most, false) > 0)

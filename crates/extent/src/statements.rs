@@ -356,9 +356,12 @@ impl Judge<'_> {
     /// Gaps that only a log closes whose records nobody counts.
     fn on_trust(&self) -> Vec<String> {
         let list = &self.bounds.on_trust;
-        let text = |h: &Hole| match h.name.split_once(" behind ") {
-            Some((log, door)) => {
-                format!("{log} has no running numbers, and records are missing at {door}")
+        let text = |h: &Hole| match &h.door {
+            Some(door) => {
+                format!(
+                    "{} has no running numbers, and records are missing at {door}",
+                    h.name
+                )
             }
             None => format!(
                 "{}, closed only by a log without running numbers",
@@ -1751,6 +1754,7 @@ mod tests {
         let hole = Hole {
             source: 1,
             name: "logs/audit/*".into(),
+            door: None,
             establishment: None,
             window: WHOLE,
             state: State::Gap,

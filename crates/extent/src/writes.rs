@@ -34,11 +34,33 @@ const READING: &[&str] = &[
     "$conforms",
     "$implements",
 ];
-/// Words of addresses that are asked by POST because the question is long.
+/// Words of addresses that are asked by POST because the question is long, and beginnings of such words.
 const SEARCHING: &[&str] = &[
-    "search", "find", "query", "list", "lookup", "recherch", "filter", "filtr", "export", "print",
-    "imprim", "count",
+    "find", "query", "queries", "list", "lists", "listing", "liste", "listes", "print", "count",
 ];
+const SEARCHES: &[&str] = &[
+    "search", "recherch", "lookup", "filter", "filtr", "export", "imprim",
+];
+
+/// True when a word of an address says that something is looked for; `searchPatients` is two words.
+fn searches(path: &str) -> bool {
+    let mut word = String::new();
+    let mut lower = false;
+    let says = |w: &str| SEARCHING.contains(&w) || SEARCHES.iter().any(|s| w.starts_with(s));
+    for c in path.chars().chain(['/']) {
+        if !c.is_alphanumeric() || c.is_uppercase() && lower {
+            if says(&word) {
+                return true;
+            }
+            word.clear();
+        }
+        lower = c.is_lowercase();
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    false
+}
 
 /// Whether a request that was answered with success (`status`; [`NONE`]: nobody knows) changed something: `Some(true)` it did,
 /// `Some(false)` it may have. `described`: an entry of the context says what its answer shows.
@@ -64,11 +86,14 @@ pub fn by_request(method: &str, url: &str, status: u64, described: bool) -> Opti
         // R4 §3.1.0.8: 201 says that a record was made; 200, that one was there already, and there are servers that say so of a new one.
         return Some(status == 201);
     }
-    if undescribed::same_for_all(url) || undescribed::elsewhere(url) || described {
+    // A server that made something says so.
+    if status == 201 {
+        return Some(false);
+    }
+    if undescribed::same_for_all(url) || described {
         return None;
     }
-    let path = path.to_lowercase();
-    (status == 201 || !SEARCHING.iter().any(|w| path.contains(w))).then_some(false)
+    (!searches(&path)).then_some(false)
 }
 
 /// Changes to data of persons by intruder sessions, sorted; equal changes seen twice are one row with both records.
@@ -148,7 +173,18 @@ mod tests {
             ("POST", "/login", 200, false, None),
             ("POST", "/api/rdv", 201, false, Some(false)),
             ("POST", "/api/patients/search", 200, false, None),
+            ("POST", "/api/searchPatients", 200, false, None),
+            ("POST", "/api/account/password", 200, false, Some(false)),
+            ("POST", "/api/infiltrations", 200, false, Some(false)),
+            (
+                "POST",
+                "https://sri.example/api/rdv",
+                200,
+                false,
+                Some(false),
+            ),
             ("POST", "/cabinet/fiche", 200, true, None),
+            ("POST", "/cabinet/fiche", 201, true, Some(false)),
             ("PUT", "/fhir/Patient/1", 200, false, Some(true)),
             ("PATCH", "/fhir/Patient/1", 200, true, Some(true)),
             ("GET", "/fhir/Patient/1", 200, false, None),

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 const KEPT: usize = 32;
 /// Text of a shape at most: an event above it is rare and long.
 const LITERAL_MAX: usize = 1 << 14;
+/// Elements of its header, and names of attributes of each.
+const NAMES_MAX: usize = 64;
 
 /// Shapes of one file. Only a memory: what is read does not depend on it.
 #[derive(Default)]
@@ -164,12 +166,15 @@ fn learn(text: &str) -> Option<Shape> {
                 name = "";
                 if path.last() == Some(&"System") {
                     // Of two of a kind the last counts, whatever it has.
-                    if seen.contains(&tag) {
+                    if seen.contains(&tag) || seen.len() >= NAMES_MAX {
                         return None;
                     }
                     seen.push(tag);
                     let mut names = vec![];
                     for (attribute, value) in scan::attributes(raw) {
+                        if names.len() >= NAMES_MAX {
+                            return None;
+                        }
                         let what = match (tag, attribute) {
                             // The first of a name counts.
                             _ if names.contains(&attribute) => What::Nothing,

@@ -571,7 +571,7 @@ impl Path {
     }
     /// The innermost two names, each with its sign.
     fn two(&self) -> &[u8] {
-        let first = self.starts.iter().rev().take(2).last();
+        let first = self.starts.get(self.starts.len().saturating_sub(2));
         &self.names[first.map_or(self.names.len(), |f| *f)..]
     }
 }

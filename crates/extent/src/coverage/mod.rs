@@ -160,6 +160,8 @@ pub(crate) fn session_hash(id: &str) -> u64 {
 pub struct Hole {
     pub source: u32,
     pub name: String,
+    /// The door whose missing records open it.
+    pub door: Option<String>,
     pub establishment: Option<String>,
     pub window: Window,
     pub state: State,
@@ -516,6 +518,7 @@ impl SourceCoverage {
         Hole {
             source: self.index,
             name: self.name.clone(),
+            door: None,
             establishment: self.establishment.clone(),
             window,
             state: st.state,

@@ -370,8 +370,9 @@ impl<'a> Work<'a, '_, '_> {
         };
         let change = if verb.writes() {
             // The server's own word that it was done, whoever was still there to hear it.
-            (!refused && (answered || line.is_some())).then_some(true)
-        } else if !group.is_empty() || refused || self.passes_by(&all) {
+            let done = group.iter().any(|r| r.e.outcome == Outcome::Success);
+            (!refused && (answered || line.is_some())).then_some(answered || done)
+        } else if !group.is_empty() || refused || self.passes_by(&all, method == "POST") {
             None
         } else if answered && !cut {
             let status = line.map_or(NONE, |l| l.e.status);
@@ -881,7 +882,7 @@ impl<'a> Work<'a, '_, '_> {
             .map(|r| self.input.case.source_of(r.file))
             .collect();
         sources.dedup();
-        let passes = self.passes_by(rows);
+        let passes = self.passes_by(rows, true);
         let held = self.may_hold(&sources, !passes && !undescribed::elsewhere(url));
         let silent = held.is_empty();
         let named_hold = match silent {
@@ -957,15 +958,14 @@ impl<'a> Work<'a, '_, '_> {
             });
         }
     }
-    /// A log of what passes by, or of who comes in, is not the log of a place of data.
-    fn passes_by(&self, rows: &[&Row]) -> bool {
+    /// A log of what passes by, or of who comes in (when `doors`), is not the log of a place of data.
+    fn passes_by(&self, rows: &[&Row], doors: bool) -> bool {
         rows.iter().all(|r| {
             let format = &self.input.sessions.list[r.session as usize].format;
-            ampleur_sources::by_name(format).is_some_and(|s| {
-                matches!(
-                    s.capability().silence,
-                    Silence::NoPresence | Silence::NoTransfer
-                )
+            ampleur_sources::by_name(format).is_some_and(|s| match s.capability().silence {
+                Silence::NoTransfer => true,
+                Silence::NoPresence => doors,
+                _ => false,
             })
         })
     }

@@ -35,19 +35,23 @@ fn gone(status: u64) -> bool {
     matches!(status, 0 | 460 | 499)
 }
 
-/// A change whose end the log does not tell: whoever asked was gone, or whoever was asked did not answer in time. The server may have
-/// done it all the same.
+/// A change whose end the log does not tell: whoever asked was gone, or whoever was asked did not answer in time, or sends on to a page
+/// that says how it went. The server may have done it all the same.
 pub(super) fn may_be_done(e: &Event<'_>) -> bool {
-    e.status == NONE || gone(e.status) || matches!(e.status, 502 | 504) || ended_early(e)
+    e.status == NONE
+        || gone(e.status)
+        || matches!(e.status, 302 | 303 | 502 | 504)
+        || ended_early(e)
 }
 
 /// A connection that ended while the answer was under way, or before it.
 fn ended_early(e: &Event<'_>) -> bool {
     let says = |key: &str, early: &dyn Fn(&str) -> bool| e.extra_value(key).is_some_and(early);
     // HAProxy: who ended the session, and in which state; nothing is known to have failed where the first is a dash.
-    says("termination", &|t| {
-        t.len() >= 2 && !t.starts_with('-') && !t[1..].starts_with('-')
-    }) || says("flags", &|f| {
+    says(
+        "termination",
+        &|t| matches!(t.as_bytes(), [who, state, ..] if *who != b'-' && *state != b'-'),
+    ) || says("flags", &|f| {
         f.split(',').any(|f| ENVOY.contains(&f.trim()))
     }) || says("cache", &|c| {
         c.ends_with("_ABORTED") || c.ends_with("_TIMEDOUT")
@@ -124,6 +128,8 @@ mod tests {
         check(200, 900, "termination=SD--", Part);
         check(200, 900, "termination=----", Whole);
         check(200, 900, "termination=--VN", Whole);
+        check(200, 900, "termination=\u{fffd}D--", Part);
+        check(200, 900, "termination=S\u{fffd}--", Part);
         check(504, 900, "termination=sH--", Whole);
         check(200, 900, "cache=TCP_MISS_ABORTED", Part);
         check(0, 0, "cache=NONE_NONE_ABORTED", Nothing);

@@ -226,17 +226,6 @@ pub fn condition(b: &IdentityBase, f: &Filter, not: bool, texts: Texts) -> Expr 
     }
 }
 
-/// Object classes of people (RFC 4519, RFC 2798, RFC 4524, SCHAC).
-const PEOPLE: &[&str] = &[
-    "person",
-    "organizationalperson",
-    "inetorgperson",
-    "residentialperson",
-    "eduperson",
-    "schacpersonalcharacteristics",
-    "top",
-];
-
 /// An attribute with its place in a record.
 enum Place {
     Name(NamePart, FieldName),
@@ -275,13 +264,8 @@ fn test(b: &IdentityBase, f: &Filter, texts: Texts) -> Option<(Expr, bool)> {
     let there = |f: FieldName| Expr::Not(Box::new(Expr::Test(Test::Missing(f))));
     match f {
         Filter::Present(a) if a == "objectclass" => Some((Expr::Known(true), true)),
-        // Classes of people; which of them a directory gives its patients is its own.
-        Filter::Equal(a, pieces) if a == "objectclass" => match pieces.as_slice() {
-            [class] if PEOPLE.contains(&class.to_ascii_lowercase().as_str()) => {
-                Some((Expr::Known(true), false))
-            }
-            _ => None,
-        },
+        // Which classes of people a directory gives its patients is its own.
+        Filter::Equal(a, _) if a == "objectclass" => None,
         Filter::Present(a) => {
             let (p, standard) = place(a)?;
             let field = match p {
