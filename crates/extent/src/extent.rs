@@ -676,6 +676,7 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
         internal: vec![],
         canaries: canary_rows,
         probable_duplicates: probable,
+        blind_shares: blind_shares(input, &d),
     };
     let mut outcome = Outcome {
         persons: vec![],
@@ -692,6 +693,17 @@ pub fn assemble<'a>(input: &Input<'a>) -> Result<Outcome<'a>, DoorError> {
     };
     outcome.persons = outcome.all_person_rows();
     Ok(outcome)
+}
+
+/// As they are declared, otherwise as they are compared.
+fn blind_shares(input: &Input<'_>, d: &Disclosures) -> Vec<String> {
+    let declared = &input.case.context.shares;
+    let name = |key: &String| {
+        let same = |s: &&ampleur_event::context::Share| share_key(&s.path) == *key;
+        declared.iter().find(same).map_or(key, |s| &s.path).clone()
+    };
+    let all: BTreeSet<String> = d.blind_shares.iter().map(|(key, _)| name(key)).collect();
+    all.into_iter().collect()
 }
 
 fn interval(least: u64, most: u64) -> Interval {

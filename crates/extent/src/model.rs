@@ -138,6 +138,9 @@ pub struct Extent {
     /// Probable duplicate persons (equal traits), counted once in `at_least`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probable_duplicates: Vec<Vec<String>>,
+    /// Shares the intruder could reach and no log tells the reads of, sorted: who is in them is exposed at the most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blind_shares: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

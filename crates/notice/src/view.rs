@@ -341,6 +341,13 @@ impl<'a> View<'a> {
             .collect()
     }
 
+    /// The sentence that the list is complete holds.
+    fn complete(&self) -> bool {
+        let said = self.answer.statements.iter();
+        said.filter(|s| s.code == "list_complete" && s.establishment.is_none())
+            .all(|s| s.holds)
+    }
+
     /// What the number means and why the bounds differ, in plain sentences.
     pub fn how_sure(&self) -> Both {
         let s = self.answer.extent.subjects;
@@ -356,6 +363,8 @@ impl<'a> View<'a> {
                     words::count(self.answer.evidence.records, l, ("", ""), ("record", "records"))),
                 (Sureness::Exact, Lang::Fr) if !self.answer.asked.is_empty() => "Nombre exact pour ce qui a été demandé : chaque personne est établie par les journaux.".to_string(),
                 (Sureness::Exact, Lang::En) if !self.answer.asked.is_empty() => "Exact number for what was asked: every person is established by the logs.".to_string(),
+                (Sureness::Exact, Lang::Fr) if !self.complete() => "Nombre exact d’après les journaux fournis : chaque personne est établie. La liste peut pourtant ne pas être complète ; la phrase refusée plus bas dit pourquoi.".to_string(),
+                (Sureness::Exact, Lang::En) if !self.complete() => "Exact number by the logs handed over: every person is established. The list may be incomplete all the same; the sentence refused below says why.".to_string(),
                 (Sureness::Exact, Lang::Fr) if s.at_least == 1 => "Nombre exact : cette personne est établie par les journaux, et aucune autre n’a pu être atteinte.".to_string(),
                 (Sureness::Exact, Lang::En) if s.at_least == 1 => "Exact number: this person is established by the logs, and nobody else could have been reached.".to_string(),
                 (Sureness::Exact, Lang::Fr) => "Nombre exact : chaque personne est établie par les journaux, et aucune autre n’a pu être atteinte.".to_string(),
@@ -382,6 +391,26 @@ impl<'a> View<'a> {
                     ),
                     ("incomplete log period", "incomplete log periods"),
                 ));
+            }
+            let blind = &self.answer.extent.blind_shares;
+            if !blind.is_empty() {
+                let some: Vec<String> = (blind.iter().take(3))
+                    .map(|s| crate::picture::clip(s, 60))
+                    .collect();
+                let more = if blind.len() > 3 { ", …" } else { "" };
+                let several = words::count(
+                    blind.len() as u64,
+                    l,
+                    (
+                        "partage dont aucun journal ne dit les lectures",
+                        "partages dont aucun journal ne dit les lectures",
+                    ),
+                    (
+                        "share whose reads no log tells",
+                        "shares whose reads no log tells",
+                    ),
+                );
+                why.push(format!("{several} ({}{more})", some.join(", ")));
             }
             if !self.doubtful.is_empty() {
                 why.push(words::count(

@@ -109,6 +109,76 @@ fn a_vendors_account_and_the_theft_of_files() {
     }
     assert!(!e.said("list_complete").0);
     assert_eq!(e.answer.claims[0].verdict, "refuted");
+    // Three rented addresses in two countries, from the first night until he was cut.
+    let thief: Vec<_> = (e.answer.sessions.iter())
+        .filter(|s| s.verdict == "intruder" && s.source == "logs/vpn/*")
+        .collect();
+    let meant: Vec<_> = (e.truth.sessions.iter())
+        .filter(|s| s.actor == "intruder" && s.system == "vpn")
+        .collect();
+    let addresses: BTreeSet<_> = thief.iter().map(|s| s.origin.address.as_deref()).collect();
+    assert_eq!(
+        addresses,
+        meant.iter().map(|s| s.address.as_deref()).collect()
+    );
+    let countries: BTreeSet<_> = thief.iter().map(|s| &s.origin.country).collect();
+    assert_eq!(countries.len(), 2);
+    assert_eq!(
+        thief.iter().map(|s| &s.from).min(),
+        meant.iter().map(|s| &s.from).min()
+    );
+    assert_eq!(
+        thief.iter().map(|s| &s.to).max(),
+        meant.iter().map(|s| &s.to).max()
+    );
+    // The vendor's night of the ticket is cleared by it; the backup is kept.
+    assert!(e.answer.sessions.iter().any(|s| s.verdict == "legitimate"
+        && s.origin.address.as_deref() == Some("192.0.2.21")
+        && s.reasons.iter().any(|r| r.code == "ticket")));
+    let at_night: Vec<_> = (e.answer.sessions.iter())
+        .filter(|s| {
+            let address = s.origin.address.as_deref();
+            address.is_some_and(|a| a.ends_with(".40.30"))
+        })
+        .collect();
+    assert!(!at_night.is_empty() && at_night.iter().all(|s| s.verdict == "legitimate"));
+    assert!(
+        e.answer
+            .containment
+            .keep
+            .iter()
+            .any(|k| k.ends_with(".40.30"))
+    );
+    // Staff by level: decoys on the published list move nobody.
+    for category in ["STAFF.NIR", "STAFF.PAY", "STAFF.BANK"] {
+        for level in ["exfiltrated", "leaked"] {
+            let who: BTreeSet<&str> = (e.truth.disclosures.iter())
+                .filter(|d| {
+                    d.4 == level && e.truth.catsets[d.2 as usize].iter().any(|k| k == category)
+                })
+                .flat_map(|d| &e.truth.persons[d.0 as usize].ids)
+                .map(String::as_str)
+                .collect();
+            let n: u64 = (e.truth.cells.iter())
+                .filter(|t| t.category == category)
+                .map(|t| t.level.get(level))
+                .sum();
+            let rows = e.rows(category, level);
+            assert!(
+                rows.is_subset(&who) && rows.len() as u64 == n,
+                "{category} {level}"
+            );
+        }
+    }
+    let (least, most) = e.cell("HEALTH.IMAGE", "exfiltrated");
+    assert!(0 < least && least < most && e.rows("HEALTH.IMAGE", "exfiltrated").is_empty());
+    // The share nobody logs is named.
+    let blind = blind.as_str().unwrap().to_lowercase();
+    let named = &e.answer.extent.blind_shares;
+    assert!(
+        named.iter().any(|s| s.to_lowercase().contains(&blind)),
+        "{named:?} {blind}"
+    );
 }
 
 #[test]
@@ -159,4 +229,32 @@ fn a_professionals_account_and_encryption() {
     let (holds, because) = e.said("nothing_written");
     assert!(!holds && because.starts_with("untrue"), "{because}");
     assert!(!e.said("start_known").0);
+    // Refuted by what the shares hold, not only by how many people there are.
+    assert!(e.answer.extent.subjects.at_most < e.truth.totals.population);
+    assert_eq!(e.answer.extent.subjects.at_least, e.truth.totals.affected);
+    for v in ["exfiltrated", "leaked"] {
+        assert_eq!(e.cell("HEALTH.STATE", v).1, e.cell("CARE.DATE", v).1, "{v}");
+    }
+    // The nurse and the engineer are cleared, by whatever name a log calls them.
+    let tail = |a: &str| a.rsplit([':', '\\']).next().unwrap_or(a).to_owned();
+    for a in e.truth.accounts.iter().filter(|a| a.note.is_some()) {
+        let theirs: Vec<_> = (e.answer.sessions.iter())
+            .filter(|s| {
+                let account = s.account.as_deref();
+                account.is_some_and(|n| tail(n) == tail(&a.account))
+            })
+            .collect();
+        assert!(
+            !theirs.is_empty() && theirs.iter().all(|s| s.verdict == "legitimate"),
+            "{}",
+            a.account
+        );
+    }
+    // A gateway whose clock is fast was edited by nobody.
+    assert!(
+        !e.answer
+            .coverage
+            .iter()
+            .any(|c| c.source == "logs/vpn/*" && c.kind == "tamper")
+    );
 }

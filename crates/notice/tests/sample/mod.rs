@@ -582,6 +582,7 @@ pub fn answer() -> Answer {
                 times: vec!["2025-09-04T01:20:00.000Z".into()],
             }],
             probable_duplicates: vec![],
+            blind_shares: vec![],
         },
         coverage,
         statements,
