@@ -314,17 +314,21 @@ fn jq_audit(file: &Path, _: &Path) -> Option<String> {
     Some(format!("{} {} 0", lines.lines().count(), distinct.len()))
 }
 
-/// DuckDB from its Python package, one thread, into Parquet. `read` and `facts` are SQL; FILE stands for the file.
+/// DuckDB, one thread, into Parquet. `read` and `facts` are SQL; FILE stands for the file.
 fn duckdb(file: &Path, parquet: &Path, read: &str, facts: &str) -> Option<String> {
-    const PROGRAM: &str = "import duckdb, sys\n\
-        file, parquet, read, facts = sys.argv[1:]\n\
-        c = duckdb.connect()\n\
-        c.execute('set threads = 1')\n\
-        c.execute('copy (' + read.replace('FILE', file) + \") to '\" + parquet + \"' (format parquet, compression zstd)\")\n\
-        print(*c.execute('select ' + facts + \" from '\" + parquet + \"'\").fetchone())\n";
+    const PROGRAM: &str = r#"
+const { DuckDBInstance } = require("@duckdb/node-api");
+const [file, parquet, read, facts] = process.argv.slice(1);
+(async () => {
+  const c = await (await DuckDBInstance.create(":memory:")).connect();
+  await c.run("set threads = 1");
+  await c.run(`copy (${read.replace("FILE", () => file)}) to '${parquet}' (format parquet, compression zstd)`);
+  const all = await c.runAndReadAll(`select ${facts} from '${parquet}'`);
+  console.log(all.getRows()[0].map(String).join(" "));
+})();
+"#;
     output(
-        Command::new("python3")
-            .args(["-c", PROGRAM])
+        crate::duck::node(PROGRAM)?
             .args([file, parquet])
             .args([read, facts]),
     )

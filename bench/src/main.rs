@@ -5,6 +5,7 @@
 mod cases;
 mod contain;
 mod detect;
+mod duck;
 mod fhir_server;
 mod intake;
 mod inventory;

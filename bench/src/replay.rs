@@ -3,7 +3,7 @@
 //!
 //! The people are made up from syllables. The others get every help: folded names in a column of their own, PostgreSQL its best
 //! index (read without touching the table) and two connections, DuckDB a sorted table and one hash join per length of prefix.
-//! Programs that are not there are said to be missing. `AMPLEUR_BENCH_PYTHON` names a Python that can import `duckdb`.
+//! Programs that are not there are said to be missing. DuckDB is fetched by npm (`duck.rs`).
 use crate::postgres::Server;
 use ampleur_extent::{
     fold,
@@ -355,38 +355,32 @@ fn postgres_asked(dir: &Path, server: &Server) -> Result<Side> {
 // ------------------------------------------------------------------ DuckDB
 
 const DUCKDB: &str = r#"
-import sys, time, duckdb
-d = sys.argv[1]
-c = duckdb.connect()
-c.execute("set enable_progress_bar=false")
-t = time.perf_counter()
-c.execute(f"create table patient as select * from read_csv('{d}/people.csv', header=false, columns={{'id':'bigint','family':'varchar','birth':'int'}}) order by birth, family")
-c.execute(f"create table q as select * from read_csv('{d}/questions.csv', header=false, columns={{'n':'int','prefix':'varchar','birth':'int'}})")
-ready = time.perf_counter() - t
-t = time.perf_counter()
-rows = []
-for (k,) in c.execute("select distinct length(prefix) from q order by 1").fetchall():
-    rows += c.execute(f"select n, count(*), sum(id)::bigint, bit_xor(id), 0 from q join patient p on p.birth = q.birth and left(p.family, {k}) = q.prefix where length(q.prefix) = {k} group by n").fetchall()
-replay = time.perf_counter() - t
-for r in rows:
-    print(*r)
-print('result', ready, replay)
+const { DuckDBInstance } = require("@duckdb/node-api");
+const d = process.argv[1];
+(async () => {
+  const c = await (await DuckDBInstance.create(":memory:")).connect();
+  const now = () => performance.now() / 1000;
+  let t = now();
+  await c.run(`create table patient as select * from read_csv('${d}/people.csv', header=false, columns={'id':'bigint','family':'varchar','birth':'int'}) order by birth, family`);
+  await c.run(`create table q as select * from read_csv('${d}/questions.csv', header=false, columns={'n':'int','prefix':'varchar','birth':'int'})`);
+  const ready = now() - t;
+  t = now();
+  let rows = [];
+  const lengths = await c.runAndReadAll("select distinct length(prefix) from q order by 1");
+  for (const [k] of lengths.getRows()) {
+    const all = await c.runAndReadAll(`select n, count(*), sum(id)::bigint, bit_xor(id), 0 from q join patient p on p.birth = q.birth and left(p.family, ${k}) = q.prefix where length(q.prefix) = ${k} group by n`);
+    rows = rows.concat(all.getRows());
+  }
+  const replay = now() - t;
+  console.log(rows.map((r) => r.map(String).join(" ")).concat(`result ${ready} ${replay}`).join("\n"));
+})();
 "#;
 
 fn duckdb(dir: &Path) -> Result<Option<Side>> {
-    let python = std::env::var("AMPLEUR_BENCH_PYTHON").unwrap_or_else(|_| "python3".into());
-    let there = Command::new(&python)
-        .args(["-c", "import duckdb"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success());
-    if !there {
+    let Some(mut node) = crate::duck::node(DUCKDB) else {
         return Ok(None);
-    }
-    let out = Command::new(&python)
-        .args(["-c", DUCKDB])
-        .arg(dir)
-        .output()?;
+    };
+    let out = node.arg(dir).output()?;
     ensure!(
         out.status.success(),
         "{}",

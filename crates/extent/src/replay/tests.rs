@@ -1219,6 +1219,10 @@ fn filters_of_a_directory_of_patients_are_replayed() {
     assert_eq!(ldap("(|(sn=m*ez)(givenName=lea))"), s("b d", ""));
     assert_eq!(ldap("(!(sn=mart*))"), s("c", ""));
     assert_eq!(ldap("(&(objectClass=*)(mail=*))"), s("a", ""));
+    // Which classes its patients are of, a directory alone knows.
+    for class in ["(objectClass=person)", "(!(objectClass=inetOrgPerson))"] {
+        assert_eq!(ldap(&format!("(&{class}(sn=mart*))")), s("", "a b d"));
+    }
     assert_eq!(ldap("(mail=e.m@MAIL.example)").1, "a");
     assert_eq!(ldap("(sn~=marten)"), s("", "a b c d"));
     assert_eq!(ldap("(birthDate>=19570601)"), s("", "b c"));
