@@ -1525,3 +1525,42 @@ fn a_number_of_a_file_server_s_process_that_comes_back_is_another_session() {
     ];
     assert_eq!(build(&c, &[("fs/a.log", "s", rows)]).list.len(), 2);
 }
+
+#[test]
+fn shells_of_two_processes_of_sshd_are_two_sessions_however_the_rows_come() {
+    let (_d, c) = case("", &["linux/a.log"]);
+    // Only the first line of each has the address: the others differ by the number of the process alone.
+    let line = |t, verb, pid, from: &'static str| Event {
+        process: "sshd".into(),
+        pid,
+        ..logon(t, verb, "app01", "", "mdupont", from, NONE)
+    };
+    let rows = vec![
+        line(0, Verb::Login, 100, "10.0.0.5"),
+        line(5, Verb::Login, 200, "203.0.113.9"),
+        line(6, Verb::Login, 100, ""),
+        line(7, Verb::Login, 200, ""),
+        line(900, Verb::Logout, 100, ""),
+        line(1_000, Verb::Logout, 200, ""),
+    ];
+    for size in 1..=rows.len() {
+        let mut i = FileIntake::new(&c, file(&c, "linux/a.log"), "l");
+        for part in rows.chunks(size) {
+            let mut b = EventBatch::default();
+            part.iter().for_each(|e| b.push(e));
+            i.push(&b);
+        }
+        let s = Sessions::build(&c, vec![i.finish()]);
+        assert_eq!(s.list.len(), 2);
+        for e in &rows {
+            let x = &s.list[s.of_event(0, e).unwrap() as usize];
+            let from = if e.pid == 100 {
+                "10.0.0.5"
+            } else {
+                "203.0.113.9"
+            };
+            assert_eq!(x.origin.address.unwrap().to_string(), from);
+            assert_eq!((x.counts.events, x.closed), (3, true), "{size} at a time");
+        }
+    }
+}
