@@ -1,6 +1,6 @@
 //! Small cases written by hand, one law each: what must not make a use lawful, and what must not accuse its neighbours.
 use ampleur_detect::Word;
-use ampleur_event::{Session, SessionVerdict, session::Judgement};
+use ampleur_event::{Session, SessionVerdict, session::Judgement, time::NO_TIME};
 use ampleur_testkit::{
     mmdb::{self, Value},
     trial,
@@ -2652,7 +2652,7 @@ fn nothing_is_learned_after_somebody_has_left() {
 }
 
 /// An intruder in a bastion that does not say where it leads, and whose connections no log shows: who logs on meanwhile from where he
-/// hardly ever does may be him, people at their own desks are not.
+/// hardly ever does may be him, people at their own desks are not. A coming without a time is at no time.
 #[test]
 fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
     let dir = tempfile::tempdir().unwrap();
@@ -2662,7 +2662,8 @@ fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
         dir.path(),
         "logs/bastion/guacamole.log",
         format!(
-            "{t},000Z [http-nio-8080-exec-2] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.9.\n"
+            "{t},000Z [http-nio-8080-exec-2] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.9.\n\
+             [http-nio-8080-exec-3] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.10.\n"
         ),
     );
     let mut log = String::new();
@@ -2685,6 +2686,10 @@ fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
         ..Word::default()
     };
     let all = judged_on(dir.path(), &word, &|s| account(s).starts_with("ad:"));
+    let untimed = judged_on(dir.path(), &word, &|s| from(s, "198.51.100.10"));
+    assert_eq!(untimed.len(), 1, "{}", said(&untimed));
+    assert_eq!(untimed[0].0.from, NO_TIME);
+    assert_eq!(untimed[0].1.verdict, SessionVerdict::Intruder);
     let (odd, rest): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|(_, j)| has(j, "behind_bastion"));
     assert_eq!(odd.len(), 1, "{}", said(&odd));

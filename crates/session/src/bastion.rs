@@ -12,7 +12,7 @@ use crate::{
 };
 use ampleur_event::{
     LinkKind, SessionKey, System,
-    time::{HOUR, MINUTE, Nanos, SECOND},
+    time::{HOUR, MINUTE, NO_TIME, Nanos, SECOND},
 };
 use rustc_hash::FxHashMap;
 use std::{
@@ -49,8 +49,10 @@ pub(crate) fn all(
 ) -> Vec<Bastion> {
     let (s, side) = (w.s, w.side);
     let mut told: BTreeMap<(u32, String), Vec<u32>> = BTreeMap::new();
+    // When nobody can tell what came before what, nothing is told.
+    let timed = |i: usize| s.list[i].from != NO_TIME;
     for (i, x) in s.list.iter().enumerate() {
-        if door(s, side, i) && !x.only_refused() && !s.is_flow(i) {
+        if timed(i) && door(s, side, i) && !x.only_refused() && !s.is_flow(i) {
             let at = (x.source, machine(&x.host));
             told.entry(at).or_default().push(i as u32);
         }
@@ -62,7 +64,7 @@ pub(crate) fn all(
     }
     let inside = |i: u32| {
         let at = s.list[i as usize].origin.address?;
-        (!estates.outside(at) && !s.is_flow(i as usize)).then_some(at)
+        (timed(i as usize) && !estates.outside(at) && !s.is_flow(i as usize)).then_some(at)
     };
     let mut from: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
     for i in 0..s.list.len() as u32 {
@@ -143,10 +145,10 @@ fn visits(
         let Some(came) = came.get(&w.side.canonical(i as usize)) else {
             continue;
         };
-        let first = came.partition_point(|v| session(*v).from < x.from - LONGEST);
-        let last = came.partition_point(|v| session(*v).from <= x.to + SECOND);
+        let first = came.partition_point(|v| session(*v).from < x.from.saturating_sub(LONGEST));
+        let last = came.partition_point(|v| session(*v).from <= x.to.saturating_add(SECOND));
         let there: Vec<u32> = (came[first..last].iter().copied())
-            .filter(|v| !session(*v).closed || session(*v).to + MINUTE >= x.from)
+            .filter(|v| !session(*v).closed || session(*v).to.saturating_add(MINUTE) >= x.from)
             .filter(|v| {
                 x.origin
                     .address
@@ -158,9 +160,10 @@ fn visits(
             continue;
         };
         // Whoever has just come is meant, unless somebody else came while these lines were written.
-        let just = session(latest).from + MINUTE >= x.from && x.to - x.from <= MINUTE;
+        let just = session(latest).from.saturating_add(MINUTE) >= x.from
+            && x.to.saturating_sub(x.from) <= MINUTE;
         let mine: Vec<u32> = if just {
-            let now = |v: &u32| session(*v).from + MINUTE >= session(latest).from;
+            let now = |v: &u32| session(*v).from.saturating_add(MINUTE) >= session(latest).from;
             there.into_iter().filter(now).collect()
         } else {
             there
@@ -223,9 +226,9 @@ fn named(
                 continue;
             };
             let begin = w.true_start(*j);
-            let first = asked.partition_point(|a| a.0 < begin - SOON);
-            let of_late = asked.partition_point(|a| a.0 < begin - 2 * LONGEST);
-            let came = asked.partition_point(|a| a.0 <= begin + SLACK);
+            let first = asked.partition_point(|a| a.0 < begin.saturating_sub(SOON));
+            let of_late = asked.partition_point(|a| a.0 < begin.saturating_sub(2 * LONGEST));
+            let came = asked.partition_point(|a| a.0 <= begin.saturating_add(SLACK));
             let near = &asked[first.min(came)..came];
             let fits = |v: u32| {
                 let came = s.list[v as usize].origin.address;
@@ -296,15 +299,16 @@ fn those(
     const STEPS: i64 = 8;
     const CHANCE: f64 = 1e-4;
     let follows = |t: Nanos| {
-        let first = came.partition_point(|c| *c < t - SOON);
-        came.get(first).is_some_and(|c| *c <= t + SLACK)
+        let first = came.partition_point(|c| *c < t.saturating_sub(SOON));
+        came.get(first)
+            .is_some_and(|c| *c <= t.saturating_add(SLACK))
     };
     let (mut known, mut likely) = (BTreeSet::new(), BTreeSet::new());
     for (address, list) in others {
         let some = list.iter().filter(|j| kind(j));
         let mut begins: Vec<Nanos> = some.map(|j| w.true_start(*j)).collect();
         begins.sort_unstable();
-        begins.dedup_by(|b, a| *b - *a < MINUTE);
+        begins.dedup_by(|b, a| b.saturating_sub(*a) < MINUTE);
         let n = begins.len();
         let soon = begins.iter().filter(|t| follows(**t)).count();
         if soon == 0 || soon * 10 < n * 9 {
@@ -312,7 +316,12 @@ fn those(
         }
         let steps = (1..=STEPS).flat_map(|k| [k * STEP, -k * STEP]);
         let elsewhere: usize = steps
-            .map(|by| begins.iter().filter(|t| follows(**t + by)).count())
+            .map(|by| {
+                begins
+                    .iter()
+                    .filter(|t| follows(t.saturating_add(by)))
+                    .count()
+            })
             .sum();
         let tries = n * 2 * STEPS as usize;
         let by_chance = (elsewhere + 1) as f64 / (tries + 1) as f64;

@@ -12,7 +12,7 @@ use crate::{
 };
 use ampleur_event::{
     Link, LinkKind, Session, SessionKey, System,
-    time::{DAY, HOUR, MINUTE, Nanos, SECOND},
+    time::{DAY, HOUR, MINUTE, NO_TIME, Nanos, SECOND},
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
@@ -85,6 +85,10 @@ impl Web<'_> {
     fn start(&self, i: u32) -> Nanos {
         let s = &self.s.list[i as usize];
         s.from.min(self.side.began[i as usize])
+    }
+    /// False for what no line tells the time of: it opens nothing and is opened by nothing.
+    fn timed(&self, i: u32) -> bool {
+        self.s.list[i as usize].from != NO_TIME
     }
     /// When it started by the clock of the others.
     pub fn true_start(&self, i: u32) -> Nanos {
@@ -213,12 +217,12 @@ pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
         };
         came.sort_unstable();
         list.sort_unstable();
-        let goes_on = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0 - a.1 <= 8 * HOUR;
+        let goes_on = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0.saturating_sub(a.1) <= 8 * HOUR;
         for run in list.chunk_by(goes_on) {
             let (from, to) = (run[0].0, run.iter().map(|r| r.1).max().unwrap_or(run[0].1));
-            let before = came.partition_point(|c| c.0 <= from + MINUTE);
+            let before = came.partition_point(|c| c.0 <= from.saturating_add(MINUTE));
             if let Some((t, i)) = before.checked_sub(1).map(|k| came[k])
-                && from - t <= DAY
+                && from.saturating_sub(t) <= DAY
             {
                 out.push((i, at, t, to));
             }
@@ -233,7 +237,8 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
     let mut through = FxHashMap::default();
     let mut claims: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     let mut lent: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-    for (i, inner, from, to) in lendings(w.s) {
+    let timed = |l: &(u32, IpAddr, Nanos, Nanos)| l.2 != NO_TIME;
+    for (i, inner, from, to) in lendings(w.s).into_iter().filter(timed) {
         lent.entry(inner).or_default().push(i);
         let shift = w.s.skew(w.s.list[i as usize].source);
         let slack = if shift == 0 { MINUTE } else { 4 * MINUTE };
@@ -416,7 +421,7 @@ fn shared_id(w: &mut Web<'_>, kind: LinkKind, list: &[u32]) {
             }
         };
         let a = &s.list[o as usize];
-        if (b.from - a.to).abs() > DAY && b.from > a.to {
+        if b.from.saturating_sub(a.to) > DAY {
             continue;
         }
         w.add(o, j, kind, certainty);
@@ -615,7 +620,7 @@ fn farms(
             .account
             .as_ref()
             .is_some_and(|a| a.system == System::Citrix);
-        if !citrix || s.is_flow(i) || x.origin.address.is_none() {
+        if !citrix || s.is_flow(i) || x.origin.address.is_none() || !w.timed(i as u32) {
             continue;
         }
         let to = s.texts_of(i, List::Destinations);
@@ -676,7 +681,7 @@ fn hops(
             Some(System::Citrix | System::Host) => x.counts.logins > 0,
             _ => false,
         };
-        if !interactive {
+        if !interactive || !w.timed(i as u32) {
             continue;
         }
         let host = machine(&x.host);
@@ -744,9 +749,10 @@ fn hops(
             some.filter(move |l| t <= end(*l))
         };
         for address in addresses {
-            let Some(all) = w.by_address.get(address).cloned() else {
+            let Some(mut all) = w.by_address.get(address).cloned() else {
                 continue;
             };
+            all.retain(|j| w.timed(*j));
             // What this machine does when nobody is logged on to it is its own habit.
             let trait_of = |j: u32| {
                 let x = &s.list[j as usize];

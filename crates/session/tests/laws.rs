@@ -2,7 +2,7 @@
 use ampleur_event::{
     Context, Event, EventBatch, LinkKind, Outcome, System, Verb,
     batch::NONE,
-    time::{MINUTE, SECOND},
+    time::{MINUTE, NO_TIME, SECOND},
 };
 use ampleur_session::{Column, FileIntake, List, Partial, Sessions};
 use ampleur_sources::case::{Case, FileId};
@@ -1563,4 +1563,130 @@ fn shells_of_two_processes_of_sshd_are_two_sessions_however_the_rows_come() {
             assert_eq!((x.counts.events, x.closed), (3, true), "{size} at a time");
         }
     }
+}
+
+#[test]
+fn what_has_no_time_is_opened_by_nobody_and_opens_nothing() {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let files = [
+        "bastion/a.log",
+        "gw/a.xml",
+        "app/a.xml",
+        "vpn/a.log",
+        "flow/a.log",
+    ];
+    let (_d, c) = case(context, &files);
+    let gateway = |t, verb, from: &'static str, target: &'static str| Event {
+        target: target.into(),
+        ..logon(t, verb, "GW01", "", "ext", from, NONE)
+    };
+    let flow = |t, from: &'static str, to: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb: Verb::Flow,
+        src_ip: from.into(),
+        dst_ip: to.into(),
+        dst_port: 3389,
+        duration_ms: 5_000,
+        ..Event::default()
+    };
+    let timed = [
+        vec![
+            visit(0, Verb::Login, "1", "192.0.2.14", "ext"),
+            visit(9_000, Verb::Logout, "1", "192.0.2.14", "ext"),
+            visit(20_000, Verb::Login, "", "198.51.100.9", "ext"),
+            visit(20_001, Verb::Connect, "", "", ""),
+        ],
+        vec![
+            gateway(40_000, Verb::Login, "192.0.2.14", "ext"),
+            gateway(49_000, Verb::Logout, "192.0.2.14", ""),
+        ],
+        vec![
+            logon(-5_000, Verb::Login, "DC01", "0x9", "APP01$", "10.0.0.11", 3),
+            logon(90, Verb::Login, "APP01", "0x1", "ext", "10.0.0.50", 10),
+            logon(8_990, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+            logon(40_001, Verb::Login, "APP01", "0x2", "ext", "10.0.0.12", 10),
+            logon(95, Verb::Login, "FS01", "0x3", "svc", "10.0.0.11", 3),
+            logon(60_030, Verb::Login, "APP01", "0x4", "ext", "10.8.0.2", 10),
+        ],
+        vec![
+            tunnel(
+                60_000,
+                Verb::TunnelUp,
+                "7",
+                "ext",
+                "192.0.2.14",
+                "10.8.0.2",
+                NONE,
+            ),
+            tunnel(
+                69_000,
+                Verb::TunnelDown,
+                "7",
+                "ext",
+                "192.0.2.14",
+                "10.8.0.2",
+                9,
+            ),
+        ],
+        vec![flow(91, "10.0.0.11", "10.0.0.12")],
+    ];
+    // The same once more, each under another id and without a time.
+    let all: Vec<Vec<Event<'static>>> = (timed.iter())
+        .map(|rows| {
+            let mut all = rows.clone();
+            // Where an address is the key, a row without a time belongs to the one that has a time.
+            let others = rows
+                .iter()
+                .filter(|e| e.host != "GW01" || e.verb == Verb::Login);
+            for (n, e) in others.enumerate() {
+                let id = match &*e.session_id {
+                    "" => String::new(),
+                    id => format!("{id}{n}"),
+                };
+                all.push(Event {
+                    time: NO_TIME,
+                    session_id: id.into(),
+                    ..e.clone()
+                });
+            }
+            all
+        })
+        .collect();
+    let of = |rows: &[Vec<Event<'static>>]| {
+        let named = files.iter().zip(["b", "w", "w", "v", "f"]).zip(rows);
+        let named: Vec<_> = named.map(|((f, k), r)| (*f, k, r.clone())).collect();
+        build(&c, &named)
+    };
+    let links = |s: &Sessions| -> Vec<String> {
+        let id = |i: u32| &s.list[i as usize].id;
+        let told = |l: &ampleur_event::Link| {
+            (s.list[l.outer as usize].from != NO_TIME && s.list[l.inner as usize].from != NO_TIME)
+                .then(|| {
+                    format!(
+                        "{} {} {:?} {}",
+                        id(l.outer),
+                        id(l.inner),
+                        l.kind,
+                        l.certainty
+                    )
+                })
+        };
+        let mut out: Vec<String> = s.links.iter().filter_map(told).collect();
+        out.sort();
+        out
+    };
+    let (with, without) = (of(&all), of(&timed));
+    assert_eq!(links(&with), links(&without));
+    for l in &with.links {
+        let (a, b) = (&with.list[l.outer as usize], &with.list[l.inner as usize]);
+        let hop = matches!(l.kind, LinkKind::Hop | LinkKind::TunnelAddress);
+        assert!(
+            !hop || a.from != NO_TIME && b.from != NO_TIME,
+            "{:?} opens {:?}",
+            a.account,
+            b.account
+        );
+    }
+    let on = |s: &Sessions, n| opened_by(s, nth(s, "APP01", "ext", n)).len();
+    assert_eq!(on(&without, 0), 1, "a bastion leads on");
 }
