@@ -530,34 +530,46 @@ impl Doors {
         let opens = |l: &&Link| {
             matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop) && l.certainty >= JOINS
         };
-        for l in links.iter().filter(opens) {
-            parents.entry(l.inner).or_default().push(l.outer);
+        let certain = links.iter().filter(opens).map(|l| (l.inner, l.outer));
+        let certain: BTreeSet<(u32, u32)> = certain.collect();
+        for (inner, outer) in certain {
+            parents.entry(inner).or_default().push(outer);
         }
         Doors {
             parents,
             origins: s.list.iter().map(|x| x.origin.address).collect(),
         }
     }
-    /// Where those came from who may have opened a session: the outermost places, by however many steps.
-    fn places(&self, i: u32, steps: u8, out: &mut BTreeSet<Option<IpAddr>>) {
-        match self.parents.get(&i).filter(|_| steps < 8) {
-            Some(all) => all.iter().for_each(|p| self.places(*p, steps + 1, out)),
-            None => {
-                out.insert(self.origins[i as usize]);
+    /// Where those came from who may have opened a session: the outermost places, by eight steps at most. Of a ring with no way out,
+    /// all of it.
+    fn places(&self, i: u32) -> BTreeSet<Option<IpAddr>> {
+        const STEPS: usize = 8;
+        let mut places = BTreeSet::new();
+        let mut seen = BTreeSet::from([i]);
+        let mut here = vec![i];
+        for step in 0..=STEPS {
+            let mut next = vec![];
+            for x in here {
+                match self.parents.get(&x).filter(|_| step < STEPS) {
+                    Some(all) => next.extend(all.iter().copied().filter(|p| seen.insert(*p))),
+                    None => {
+                        places.insert(self.origins[x as usize]);
+                    }
+                }
             }
+            here = next;
         }
+        if places.is_empty() {
+            places.extend(seen.iter().map(|x| self.origins[*x as usize]));
+        }
+        places
     }
     /// True when both were opened, and not from the same places.
     fn differ(&self, i: u32, j: u32) -> bool {
         if !self.parents.contains_key(&i) || !self.parents.contains_key(&j) {
             return false;
         }
-        let of = |i: u32| {
-            let mut places = BTreeSet::new();
-            self.places(i, 0, &mut places);
-            places
-        };
-        of(i) != of(j)
+        self.places(i) != self.places(j)
     }
 }
 
@@ -982,6 +994,64 @@ fn components(s: &Sessions, links: &[Link]) -> Vec<Arc<str>> {
 mod tests {
     use super::*;
     use ampleur_event::Context;
+    use proptest::prelude::*;
+
+    /// Sessions in layers of so many, each opened by any of the layer before; the first layer comes from one address each.
+    fn layers(width: u32, depth: u32) -> Doors {
+        let all = width * depth;
+        let opens = |i: u32| (i / width - 1) * width..i / width * width;
+        Doors {
+            parents: (width..all).map(|i| (i, opens(i).collect())).collect(),
+            origins: (0..all)
+                .map(|i| Some(IpAddr::from((0x0a00_0000 + i).to_be_bytes())))
+                .collect(),
+        }
+    }
+
+    /// By every path there is this would take longer than anybody waits.
+    #[test]
+    fn places_are_found_by_going_through_each_session_once() {
+        let doors = layers(100, 8);
+        let places = doors.places(7 * 100);
+        assert!(places.iter().eq(&doors.origins[..100]));
+        assert!(!doors.differ(700, 799));
+    }
+
+    #[test]
+    fn a_ring_is_all_of_it() {
+        let mut doors = layers(1, 3);
+        doors.parents.insert(0, vec![1]);
+        assert!(doors.places(2).iter().eq(&doors.origins[..3]));
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_those_of_every_path(
+            parents in proptest::collection::vec(proptest::collection::btree_set(0u32..64, 0..4), 1..9),
+        ) {
+            // The outermost come first: everybody was opened by some of those before, or by none.
+            let n = parents.len() as u32;
+            let some = (0..n).zip(&parents).filter(|(i, _)| *i > 0);
+            let some = some.map(|(i, p)| (i, p.iter().map(|x| x % i).collect::<Vec<u32>>()));
+            let doors = Doors {
+                parents: some.filter(|(_, p)| !p.is_empty()).collect(),
+                ..layers(1, n)
+            };
+            fn walk(doors: &Doors, i: u32, out: &mut BTreeSet<Option<IpAddr>>) {
+                match doors.parents.get(&i) {
+                    Some(all) => all.iter().for_each(|p| walk(doors, *p, out)),
+                    None => {
+                        out.insert(doors.origins[i as usize]);
+                    }
+                }
+            }
+            for i in 0..n {
+                let mut slow = BTreeSet::new();
+                walk(&doors, i, &mut slow);
+                prop_assert_eq!(doors.places(i), slow);
+            }
+        }
+    }
 
     #[test]
     fn a_timetable_is_the_same_minute_on_other_days() {
