@@ -1690,3 +1690,70 @@ fn what_has_no_time_is_opened_by_nobody_and_opens_nothing() {
     let on = |s: &Sessions, n| opened_by(s, nth(s, "APP01", "ext", n)).len();
     assert_eq!(on(&without, 0), 1, "a bastion leads on");
 }
+
+/// A log that writes each machine it leads to where others write their own name (Teleport).
+#[test]
+fn a_bastion_that_goes_by_many_names_is_followed_from_each() {
+    const NAMES: i64 = 60;
+    const OTHERS: i64 = 3_000;
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["bastion/a.log", "app/a.xml"]);
+    let (mut bastion, mut app) = (vec![], vec![]);
+    for k in 0..NAMES {
+        let t = k * 40_000;
+        // Every other one does not say under which account it goes on; three comings prove where from.
+        let silent = k % 2 == 1;
+        let comings = if silent { 3 } else { 1 };
+        for n in 0..comings {
+            let t = t + n * 9_000;
+            let id = format!("{k}-{n}");
+            let target = if silent {
+                String::new()
+            } else {
+                format!("ext{k}")
+            };
+            for (verb, t) in [(Verb::Login, t), (Verb::Logout, t + 3_000)] {
+                bastion.push(Event {
+                    session_id: id.clone().into(),
+                    target: target.clone().into(),
+                    host: format!("node{k}").into(),
+                    ..visit(t, verb, "", "192.0.2.14", "")
+                });
+            }
+            for (verb, t) in [(Verb::Login, t + 20), (Verb::Logout, t + 2_990)] {
+                app.push(Event {
+                    session_id: format!("0x{k:x}{n}").into(),
+                    user: format!("ext{k}").into(),
+                    src_ip: format!("10.0.{k}.{}", 50 + i64::from(silent)).into(),
+                    ..logon(t, verb, "APP01", "", "", "", 10)
+                });
+            }
+        }
+    }
+    for n in 0..OTHERS {
+        app.push(Event {
+            session_id: format!("0xf{n:05x}").into(),
+            user: format!("u{}", n % 500).into(),
+            src_ip: format!("10.1.{}.{}", n % 250, n / 250).into(),
+            ..logon(
+                n * NAMES * 40_000 / OTHERS,
+                Verb::Login,
+                "APP02",
+                "",
+                "",
+                "",
+                3,
+            )
+        });
+    }
+    let s = build(
+        &c,
+        &[("bastion/a.log", "b", bastion), ("app/a.xml", "w", app)],
+    );
+    for k in 0..NAMES {
+        for n in 0..if k % 2 == 1 { 3 } else { 1 } {
+            let by = opened_by(&s, nth(&s, "APP01", &format!("ext{k}"), n));
+            assert_eq!(by, [nth(&s, &format!("node{k}"), "vendor", n)]);
+        }
+    }
+}
