@@ -1757,3 +1757,87 @@ fn a_bastion_that_goes_by_many_names_is_followed_from_each() {
         }
     }
 }
+
+/// An owner is in a bastion from the beginning to `left`, under an account that somebody else comes with at 3,600, and each has a desktop.
+/// Another begins at `second`, and no line tells its end: what opened it, how surely, and whether that is in doubt; and whether it is one
+/// use with another desktop.
+fn a_second_desktop(
+    left: i64,
+    second: i64,
+    target: &'static str,
+) -> (Vec<(&'static str, f32)>, bool, bool) {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["bastion/a.log", "app/a.xml"]);
+    let mut bastion = vec![
+        visit(0, Verb::Login, "1", "192.0.2.14", target),
+        visit(left, Verb::Logout, "1", "192.0.2.14", target),
+        visit(3_600, Verb::Login, "2", "198.51.100.9", target),
+        visit(12_000, Verb::Logout, "2", "198.51.100.9", target),
+    ];
+    let mut app = vec![
+        logon(90, Verb::Login, "APP01", "0x1", "ext", "10.0.0.50", 10),
+        logon(left - 60, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+        logon(3_690, Verb::Login, "APP01", "0x3", "ext", "10.0.0.50", 10),
+        logon(11_990, Verb::Logout, "APP01", "0x3", "ext", "", 10),
+        logon(second, Verb::Login, "APP01", "0x2", "ext", "10.0.0.50", 10),
+    ];
+    // On days before only one was there: the address of the bastion is known.
+    const DAYS: i64 = 12;
+    for day in 1..=DAYS {
+        let t = -100_000 * day;
+        let id = format!("0x1{day}");
+        for (verb, t) in [(Verb::Login, t), (Verb::Logout, t + 3_000)] {
+            let e = visit(t, verb, "", "192.0.2.14", target);
+            bastion.push(Event {
+                session_id: id.clone().into(),
+                ..e
+            });
+        }
+        for (verb, t) in [(Verb::Login, t + 60), (Verb::Logout, t + 2_990)] {
+            let e = logon(t, verb, "APP01", "", "ext", "10.0.0.50", 10);
+            app.push(Event {
+                session_id: id.clone().into(),
+                ..e
+            });
+        }
+    }
+    let s = build(
+        &c,
+        &[("bastion/a.log", "b", bastion), ("app/a.xml", "w", app)],
+    );
+    let began = |x: &ampleur_event::Session| x.from == T0 + second * SECOND;
+    let desktop = s.list.iter().position(began).unwrap() as u32;
+    let of = |o: u32| match &*s.list[o as usize].origin.address.unwrap().to_string() {
+        "192.0.2.14" => "owner",
+        _ => "stranger",
+    };
+    let by = s
+        .links
+        .iter()
+        .filter(|l| l.inner == desktop && l.kind == LinkKind::Hop);
+    let mut by: Vec<_> = by.map(|l| (of(l.outer), l.certainty)).collect();
+    by.sort_by_key(|b| b.0);
+    let chain = |i: u32| &s.chains[i as usize];
+    let desks = (0..s.list.len() as u32).filter(|i| &*s.list[*i as usize].host == "APP01");
+    let joined = desks
+        .filter(|i| *i != desktop && chain(*i) == chain(desktop))
+        .count()
+        > 0;
+    (by, s.ambiguous == [desktop], joined)
+}
+
+#[test]
+fn who_has_just_come_is_not_alone_while_somebody_else_is_in() {
+    let either = (vec![("owner", 0.45), ("stranger", 0.45)], true, false);
+    let only_him = |certainty| (vec![("stranger", certainty)], false, true);
+    // Whether or not the bastion names the account it goes on under.
+    for (target, sure) in [("ext", 0.95), ("", 0.85)] {
+        assert_eq!(a_second_desktop(10_800, 3_720, target), either);
+        // Long after both came.
+        assert_eq!(a_second_desktop(10_800, 7_000, target), either);
+        // The owner has just left.
+        assert_eq!(a_second_desktop(3_610, 3_660, target), only_him(sure));
+        // He was leaving, as far as two clocks tell.
+        assert_eq!(a_second_desktop(3_650, 3_660, target), either);
+    }
+}
