@@ -12,7 +12,7 @@ use crate::{
 use ampleur_event::{
     SessionVerdict, System,
     session::{Reason, SessionKey},
-    time::{DAY, HOUR, MINUTE, Nanos},
+    time::{DAY, HOUR, MINUTE, NO_TIME, Nanos},
 };
 use ampleur_session::spread::in_pieces;
 use rustc_hash::FxHashSet;
@@ -353,7 +353,7 @@ fn beside_tunnel(
         let vpn = u.account.as_ref().is_some_and(|a| a.system == System::Vpn);
         if verdicts[i] != SessionVerdict::Legitimate && vpn && own_use(u) {
             let at = tunnels.entry(name(u).unwrap_or_default()).or_default();
-            at.push((u.from - SLACK, u.to + SLACK));
+            at.push((u.from.saturating_sub(SLACK), u.to.saturating_add(SLACK)));
         }
     }
     if tunnels.is_empty() {
@@ -795,8 +795,8 @@ fn hurried(m: &Model<'_>, base: &[Sum]) -> (Vec<usize>, Vec<usize>) {
     };
     let near = |i: &usize| {
         let t = units[*i].from;
-        let from = out.partition_point(|j| units[*j].from < t - WITHIN);
-        let to = out.partition_point(|j| units[*j].from <= t + WITHIN);
+        let from = out.partition_point(|j| units[*j].from < t.saturating_sub(WITHIN));
+        let to = out.partition_point(|j| units[*j].from <= t.saturating_add(WITHIN));
         let (mut whos, mut by_tool): (Vec<&Unit<'_>>, Vec<&Unit<'_>>) = (vec![], vec![]);
         for j in &out[from..to] {
             let v = &units[*j];
@@ -1015,15 +1015,16 @@ fn behind_bastion(
     let mut visits: Vec<(Nanos, Nanos)> = (0..units.len())
         .filter(|i| verdicts[*i] == SessionVerdict::Intruder && at_bastion(&units[*i]))
         .filter(|i| units[*i].children.is_empty() && !units[*i].refused)
+        .filter(|i| units[*i].from != NO_TIME)
         .map(|i| {
             let u = &units[i];
             let closed = u.members.iter().any(|x| m.s.list[*x as usize].closed);
             let to = if closed {
                 u.to
             } else {
-                u.to.max(u.from + OPEN)
+                u.to.max(u.from.saturating_add(OPEN))
             };
-            (u.from - SLACK, to + SLACK)
+            (u.from.saturating_sub(SLACK), to.saturating_add(SLACK))
         })
         .collect();
     visits.sort_unstable();
@@ -1422,6 +1423,17 @@ fn into_desktops(
     }
 }
 
+/// A logon at a screen or a shell.
+fn hands_on(m: &Model<'_>, u: &Unit<'_>) -> bool {
+    let shell = |i: &u32| {
+        let x = &m.s.list[*i as usize];
+        x.key_kind == SessionKey::LogonId
+            && x.counts.logins > 0
+            && m.s.features[*i as usize].logon_types == 0
+    };
+    u.does.interactive || u.members.iter().any(shell)
+}
+
 /// Who is always there when units like `i` (account, programs, origin) happen: `Some(true)` only bad visitors, `Some(false)`
 /// only good ones, `None` when it cannot be told. A machine works at any time, whoever is there.
 fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
@@ -1461,7 +1473,8 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     }
     match (bad * 10 >= all * 9, good * 10 >= all * 9) {
         (true, false) if good * 10 <= all * 6 => Some(true),
-        (false, true) if bad * 10 <= all * 6 => Some(false),
+        // That it was the owner's on other days says nothing of hands at a screen or a shell while somebody else is in too.
+        (false, true) if bad * 10 <= all * 6 && !hands_on(m, u) => Some(false),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Small cases written by hand, one law each: what must not make a use lawful, and what must not accuse its neighbours.
 use ampleur_detect::Word;
-use ampleur_event::{Session, SessionVerdict, session::Judgement};
+use ampleur_event::{Session, SessionVerdict, session::Judgement, time::NO_TIME};
 use ampleur_testkit::{
     mmdb::{self, Value},
     trial,
@@ -2652,7 +2652,7 @@ fn nothing_is_learned_after_somebody_has_left() {
 }
 
 /// An intruder in a bastion that does not say where it leads, and whose connections no log shows: who logs on meanwhile from where he
-/// hardly ever does may be him, people at their own desks are not.
+/// hardly ever does may be him, people at their own desks are not. A coming without a time is at no time.
 #[test]
 fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
     let dir = tempfile::tempdir().unwrap();
@@ -2662,7 +2662,8 @@ fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
         dir.path(),
         "logs/bastion/guacamole.log",
         format!(
-            "{t},000Z [http-nio-8080-exec-2] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.9.\n"
+            "{t},000Z [http-nio-8080-exec-2] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.9.\n\
+             [http-nio-8080-exec-3] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from 198.51.100.10.\n"
         ),
     );
     let mut log = String::new();
@@ -2685,6 +2686,10 @@ fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
         ..Word::default()
     };
     let all = judged_on(dir.path(), &word, &|s| account(s).starts_with("ad:"));
+    let untimed = judged_on(dir.path(), &word, &|s| from(s, "198.51.100.10"));
+    assert_eq!(untimed.len(), 1, "{}", said(&untimed));
+    assert_eq!(untimed[0].0.from, NO_TIME);
+    assert_eq!(untimed[0].1.verdict, SessionVerdict::Intruder);
     let (odd, rest): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|(_, j)| has(j, "behind_bastion"));
     assert_eq!(odd.len(), 1, "{}", said(&odd));
@@ -2692,4 +2697,74 @@ fn what_begins_while_the_intruder_is_in_a_bastion_is_in_doubt() {
     assert!(from(s, "10.60.20.99") && j.verdict == SessionVerdict::Doubtful);
     let lawful = |(_, j): &(Session, Judgement)| j.verdict == SessionVerdict::Legitimate;
     assert!(rest.iter().all(lawful), "{}", said(&rest));
+}
+
+/// Owner and intruder are in one bastion at a time, and a desktop begins just after the intruder came, whose end no line tells: it may be
+/// another one of the owner's. Neither is it the intruder's for certain, nor nobody's.
+#[test]
+fn a_desktop_either_of_two_in_a_bastion_may_have_opened_is_in_doubt() {
+    const OWNER: &str = "192.0.2.14";
+    const STRANGER: &str = "198.51.100.9";
+    let judged_with = |own_days: i64| {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut gate, mut log) = (String::new(), String::new());
+        let mut comes = |minute: i64, place: &str| {
+            let t = (at(minute) - 2.hours()).strftime("%Y-%m-%dT%H:%M:%S");
+            writeln!(gate, "{t},000Z [http-nio-8080-exec-2] INFO  o.a.g.r.auth.AuthenticationService - User \"presta\" successfully authenticated from {place}.").unwrap();
+        };
+        for day in 0..own_days {
+            let from = day * MINUTES_A_DAY + 500 + day * 17 % 120;
+            comes(from, OWNER);
+            desk(
+                &mut log,
+                "exploit",
+                "10.60.30.9",
+                day,
+                (from + 1, from + 60),
+            );
+        }
+        let day = 14 * MINUTES_A_DAY;
+        comes(day + 540, OWNER);
+        desk(
+            &mut log,
+            "exploit",
+            "10.60.30.9",
+            90,
+            (day + 541, day + 570),
+        );
+        comes(day + 600, STRANGER);
+        desk(
+            &mut log,
+            "exploit",
+            "10.60.30.9",
+            91,
+            (day + 602, day + 603),
+        );
+        let no_end = log.trim_end().rfind('\n').unwrap() + 1;
+        log.truncate(no_end);
+        put(dir.path(), "logs/bastion/guacamole.log", gate);
+        put(dir.path(), "logs/ctx02/security.xml", log);
+        put(dir.path(), "ampleur.toml", ESTABLISHMENT);
+        let word = Word {
+            origins: vec![STRANGER.into()],
+            ..Word::default()
+        };
+        judged_on(dir.path(), &word, &|s| account(s).starts_with("ad:"))
+    };
+    for own_days in [3, 12] {
+        let mut all = judged_with(own_days);
+        let (_, last) = all.pop().unwrap();
+        assert_eq!(
+            last.verdict,
+            SessionVerdict::Doubtful,
+            "{own_days} {last:?}"
+        );
+        assert!(has(&last, "two_possible_paths"));
+        assert!(
+            all.iter()
+                .all(|(_, j)| j.verdict == SessionVerdict::Legitimate),
+            "{}",
+            said(&all)
+        );
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use ampleur_event::{
     LinkKind, SessionKey, System,
-    time::{HOUR, MINUTE, Nanos, SECOND},
+    time::{HOUR, MINUTE, NO_TIME, Nanos, SECOND},
 };
 use rustc_hash::FxHashMap;
 use std::{
@@ -37,7 +37,7 @@ pub(crate) struct Bastion {
 /// Connections go on within this after somebody came.
 const SOON: Nanos = 5 * MINUTE;
 /// Clocks of two machines agree as well as that.
-const SLACK: Nanos = 30 * SECOND;
+pub(crate) const SLACK: Nanos = 30 * SECOND;
 /// A visit whose end no line tells is thought to be over after this.
 const LONGEST: Nanos = 12 * HOUR;
 
@@ -49,8 +49,10 @@ pub(crate) fn all(
 ) -> Vec<Bastion> {
     let (s, side) = (w.s, w.side);
     let mut told: BTreeMap<(u32, String), Vec<u32>> = BTreeMap::new();
+    // When nobody can tell what came before what, nothing is told.
+    let timed = |i: usize| s.list[i].from != NO_TIME;
     for (i, x) in s.list.iter().enumerate() {
-        if door(s, side, i) && !x.only_refused() && !s.is_flow(i) {
+        if timed(i) && door(s, side, i) && !x.only_refused() && !s.is_flow(i) {
             let at = (x.source, machine(&x.host));
             told.entry(at).or_default().push(i as u32);
         }
@@ -60,29 +62,21 @@ pub(crate) fn all(
     if told.is_empty() {
         return out;
     }
-    let inside = |i: u32| {
-        let at = s.list[i as usize].origin.address?;
-        (!estates.outside(at) && !s.is_flow(i as usize)).then_some(at)
-    };
-    let mut from: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-    for i in 0..s.list.len() as u32 {
-        if let Some(at) = inside(i) {
-            from.entry(at).or_default().push(i);
-        }
-    }
+    let inside: Vec<(u32, IpAddr)> = (0..s.list.len() as u32)
+        .filter_map(|i| Some((i, s.list[i as usize].origin.address?)))
+        .filter(|(i, at)| {
+            let i = *i as usize;
+            timed(i) && !estates.outside(*at) && !s.is_flow(i)
+        })
+        .collect();
+    let others = Inside::of(w, &inside);
     for ((source, label), rows) in told {
         let (visits, ends) = visits(w, ambiguous, &rows);
-        let others: BTreeMap<IpAddr, Vec<u32>> = (from.iter())
-            .map(|(at, list)| {
-                let of_others = |i: &u32| s.list[*i as usize].source != source;
-                (*at, list.iter().copied().filter(of_others).collect())
-            })
-            .collect();
         let mut known: BTreeSet<IpAddr> = s.machines.get(&label).cloned().unwrap_or_default();
-        known.extend(named(w, &visits, &ends, &others));
+        known.extend(named(w, source, &visits, &ends, &others));
         let mut likely = BTreeSet::new();
         if known.is_empty() {
-            (known, likely) = followed(w, &rows, &others);
+            (known, likely) = followed(w, source, &rows, &others);
         }
         for (addresses, sure) in [(known, true), (likely, false)] {
             if !addresses.is_empty() {
@@ -97,6 +91,75 @@ pub(crate) fn all(
         }
     }
     out
+}
+
+/// What begins inside, from which address: gone through once, for a log may lead to more machines than one can go through it for.
+struct Inside {
+    by_account: FxHashMap<u32, Vec<(u32, IpAddr)>>,
+    desktops: Begins,
+    logons: Begins,
+}
+
+impl Inside {
+    fn of(w: &Web<'_>, all: &[(u32, IpAddr)]) -> Inside {
+        let s = w.s;
+        let mut by_account: FxHashMap<u32, Vec<(u32, IpAddr)>> = FxHashMap::default();
+        for (i, at) in all {
+            if let Some(account) = w.side.canonical(*i as usize) {
+                by_account.entry(account).or_default().push((*i, *at));
+            }
+        }
+        let desktop = |i: usize| {
+            let (x, f) = (&s.list[i], &s.features[i]);
+            x.key_kind == SessionKey::LogonId
+                && (f.logon_types & 1 << 10 != 0 || untyped(s, w.side, i))
+        };
+        let logon = |i: usize| s.list[i].counts.logins > 0;
+        Inside {
+            by_account,
+            desktops: Begins::of(w, all, &desktop),
+            logons: Begins::of(w, all, &logon),
+        }
+    }
+}
+
+/// When sessions of one kind begin, ascending.
+struct Begins {
+    /// By address, with the source that tells it.
+    from: FxHashMap<IpAddr, Vec<(Nanos, u32)>>,
+    all: Vec<(Nanos, IpAddr)>,
+}
+
+impl Begins {
+    fn of(w: &Web<'_>, all: &[(u32, IpAddr)], kind: &dyn Fn(usize) -> bool) -> Begins {
+        let some = all.iter().filter(|(i, _)| kind(*i as usize));
+        let mut begun: Vec<(Nanos, IpAddr, u32)> = some
+            .map(|(i, at)| (w.true_start(*i), *at, w.s.list[*i as usize].source))
+            .collect();
+        begun.sort_unstable();
+        let mut from: FxHashMap<IpAddr, Vec<(Nanos, u32)>> = FxHashMap::default();
+        for (begin, at, source) in &begun {
+            from.entry(*at).or_default().push((*begin, *source));
+        }
+        Begins {
+            from,
+            all: begun.into_iter().map(|b| (b.0, b.1)).collect(),
+        }
+    }
+    /// Addresses from which something begins within [`SOON`] after one of `came`, which ascend.
+    fn soon_after(&self, came: &[Nanos]) -> BTreeSet<IpAddr> {
+        let mut out = BTreeSet::new();
+        let mut next = 0;
+        for c in came {
+            let first = self.all.partition_point(|b| b.0 < c.saturating_sub(SLACK));
+            let past = self.all.partition_point(|b| b.0 <= c.saturating_add(SOON));
+            // Those of comings near each other are looked at once.
+            let some = &self.all[first.max(next).min(past)..past];
+            out.extend(some.iter().map(|b| b.1));
+            next = past;
+        }
+        out
+    }
 }
 
 fn only_an_end(s: &Sessions, i: u32) -> bool {
@@ -143,10 +206,10 @@ fn visits(
         let Some(came) = came.get(&w.side.canonical(i as usize)) else {
             continue;
         };
-        let first = came.partition_point(|v| session(*v).from < x.from - LONGEST);
-        let last = came.partition_point(|v| session(*v).from <= x.to + SECOND);
+        let first = came.partition_point(|v| session(*v).from < x.from.saturating_sub(LONGEST));
+        let last = came.partition_point(|v| session(*v).from <= x.to.saturating_add(SECOND));
         let there: Vec<u32> = (came[first..last].iter().copied())
-            .filter(|v| !session(*v).closed || session(*v).to + MINUTE >= x.from)
+            .filter(|v| !session(*v).closed || session(*v).to.saturating_add(MINUTE) >= x.from)
             .filter(|v| {
                 x.origin
                     .address
@@ -158,9 +221,10 @@ fn visits(
             continue;
         };
         // Whoever has just come is meant, unless somebody else came while these lines were written.
-        let just = session(latest).from + MINUTE >= x.from && x.to - x.from <= MINUTE;
+        let just = session(latest).from.saturating_add(MINUTE) >= x.from
+            && x.to.saturating_sub(x.from) <= MINUTE;
         let mine: Vec<u32> = if just {
-            let now = |v: &u32| session(*v).from + MINUTE >= session(latest).from;
+            let now = |v: &u32| session(*v).from.saturating_add(MINUTE) >= session(latest).from;
             there.into_iter().filter(now).collect()
         } else {
             there
@@ -184,9 +248,10 @@ fn visits(
 /// Addresses from which the accounts a bastion names log on just after it was told to use them, and hardly ever otherwise.
 fn named(
     w: &Web<'_>,
+    source: u32,
     visits: &[u32],
     ends: &FxHashMap<u32, Nanos>,
-    others: &BTreeMap<IpAddr, Vec<u32>>,
+    others: &Inside,
 ) -> BTreeSet<IpAddr> {
     let (s, side) = (w.s, w.side);
     let end = |v: u32| {
@@ -210,37 +275,33 @@ fn named(
         }
     }
     asked.values_mut().for_each(|list| list.sort_unstable());
-    if asked.is_empty() {
-        return BTreeSet::new();
-    }
-    let mut found: Vec<(usize, IpAddr)> = vec![];
-    for (address, list) in others {
-        // A second connection of one visit comes late, and speaks neither way.
-        let (mut without, mut soon) = (0usize, 0usize);
-        for j in list {
-            let account = side.canonical(*j as usize);
-            let Some(asked) = account.and_then(|a| asked.get(&a)) else {
-                continue;
-            };
+    // Address → how many begin without a coming, and how many soon after one. A second connection of one visit comes late, and speaks
+    // neither way.
+    let mut begun: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
+    for (account, asked) in &asked {
+        let list = others.by_account.get(account).into_iter().flatten();
+        for (j, address) in list.filter(|(j, _)| s.list[*j as usize].source != source) {
             let begin = w.true_start(*j);
-            let first = asked.partition_point(|a| a.0 < begin - SOON);
-            let of_late = asked.partition_point(|a| a.0 < begin - 2 * LONGEST);
-            let came = asked.partition_point(|a| a.0 <= begin + SLACK);
+            let first = asked.partition_point(|a| a.0 < begin.saturating_sub(SOON));
+            let of_late = asked.partition_point(|a| a.0 < begin.saturating_sub(2 * LONGEST));
+            let came = asked.partition_point(|a| a.0 <= begin.saturating_add(SLACK));
             let near = &asked[first.min(came)..came];
             let fits = |v: u32| {
                 let came = s.list[v as usize].origin.address;
                 came != Some(*address) && leads(s, v, *j)
             };
+            let (without, soon) = begun.entry(*address).or_default();
             if near.iter().any(|a| fits(a.1)) {
-                soon += 1;
+                *soon += 1;
             } else if !asked[of_late..came].iter().any(|a| end(a.1) >= begin) {
-                without += 1;
+                *without += 1;
             }
         }
-        if soon > 0 && soon >= without * 4 {
-            found.push((soon, *address));
-        }
     }
+    let found: Vec<(usize, IpAddr)> = (begun.into_iter())
+        .filter(|(_, (without, soon))| *soon > 0 && *soon >= without * 4)
+        .map(|(address, (_, soon))| (soon, address))
+        .collect();
     let most = found.iter().map(|f| f.0).max().unwrap_or(0);
     (found.into_iter())
         .filter(|(soon, _)| *soon == most || *soon >= 3)
@@ -265,46 +326,44 @@ fn leads(s: &Sessions, visit: u32, logon: u32) -> bool {
 /// it, every time, and would not at other times of the day. First those where chance does not do that, then the likely ones.
 fn followed(
     w: &Web<'_>,
+    source: u32,
     rows: &[u32],
-    others: &BTreeMap<IpAddr, Vec<u32>>,
+    others: &Inside,
 ) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
-    let s = w.s;
     let mut came: Vec<Nanos> = rows.iter().map(|i| w.true_start(*i)).collect();
     came.sort_unstable();
-    let desktop = |j: &u32| {
-        let (x, f) = (&s.list[*j as usize], &s.features[*j as usize]);
-        x.key_kind == SessionKey::LogonId
-            && (f.logon_types & 1 << 10 != 0 || untyped(s, w.side, *j as usize))
-    };
+    let (known, likely) = those(&came, source, &others.desktops);
     // Where the machines behind keep no log, the controller still names who logs on.
-    let logon = |j: &u32| s.list[*j as usize].counts.logins > 0;
-    let (known, likely) = those(&came, w, others, &desktop);
     if known.is_empty() && likely.is_empty() {
-        return those(&came, w, others, &logon);
+        return those(&came, source, &others.logons);
     }
     (known, likely)
 }
 
 /// The addresses that follow the comings by sessions of one kind: surely, and likely.
-fn those(
-    came: &[Nanos],
-    w: &Web<'_>,
-    others: &BTreeMap<IpAddr, Vec<u32>>,
-    kind: &dyn Fn(&u32) -> bool,
-) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
+fn those(came: &[Nanos], source: u32, begins: &Begins) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
     const STEP: Nanos = 17 * MINUTE;
     const STEPS: i64 = 8;
     const CHANCE: f64 = 1e-4;
     let follows = |t: Nanos| {
-        let first = came.partition_point(|c| *c < t - SOON);
-        came.get(first).is_some_and(|c| *c <= t + SLACK)
+        let first = came.partition_point(|c| *c < t.saturating_sub(SOON));
+        came.get(first)
+            .is_some_and(|c| *c <= t.saturating_add(SLACK))
     };
     let (mut known, mut likely) = (BTreeSet::new(), BTreeSet::new());
-    for (address, list) in others {
-        let some = list.iter().filter(|j| kind(j));
-        let mut begins: Vec<Nanos> = some.map(|j| w.true_start(*j)).collect();
-        begins.sort_unstable();
-        begins.dedup_by(|b, a| *b - *a < MINUTE);
+    for address in begins.soon_after(came) {
+        let all = begins.from.get(&address).into_iter().flatten();
+        let of_others = all.filter(|b| b.1 != source);
+        let mut begins: Vec<Nanos> = vec![];
+        for (t, _) in of_others {
+            if begins.last().is_none_or(|a| t.saturating_sub(*a) >= MINUTE) {
+                begins.push(*t);
+            }
+            // No more than six, a minute apart, fall together with one coming: most of so many cannot.
+            if begins.len() > came.len() * 7 {
+                break;
+            }
+        }
         let n = begins.len();
         let soon = begins.iter().filter(|t| follows(**t)).count();
         if soon == 0 || soon * 10 < n * 9 {
@@ -312,14 +371,19 @@ fn those(
         }
         let steps = (1..=STEPS).flat_map(|k| [k * STEP, -k * STEP]);
         let elsewhere: usize = steps
-            .map(|by| begins.iter().filter(|t| follows(**t + by)).count())
+            .map(|by| {
+                begins
+                    .iter()
+                    .filter(|t| follows(t.saturating_add(by)))
+                    .count()
+            })
             .sum();
         let tries = n * 2 * STEPS as usize;
         let by_chance = (elsewhere + 1) as f64 / (tries + 1) as f64;
         if soon >= 3 && by_chance.powi(soon as i32) <= CHANCE {
-            known.insert(*address);
+            known.insert(address);
         } else if by_chance <= 0.3 {
-            likely.insert(*address);
+            likely.insert(address);
         }
     }
     (known, likely)

@@ -833,7 +833,10 @@ impl Sessions {
                 let near: Vec<(Nanos, Nanos)> = list
                     .iter()
                     .map(|j| (&self.list[*j as usize], self.on_date(*j as usize)))
-                    .filter(|(_, t)| t.0 - REACH <= x.from && x.from <= t.1 + REACH)
+                    .filter(|(_, t)| {
+                        t.0.saturating_sub(REACH) <= x.from
+                            && x.from <= t.1.saturating_add(REACH)
+                    })
                     .filter(|(t, _)| {
                         (x.person.is_some() && x.person == t.person)
                             || matches!((&x.account, &t.account), (Some(p), Some(q)) if p.bare() == q.bare())

@@ -12,7 +12,7 @@ use crate::{
 };
 use ampleur_event::{
     Link, LinkKind, Session, SessionKey, System,
-    time::{DAY, HOUR, MINUTE, Nanos, SECOND},
+    time::{DAY, HOUR, MINUTE, NO_TIME, Nanos, SECOND},
 };
 use ampleur_sources::case::Case;
 use rustc_hash::FxHashMap;
@@ -24,6 +24,8 @@ use std::{
 
 /// Links of this certainty or more join two sessions into one chain.
 pub const JOINS: f32 = 0.5;
+/// Links of less say nothing of who opened what.
+const DOUBT: f32 = 0.4;
 
 /// The networks of the establishments.
 pub(crate) struct Estates {
@@ -85,6 +87,10 @@ impl Web<'_> {
     fn start(&self, i: u32) -> Nanos {
         let s = &self.s.list[i as usize];
         s.from.min(self.side.began[i as usize])
+    }
+    /// False for what no line tells the time of: it opens nothing and is opened by nothing.
+    fn timed(&self, i: u32) -> bool {
+        self.s.list[i as usize].from != NO_TIME
     }
     /// When it started by the clock of the others.
     pub fn true_start(&self, i: u32) -> Nanos {
@@ -155,7 +161,15 @@ pub(crate) fn link(
                 let through = tunnels(&mut w, &mut ambiguous);
                 let late = late_logons(&w, &through);
                 let bastions = bastion::all(estates, &mut w, &mut ambiguous);
-                hops(&rules, estates, &late, &bastions, &mut w, &mut ambiguous);
+                hops(
+                    &rules,
+                    estates,
+                    &through,
+                    &late,
+                    &bastions,
+                    &mut w,
+                    &mut ambiguous,
+                );
                 same_account(case, &rules, &through, &mut w);
             }
             Kind::Id => shared_ids(&mut w),
@@ -213,12 +227,12 @@ pub(crate) fn lendings(s: &Sessions) -> Vec<(u32, IpAddr, Nanos, Nanos)> {
         };
         came.sort_unstable();
         list.sort_unstable();
-        let goes_on = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0 - a.1 <= 8 * HOUR;
+        let goes_on = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0.saturating_sub(a.1) <= 8 * HOUR;
         for run in list.chunk_by(goes_on) {
             let (from, to) = (run[0].0, run.iter().map(|r| r.1).max().unwrap_or(run[0].1));
-            let before = came.partition_point(|c| c.0 <= from + MINUTE);
+            let before = came.partition_point(|c| c.0 <= from.saturating_add(MINUTE));
             if let Some((t, i)) = before.checked_sub(1).map(|k| came[k])
-                && from - t <= DAY
+                && from.saturating_sub(t) <= DAY
             {
                 out.push((i, at, t, to));
             }
@@ -233,7 +247,8 @@ fn tunnels(w: &mut Web<'_>, ambiguous: &mut BTreeSet<u32>) -> FxHashMap<u32, u32
     let mut through = FxHashMap::default();
     let mut claims: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     let mut lent: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-    for (i, inner, from, to) in lendings(w.s) {
+    let timed = |l: &(u32, IpAddr, Nanos, Nanos)| l.2 != NO_TIME;
+    for (i, inner, from, to) in lendings(w.s).into_iter().filter(timed) {
         lent.entry(inner).or_default().push(i);
         let shift = w.s.skew(w.s.list[i as usize].source);
         let slack = if shift == 0 { MINUTE } else { 4 * MINUTE };
@@ -416,7 +431,7 @@ fn shared_id(w: &mut Web<'_>, kind: LinkKind, list: &[u32]) {
             }
         };
         let a = &s.list[o as usize];
-        if (b.from - a.to).abs() > DAY && b.from > a.to {
+        if b.from.saturating_sub(a.to) > DAY {
             continue;
         }
         w.add(o, j, kind, certainty);
@@ -441,7 +456,7 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
     // A lent address is lent again: what came through tunnels from two places is two uses, though by clocks that err they meet.
     let outer = |i: u32| through.get(&i).map(|t| s.list[*t as usize].origin.address);
     // So is what was opened on one machine, or through one bastion, by people who came to it from two places.
-    let doors = Doors::of(s, &w.links);
+    let doors = Doors::of(s, w.side, &w.links);
     let apart = |i: u32, j: u32| {
         matches!((outer(i), outer(j)), (Some(a), Some(b)) if a != b)
             || !s.is_flow(i as usize) && !s.is_flow(j as usize) && doors.differ(i, j)
@@ -513,46 +528,73 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
     }
 }
 
-/// What opened each session, as far as that is certain.
+/// What opened each session, as far as that is certain. Of a logon at a screen or a shell, all that may have: it is no one use with what
+/// only one of them opened.
 struct Doors {
     parents: FxHashMap<u32, Vec<u32>>,
     origins: Vec<Option<IpAddr>>,
 }
 
 impl Doors {
-    fn of(s: &Sessions, links: &[Link]) -> Doors {
+    fn of(s: &Sessions, side: &Side, links: &[Link]) -> Doors {
         let mut parents: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-        let opens = |l: &&Link| {
-            matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop) && l.certainty >= JOINS
+        let pairs = |opens: &dyn Fn(&Link) -> bool| {
+            let some = links.iter().filter(|l| opens(l));
+            let mut pairs: Vec<(u32, u32)> = some.map(|l| (l.inner, l.outer)).collect();
+            pairs.sort_unstable();
+            pairs.dedup();
+            pairs
         };
-        for l in links.iter().filter(opens) {
-            parents.entry(l.inner).or_default().push(l.outer);
+        let certain = pairs(&|l| {
+            matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop) && l.certainty >= JOINS
+        });
+        for (inner, outer) in certain {
+            parents.entry(inner).or_default().push(outer);
+        }
+        let doubtful = pairs(&|l| {
+            l.kind == LinkKind::Hop
+                && (DOUBT..JOINS).contains(&l.certainty)
+                && !parents.contains_key(&l.inner)
+                && hands_on(s, side, l.inner as usize)
+        });
+        for (inner, outer) in doubtful {
+            parents.entry(inner).or_default().push(outer);
         }
         Doors {
             parents,
             origins: s.list.iter().map(|x| x.origin.address).collect(),
         }
     }
-    /// Where those came from who may have opened a session: the outermost places, by however many steps.
-    fn places(&self, i: u32, steps: u8, out: &mut BTreeSet<Option<IpAddr>>) {
-        match self.parents.get(&i).filter(|_| steps < 8) {
-            Some(all) => all.iter().for_each(|p| self.places(*p, steps + 1, out)),
-            None => {
-                out.insert(self.origins[i as usize]);
+    /// Where those came from who may have opened a session: the outermost places, by eight steps at most. Of a ring with no way out,
+    /// all of it.
+    fn places(&self, i: u32) -> BTreeSet<Option<IpAddr>> {
+        const STEPS: usize = 8;
+        let mut places = BTreeSet::new();
+        let mut seen = BTreeSet::from([i]);
+        let mut here = vec![i];
+        for step in 0..=STEPS {
+            let mut next = vec![];
+            for x in here {
+                match self.parents.get(&x).filter(|_| step < STEPS) {
+                    Some(all) => next.extend(all.iter().copied().filter(|p| seen.insert(*p))),
+                    None => {
+                        places.insert(self.origins[x as usize]);
+                    }
+                }
             }
+            here = next;
         }
+        if places.is_empty() {
+            places.extend(seen.iter().map(|x| self.origins[*x as usize]));
+        }
+        places
     }
     /// True when both were opened, and not from the same places.
     fn differ(&self, i: u32, j: u32) -> bool {
         if !self.parents.contains_key(&i) || !self.parents.contains_key(&j) {
             return false;
         }
-        let of = |i: u32| {
-            let mut places = BTreeSet::new();
-            self.places(i, 0, &mut places);
-            places
-        };
-        of(i) != of(j)
+        self.places(i) != self.places(j)
     }
 }
 
@@ -615,7 +657,7 @@ fn farms(
             .account
             .as_ref()
             .is_some_and(|a| a.system == System::Citrix);
-        if !citrix || s.is_flow(i) || x.origin.address.is_none() {
+        if !citrix || s.is_flow(i) || x.origin.address.is_none() || !w.timed(i as u32) {
             continue;
         }
         let to = s.texts_of(i, List::Destinations);
@@ -659,24 +701,29 @@ fn farms(
 fn hops(
     rules: &Rules,
     estates: &Estates,
+    tunnel_of: &FxHashMap<u32, u32>,
     late: &BTreeMap<u32, Nanos>,
     bastions: &[Bastion],
     w: &mut Web<'_>,
     ambiguous: &mut BTreeSet<u32>,
 ) {
     let s = w.s;
+    // Where somebody came from, through his tunnel if any.
+    let outer = |l: u32| {
+        let first = tunnel_of.get(&l).copied().unwrap_or(l);
+        s.list[first as usize].origin.address
+    };
     // Interactive logons on each machine.
     let mut stays: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (i, x) in s.list.iter().enumerate() {
-        let f = &s.features[i];
         let interactive = match x.account.as_ref().map(|a| a.system) {
             Some(System::Ad | System::Host | System::Smb) if x.key_kind == SessionKey::LogonId => {
-                f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0 || untyped(s, w.side, i)
+                hands_on(s, w.side, i)
             }
             Some(System::Citrix | System::Host) => x.counts.logins > 0,
             _ => false,
         };
-        if !interactive {
+        if !interactive || !w.timed(i as u32) {
             continue;
         }
         let host = machine(&x.host);
@@ -744,9 +791,10 @@ fn hops(
             some.filter(move |l| t <= end(*l))
         };
         for address in addresses {
-            let Some(all) = w.by_address.get(address).cloned() else {
+            let Some(mut all) = w.by_address.get(address).cloned() else {
                 continue;
             };
+            all.retain(|j| w.timed(*j));
             // What this machine does when nobody is logged on to it is its own habit.
             let trait_of = |j: u32| {
                 let x = &s.list[j as usize];
@@ -820,14 +868,24 @@ fn hops(
                     .iter()
                     .map(|l| s.list[*l as usize].origin.address)
                     .collect();
-                let pair = |among: &[u32]| one_of(w, *j, among, &begin, &ended);
+                let pair = |among: &[u32]| one_of(w, *j, among, &begin, &ended, &outer);
                 let (chosen, certainty): (Vec<u32>, f32) = if !named.is_empty()
                     && !s.is_flow(*j as usize)
                 {
-                    let named = pair(&named).unwrap_or(named);
+                    let told = pair(&named);
+                    let several =
+                        told.is_none() && named.iter().any(|l| outer(*l) != outer(named[0]));
+                    if several {
+                        ambiguous.insert(*j);
+                    }
                     // Whoever used this account from here: what the machine does by itself at that minute is not his.
                     let its_own = on_the_minute(rules, b, by_itself);
-                    (named, if its_own { 0.3 } else { 0.95 })
+                    let certainty = match (its_own, several) {
+                        (true, _) => 0.3,
+                        (_, true) => 0.45,
+                        _ => 0.95,
+                    };
+                    (told.unwrap_or(named), certainty)
                 } else if let Some(one) = bastion.filter(|_| usual < 3).and_then(|_| pair(&open)) {
                     (one, 0.85)
                 } else if origins.len() > 1 {
@@ -862,6 +920,13 @@ fn hops(
     }
 }
 
+/// A logon at a screen or a shell.
+fn hands_on(s: &Sessions, side: &Side, i: usize) -> bool {
+    const SCREEN: u32 = 1 << 10 | 1 << 2 | 1 << 7 | 1 << 11;
+    s.list[i].key_kind == SessionKey::LogonId
+        && (s.features[i].logon_types & SCREEN != 0 || untyped(s, side, i))
+}
+
 /// A logon of a system that knows no kinds of them: somebody at a shell.
 pub(crate) fn untyped(s: &Sessions, side: &Side, i: usize) -> bool {
     s.features[i].logon_types == 0
@@ -870,13 +935,15 @@ pub(crate) fn untyped(s: &Sessions, side: &Side, i: usize) -> bool {
 }
 
 /// Of several visits that may have opened a logon, from two places and more, those of the only place whose visit ends with it; where no
-/// end tells, of the only place somebody had come from just before it.
+/// end tells, of the only place somebody had come from just before it, when those from elsewhere had left by then: who is still in may
+/// have opened another.
 fn one_of(
     w: &Web<'_>,
     j: u32,
     visits: &[u32],
     begin: &dyn Fn(u32) -> Nanos,
     ended: &dyn Fn(u32) -> Option<Nanos>,
+    outer: &dyn Fn(u32) -> Option<IpAddr>,
 ) -> Option<Vec<u32>> {
     const TOGETHER: Nanos = 2 * MINUTE;
     const SOON: Nanos = 3 * MINUTE;
@@ -899,7 +966,10 @@ fn one_of(
     }
     let from = w.true_start(j);
     let soon = among(&|l| from - begin(l) <= SOON);
-    (places(&soon) == 1).then_some(soon)
+    let his = soon.first().map(|l| outer(*l));
+    let left = |l: u32| ended(l).is_some_and(|e| e.saturating_add(bastion::SLACK) <= from);
+    let others_left = visits.iter().all(|l| Some(outer(*l)) == his || left(*l));
+    (places(&soon) == 1 && others_left).then_some(soon)
 }
 
 /// True when this minute of the local day, two more or less, is that of `others` (UTC nanoseconds, ascending) on three other days or
@@ -976,6 +1046,64 @@ fn components(s: &Sessions, links: &[Link]) -> Vec<Arc<str>> {
 mod tests {
     use super::*;
     use ampleur_event::Context;
+    use proptest::prelude::*;
+
+    /// Sessions in layers of so many, each opened by any of the layer before; the first layer comes from one address each.
+    fn layers(width: u32, depth: u32) -> Doors {
+        let all = width * depth;
+        let opens = |i: u32| (i / width - 1) * width..i / width * width;
+        Doors {
+            parents: (width..all).map(|i| (i, opens(i).collect())).collect(),
+            origins: (0..all)
+                .map(|i| Some(IpAddr::from((0x0a00_0000 + i).to_be_bytes())))
+                .collect(),
+        }
+    }
+
+    /// By every path there is this would take longer than anybody waits.
+    #[test]
+    fn places_are_found_by_going_through_each_session_once() {
+        let doors = layers(100, 8);
+        let places = doors.places(7 * 100);
+        assert!(places.iter().eq(&doors.origins[..100]));
+        assert!(!doors.differ(700, 799));
+    }
+
+    #[test]
+    fn a_ring_is_all_of_it() {
+        let mut doors = layers(1, 3);
+        doors.parents.insert(0, vec![1]);
+        assert!(doors.places(2).iter().eq(&doors.origins[..3]));
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_those_of_every_path(
+            parents in proptest::collection::vec(proptest::collection::btree_set(0u32..64, 0..4), 1..9),
+        ) {
+            // The outermost come first: everybody was opened by some of those before, or by none.
+            let n = parents.len() as u32;
+            let some = (0..n).zip(&parents).filter(|(i, _)| *i > 0);
+            let some = some.map(|(i, p)| (i, p.iter().map(|x| x % i).collect::<Vec<u32>>()));
+            let doors = Doors {
+                parents: some.filter(|(_, p)| !p.is_empty()).collect(),
+                ..layers(1, n)
+            };
+            fn walk(doors: &Doors, i: u32, out: &mut BTreeSet<Option<IpAddr>>) {
+                match doors.parents.get(&i) {
+                    Some(all) => all.iter().for_each(|p| walk(doors, *p, out)),
+                    None => {
+                        out.insert(doors.origins[i as usize]);
+                    }
+                }
+            }
+            for i in 0..n {
+                let mut slow = BTreeSet::new();
+                walk(&doors, i, &mut slow);
+                prop_assert_eq!(doors.places(i), slow);
+            }
+        }
+    }
 
     #[test]
     fn a_timetable_is_the_same_minute_on_other_days() {

@@ -1524,7 +1524,7 @@ mod tests {
                 ],
             ),
             host: pick(18, &["", "fs01.ch.example", "FS02"]),
-            process: pick(19, &["", "app", "psql"]),
+            process: pick(19, &["", "app", "psql", "sshd", "sshd-session"]),
             url: pick(
                 20,
                 &["", "/r4/Patient/1", "/r4/Patient/2", "/r4/Patient?name=MAR"],

@@ -303,9 +303,7 @@ impl Key {
             return key(SessionKey::Backend, &id, account, src, client, device);
         }
         // So does a process of sshd, whose lines about the shell lack the address.
-        let shell = matches!(e.process.as_ref(), "sshd" | "sshd-session")
-            && e.outcome != Outcome::Failure
-            && e.pid != NONE;
+        let shell = is_shell(&e.process) && e.outcome != Outcome::Failure && e.pid != NONE;
         if id.is_empty() && shell && !account.is_empty() && !e.host.is_empty() {
             let id = on_host(&e.pid.to_string());
             return key(SessionKey::LogonId, &id, account, "", "", "");
@@ -336,6 +334,11 @@ pub(crate) fn used_by<'a>(e: &'a Event<'_>) -> Option<(Account, &'a str)> {
     let subject = e.extra_value("subject")?;
     let (domain, name) = subject.split_once('\\').unwrap_or(("", subject));
     Some((Account::new(System::Ad, domain, name)?, logon))
+}
+
+/// A process of which each serves one shell.
+pub(crate) fn is_shell(process: &str) -> bool {
+    matches!(process, "sshd" | "sshd-session")
 }
 
 fn looks_like_logon_id(id: &str) -> bool {

@@ -1,16 +1,19 @@
 //! Rows that say the same of who acts, from where, with what and on which machine have one number: what such rows mean is worked out
 //! once, not row by row. A number is given by a hash and confirmed text by text, a whole column at a time: the texts of a column lie one
 //! behind the other, and most columns of a batch are empty.
-use crate::texts::{Table, folded};
+use crate::{
+    key::is_shell,
+    texts::{Table, folded},
+};
 use ampleur_event::{
-    EventBatch, Verb,
+    EventBatch, Outcome, Verb,
     batch::{Column, NONE},
 };
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
 /// Columns of text that rows of one number have in common; with them go verb, outcome, system, code and kind of logon, and the process id
-/// of a share.
+/// of a share or a shell: the keys of their sessions hold it.
 const COMMON: [&str; 14] = [
     "user",
     "user_id",
@@ -149,13 +152,21 @@ impl Parties {
             ("logon_type", |k| &mut k.logon_type),
             ("pid", |k| &mut k.pid),
         ];
-        let share = 1u64 << COMMON.iter().position(|c| *c == "share").unwrap_or(0);
+        let mark = |name: &str| 1u64 << COMMON.iter().position(|c| *c == name).unwrap_or(0);
+        let (share, process) = (mark("share"), mark("process"));
+        let processes = batch.text("process");
+        let by_process = |row: &Known, i: usize| {
+            row.marks & share != 0
+                || row.marks & process != 0
+                    && outcomes[i] != Outcome::Failure as u8
+                    && processes.is_some_and(|column| is_shell(column.get(i)))
+        };
         for (name, part) in numbers {
             let Some(Column::Numbers(values)) = batch.column(name) else {
                 continue;
             };
-            for (row, n) in self.rows.iter_mut().zip(values) {
-                if *n == NONE || name == "pid" && row.marks & share == 0 {
+            for (i, (row, n)) in self.rows.iter_mut().zip(values).enumerate() {
+                if *n == NONE || name == "pid" && !by_process(row, i) {
                     continue;
                 }
                 *part(row) = *n;

@@ -2,7 +2,7 @@
 use ampleur_event::{
     Context, Event, EventBatch, LinkKind, Outcome, System, Verb,
     batch::NONE,
-    time::{MINUTE, SECOND},
+    time::{MINUTE, NO_TIME, SECOND},
 };
 use ampleur_session::{Column, FileIntake, List, Partial, Sessions};
 use ampleur_sources::case::{Case, FileId};
@@ -1524,4 +1524,320 @@ fn a_number_of_a_file_server_s_process_that_comes_back_is_another_session() {
         line(7_660, Verb::FileRead),
     ];
     assert_eq!(build(&c, &[("fs/a.log", "s", rows)]).list.len(), 2);
+}
+
+#[test]
+fn shells_of_two_processes_of_sshd_are_two_sessions_however_the_rows_come() {
+    let (_d, c) = case("", &["linux/a.log"]);
+    // Only the first line of each has the address: the others differ by the number of the process alone.
+    let line = |t, verb, pid, from: &'static str| Event {
+        process: "sshd".into(),
+        pid,
+        ..logon(t, verb, "app01", "", "mdupont", from, NONE)
+    };
+    let rows = vec![
+        line(0, Verb::Login, 100, "10.0.0.5"),
+        line(5, Verb::Login, 200, "203.0.113.9"),
+        line(6, Verb::Login, 100, ""),
+        line(7, Verb::Login, 200, ""),
+        line(900, Verb::Logout, 100, ""),
+        line(1_000, Verb::Logout, 200, ""),
+    ];
+    for size in 1..=rows.len() {
+        let mut i = FileIntake::new(&c, file(&c, "linux/a.log"), "l");
+        for part in rows.chunks(size) {
+            let mut b = EventBatch::default();
+            part.iter().for_each(|e| b.push(e));
+            i.push(&b);
+        }
+        let s = Sessions::build(&c, vec![i.finish()]);
+        assert_eq!(s.list.len(), 2);
+        for e in &rows {
+            let x = &s.list[s.of_event(0, e).unwrap() as usize];
+            let from = if e.pid == 100 {
+                "10.0.0.5"
+            } else {
+                "203.0.113.9"
+            };
+            assert_eq!(x.origin.address.unwrap().to_string(), from);
+            assert_eq!((x.counts.events, x.closed), (3, true), "{size} at a time");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_time_is_opened_by_nobody_and_opens_nothing() {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let files = [
+        "bastion/a.log",
+        "gw/a.xml",
+        "app/a.xml",
+        "vpn/a.log",
+        "flow/a.log",
+    ];
+    let (_d, c) = case(context, &files);
+    let gateway = |t, verb, from: &'static str, target: &'static str| Event {
+        target: target.into(),
+        ..logon(t, verb, "GW01", "", "ext", from, NONE)
+    };
+    let flow = |t, from: &'static str, to: &'static str| Event {
+        time: T0 + t * SECOND,
+        verb: Verb::Flow,
+        src_ip: from.into(),
+        dst_ip: to.into(),
+        dst_port: 3389,
+        duration_ms: 5_000,
+        ..Event::default()
+    };
+    let timed = [
+        vec![
+            visit(0, Verb::Login, "1", "192.0.2.14", "ext"),
+            visit(9_000, Verb::Logout, "1", "192.0.2.14", "ext"),
+            visit(20_000, Verb::Login, "", "198.51.100.9", "ext"),
+            visit(20_001, Verb::Connect, "", "", ""),
+        ],
+        vec![
+            gateway(40_000, Verb::Login, "192.0.2.14", "ext"),
+            gateway(49_000, Verb::Logout, "192.0.2.14", ""),
+        ],
+        vec![
+            logon(-5_000, Verb::Login, "DC01", "0x9", "APP01$", "10.0.0.11", 3),
+            logon(90, Verb::Login, "APP01", "0x1", "ext", "10.0.0.50", 10),
+            logon(8_990, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+            logon(40_001, Verb::Login, "APP01", "0x2", "ext", "10.0.0.12", 10),
+            logon(95, Verb::Login, "FS01", "0x3", "svc", "10.0.0.11", 3),
+            logon(60_030, Verb::Login, "APP01", "0x4", "ext", "10.8.0.2", 10),
+        ],
+        vec![
+            tunnel(
+                60_000,
+                Verb::TunnelUp,
+                "7",
+                "ext",
+                "192.0.2.14",
+                "10.8.0.2",
+                NONE,
+            ),
+            tunnel(
+                69_000,
+                Verb::TunnelDown,
+                "7",
+                "ext",
+                "192.0.2.14",
+                "10.8.0.2",
+                9,
+            ),
+        ],
+        vec![flow(91, "10.0.0.11", "10.0.0.12")],
+    ];
+    // The same once more, each under another id and without a time.
+    let all: Vec<Vec<Event<'static>>> = (timed.iter())
+        .map(|rows| {
+            let mut all = rows.clone();
+            // Where an address is the key, a row without a time belongs to the one that has a time.
+            let others = rows
+                .iter()
+                .filter(|e| e.host != "GW01" || e.verb == Verb::Login);
+            for (n, e) in others.enumerate() {
+                let id = match &*e.session_id {
+                    "" => String::new(),
+                    id => format!("{id}{n}"),
+                };
+                all.push(Event {
+                    time: NO_TIME,
+                    session_id: id.into(),
+                    ..e.clone()
+                });
+            }
+            all
+        })
+        .collect();
+    let of = |rows: &[Vec<Event<'static>>]| {
+        let named = files.iter().zip(["b", "w", "w", "v", "f"]).zip(rows);
+        let named: Vec<_> = named.map(|((f, k), r)| (*f, k, r.clone())).collect();
+        build(&c, &named)
+    };
+    let links = |s: &Sessions| -> Vec<String> {
+        let id = |i: u32| &s.list[i as usize].id;
+        let told = |l: &ampleur_event::Link| {
+            (s.list[l.outer as usize].from != NO_TIME && s.list[l.inner as usize].from != NO_TIME)
+                .then(|| {
+                    format!(
+                        "{} {} {:?} {}",
+                        id(l.outer),
+                        id(l.inner),
+                        l.kind,
+                        l.certainty
+                    )
+                })
+        };
+        let mut out: Vec<String> = s.links.iter().filter_map(told).collect();
+        out.sort();
+        out
+    };
+    let (with, without) = (of(&all), of(&timed));
+    assert_eq!(links(&with), links(&without));
+    for l in &with.links {
+        let (a, b) = (&with.list[l.outer as usize], &with.list[l.inner as usize]);
+        let hop = matches!(l.kind, LinkKind::Hop | LinkKind::TunnelAddress);
+        assert!(
+            !hop || a.from != NO_TIME && b.from != NO_TIME,
+            "{:?} opens {:?}",
+            a.account,
+            b.account
+        );
+    }
+    let on = |s: &Sessions, n| opened_by(s, nth(s, "APP01", "ext", n)).len();
+    assert_eq!(on(&without, 0), 1, "a bastion leads on");
+}
+
+/// A log that writes each machine it leads to where others write their own name (Teleport).
+#[test]
+fn a_bastion_that_goes_by_many_names_is_followed_from_each() {
+    const NAMES: i64 = 60;
+    const OTHERS: i64 = 3_000;
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["bastion/a.log", "app/a.xml"]);
+    let (mut bastion, mut app) = (vec![], vec![]);
+    for k in 0..NAMES {
+        let t = k * 40_000;
+        // Every other one does not say under which account it goes on; three comings prove where from.
+        let silent = k % 2 == 1;
+        let comings = if silent { 3 } else { 1 };
+        for n in 0..comings {
+            let t = t + n * 9_000;
+            let id = format!("{k}-{n}");
+            let target = if silent {
+                String::new()
+            } else {
+                format!("ext{k}")
+            };
+            for (verb, t) in [(Verb::Login, t), (Verb::Logout, t + 3_000)] {
+                bastion.push(Event {
+                    session_id: id.clone().into(),
+                    target: target.clone().into(),
+                    host: format!("node{k}").into(),
+                    ..visit(t, verb, "", "192.0.2.14", "")
+                });
+            }
+            for (verb, t) in [(Verb::Login, t + 20), (Verb::Logout, t + 2_990)] {
+                app.push(Event {
+                    session_id: format!("0x{k:x}{n}").into(),
+                    user: format!("ext{k}").into(),
+                    src_ip: format!("10.0.{k}.{}", 50 + i64::from(silent)).into(),
+                    ..logon(t, verb, "APP01", "", "", "", 10)
+                });
+            }
+        }
+    }
+    for n in 0..OTHERS {
+        app.push(Event {
+            session_id: format!("0xf{n:05x}").into(),
+            user: format!("u{}", n % 500).into(),
+            src_ip: format!("10.1.{}.{}", n % 250, n / 250).into(),
+            ..logon(
+                n * NAMES * 40_000 / OTHERS,
+                Verb::Login,
+                "APP02",
+                "",
+                "",
+                "",
+                3,
+            )
+        });
+    }
+    let s = build(
+        &c,
+        &[("bastion/a.log", "b", bastion), ("app/a.xml", "w", app)],
+    );
+    for k in 0..NAMES {
+        for n in 0..if k % 2 == 1 { 3 } else { 1 } {
+            let by = opened_by(&s, nth(&s, "APP01", &format!("ext{k}"), n));
+            assert_eq!(by, [nth(&s, &format!("node{k}"), "vendor", n)]);
+        }
+    }
+}
+
+/// An owner is in a bastion from the beginning to `left`, under an account that somebody else comes with at 3,600, and each has a desktop.
+/// Another begins at `second`, and no line tells its end: what opened it, how surely, and whether that is in doubt; and whether it is one
+/// use with another desktop.
+fn a_second_desktop(
+    left: i64,
+    second: i64,
+    target: &'static str,
+) -> (Vec<(&'static str, f32)>, bool, bool) {
+    let context = "[[establishment]]\nid=\"e\"\nnetworks=[\"10.0.0.0/8\"]\n";
+    let (_d, c) = case(context, &["bastion/a.log", "app/a.xml"]);
+    let mut bastion = vec![
+        visit(0, Verb::Login, "1", "192.0.2.14", target),
+        visit(left, Verb::Logout, "1", "192.0.2.14", target),
+        visit(3_600, Verb::Login, "2", "198.51.100.9", target),
+        visit(12_000, Verb::Logout, "2", "198.51.100.9", target),
+    ];
+    let mut app = vec![
+        logon(90, Verb::Login, "APP01", "0x1", "ext", "10.0.0.50", 10),
+        logon(left - 60, Verb::Logout, "APP01", "0x1", "ext", "", 10),
+        logon(3_690, Verb::Login, "APP01", "0x3", "ext", "10.0.0.50", 10),
+        logon(11_990, Verb::Logout, "APP01", "0x3", "ext", "", 10),
+        logon(second, Verb::Login, "APP01", "0x2", "ext", "10.0.0.50", 10),
+    ];
+    // On days before only one was there: the address of the bastion is known.
+    const DAYS: i64 = 12;
+    for day in 1..=DAYS {
+        let t = -100_000 * day;
+        let id = format!("0x1{day}");
+        for (verb, t) in [(Verb::Login, t), (Verb::Logout, t + 3_000)] {
+            let e = visit(t, verb, "", "192.0.2.14", target);
+            bastion.push(Event {
+                session_id: id.clone().into(),
+                ..e
+            });
+        }
+        for (verb, t) in [(Verb::Login, t + 60), (Verb::Logout, t + 2_990)] {
+            let e = logon(t, verb, "APP01", "", "ext", "10.0.0.50", 10);
+            app.push(Event {
+                session_id: id.clone().into(),
+                ..e
+            });
+        }
+    }
+    let s = build(
+        &c,
+        &[("bastion/a.log", "b", bastion), ("app/a.xml", "w", app)],
+    );
+    let began = |x: &ampleur_event::Session| x.from == T0 + second * SECOND;
+    let desktop = s.list.iter().position(began).unwrap() as u32;
+    let of = |o: u32| match &*s.list[o as usize].origin.address.unwrap().to_string() {
+        "192.0.2.14" => "owner",
+        _ => "stranger",
+    };
+    let by = s
+        .links
+        .iter()
+        .filter(|l| l.inner == desktop && l.kind == LinkKind::Hop);
+    let mut by: Vec<_> = by.map(|l| (of(l.outer), l.certainty)).collect();
+    by.sort_by_key(|b| b.0);
+    let chain = |i: u32| &s.chains[i as usize];
+    let desks = (0..s.list.len() as u32).filter(|i| &*s.list[*i as usize].host == "APP01");
+    let joined = desks
+        .filter(|i| *i != desktop && chain(*i) == chain(desktop))
+        .count()
+        > 0;
+    (by, s.ambiguous == [desktop], joined)
+}
+
+#[test]
+fn who_has_just_come_is_not_alone_while_somebody_else_is_in() {
+    let either = (vec![("owner", 0.45), ("stranger", 0.45)], true, false);
+    let only_him = |certainty| (vec![("stranger", certainty)], false, true);
+    // Whether or not the bastion names the account it goes on under.
+    for (target, sure) in [("ext", 0.95), ("", 0.85)] {
+        assert_eq!(a_second_desktop(10_800, 3_720, target), either);
+        // Long after both came.
+        assert_eq!(a_second_desktop(10_800, 7_000, target), either);
+        // The owner has just left.
+        assert_eq!(a_second_desktop(3_610, 3_660, target), only_him(sure));
+        // He was leaving, as far as two clocks tell.
+        assert_eq!(a_second_desktop(3_650, 3_660, target), either);
+    }
 }
