@@ -61,7 +61,7 @@ impl<'a> Quick<'a> {
             return None;
         }
         let from = self.at;
-        let end = quote(self.text.as_bytes(), from)?;
+        let end = find(self.text.as_bytes(), from, b'"')?;
         self.at = end + 1;
         self.text.get(from..end)
     }
@@ -145,22 +145,106 @@ impl<'a> Quick<'a> {
     }
 }
 
-/// Where the next quote is, eight bytes at a time.
-fn quote(bytes: &[u8], from: usize) -> Option<usize> {
+/// Where the next `sign` is from `from` on: eight bytes at a time while it is near, as most are.
+#[inline]
+pub(crate) fn find(bytes: &[u8], from: usize, sign: u8) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    const QUOTES: u64 = b'"' as u64 * ONES;
-    let mut at = from;
-    while let Some(eight) = bytes.get(at..at + 8) {
-        let x = u64::from_le_bytes(eight.try_into().ok()?) ^ QUOTES;
+    const NEAR: usize = 64;
+    let signs = u64::from(sign) * ONES;
+    let rest = bytes.get(from..)?;
+    let mut at = 0;
+    while let Some(eight) = rest.get(at..at + 8).filter(|_| at < NEAR) {
+        let x = u64::from_le_bytes(eight.try_into().ok()?) ^ signs;
         // The lowest byte of `x` that is zero has the lowest high bit set here.
         let zero = x.wrapping_sub(ONES) & !x & (ONES << 7);
         if zero != 0 {
-            return Some(at + zero.trailing_zeros() as usize / 8);
+            return Some(from + at + zero.trailing_zeros() as usize / 8);
         }
         at += 8;
     }
-    let rest = bytes.get(at..)?;
-    rest.iter().position(|b| *b == b'"').map(|i| at + i)
+    let rest = &rest[at..];
+    let there = match rest.len() {
+        0..8 => rest.iter().position(|b| *b == sign),
+        _ => memchr::memchr(sign, rest),
+    };
+    there.map(|i| from + at + i)
+}
+
+/// The places of one sign in a text, in order, eight bytes at a time.
+pub(crate) struct Signs<'a> {
+    bytes: &'a [u8],
+    sign: u8,
+    /// Where the eight bytes begin whose signs are in `here`, by their highest bits.
+    at: usize,
+    here: u64,
+}
+
+impl<'a> Signs<'a> {
+    pub(crate) fn new(bytes: &'a [u8], sign: u8) -> Self {
+        let mut all = Signs {
+            bytes,
+            sign,
+            at: 0,
+            here: 0,
+        };
+        all.here = all.look();
+        all
+    }
+    #[inline]
+    fn look(&self) -> u64 {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const LOW: u64 = !(ONES << 7);
+        let eight: Option<[u8; 8]> = self
+            .bytes
+            .get(self.at..self.at + 8)
+            .and_then(|e| e.try_into().ok());
+        let (eight, there) = match eight {
+            Some(e) => (e, u64::MAX),
+            None => {
+                let rest = self.bytes.get(self.at..).unwrap_or_default();
+                let mut eight = [0; 8];
+                eight[..rest.len()].copy_from_slice(rest);
+                (eight, (1 << (8 * rest.len())) - 1)
+            }
+        };
+        let x = u64::from_le_bytes(eight) ^ (u64::from(self.sign) * ONES);
+        // The highest bit of every byte of `x` that is zero, and of no other.
+        !(((x & LOW) + LOW) | x | LOW) & there
+    }
+}
+
+impl Iterator for Signs<'_> {
+    type Item = usize;
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.here == 0 {
+            if self.at >= self.bytes.len() {
+                return None;
+            }
+            self.at += 8;
+            self.here = self.look();
+        }
+        let place = self.at + self.here.trailing_zeros() as usize / 8;
+        self.here &= self.here - 1;
+        Some(place)
+    }
+}
+
+/// True for equal bytes; short ones, as keys are, are compared in two words.
+#[inline]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(b: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        Some((b.first_chunk()?, b.last_chunk()?))
+    }
+    a.len() == b.len()
+        && match a.len() {
+            0 => true,
+            1 => a[0] == b[0],
+            2..=3 => ends::<2>(a) == ends::<2>(b),
+            4..=7 => ends::<4>(a) == ends::<4>(b),
+            8..=16 => ends::<8>(a) == ends::<8>(b),
+            _ => a == b,
+        }
 }
 
 impl<'a> Pull<'a> for Word<'a> {
@@ -224,9 +308,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quotes_are_found(text in "[ab\"é]{0,40}", from in 0usize..40) {
+        fn signs_are_found(text in "([ab\"é]{0,40}|[ab]{50,90}[ab\"]{0,40})", from in 0usize..100) {
             let slow = text.as_bytes().iter().skip(from).position(|b| *b == b'"').map(|i| i + from);
-            prop_assert_eq!(quote(text.as_bytes(), from), slow);
+            prop_assert_eq!(find(text.as_bytes(), from, b'"'), slow);
+        }
+
+        #[test]
+        fn all_signs_are_found(text in "[ab=\u{1}<>é]{0,40}") {
+            let slow: Vec<usize> = text.match_indices('=').map(|m| m.0).collect();
+            prop_assert_eq!(Signs::new(text.as_bytes(), b'=').collect::<Vec<_>>(), slow);
+        }
+
+        #[test]
+        fn same_is_equal(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0usize..20) {
+            prop_assert_eq!(same(a.as_bytes(), b.as_bytes()), a == b);
+            let mut c = a.clone().into_bytes();
+            prop_assert!(same(&c, a.as_bytes()));
+            if let Some(x) = c.get_mut(at) {
+                *x = b'c';
+                prop_assert!(!same(&c, a.as_bytes()));
+            }
         }
 
         #[test]
