@@ -327,9 +327,8 @@ impl<'a> Iterator for Cef<'a> {
             } else {
                 sign
             };
-            let before = &b[from..stop];
-            let word = before.iter().rev();
-            let k = stop - word.take_while(|c| WORD[usize::from(**c)]).count();
+            let other = (b[from..stop].iter()).rposition(|c| !WORD[usize::from(*c)]);
+            let k = other.map_or(from, |i| from + i + 1);
             if k < stop && k > from && between(b[k - 1]) {
                 end = k - 1;
                 self.ahead = Some((k..stop, sign));

@@ -15,12 +15,11 @@ pub fn endpoint(text: &str) -> (&str, Option<u16>) {
         _ => text,
     };
     // Most texts are a plain IPv4 address or none at all; only a colon leads further.
+    if is_v4(text) {
+        return (text, None);
+    }
     if memchr::memchr(b':', text.as_bytes()).is_none() {
-        return if is_v4(text) {
-            (text, None)
-        } else {
-            ("", None)
-        };
+        return ("", None);
     }
     if let Some(rest) = text.strip_prefix('[') {
         let Some((inside, after)) = rest.split_once(']') else {

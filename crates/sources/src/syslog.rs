@@ -66,8 +66,8 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
         h.priority = Some(p);
         at += n;
         let rest = &line[at..];
-        if let Some(body) = rest.strip_prefix("1 ") {
-            return rfc5424(line, line.len() - body.len(), h, clock);
+        if let [b'1', b' ', ..] = rest.as_bytes() {
+            return rfc5424(line, at + 2, h, clock);
         }
     }
     at += spaces(&line[at..]);
@@ -183,6 +183,10 @@ fn year(after: &str) -> Option<i64> {
 
 /// `Mar 12 2025 08:14:22`, with the year where it always is or behind the time, and the bytes of it.
 fn dated(text: &str, clock: &mut Clock) -> Option<(Stamp, usize)> {
+    // Most often the header ends here, or a word that is no date follows.
+    if !text.as_bytes().first()?.is_ascii_alphanumeric() {
+        return None;
+    }
     if let Some((local, offset, n)) = time::named(text.as_bytes()) {
         return Some((clock.stamp(local, offset), n));
     }

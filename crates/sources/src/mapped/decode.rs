@@ -1,7 +1,7 @@
 //! Decoding by a [`Plan`].
 use super::{
     fields::{self, Slots},
-    plan::{Carry, Container, Kind, Place, Plan, Says, Target, Way, Ways, When},
+    plan::{Carry, Container, Kind, Place, Plan, Says, Target, Test, Way, Ways, When},
     stamp,
     steps::{self, Step},
 };
@@ -338,6 +338,7 @@ pub(crate) struct Decoder {
     accounts: Option<System>,
     scratch: Slots<'static>,
     extra: String,
+    said: Said,
     /// The slots of keys, and of CEF the headers so far and memory for the pairs of a record.
     course: kv::Course<Option<u16>>,
     heads: kv::CefHeads,
@@ -430,10 +431,36 @@ impl Carried {
 static CEF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"CEF:"));
 static LEEF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"LEEF:"));
 
+/// What the word of the record before says of its outcome: few words say it in most files.
+#[derive(Default)]
+struct Said {
+    word: String,
+    outcome: Option<Outcome>,
+}
+
+impl Said {
+    #[inline]
+    fn outcome(&mut self, plan: &Plan, word: &str) -> Option<Outcome> {
+        if self.word != word {
+            let holds = |tests: &[Test]| tests.iter().any(|t| t.holds(word));
+            self.outcome = if holds(&plan.failure) {
+                Some(Outcome::Failure)
+            } else {
+                holds(&plan.success).then_some(Outcome::Success)
+            };
+            self.word.clear();
+            self.word.push_str(word);
+        }
+        self.outcome
+    }
+}
+
 /// Parts of the text around a record.
 #[derive(Clone, Copy, Default)]
 struct Around<'a> {
     header: Option<syslog::Header<'a>>,
+    /// The machine the header names.
+    host: &'a str,
     payload: &'a str,
     started: bool,
 }
@@ -455,6 +482,7 @@ impl Decoder {
             accounts: setting.accounts,
             scratch: Slots::default(),
             extra: String::new(),
+            said: Said::default(),
             course: kv::Course::new(plan.names.find("")),
             heads: kv::CefHeads::default(),
             pairs: vec![],
@@ -882,7 +910,8 @@ impl Decoder {
         slots.put_envelope(plan.slots.payload, Cow::Borrowed(payload));
         let says = self.patterns(payload, slots);
         if let Some(h) = &around.header {
-            slots.put_envelope(plan.slots.host, Cow::Borrowed(host_of(h)));
+            around.host = host_of(h);
+            slots.put_envelope(plan.slots.host, Cow::Borrowed(around.host));
             slots.put_envelope(plan.slots.program, Cow::Borrowed(h.program));
             slots.put_envelope(plan.slots.id, Cow::Borrowed(h.id));
             if let Some(p) = h.pid {
@@ -1077,7 +1106,7 @@ impl Decoder {
         let plan = self.plan;
         self.stamp(around, slots)?.put(e);
         for (i, c) in plan.carries.iter().enumerate() {
-            self.carried[i].carry(c, around.header.as_ref().map_or("", host_of), slots);
+            self.carried[i].carry(c, around.host, slots);
         }
         // What a rule sets comes before the columns that read it.
         let mut verb = says.and_then(|s| s.verb);
@@ -1120,27 +1149,19 @@ impl Decoder {
             fill(e, target, ways, slots);
         }
         e.outcome = outcome.unwrap_or_else(|| {
-            for p in &plan.outcome_from {
-                let v = match p {
-                    Place::Slot(s) => slots.get(*s),
-                    Place::Action => &e.action,
-                    Place::Verb => e.verb.word(),
-                };
-                if v.is_empty() {
-                    continue;
-                }
-                if plan.failure.iter().any(|t| t.holds(v)) {
-                    return Outcome::Failure;
-                }
-                if plan.success.iter().any(|t| t.holds(v)) {
-                    return Outcome::Success;
-                }
-            }
-            Outcome::Unknown
+            let words = plan.outcome_from.iter().map(|p| match p {
+                Place::Slot(s) => slots.get(*s),
+                Place::Action => &e.action,
+                Place::Verb => e.verb.word(),
+            });
+            let said = words.filter(|w| !w.is_empty());
+            said.filter_map(|w| self.said.outcome(plan, w))
+                .next()
+                .unwrap_or(Outcome::Unknown)
         });
         if let Some(h) = &around.header {
             if e.host.is_empty() {
-                e.host = Cow::Borrowed(host_of(h));
+                e.host = Cow::Borrowed(around.host);
             }
             if e.process.is_empty() && !plan.own.process {
                 e.process = Cow::Borrowed(h.program);
@@ -1182,7 +1203,7 @@ impl Decoder {
         // Who wrote a web request down is not the host it asked for. Of everything else the host is what it is.
         let said = plan.observer.as_ref();
         let said = said.map(|ways| value(&ways.list, slots, &e.action, e.verb));
-        let header = around.header.as_ref().map(|h| Cow::Borrowed(host_of(h)));
+        let header = around.header.map(|_| Cow::Borrowed(around.host));
         let wrote = |w: &&Cow<'_, str>| !w.is_empty() && w.trim() == e.host;
         if !e.http_method.is_empty()
             && let Some(w) = [&said, &header].into_iter().flatten().find(wrote)

@@ -428,6 +428,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 }
 
 /// Texts that say "nothing here".
+#[inline]
 pub(super) fn nothing(v: &str) -> bool {
     is_placeholder(v)
 }
