@@ -1,5 +1,5 @@
 //! `key=value` text: quoted or bare values, separated by spaces or commas, and the extension part of CEF.
-use crate::quick::{Signs, find, same};
+use crate::quick::{Signs, quote, same};
 use rustc_hash::FxHashMap;
 use std::{borrow::Cow, ops::Range};
 
@@ -160,7 +160,8 @@ impl<'a> Iterator for Pairs<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let b = self.text.as_bytes();
         loop {
-            let eq = find(b, self.at, b'=')?;
+            let rest = b.get(self.at..)?;
+            let eq = self.at + memchr::memchr(b'=', rest)?;
             // The key is the word that touches the sign.
             let mut start = eq;
             while start > self.at && !separator(b[start - 1]) {
@@ -180,7 +181,7 @@ impl<'a> Iterator for Pairs<'a> {
 fn closing_quote(b: &[u8], from: usize) -> usize {
     let mut at = from;
     loop {
-        let Some(q) = find(b, at, b'"') else {
+        let Some(q) = quote(b, at) else {
             return b.len();
         };
         let escaped = q > from && b[q - 1] == b'\\';

@@ -61,7 +61,7 @@ impl<'a> Quick<'a> {
             return None;
         }
         let from = self.at;
-        let end = find(self.text.as_bytes(), from, b'"')?;
+        let end = quote(self.text.as_bytes(), from)?;
         self.at = end + 1;
         self.text.get(from..end)
     }
@@ -145,29 +145,23 @@ impl<'a> Quick<'a> {
     }
 }
 
-/// Where the next `sign` is from `from` on: eight bytes at a time while it is near, as most are.
+/// Where the next quote is, eight bytes at a time.
 #[inline]
-pub(crate) fn find(bytes: &[u8], from: usize, sign: u8) -> Option<usize> {
+pub(crate) fn quote(bytes: &[u8], from: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    const NEAR: usize = 64;
-    let signs = u64::from(sign) * ONES;
-    let rest = bytes.get(from..)?;
-    let mut at = 0;
-    while let Some(eight) = rest.get(at..at + 8).filter(|_| at < NEAR) {
-        let x = u64::from_le_bytes(eight.try_into().ok()?) ^ signs;
+    const QUOTES: u64 = b'"' as u64 * ONES;
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..at + 8) {
+        let x = u64::from_le_bytes(eight.try_into().ok()?) ^ QUOTES;
         // The lowest byte of `x` that is zero has the lowest high bit set here.
         let zero = x.wrapping_sub(ONES) & !x & (ONES << 7);
         if zero != 0 {
-            return Some(from + at + zero.trailing_zeros() as usize / 8);
+            return Some(at + zero.trailing_zeros() as usize / 8);
         }
         at += 8;
     }
-    let rest = &rest[at..];
-    let there = match rest.len() {
-        0..8 => rest.iter().position(|b| *b == sign),
-        _ => memchr::memchr(sign, rest),
-    };
-    there.map(|i| from + at + i)
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|b| *b == b'"').map(|i| at + i)
 }
 
 /// The places of one sign in a text, in order, eight bytes at a time.
@@ -308,9 +302,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn signs_are_found(text in "([ab\"é]{0,40}|[ab]{50,90}[ab\"]{0,40})", from in 0usize..100) {
+        fn quotes_are_found(text in "[ab\"é]{0,40}", from in 0usize..40) {
             let slow = text.as_bytes().iter().skip(from).position(|b| *b == b'"').map(|i| i + from);
-            prop_assert_eq!(find(text.as_bytes(), from, b'"'), slow);
+            prop_assert_eq!(quote(text.as_bytes(), from), slow);
         }
 
         #[test]
