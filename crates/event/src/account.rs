@@ -126,27 +126,37 @@ fn strip_rpps(name: &str) -> &str {
 }
 
 /// True for texts that stand for "nobody": empty, `-`, `N/A`, `(null)`, `unknown`, only asterisks.
+#[inline]
 pub fn is_placeholder(name: &str) -> bool {
-    name.is_empty()
-        || matches!(
-            name,
-            "-" | "--"
-                | "N/A"
-                | "n/a"
-                | "NULL"
-                | "null"
-                | "(null)"
-                | "None"
-                | "none"
-                | "unknown"
-                | "Unknown"
-                | "(unknown)"
-                | "[unknown]"
-                | "anonymous_user"
-                | "[local]"
-        )
-        || name.bytes().all(|b| b == b'*')
+    // How each of them begins: nearly every name is told by its first letter.
+    match name.as_bytes().first() {
+        None => true,
+        Some(b'-' | b'N' | b'n' | b'(' | b'u' | b'U' | b'[' | b'a' | b'*') => is_one(name),
+        Some(_) => false,
+    }
 }
+
+fn is_one(name: &str) -> bool {
+    PLACEHOLDERS.contains(&name) || name.bytes().all(|b| b == b'*')
+}
+
+const PLACEHOLDERS: [&str; 15] = [
+    "-",
+    "--",
+    "N/A",
+    "n/a",
+    "NULL",
+    "null",
+    "(null)",
+    "None",
+    "none",
+    "unknown",
+    "Unknown",
+    "(unknown)",
+    "[unknown]",
+    "anonymous_user",
+    "[local]",
+];
 
 /// Whose data it is: `authority|id`. The authority is a URI (`urn:oid:…`); a bare OID gets its prefix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,6 +210,15 @@ mod tests {
         assert_eq!(a(System::Vpn, "", "N/A"), None);
         assert_eq!(Account::parse("ad:CHU\\MDupont").bare(), "mdupont");
         assert_eq!(Account::parse("rpps:810101234567").name, "10101234567");
+    }
+    #[test]
+    fn every_placeholder_is_told_by_how_it_begins() {
+        for name in PLACEHOLDERS.into_iter().chain(["", "*", "***"]) {
+            assert!(is_placeholder(name), "{name}");
+        }
+        for name in ["*a", "u2507", "Nadia", "none ", "a", "é"] {
+            assert!(!is_placeholder(name), "{name}");
+        }
     }
     #[test]
     fn a_bare_oid_gets_its_prefix() {

@@ -276,22 +276,22 @@ pub struct TextColumn {
 }
 
 impl TextColumn {
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, s: &str) {
-        if s.is_empty() {
-            if let Some(end) = self.offsets.last().copied() {
-                self.offsets.push(end);
-            }
-        } else {
-            if self.offsets.is_empty() {
-                self.offsets.resize(self.rows + 1, 0);
-            }
-            self.text.push_str(s);
-            let end = i32::try_from(self.text.len())
-                .expect("a batch holds less than 2 GiB of one column");
-            self.offsets.push(end);
-        }
         self.rows += 1;
+        if !s.is_empty() || !self.offsets.is_empty() {
+            self.put(s);
+        }
+    }
+    /// A value of the last row, in a column that is not blank.
+    fn put(&mut self, s: &str) {
+        if self.offsets.is_empty() {
+            self.offsets.resize(self.rows, 0);
+        }
+        self.text.push_str(s);
+        let end =
+            i32::try_from(self.text.len()).expect("a batch holds less than 2 GiB of one column");
+        self.offsets.push(end);
     }
     #[inline(always)]
     pub fn get(&self, i: usize) -> &str {

@@ -9,7 +9,7 @@
 //! Not here: FortiMail, FortiWeb, FortiProxy, which share the key=value form but not the field meaning.
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard,
-    kv::{Cef, Pairs, unescape, unescape_cef},
+    kv::{Cef, Course, Pairs, unescape, unescape_cef},
     lines, net, syslog,
     time::{self, Clock, Stamp},
 };
@@ -106,6 +106,7 @@ impl Source for FortinetFortigate {
             flows: FxHashMap::default(),
             extra: String::new(),
             columns: None,
+            course: Course::new(field("")),
         })
     }
 }
@@ -153,6 +154,7 @@ struct Decoder {
     extra: String,
     /// Of an export with one column for each field.
     columns: Option<Vec<String>>,
+    course: Course<Take>,
 }
 
 /// Sessions followed at a time; beyond it the oldest knowledge is dropped and totals count as new.
@@ -249,73 +251,77 @@ struct Fields<'a> {
     cfgobj: &'a str,
 }
 
-impl<'a> Fields<'a> {
-    #[inline]
-    fn take(&mut self, key: &str, v: &'a str) {
-        self.count += 1;
-        match key {
-            "date" => self.date = v,
-            "time" => self.time = v,
-            // The first one counts: a collector may append its own zone.
-            "tz" => first(&mut self.tz, v),
-            "eventtime" => self.eventtime = v,
-            "timestamp" => self.timestamp = v,
-            "itime" => self.itime = v,
-            "devname" | "dvchost" => self.devname = v,
-            "devid" | "device_id" | "deviceExternalId" => self.devid = v,
-            "logid" | "log_id" => self.logid = v,
-            "type" => self.kind = v,
-            "subtype" => self.subtype = v,
-            "cat" if self.cef => first(&mut self.kind, v.split(':').next().unwrap_or(v)),
-            "logdesc" | "desc" => self.logdesc = v,
-            "action" | "act" => self.action = v,
-            "status" | "outcome" => self.status = v,
-            "reason" => self.reason = v,
-            "user" | "duser" => first(&mut self.user, v),
-            "suser" => self.suser = v,
-            "xauthuser" => self.xauthuser = v,
-            "unauthuser" => self.unauthuser = v,
-            "group" => self.group = v,
-            "authserver" | "server" => self.authserver = v,
-            "srcip" | "src" | "userip" => self.srcip = v,
-            "srcport" | "spt" => self.srcport = v,
-            "srccountry" => self.srccountry = v,
-            "dstip" | "dst" => self.dstip = v,
-            "dstport" | "dpt" => self.dstport = v,
-            "remip" => self.remip = v,
-            "remport" => self.remport = v,
-            "locip" => self.locip = v,
-            "locport" => self.locport = v,
-            "tunnelip" => self.tunnelip = v,
-            "assignip" => self.assignip = v,
-            "tunnelid" => self.tunnelid = v,
-            "tunneltype" => self.tunneltype = v,
-            "sessionid" | "externalId" => self.sessionid = v,
-            "sentbyte" | "out" => self.sentbyte = v,
-            "rcvdbyte" | "in" => self.rcvdbyte = v,
-            "sentdelta" => self.sentdelta = v,
-            "rcvddelta" => self.rcvddelta = v,
-            "duration" => self.duration = v,
-            "url" | "request" => self.url = v,
-            "hostname" | "dhost" => self.hostname = v,
-            "httpmethod" => self.httpmethod = v,
-            "agent" | "requestClientApplication" => self.agent = v,
-            "forwardedfor" => self.forwardedfor = v,
-            "filename" | "fname" => self.filename = v,
-            "ui" | "sproc" => self.ui = v,
-            "srcname" | "shost" => self.srcname = v,
-            "srcmac" => self.srcmac = v,
-            "fctuid" => self.fctuid = v,
-            "service" => self.service = v,
-            "app" => self.app = v,
-            "proto" => self.proto = v,
-            "policyid" => self.policyid = v,
-            "transip" => self.transip = v,
-            "dst_host" => self.dst_host = v,
-            "cfgpath" => self.cfgpath = v,
-            "cfgobj" => self.cfgobj = v,
-            _ => {}
-        }
+/// How a field takes its value.
+type Take = for<'a> fn(&mut Fields<'a>, &'a str);
+
+/// The field a key names.
+fn field(key: &str) -> Take {
+    match key {
+        "date" => |f, v| f.date = v,
+        "time" => |f, v| f.time = v,
+        // The first one counts: a collector may append its own zone.
+        "tz" => |f, v| first(&mut f.tz, v),
+        "eventtime" => |f, v| f.eventtime = v,
+        "timestamp" => |f, v| f.timestamp = v,
+        "itime" => |f, v| f.itime = v,
+        "devname" | "dvchost" => |f, v| f.devname = v,
+        "devid" | "device_id" | "deviceExternalId" => |f, v| f.devid = v,
+        "logid" | "log_id" => |f, v| f.logid = v,
+        "type" => |f, v| f.kind = v,
+        "subtype" => |f, v| f.subtype = v,
+        "cat" => |f, v| {
+            if f.cef {
+                first(&mut f.kind, v.split(':').next().unwrap_or(v))
+            }
+        },
+        "logdesc" | "desc" => |f, v| f.logdesc = v,
+        "action" | "act" => |f, v| f.action = v,
+        "status" | "outcome" => |f, v| f.status = v,
+        "reason" => |f, v| f.reason = v,
+        "user" | "duser" => |f, v| first(&mut f.user, v),
+        "suser" => |f, v| f.suser = v,
+        "xauthuser" => |f, v| f.xauthuser = v,
+        "unauthuser" => |f, v| f.unauthuser = v,
+        "group" => |f, v| f.group = v,
+        "authserver" | "server" => |f, v| f.authserver = v,
+        "srcip" | "src" | "userip" => |f, v| f.srcip = v,
+        "srcport" | "spt" => |f, v| f.srcport = v,
+        "srccountry" => |f, v| f.srccountry = v,
+        "dstip" | "dst" => |f, v| f.dstip = v,
+        "dstport" | "dpt" => |f, v| f.dstport = v,
+        "remip" => |f, v| f.remip = v,
+        "remport" => |f, v| f.remport = v,
+        "locip" => |f, v| f.locip = v,
+        "locport" => |f, v| f.locport = v,
+        "tunnelip" => |f, v| f.tunnelip = v,
+        "assignip" => |f, v| f.assignip = v,
+        "tunnelid" => |f, v| f.tunnelid = v,
+        "tunneltype" => |f, v| f.tunneltype = v,
+        "sessionid" | "externalId" => |f, v| f.sessionid = v,
+        "sentbyte" | "out" => |f, v| f.sentbyte = v,
+        "rcvdbyte" | "in" => |f, v| f.rcvdbyte = v,
+        "sentdelta" => |f, v| f.sentdelta = v,
+        "rcvddelta" => |f, v| f.rcvddelta = v,
+        "duration" => |f, v| f.duration = v,
+        "url" | "request" => |f, v| f.url = v,
+        "hostname" | "dhost" => |f, v| f.hostname = v,
+        "httpmethod" => |f, v| f.httpmethod = v,
+        "agent" | "requestClientApplication" => |f, v| f.agent = v,
+        "forwardedfor" => |f, v| f.forwardedfor = v,
+        "filename" | "fname" => |f, v| f.filename = v,
+        "ui" | "sproc" => |f, v| f.ui = v,
+        "srcname" | "shost" => |f, v| f.srcname = v,
+        "srcmac" => |f, v| f.srcmac = v,
+        "fctuid" => |f, v| f.fctuid = v,
+        "service" => |f, v| f.service = v,
+        "app" => |f, v| f.app = v,
+        "proto" => |f, v| f.proto = v,
+        "policyid" => |f, v| f.policyid = v,
+        "transip" => |f, v| f.transip = v,
+        "dst_host" => |f, v| f.dst_host = v,
+        "cfgpath" => |f, v| f.cfgpath = v,
+        "cfgobj" => |f, v| f.cfgobj = v,
+        _ => |_, _| {},
     }
 }
 
@@ -375,6 +381,7 @@ impl Decoder {
         out: &mut Decoded,
     ) -> Result<(), Reason> {
         let mut f = Fields::default();
+        self.course.begin();
         let mut outer = Stamp::NONE;
         let mut outer_host = "";
         let mut body = line;
@@ -417,12 +424,15 @@ impl Decoder {
                     .strip_prefix("FTNTFGT")
                     .or_else(|| k.strip_prefix("FortinetFortiGate"))
                     .unwrap_or(k);
-                f.take(k, v);
+                f.count += 1;
+                self.course.pass(k, field)(&mut f, v);
             }
             first(&mut f.kind, head[5].split([':', ' ']).next().unwrap_or(""));
         } else {
-            for (k, v) in Pairs::new(body) {
-                f.take(k, v);
+            let mut pairs = Pairs::new(body);
+            while let Some((take, v)) = self.course.pair(&mut pairs, field) {
+                f.count += 1;
+                take(&mut f, v);
             }
         }
         // A pair or two can stand in any text; two words of this product cannot.
@@ -714,7 +724,45 @@ fn outcome_of(f: &Fields<'_>, verb: Verb) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use super::FortinetFortigate;
     use crate::{Setting, reader::decode_bytes};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Keys in any order, twice, torn and without sense: lines read by one decoder are those read each by a new one.
+        #[test]
+        fn keys_of_lines_before_change_nothing(lines in prop::collection::vec(
+            (prop::collection::vec(prop::sample::select(&[
+                "date=2025-09-01", "time=00:00:00", "devname=\"FGT-A\"", "logid=\"0000000013\"", "type=\"traffic\"", "type=event",
+                "subtype=\"forward\"", "subtype=\"vpn\"", "srcip=10.59.15.232", "src=10.0.0.1", "srcport=42680", "user=\"CHU\\nadia\"",
+                "user=\"say \\\"hi\\\"\"", "action=\"close\"", "sentbyte=1", "rcvdbyte=x", "tz=\"+0200\"", "tz=UTC", "=", "time=",
+                "devname=\"", "msg=\"a b=c\"", "é=é", ",", "cat=utm", "xauthuser=N/A",
+            ][..]), 0..20), prop::sample::select(&[" ", ",", "  ", "\t", ", "][..]), 0usize..400), 1..8)
+        ) {
+            let lines: Vec<String> = lines
+                .into_iter()
+                .map(|(pairs, between, cut)| pairs.join(between).chars().take(cut).collect())
+                .map(|line: String| format!("<189>{line}\n"))
+                .collect();
+            let read = |text: &str| decode_bytes(&FortinetFortigate, text.as_bytes(), &Setting::default());
+            let all = read(&lines.concat());
+            let (mut events, mut rejects) = (0, 0);
+            for line in &lines {
+                let one = read(line);
+                for i in 0..one.events.len() {
+                    let (a, mut b) = (all.events.get(events), one.events.get(i));
+                    (b.record, b.offset) = (a.record, a.offset);
+                    prop_assert_eq!(a, b);
+                    events += 1;
+                }
+                for r in &one.rejects {
+                    prop_assert_eq!(all.rejects[rejects].reason, r.reason);
+                    rejects += 1;
+                }
+            }
+            prop_assert_eq!((all.events.len(), all.rejects.len()), (events, rejects));
+        }
+    }
 
     /// Exports of FortiAnalyzer and FortiCloud: a cell for each pair, or a column for each field.
     #[test]

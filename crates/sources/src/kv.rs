@@ -1,5 +1,7 @@
 //! `key=value` text: quoted or bare values, separated by spaces or commas, and the extension part of CEF.
-use std::borrow::Cow;
+use crate::quick::{Signs, quote, same};
+use rustc_hash::FxHashMap;
+use std::{borrow::Cow, ops::Range};
 
 /// Walks `key=value key="quoted value",key=value`. Text between pairs that is no pair is passed over. A quote inside a quoted
 /// value ends it only when a separator or the end follows, so that values holding quotes stay whole.
@@ -13,11 +15,142 @@ impl<'a> Pairs<'a> {
     pub fn new(text: &'a str) -> Self {
         Pairs { text, at: 0 }
     }
+    /// The value that begins at `from`.
+    #[inline]
+    fn value(&mut self, from: usize) -> &'a str {
+        let b = self.text.as_bytes();
+        if b.get(from) == Some(&b'"') {
+            let end = closing_quote(b, from + 1);
+            self.at = (end + 1).min(b.len());
+            return &self.text[from + 1..end];
+        }
+        let mut end = from;
+        while b.get(end).is_some_and(|c| !separator(*c)) {
+            end += 1;
+        }
+        self.at = end;
+        &self.text[from..end]
+    }
+}
+
+/// What the keys of records mean, in the order they come: a record mostly has the keys of the one before it, and a key that comes
+/// where it is awaited is compared and not looked up.
+pub(crate) struct Course<T> {
+    known: Vec<Known<T>>,
+    of: FxHashMap<Box<str>, u32>,
+    /// The key that came last; 0 before the first.
+    at: u32,
+}
+
+struct Known<T> {
+    key: Box<str>,
+    means: T,
+    /// What came after it the last time.
+    next: u32,
+}
+
+impl<T: Copy> Course<T> {
+    /// Most keys kept, and the longest; others are looked up each time.
+    const KEYS: usize = 1 << 10;
+    const KEY: usize = 64;
+
+    /// With what an empty key means.
+    pub(crate) fn new(none: T) -> Self {
+        let start = Known {
+            key: "".into(),
+            means: none,
+            next: 0,
+        };
+        Course {
+            known: vec![start],
+            of: FxHashMap::default(),
+            at: 0,
+        }
+    }
+    /// A record begins.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.at = 0;
+    }
+    /// The next pair of a record as [`Pairs`] gives it: what its key means, and its value. The key awaited is looked for where it
+    /// must stand, sooner than any key is read.
+    #[inline]
+    pub(crate) fn pair<'a>(
+        &mut self,
+        pairs: &mut Pairs<'a>,
+        find: impl FnOnce(&str) -> T,
+    ) -> Option<(T, &'a str)> {
+        let b = pairs.text.as_bytes();
+        let next = self.known[self.at as usize].next;
+        let awaited = &self.known[next as usize];
+        let n = awaited.key.len();
+        // Behind a separator the key is all that stands before the sign; one that was read once has no separator in it.
+        let start = pairs.at + 1;
+        if n > 0
+            && b.get(pairs.at).is_some_and(|c| separator(*c))
+            && b.get(start + n) == Some(&b'=')
+            && same(&b[start..start + n], awaited.key.as_bytes())
+        {
+            self.at = next;
+            return Some((awaited.means, pairs.value(start + n + 1)));
+        }
+        let (key, value) = pairs.next()?;
+        Some((self.stray(key, find), value))
+    }
+    /// What the next key of the record means, by `find` where it is not known.
+    #[inline]
+    pub(crate) fn pass(&mut self, key: &str, find: impl FnOnce(&str) -> T) -> T {
+        let next = self.known[self.at as usize].next;
+        let awaited = &self.known[next as usize];
+        if same(awaited.key.as_bytes(), key.as_bytes()) {
+            self.at = next;
+            return awaited.means;
+        }
+        self.stray(key, find)
+    }
+    fn stray(&mut self, key: &str, find: impl FnOnce(&str) -> T) -> T {
+        let found = match self.of.get(key) {
+            Some(i) => *i,
+            None => {
+                let means = find(key);
+                if self.known.len() >= Self::KEYS || key.len() > Self::KEY || key.is_empty() {
+                    return means;
+                }
+                let i = self.known.len() as u32;
+                self.known.push(Known {
+                    key: key.into(),
+                    means,
+                    next: 0,
+                });
+                self.of.insert(key.into(), i);
+                i
+            }
+        };
+        self.known[self.at as usize].next = found;
+        self.at = found;
+        self.known[found as usize].means
+    }
+}
+
+/// By byte: one that stands between pairs.
+const SEPARATOR: [bool; 256] = table(b" ,\t\n\r");
+/// By byte: one that a CEF key after the first is made of.
+const WORD: [bool; 256] =
+    table(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.");
+
+const fn table(of: &[u8]) -> [bool; 256] {
+    let mut all = [false; 256];
+    let mut i = 0;
+    while i < of.len() {
+        all[of[i] as usize] = true;
+        i += 1;
+    }
+    all
 }
 
 #[inline]
 fn separator(b: u8) -> bool {
-    matches!(b, b' ' | b',' | b'\t' | b'\n' | b'\r')
+    SEPARATOR[usize::from(b)]
 }
 
 impl<'a> Iterator for Pairs<'a> {
@@ -35,24 +168,10 @@ impl<'a> Iterator for Pairs<'a> {
                 start -= 1;
             }
             let key = &self.text[start..eq];
-            let from = eq + 1;
-            if b.get(from) == Some(&b'"') {
-                let end = closing_quote(b, from + 1);
-                self.at = (end + 1).min(b.len());
-                if key.is_empty() {
-                    continue;
-                }
-                return Some((key, &self.text[from + 1..end]));
+            let value = self.value(eq + 1);
+            if !key.is_empty() {
+                return Some((key, value));
             }
-            let len = b[from..]
-                .iter()
-                .position(|c| separator(*c))
-                .unwrap_or(b.len() - from);
-            self.at = from + len;
-            if key.is_empty() {
-                continue;
-            }
-            return Some((key, &self.text[from..from + len]));
         }
     }
 }
@@ -62,10 +181,9 @@ impl<'a> Iterator for Pairs<'a> {
 fn closing_quote(b: &[u8], from: usize) -> usize {
     let mut at = from;
     loop {
-        let Some(n) = memchr::memchr(b'"', &b[at..]) else {
+        let Some(q) = quote(b, at) else {
             return b.len();
         };
-        let q = at + n;
         let escaped = q > from && b[q - 1] == b'\\';
         match b.get(q + 1) {
             None => return q,
@@ -89,7 +207,7 @@ fn pair_follows(b: &[u8]) -> bool {
 
 /// `\"` and `\\` inside a quoted value; a lone backslash stays (`CHU\mdupont`).
 pub fn unescape(value: &str) -> Cow<'_, str> {
-    if !value.contains("\\\"") {
+    if memchr::memchr(b'\\', value.as_bytes()).is_none() || !value.contains("\\\"") {
         return Cow::Borrowed(value);
     }
     Cow::Owned(value.replace("\\\"", "\""))
@@ -98,72 +216,137 @@ pub fn unescape(value: &str) -> Cow<'_, str> {
 /// The extension of a CEF record: values may hold spaces and run until the next ` key=`; `\=` and `\\` are escapes.
 pub struct Cef<'a> {
     text: &'a str,
-    at: usize,
+    signs: Signs<'a>,
+    /// The key that comes next and its sign; `None` before the first.
+    ahead: Option<(Range<usize>, usize)>,
+    over: bool,
 }
 
 impl<'a> Cef<'a> {
     /// An extension without its header.
     pub fn extension(text: &'a str) -> Cef<'a> {
-        Cef { text, at: 0 }
+        Cef {
+            text,
+            signs: Signs::new(text.as_bytes(), b'='),
+            ahead: None,
+            over: false,
+        }
     }
     /// Splits `CEF:0|vendor|product|version|id|name|severity|extension`; the `CEF:` may have been cut off. Gives the seven
     /// header fields (the first is the version) and the extension.
     pub fn split(text: &'a str) -> Option<([&'a str; 7], Cef<'a>)> {
         let body = text.strip_prefix("CEF:").unwrap_or(text);
-        let b = body.as_bytes();
-        let mut head = [""; 7];
-        let (mut n, mut from, mut i) = (0, 0, 0);
-        while i < b.len() && n < 7 {
-            match b[i] {
-                b'\\' => i += 1,
-                b'|' => {
-                    head[n] = &body[from..i];
-                    n += 1;
-                    from = i + 1;
-                }
-                _ => {}
-            }
-            i += 1;
+        let (head, from) = header(body)?;
+        Some((head.map(|r| &body[r]), Cef::extension(&body[from..])))
+    }
+    /// The next sign that is no escape.
+    #[inline]
+    fn sign(&mut self) -> Option<usize> {
+        let b = self.text.as_bytes();
+        self.signs.find(|i| *i == 0 || b[i - 1] != b'\\')
+    }
+    /// The first key, however it is written, and its sign.
+    fn first(&mut self) -> Option<(Range<usize>, usize)> {
+        let sign = self.sign()?;
+        let b = self.text.as_bytes();
+        let stop = key_end(&b[..sign]);
+        let mut start = stop;
+        while start > 0 && !between(b[start - 1]) {
+            start -= 1;
         }
-        (n == 7).then_some((
-            head,
-            Cef {
-                text: &body[from..],
-                at: 0,
-            },
-        ))
+        Some((start..stop, sign))
+    }
+}
+
+/// The seven fields of a CEF header and where the extension begins.
+fn header(body: &str) -> Option<([Range<usize>; 7], usize)> {
+    let b = body.as_bytes();
+    let mut head = [const { 0..0 }; 7];
+    let (mut n, mut from, mut i) = (0, 0, 0);
+    while i < b.len() && n < 7 {
+        match b[i] {
+            b'\\' => i += 1,
+            b'|' => {
+                head[n] = from..i;
+                n += 1;
+                from = i + 1;
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+    (n == 7).then_some((head, from))
+}
+
+/// Splits CEF records as [`Cef::split`] does. The header of the record before is kept: most records of a file repeat it, and
+/// then it is compared and not read.
+#[derive(Default)]
+pub struct CefHeads {
+    /// With its last bar; empty at first.
+    known: String,
+    fields: [Range<usize>; 7],
+}
+
+impl CefHeads {
+    /// Longest header kept.
+    const KEPT: usize = 1024;
+
+    pub fn split<'a>(&mut self, text: &'a str) -> Option<([&'a str; 7], Cef<'a>)> {
+        let body = text.strip_prefix("CEF:").unwrap_or(text);
+        if self.known.is_empty() || !body.starts_with(&self.known) {
+            let (fields, from) = header(body)?;
+            if from > Self::KEPT {
+                return Cef::split(text);
+            }
+            self.known.clear();
+            self.known.push_str(&body[..from]);
+            self.fields = fields;
+        }
+        let head = self.fields.each_ref().map(|r| &body[r.clone()]);
+        Some((head, Cef::extension(&body[self.known.len()..])))
     }
 }
 
 impl<'a> Iterator for Cef<'a> {
     type Item = (&'a str, &'a str);
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let b = self.text.as_bytes();
-        let eq = next_sign(b, self.at)?;
-        let stop = self.at + key_end(&b[self.at..eq]);
-        let mut start = stop;
-        while start > self.at && !between(b[start - 1]) {
-            start -= 1;
+        if self.over {
+            return None;
         }
-        let (from, mut end) = (eq + 1, b.len());
-        self.at = b.len();
-        let mut look = from;
-        while let Some(sign) = next_sign(b, look) {
-            let stop = from + key_end(&b[from..sign]);
-            let mut k = stop;
-            while k > from && (b[k - 1].is_ascii_alphanumeric() || matches!(b[k - 1], b'_' | b'.'))
-            {
-                k -= 1;
-            }
+        let b = self.text.as_bytes();
+        let (key, from) = match self.ahead.take() {
+            Some((key, sign)) => (key, sign + 1),
+            None => self.first().map(|(key, sign)| (key, sign + 1))?,
+        };
+        let mut end = b.len();
+        self.over = true;
+        while let Some(sign) = self.sign() {
+            // Only a blank before the sign leaves open where the key ends.
+            let stop = if sign > from && b[sign - 1] == b' ' {
+                from + key_end(&b[from..sign])
+            } else {
+                sign
+            };
+            let other = (b[from..stop].iter()).rposition(|c| !WORD[usize::from(*c)]);
+            let k = other.map_or(from, |i| from + i + 1);
             if k < stop && k > from && between(b[k - 1]) {
                 end = k - 1;
-                self.at = k;
+                self.ahead = Some((k..stop, sign));
+                self.over = false;
                 break;
             }
-            look = sign + 1;
         }
-        let value = self.text[from..end].trim_end();
-        Some((&self.text[start..stop], value))
+        Some((&self.text[key], trim_end(&self.text[from..end])))
+    }
+}
+
+/// Without the blanks behind it, of which most values have none.
+#[inline]
+fn trim_end(value: &str) -> &str {
+    match value.as_bytes().last() {
+        Some(b) if b.is_ascii_graphic() => value,
+        _ => value.trim_end(),
     }
 }
 
@@ -191,20 +374,12 @@ fn between(b: u8) -> bool {
     matches!(b, b' ' | b'\n' | b'\r')
 }
 
-fn next_sign(b: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let n = at + memchr::memchr(b'=', b.get(at..)?)?;
-        if n == 0 || b[n - 1] != b'\\' {
-            return Some(n);
-        }
-        at = n + 1;
-    }
-}
-
 /// The value of a CEF key. Few products escape the backslash of `DOMAIN\nadia`: in the name of a user it makes no line end.
 pub fn unescape_cef_of<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
-    let names_users = || key.ends_with("user") || key.contains("User");
-    if value.contains('\\') && names_users() {
+    if memchr::memchr(b'\\', value.as_bytes()).is_none() {
+        return Cow::Borrowed(value);
+    }
+    if key.ends_with("user") || key.contains("User") {
         return Cow::Owned(value.replace("\\\\", "\\").replace("\\=", "="));
     }
     unescape_cef(value)
@@ -212,7 +387,7 @@ pub fn unescape_cef_of<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
 
 /// Escapes of a CEF value: `\=`, `\\`, `\n`, `\|`.
 pub fn unescape_cef(value: &str) -> Cow<'_, str> {
-    if !value.contains('\\') {
+    if memchr::memchr(b'\\', value.as_bytes()).is_none() {
         return Cow::Borrowed(value);
     }
     let mut out = String::with_capacity(value.len());
@@ -238,6 +413,196 @@ pub fn unescape_cef(value: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The same walks a byte at a time, without anything known beforehand.
+    struct SlowPairs<'a> {
+        text: &'a str,
+        at: usize,
+    }
+    struct SlowCef<'a> {
+        text: &'a str,
+        at: usize,
+    }
+
+    impl<'a> Iterator for SlowPairs<'a> {
+        type Item = (&'a str, &'a str);
+        fn next(&mut self) -> Option<Self::Item> {
+            let b = self.text.as_bytes();
+            loop {
+                let rest = b.get(self.at..)?;
+                let eq = self.at + memchr::memchr(b'=', rest)?;
+                // The key is the word that touches the sign.
+                let mut start = eq;
+                while start > self.at && !separator(b[start - 1]) {
+                    start -= 1;
+                }
+                let key = &self.text[start..eq];
+                let from = eq + 1;
+                if b.get(from) == Some(&b'"') {
+                    let end = closing_quote(b, from + 1);
+                    self.at = (end + 1).min(b.len());
+                    if key.is_empty() {
+                        continue;
+                    }
+                    return Some((key, &self.text[from + 1..end]));
+                }
+                let len = b[from..]
+                    .iter()
+                    .position(|c| separator(*c))
+                    .unwrap_or(b.len() - from);
+                self.at = from + len;
+                if key.is_empty() {
+                    continue;
+                }
+                return Some((key, &self.text[from..from + len]));
+            }
+        }
+    }
+
+    impl<'a> Iterator for SlowCef<'a> {
+        type Item = (&'a str, &'a str);
+        fn next(&mut self) -> Option<Self::Item> {
+            let b = self.text.as_bytes();
+            let eq = next_sign(b, self.at)?;
+            let stop = self.at + key_end(&b[self.at..eq]);
+            let mut start = stop;
+            while start > self.at && !between(b[start - 1]) {
+                start -= 1;
+            }
+            let (from, mut end) = (eq + 1, b.len());
+            self.at = b.len();
+            let mut look = from;
+            while let Some(sign) = next_sign(b, look) {
+                let stop = from + key_end(&b[from..sign]);
+                let mut k = stop;
+                while k > from
+                    && (b[k - 1].is_ascii_alphanumeric() || matches!(b[k - 1], b'_' | b'.'))
+                {
+                    k -= 1;
+                }
+                if k < stop && k > from && between(b[k - 1]) {
+                    end = k - 1;
+                    self.at = k;
+                    break;
+                }
+                look = sign + 1;
+            }
+            let value = self.text[from..end].trim_end();
+            Some((&self.text[start..stop], value))
+        }
+    }
+
+    fn next_sign(b: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let n = at + memchr::memchr(b'=', b.get(at..)?)?;
+            if n == 0 || b[n - 1] != b'\\' {
+                return Some(n);
+            }
+            at = n + 1;
+        }
+    }
+
+    /// Lines of pieces that mean something to either walk, whole and torn, with keys that come twice and in another order.
+    fn lines() -> impl Strategy<Value = Vec<String>> {
+        const PIECES: &[&str] = &[
+            "src=",
+            " src=",
+            " dst=10.0.0.1",
+            " suser=",
+            " userName =",
+            " msg=so that x = y",
+            ",a=",
+            " b=\"x y\"",
+            "\"",
+            "\\\"",
+            "=",
+            "==",
+            " ",
+            "  ",
+            "\\=",
+            "\\\\",
+            "\\",
+            "\n",
+            "\r",
+            "\t",
+            ",",
+            "|",
+            "]",
+            ".",
+            "_",
+            "é",
+            "\u{a0}",
+            "aB =",
+            "aB ",
+            "cs1Label=",
+            " cs1=",
+            "x",
+            "7",
+            "CHU\\nadia",
+            "https://h.example/p?q\\=1",
+            "CEF:0|V|P|1|i|n|3|",
+        ];
+        let line = prop::collection::vec(prop::sample::select(PIECES), 0..40);
+        prop::collection::vec(line.prop_map(|l| l.concat()), 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_are_those_of_the_slow_walk(all in lines()) {
+            let mut course = Course::new(None);
+            let mut number = FxHashMap::default();
+            for line in all.iter().chain(&all) {
+                let slow: Vec<_> = SlowPairs { text: line, at: 0 }.collect();
+                prop_assert_eq!(Pairs::new(line).collect::<Vec<_>>(), slow.clone());
+                // By what is known of the lines before, each key means the same again.
+                let mut pairs = Pairs::new(line);
+                course.begin();
+                for (key, value) in slow {
+                    let n = number.len();
+                    let means = *number.entry(key.to_string()).or_insert(n);
+                    let found = course.pair(&mut pairs, |k| number.get(k).copied());
+                    prop_assert_eq!(found, Some((Some(means), value)));
+                }
+                prop_assert_eq!(course.pair(&mut pairs, |_| None), None);
+            }
+        }
+
+        #[test]
+        fn cef_pairs_are_those_of_the_slow_walk(all in lines()) {
+            let mut course = Course::new(None);
+            let mut heads = CefHeads::default();
+            for line in all.iter().chain(&all) {
+                let slow: Vec<_> = SlowCef { text: line, at: 0 }.collect();
+                prop_assert_eq!(Cef::extension(line).collect::<Vec<_>>(), slow.clone());
+                course.begin();
+                for (key, _) in slow {
+                    let length = |k: &str| Some(k.len()).filter(|n| *n > 0);
+                    prop_assert_eq!(course.pass(key, length), length(key));
+                }
+                let split = |s: Option<([&str; 7], Cef<'_>)>| s.map(|(h, x)| (h.map(str::to_string), x.text.to_string()));
+                prop_assert_eq!(split(heads.split(line)), split(Cef::split(line)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_course_keeps_so_many_keys() {
+        let mut course = Course::new(0);
+        for round in 0..2 {
+            course.begin();
+            for i in 0..3000usize {
+                assert_eq!(course.pass(&format!("k{i}"), |_| i), i, "{round}");
+            }
+        }
+        assert_eq!(course.known.len(), Course::<usize>::KEYS);
+        let long = "k".repeat(65);
+        assert_eq!(
+            (course.pass(&long, |_| 7), course.pass(&long, |_| 8)),
+            (7, 8)
+        );
+    }
+
     #[test]
     fn pairs_keep_quotes_and_backslashes() {
         let all: Vec<_> =

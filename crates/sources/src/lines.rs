@@ -61,6 +61,16 @@ pub fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r' | 0))
 }
 
+/// Without blanks around it, which most values do not have.
+#[inline]
+pub(crate) fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [a] if a.is_ascii_graphic() => text,
+        [a, .., b] if a.is_ascii_graphic() && b.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// Bytes as text: UTF-8 where valid, else Windows-1252, which every byte has a meaning in.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {

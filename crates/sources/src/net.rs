@@ -10,14 +10,16 @@ pub fn address(text: &str) -> &str {
 
 /// The address and the port, each empty or `None` when not there. An IPv6 address without brackets has no port.
 pub fn endpoint(text: &str) -> (&str, Option<u16>) {
-    let text = text.trim_matches(' ');
+    let text = match text.as_bytes() {
+        [b' ', ..] | [.., b' '] => text.trim_matches(' '),
+        _ => text,
+    };
     // Most texts are a plain IPv4 address or none at all; only a colon leads further.
+    if is_v4(text) {
+        return (text, None);
+    }
     if memchr::memchr(b':', text.as_bytes()).is_none() {
-        return if is_v4(text) {
-            (text, None)
-        } else {
-            ("", None)
-        };
+        return ("", None);
     }
     if let Some(rest) = text.strip_prefix('[') {
         let Some((inside, after)) = rest.split_once(']') else {
@@ -91,6 +93,13 @@ fn v6(text: &str) -> &str {
     } else {
         ""
     }
+}
+
+/// True for an address and nothing else, as the standard library reads it.
+#[inline]
+pub(crate) fn is_bare(text: &str) -> bool {
+    // Most texts have no sign that every address has.
+    text.bytes().any(|b| matches!(b, b'.' | b':')) && text.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// True for a plain address, without port.

@@ -146,7 +146,8 @@ impl<'a> Quick<'a> {
 }
 
 /// Where the next quote is, eight bytes at a time.
-fn quote(bytes: &[u8], from: usize) -> Option<usize> {
+#[inline]
+pub(crate) fn quote(bytes: &[u8], from: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const QUOTES: u64 = b'"' as u64 * ONES;
     let mut at = from;
@@ -161,6 +162,83 @@ fn quote(bytes: &[u8], from: usize) -> Option<usize> {
     }
     let rest = bytes.get(at..)?;
     rest.iter().position(|b| *b == b'"').map(|i| at + i)
+}
+
+/// The places of one sign in a text, in order, eight bytes at a time.
+pub(crate) struct Signs<'a> {
+    bytes: &'a [u8],
+    sign: u8,
+    /// Where the eight bytes begin whose signs are in `here`, by their highest bits.
+    at: usize,
+    here: u64,
+}
+
+impl<'a> Signs<'a> {
+    pub(crate) fn new(bytes: &'a [u8], sign: u8) -> Self {
+        let mut all = Signs {
+            bytes,
+            sign,
+            at: 0,
+            here: 0,
+        };
+        all.here = all.look();
+        all
+    }
+    #[inline]
+    fn look(&self) -> u64 {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const LOW: u64 = !(ONES << 7);
+        let eight: Option<[u8; 8]> = self
+            .bytes
+            .get(self.at..self.at + 8)
+            .and_then(|e| e.try_into().ok());
+        let (eight, there) = match eight {
+            Some(e) => (e, u64::MAX),
+            None => {
+                let rest = self.bytes.get(self.at..).unwrap_or_default();
+                let mut eight = [0; 8];
+                eight[..rest.len()].copy_from_slice(rest);
+                (eight, (1 << (8 * rest.len())) - 1)
+            }
+        };
+        let x = u64::from_le_bytes(eight) ^ (u64::from(self.sign) * ONES);
+        // The highest bit of every byte of `x` that is zero, and of no other.
+        !(((x & LOW) + LOW) | x | LOW) & there
+    }
+}
+
+impl Iterator for Signs<'_> {
+    type Item = usize;
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.here == 0 {
+            if self.at >= self.bytes.len() {
+                return None;
+            }
+            self.at += 8;
+            self.here = self.look();
+        }
+        let place = self.at + self.here.trailing_zeros() as usize / 8;
+        self.here &= self.here - 1;
+        Some(place)
+    }
+}
+
+/// True for equal bytes; short ones, as keys are, are compared in two words.
+#[inline]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(b: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        Some((b.first_chunk()?, b.last_chunk()?))
+    }
+    a.len() == b.len()
+        && match a.len() {
+            0 => true,
+            1 => a[0] == b[0],
+            2..=3 => ends::<2>(a) == ends::<2>(b),
+            4..=7 => ends::<4>(a) == ends::<4>(b),
+            8..=16 => ends::<8>(a) == ends::<8>(b),
+            _ => a == b,
+        }
 }
 
 impl<'a> Pull<'a> for Word<'a> {
@@ -227,6 +305,23 @@ mod tests {
         fn quotes_are_found(text in "[ab\"é]{0,40}", from in 0usize..40) {
             let slow = text.as_bytes().iter().skip(from).position(|b| *b == b'"').map(|i| i + from);
             prop_assert_eq!(quote(text.as_bytes(), from), slow);
+        }
+
+        #[test]
+        fn all_signs_are_found(text in "[ab=\u{1}<>é]{0,40}") {
+            let slow: Vec<usize> = text.match_indices('=').map(|m| m.0).collect();
+            prop_assert_eq!(Signs::new(text.as_bytes(), b'=').collect::<Vec<_>>(), slow);
+        }
+
+        #[test]
+        fn same_is_equal(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0usize..20) {
+            prop_assert_eq!(same(a.as_bytes(), b.as_bytes()), a == b);
+            let mut c = a.clone().into_bytes();
+            prop_assert!(same(&c, a.as_bytes()));
+            if let Some(x) = c.get_mut(at) {
+                *x = b'c';
+                prop_assert!(!same(&c, a.as_bytes()));
+            }
         }
 
         #[test]

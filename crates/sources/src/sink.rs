@@ -106,12 +106,16 @@ pub struct Decoded {
 impl Decoded {
     /// Accepts `event` as the next record. `at` and `len` are within the piece given to `decode`.
     pub fn event(&mut self, mut event: Event<'_>, at: usize, len: usize) {
+        self.next(&mut event, at, len)
+    }
+    /// The same, of an event that stays where it is.
+    pub(crate) fn next(&mut self, event: &mut Event<'_>, at: usize, len: usize) {
         self.records += 1;
         self.event_count += 1;
         event.record = self.records;
         event.offset = self.base + at as u64;
         event.len = len as u64;
-        self.events.push(&event);
+        self.events.push(event);
     }
     /// Counts the next record as undecodable.
     pub fn reject(&mut self, bytes: &[u8], at: usize, len: usize, reason: Reason) {

@@ -2,6 +2,7 @@
 //! Tolerant: any part may be missing, and what is no header is left to the decoder.
 use crate::time::{self, Clock, Stamp};
 use ampleur_event::time::{DAY, Nanos};
+use std::{borrow::Cow, sync::LazyLock};
 
 /// What stood in front of a message. Parts that are not there are empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,16 @@ pub fn priority(line: &str) -> Option<(u16, usize)> {
     }
     let end = b.iter().take(6).position(|c| *c == b'>')?;
     Some((line.get(1..end)?.parse().ok()?, end + 1))
+}
+
+/// The number of a priority as text.
+pub(crate) fn priority_text(n: u16) -> Cow<'static, str> {
+    static KNOWN: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..192).map(|n: u16| n.to_string()).collect());
+    match KNOWN.get(usize::from(n)) {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(n.to_string()),
+    }
 }
 
 /// Length of an octet count (`123 <13>1 …`) at the front. The count itself is not trusted: lines are cut at line ends.
@@ -55,8 +66,8 @@ pub fn header<'a>(line: &'a str, clock: &mut Clock) -> Option<Header<'a>> {
         h.priority = Some(p);
         at += n;
         let rest = &line[at..];
-        if let Some(body) = rest.strip_prefix("1 ") {
-            return rfc5424(line, line.len() - body.len(), h, clock);
+        if let [b'1', b' ', ..] = rest.as_bytes() {
+            return rfc5424(line, at + 2, h, clock);
         }
     }
     at += spaces(&line[at..]);
@@ -172,6 +183,10 @@ fn year(after: &str) -> Option<i64> {
 
 /// `Mar 12 2025 08:14:22`, with the year where it always is or behind the time, and the bytes of it.
 fn dated(text: &str, clock: &mut Clock) -> Option<(Stamp, usize)> {
+    // Most often the header ends here, or a word that is no date follows.
+    if !text.as_bytes().first()?.is_ascii_alphanumeric() {
+        return None;
+    }
     if let Some((local, offset, n)) = time::named(text.as_bytes()) {
         return Some((clock.stamp(local, offset), n));
     }
@@ -184,9 +199,11 @@ fn dated(text: &str, clock: &mut Clock) -> Option<(Stamp, usize)> {
 
 /// A zone's name between a stamp and its colon, as Cisco writes it: its bytes, and whether it is UTC.
 fn zone(after: &str) -> (usize, bool) {
-    let Some((word, _)) = after.strip_prefix(' ').and_then(|a| a.split_once(':')) else {
+    let named = |a: &&str| memchr::memchr(b':', &a.as_bytes()[..a.len().min(6)]);
+    let Some((a, n)) = after.strip_prefix(' ').and_then(|a| Some((a, named(&a)?))) else {
         return (0, false);
     };
+    let word = &a[..n];
     if !(3..=5).contains(&word.len()) || !word.bytes().all(|b| b.is_ascii_uppercase()) {
         return (0, false);
     }

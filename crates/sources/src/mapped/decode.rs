@@ -1,7 +1,7 @@
 //! Decoding by a [`Plan`].
 use super::{
     fields::{self, Slots},
-    plan::{Carry, Container, Kind, Place, Plan, Says, Target, Way, When},
+    plan::{Carry, Container, Kind, Place, Plan, Says, Target, Test, Way, Ways, When},
     stamp,
     steps::{self, Step},
 };
@@ -18,8 +18,9 @@ use ampleur_event::{
     batch::{NONE, OBSERVER},
     time::{DAY, Nanos},
 };
+use memchr::memmem::Finder;
 use rustc_hash::FxHashMap;
-use std::{borrow::Cow, collections::VecDeque};
+use std::{borrow::Cow, collections::VecDeque, sync::LazyLock};
 
 /// A mapping that could not be read decodes nothing: every line is a reject.
 pub(super) struct Nothing;
@@ -335,7 +336,13 @@ pub(crate) struct Decoder {
     plan: &'static Plan,
     clock: Clock,
     accounts: Option<System>,
-    scratch: Vec<Cow<'static, str>>,
+    scratch: Slots<'static>,
+    extra: String,
+    said: Said,
+    /// The slots of keys, and of CEF the headers so far and memory for the pairs of a record.
+    course: kv::Course<Option<u16>>,
+    heads: kv::CefHeads,
+    pairs: Vec<(&'static str, &'static str)>,
     /// Slots of the columns of the last header row (CSV) or `#Fields:` line (W3C).
     header: Option<Vec<Option<u16>>>,
     header_text: String,
@@ -421,10 +428,39 @@ impl Carried {
     }
 }
 
+static CEF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"CEF:"));
+static LEEF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"LEEF:"));
+
+/// What the word of the record before says of its outcome: few words say it in most files.
+#[derive(Default)]
+struct Said {
+    word: String,
+    outcome: Option<Outcome>,
+}
+
+impl Said {
+    #[inline]
+    fn outcome(&mut self, plan: &Plan, word: &str) -> Option<Outcome> {
+        if self.word != word {
+            let holds = |tests: &[Test]| tests.iter().any(|t| t.holds(word));
+            self.outcome = if holds(&plan.failure) {
+                Some(Outcome::Failure)
+            } else {
+                holds(&plan.success).then_some(Outcome::Success)
+            };
+            self.word.clear();
+            self.word.push_str(word);
+        }
+        self.outcome
+    }
+}
+
 /// Parts of the text around a record.
 #[derive(Clone, Copy, Default)]
 struct Around<'a> {
     header: Option<syslog::Header<'a>>,
+    /// The machine the header names.
+    host: &'a str,
     payload: &'a str,
     started: bool,
 }
@@ -444,7 +480,12 @@ impl Decoder {
             plan,
             clock: Clock::new(setting),
             accounts: setting.accounts,
-            scratch: vec![],
+            scratch: Slots::default(),
+            extra: String::new(),
+            said: Said::default(),
+            course: kv::Course::new(plan.names.find("")),
+            heads: kv::CefHeads::default(),
+            pairs: vec![],
             header: layout_header,
             header_text: String::new(),
             utc: vec![],
@@ -606,10 +647,7 @@ impl Decoder {
         let alone = results.len() == 1;
         for value in &results {
             let memory = std::mem::take(&mut self.scratch);
-            let mut slots = Slots::new(
-                memory.into_iter().map(|_| Cow::Borrowed("")).collect(),
-                self.plan.names.list().len(),
-            );
+            let mut slots = Slots::new(memory, self.plan.names.list().len());
             let read = self.plan.trie.value(value, &mut slots).and_then(|()| {
                 let understood = slots.filled >= self.plan.known.min(1);
                 self.rest(around, payload, Container::Vrl, understood, &mut slots)
@@ -635,10 +673,7 @@ impl Decoder {
     ) -> Result<(), Reason> {
         let plan = self.plan;
         let memory = std::mem::take(&mut self.scratch);
-        let mut slots = Slots::new(
-            memory.into_iter().map(|_| Cow::Borrowed("")).collect(),
-            plan.names.list().len(),
-        );
+        let mut slots = Slots::new(memory, plan.names.list().len());
         let read = self.read(text, whole, &mut slots);
         let done = self.account(read, &mut slots, at, len, out);
         self.scratch = slots.recycle();
@@ -658,11 +693,18 @@ impl Decoder {
             out.skip();
             return Ok(());
         };
-        let mut extra = String::new();
-        let mut e = self.event(&around, says, slots, &mut extra)?;
-        e.extra = Cow::Borrowed(&extra);
-        out.event(e, at, len);
-        Ok(())
+        let mut extra = std::mem::take(&mut self.extra);
+        extra.clear();
+        let mut e = Event::default();
+        let done = self.event(&around, says, slots, &mut extra, &mut e);
+        if done.is_ok() {
+            // Lives as long as `extra`.
+            let mut e = e;
+            e.extra = Cow::Borrowed(&extra);
+            out.next(&mut e, at, len);
+        }
+        self.extra = extra;
+        done
     }
 
     /// Cuts the envelope off.
@@ -689,8 +731,8 @@ impl Decoder {
             return a;
         }
         let cef = plan.containers.iter().find_map(|c| match c {
-            Container::Cef => memchr::memmem::find(text.as_bytes(), b"CEF:"),
-            Container::Leef => memchr::memmem::find(text.as_bytes(), b"LEEF:"),
+            Container::Cef => CEF.find(text.as_bytes()),
+            Container::Leef => LEEF.find(text.as_bytes()),
             _ => None,
         });
         if let Some(i) = cef {
@@ -769,21 +811,32 @@ impl Decoder {
             },
             Container::Cef => {
                 let body = payload.strip_prefix("CEF:").unwrap_or(payload).trim_start();
-                let (head, pairs) = kv::Cef::split(body).ok_or(Reason::Shape)?;
-                for (i, h) in head[1..].iter().enumerate() {
-                    slots.put(plan.slots.head[i], kv::unescape_cef(h));
+                let (head, pairs) = self.heads.split(body).ok_or(Reason::Shape)?;
+                // Escapes are rare: one look tells that a record has none.
+                let escaped = memchr::memchr(b'\\', body.as_bytes()).is_some();
+                for (s, h) in plan.slots.head.iter().zip(&head[1..]) {
+                    match escaped {
+                        true => slots.put(*s, kv::unescape_cef(h)),
+                        false => slots.put_text(*s, h),
+                    }
                 }
-                let mut labels: Vec<(&str, &str)> =
-                    Vec::with_capacity(if plan.labels { 32 } else { 0 });
+                let memory = std::mem::take(&mut self.pairs);
+                let mut all: Vec<(&str, &str)> = memory.into_iter().map(|_| ("", "")).collect();
+                self.course.begin();
                 for (k, v) in pairs {
-                    if let Some(s) = plan.names.find(k) {
-                        slots.put(s, kv::unescape_cef_of(k, v));
+                    if let Some(s) = self.course.pass(k, |k| plan.names.find(k)) {
+                        match escaped {
+                            true => slots.put(s, kv::unescape_cef_of(k, v)),
+                            false => slots.put_text(s, v),
+                        }
                     }
-                    if plan.labels {
-                        labels.push((k, v));
+                    if !plan.labels.is_empty() {
+                        all.push((k, v));
                     }
                 }
-                labelled(plan, &labels, slots);
+                labelled(plan, &all, slots);
+                all.clear();
+                self.pairs = all.into_iter().map(|_| ("", "")).collect();
                 understood = true;
             }
             Container::Leef => {
@@ -803,8 +856,9 @@ impl Decoder {
                 understood = slots.filled >= plan.known.max(1);
             }
             Container::Kv => {
+                self.course.begin();
                 fields::pairs(payload, plan.kv.as_ref(), |k, v, quoted| {
-                    if let Some(s) = plan.names.find(k) {
+                    if let Some(s) = self.course.pass(k, |k| plan.names.find(k)) {
                         slots.put(
                             s,
                             if quoted {
@@ -856,14 +910,15 @@ impl Decoder {
         slots.put_envelope(plan.slots.payload, Cow::Borrowed(payload));
         let says = self.patterns(payload, slots);
         if let Some(h) = &around.header {
-            slots.put_envelope(plan.slots.host, Cow::Borrowed(host_of(h)));
+            around.host = host_of(h);
+            slots.put_envelope(plan.slots.host, Cow::Borrowed(around.host));
             slots.put_envelope(plan.slots.program, Cow::Borrowed(h.program));
             slots.put_envelope(plan.slots.id, Cow::Borrowed(h.id));
             if let Some(p) = h.pid {
                 slots.put_envelope(plan.slots.pid, Cow::Owned(p.to_string()));
             }
             if let Some(p) = h.priority {
-                slots.put_envelope(plan.slots.priority, Cow::Owned(p.to_string()));
+                slots.put_envelope(plan.slots.priority, syslog::priority_text(p));
             }
         }
         // A record nothing is known of is an event only when its envelope shows that it is a whole line of this source.
@@ -1046,12 +1101,12 @@ impl Decoder {
         says: Option<&'static Says>,
         slots: &mut Slots<'a>,
         extra: &mut String,
-    ) -> Result<Event<'a>, Reason> {
+        e: &mut Event<'a>,
+    ) -> Result<(), Reason> {
         let plan = self.plan;
-        let mut e = Event::default();
-        self.stamp(around, slots)?.put(&mut e);
+        self.stamp(around, slots)?.put(e);
         for (i, c) in plan.carries.iter().enumerate() {
-            self.carried[i].carry(c, around.header.as_ref().map_or("", host_of), slots);
+            self.carried[i].carry(c, around.host, slots);
         }
         // What a rule sets comes before the columns that read it.
         let mut verb = says.and_then(|s| s.verb);
@@ -1060,7 +1115,7 @@ impl Decoder {
         let mut action: Option<&'static str> = says.and_then(|s| s.action.as_deref());
         for (target, ways) in &plan.columns[..plan.columns.len().min(1)] {
             // `action` is the first column when the mapping has it.
-            fill(&mut e, target, ways, slots);
+            fill(e, target, ways, slots);
         }
         if let Some(a) = action {
             e.action = Cow::Borrowed(a);
@@ -1091,30 +1146,22 @@ impl Decoder {
             .or_else(|| plan.verbs.get(&*e.action).copied())
             .unwrap_or(plan.verb);
         for (target, ways) in plan.columns.iter().skip(1) {
-            fill(&mut e, target, ways, slots);
+            fill(e, target, ways, slots);
         }
         e.outcome = outcome.unwrap_or_else(|| {
-            for p in &plan.outcome_from {
-                let v = match p {
-                    Place::Slot(s) => slots.get(*s),
-                    Place::Action => &e.action,
-                    Place::Verb => e.verb.word(),
-                };
-                if v.is_empty() {
-                    continue;
-                }
-                if plan.failure.iter().any(|t| t.holds(v)) {
-                    return Outcome::Failure;
-                }
-                if plan.success.iter().any(|t| t.holds(v)) {
-                    return Outcome::Success;
-                }
-            }
-            Outcome::Unknown
+            let words = plan.outcome_from.iter().map(|p| match p {
+                Place::Slot(s) => slots.get(*s),
+                Place::Action => &e.action,
+                Place::Verb => e.verb.word(),
+            });
+            let said = words.filter(|w| !w.is_empty());
+            said.filter_map(|w| self.said.outcome(plan, w))
+                .next()
+                .unwrap_or(Outcome::Unknown)
         });
         if let Some(h) = &around.header {
             if e.host.is_empty() {
-                e.host = Cow::Borrowed(host_of(h));
+                e.host = Cow::Borrowed(around.host);
             }
             if e.process.is_empty() && !plan.own.process {
                 e.process = Cow::Borrowed(h.program);
@@ -1133,7 +1180,7 @@ impl Decoder {
             e.system = self.accounts.or(system).unwrap_or(plan.system);
         }
         let mut put = |k: &str, v: &str| {
-            let v = v.trim();
+            let v = lines::trim(v);
             if v.is_empty() || v == "-" {
                 return;
             }
@@ -1142,26 +1189,28 @@ impl Decoder {
             }
             extra.push_str(k);
             extra.push('=');
-            if v.contains(['\n', '\r']) {
+            if memchr::memchr2(b'\n', b'\r', v.as_bytes()).is_some() {
                 extra.push_str(&v.split_whitespace().collect::<Vec<_>>().join(" "));
             } else {
                 extra.push_str(v);
             }
         };
-        for (k, ways) in plan.extra.iter().filter(|(k, _)| k != OBSERVER) {
-            put(k, &value(ways, slots, &e.action, e.verb));
+        for (k, ways) in &plan.extra {
+            if !ways.idle(slots) {
+                put(k, &value(&ways.list, slots, &e.action, e.verb));
+            }
         }
         // Who wrote a web request down is not the host it asked for. Of everything else the host is what it is.
-        let said = plan.extra.iter().find(|(k, _)| k == OBSERVER);
-        let said = said.map(|(_, ways)| value(ways, slots, &e.action, e.verb));
-        let header = around.header.as_ref().map(|h| Cow::Borrowed(host_of(h)));
+        let said = plan.observer.as_ref();
+        let said = said.map(|ways| value(&ways.list, slots, &e.action, e.verb));
+        let header = around.header.map(|_| Cow::Borrowed(around.host));
         let wrote = |w: &&Cow<'_, str>| !w.is_empty() && w.trim() == e.host;
         if !e.http_method.is_empty()
             && let Some(w) = [&said, &header].into_iter().flatten().find(wrote)
         {
             put(OBSERVER, w);
         }
-        Ok(e)
+        Ok(())
     }
 
     fn stamp(&mut self, around: &Around<'_>, slots: &Slots<'_>) -> Result<Stamp, Reason> {
@@ -1260,7 +1309,7 @@ impl Decoder {
         let mut fits = vec![u32::MAX; self.plan.times.len()];
         for line in head.split(|b| *b == b'\n').take(LINES) {
             let text = lines::text(line.strip_suffix(b"\r").unwrap_or(line));
-            let mut slots = Slots::new(vec![], self.plan.names.list().len());
+            let mut slots = Slots::new(Slots::default(), self.plan.names.list().len());
             if lines::is_blank(line) || self.read(&text, &text, &mut slots).is_err() {
                 continue;
             }
@@ -1315,11 +1364,11 @@ fn labelled<'a>(plan: &Plan, pairs: &[(&'a str, &'a str)], slots: &mut Slots<'a>
         let Some(base) = k.strip_suffix("Label") else {
             continue;
         };
-        let Some(s) = plan.names.find(&format!("label:{v}")) else {
+        let Some(s) = plan.labels.get(*v) else {
             continue;
         };
         if let Some((_, value)) = pairs.iter().find(|(k, _)| *k == base) {
-            slots.put(s, kv::unescape_cef(value));
+            slots.put(*s, kv::unescape_cef(value));
         }
     }
 }
@@ -1350,6 +1399,10 @@ fn value<'a>(ways: &'static [Way], slots: &Slots<'a>, action: &str, verb: Verb) 
 }
 
 fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
+    if let Some(slots_of) = &w.plain {
+        let there = slots_of.iter().find(|s| !steps::nothing(slots.get(**s)));
+        return there.map_or(Cow::Borrowed(""), |s| slots.cow(*s));
+    }
     if let Some(v) = &w.value {
         return Cow::Borrowed(v.as_str());
     }
@@ -1385,13 +1438,12 @@ fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
     }
     for p in &w.from {
         // Most fields of most records are absent: seen without taking them.
-        if let Place::Slot(s) = p
-            && slots.get(*s).is_empty()
-        {
-            continue;
-        }
-        let v = read(p);
-        if v.is_empty() || steps::nothing(&v) {
+        let v = match p {
+            Place::Slot(s) if steps::nothing(slots.get(*s)) => continue,
+            Place::Slot(s) => slots.cow(*s),
+            _ => read(p),
+        };
+        if steps::nothing(&v) {
             continue;
         }
         if w.steps.is_empty() && w.map.is_none() {
@@ -1405,7 +1457,11 @@ fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
     Cow::Borrowed("")
 }
 
-fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static [Way], slots: &Slots<'a>) {
+fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static Ways, slots: &Slots<'a>) {
+    if ways.idle(slots) {
+        return;
+    }
+    let ways = &ways.list;
     match target {
         Target::Text(set, Kind::Address) => {
             // The first way that gives an address: a host name in an address field is passed over.
@@ -1427,7 +1483,7 @@ fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static [Way], slots: &Sl
                 return;
             }
             // Who gives an address for a name (an IKE identity, a machine) has no account here.
-            if *kind == Kind::User && v.parse::<std::net::IpAddr>().is_ok() {
+            if *kind == Kind::User && net::is_bare(&v) {
                 return;
             }
             if *kind == Kind::User && e.domain.is_empty() {
@@ -1487,6 +1543,158 @@ fn domain_of<'a>(e: &mut Event<'a>, ways: &[Way], slots: &Slots<'a>) {
                 }
                 return;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{mapped::Mapped, reader::decode_bytes};
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    fn decoded(mut decoder: Opened, bytes: &[u8]) -> Decoded {
+        let mut out = Decoded::default();
+        decoder.decode(bytes, true, &mut out);
+        out
+    }
+
+    fn leaked(text: &str, slow: bool) -> &'static Plan {
+        let plan = Plan::parse(text, None).expect("a mapping");
+        Box::leak(Box::new(match slow {
+            true => plan.without_shortcuts(),
+            false => plan,
+        }))
+    }
+
+    fn cef() -> &'static Mapped {
+        let cef = crate::MAPPED.iter().find(|m| m.name == "cef");
+        cef.expect("a mapping of CEF")
+    }
+
+    /// Every golden input of every mapping reads the same without the shortcuts of its plan.
+    #[test]
+    fn plans_mean_the_same_without_shortcuts() {
+        let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/sources");
+        let files = |dir: &Path| -> Vec<_> {
+            let all = std::fs::read_dir(dir).into_iter().flatten();
+            all.filter_map(|f| Some(f.ok()?.path())).collect()
+        };
+        let mut seen = 0;
+        for mapped in crate::MAPPED.iter() {
+            let Ok(plan) = Plan::parse(mapped.text, None) else {
+                continue; // One with a program, in a build without.
+            };
+            let (fast, slow) = (&*Box::leak(Box::new(plan)), leaked(mapped.text, true));
+            let inputs = files(&goldens.join(mapped.name)).into_iter();
+            for input in inputs.flat_map(|case| files(&case)) {
+                if input.file_stem().is_none_or(|s| s != "input") {
+                    continue;
+                }
+                let bytes = std::fs::read(&input).expect("an input");
+                let setting = Setting {
+                    year_hint: Some(2025),
+                    ..Setting::default()
+                };
+                let head = Head {
+                    bytes: &bytes,
+                    whole: true,
+                };
+                let read = |plan| decoded(Opened::new(plan, &head, &setting), &bytes);
+                let (fast, slow) = (read(fast), read(slow));
+                assert_eq!(fast.events, slow.events, "{}", input.display());
+                assert_eq!(fast.rejects, slow.rejects, "{}", input.display());
+                seen += 1;
+            }
+        }
+        assert!(seen > 100, "{seen}");
+    }
+
+    /// CEF lines of few pieces, so that headers, keys, labels and values repeat, change their order, come twice or break off.
+    fn lines() -> impl Strategy<Value = Vec<String>> {
+        const HEADS: &[&str] = &[
+            "CEF:0|V|P|1|100|login|3|",
+            "CEF:0|V|P|1|200|logout|3|",
+            r"CEF:0|V\|W|P|1|100|login|3|",
+            "CEF: 1|V|P|1||a b|3|",
+            "<134>Sep  1 00:00:00 relay CEF:0|V|P|1|100|login|3|",
+            "<999>1 2025-09-01T00:00:00Z h p 7 - - CEF:0|V|P|1|100|login|3|",
+            "CEF:0|V|P|",
+            "{\"message\":\"CEF:0|V|P|1|100|login|3|\"}",
+            "",
+        ];
+        const PAIRS: &[&str] = &[
+            "rt=1756684800535 ",
+            "src=10.0.0.1 ",
+            "src=h.example ",
+            "spt=42 ",
+            "spt=99999 ",
+            "dst=2001:db8::1 ",
+            "suser=nadia ",
+            r"suser=CHU\nadia ",
+            "duser=N/A ",
+            "duser=10.0.0.7 ",
+            "act=allow ",
+            "act= ",
+            "outcome=success ",
+            "outcome=failed ",
+            "request=https://h.example/p?a\\=1 ",
+            "request=/p ",
+            "requestMethod=GET ",
+            "in=0x1f ",
+            "out=-1 ",
+            "cs1Label=SessionId ",
+            "cs1=e220 ",
+            "cs2Label=Session ID ",
+            "cs2=two words ",
+            "cs1Label=Other ",
+            "msg=so that x = y ",
+            "deviceX =z ",
+            "shost=é ",
+            r"msg=two\nlines ",
+            "dvchost=gate ",
+            "observer=x ",
+            "=",
+            "\t",
+            "\u{a0}",
+            "label:SessionId=q ",
+            "cat=- ",
+            "app=***",
+        ];
+        let pairs = prop::collection::vec(prop::sample::select(PAIRS), 0..20);
+        let line = (prop::sample::select(HEADS), pairs, 0usize..400);
+        let line = line.prop_map(|(head, pairs, cut)| {
+            let whole = format!("{head}{}", pairs.concat());
+            whole.chars().take(cut + 40).collect()
+        });
+        prop::collection::vec(line, 1..8)
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_decoder_has_learnt_changes_nothing(lines in lines()) {
+            let setting = Setting { year_hint: Some(2025), ..Setting::default() };
+            static SLOW: LazyLock<&Plan> = LazyLock::new(|| leaked(cef().text, true));
+            let all = lines.join("\n");
+            let together = decode_bytes(cef(), all.as_bytes(), &setting);
+            let mut alone = Decoded::default();
+            for line in &lines {
+                // Without shortcuts, by a decoder that has seen nothing.
+                let line = line.as_bytes();
+                let mut one = Opened { cut: Cut::Lines, decoder: Decoder::new(*SLOW, &setting) };
+                let finished = [line, b"\n"].concat();
+                let last = alone.records + 1 == lines.len() as u64;
+                one.decode(if last { line } else { &finished }, true, &mut alone);
+            }
+            prop_assert_eq!(together.events.len(), alone.events.len());
+            for i in 0..together.events.len() {
+                let (mut a, b) = (together.events.get(i), alone.events.get(i));
+                a.offset = b.offset;
+                prop_assert_eq!(a, b);
+            }
+            let reasons = |d: &Decoded| d.rejects.iter().map(|r| (r.record, r.reason)).collect::<Vec<_>>();
+            prop_assert_eq!(reasons(&together), reasons(&alone));
         }
     }
 }

@@ -37,58 +37,105 @@ impl Names {
 /// Values of one record by slot; empty means absent. The first value given to a slot stays.
 #[derive(Default)]
 pub(super) struct Slots<'a> {
-    v: Vec<Cow<'a, str>>,
+    v: Vec<Slot<'a>>,
+    /// Values that do not stand in the record as they are.
+    made: Vec<String>,
     /// Slots filled from the record itself (not the envelope).
     pub filled: usize,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Slot<'a> {
+    text: &'a str,
+    /// Number of the value among those that were made, from 1; 0 when `text` is the value.
+    made: u32,
+}
+
 impl<'a> Slots<'a> {
-    pub(super) fn new(mut v: Vec<Cow<'a, str>>, n: usize) -> Self {
+    /// Of `n` slots, in the memory of an earlier record.
+    pub(super) fn new(memory: Slots<'_>, n: usize) -> Self {
+        let (mut v, mut made) = (memory.v, memory.made);
         v.clear();
-        v.resize(n, Cow::Borrowed(""));
-        Slots { v, filled: 0 }
+        made.clear();
+        // Collecting an empty iterator of equal layout in place keeps the allocation.
+        let mut v: Vec<Slot<'a>> = v.into_iter().map(|_| Slot::default()).collect();
+        v.resize(n, Slot::default());
+        Slots { v, made, filled: 0 }
     }
     /// The memory for the next record.
-    pub(super) fn recycle<'b>(self) -> Vec<Cow<'b, str>> {
-        let mut v = self.v;
-        v.clear();
-        // Collecting an empty iterator of equal layout in place keeps the allocation.
-        v.into_iter().map(|_| Cow::Borrowed("")).collect()
+    pub(super) fn recycle(self) -> Slots<'static> {
+        Slots::new(self, 0)
+    }
+    #[inline]
+    fn made(&self, slot: &Slot<'_>) -> Option<&str> {
+        let i = (slot.made as usize).checked_sub(1)?;
+        self.made.get(i).map(String::as_str)
     }
     #[inline]
     pub(super) fn get(&self, i: u16) -> &str {
-        &self.v[usize::from(i)]
+        let slot = &self.v[usize::from(i)];
+        self.made(slot).unwrap_or(slot.text)
     }
     #[inline]
     pub(super) fn cow(&self, i: u16) -> Cow<'a, str> {
-        self.v[usize::from(i)].clone()
+        let slot = &self.v[usize::from(i)];
+        match self.made(slot) {
+            Some(text) => Cow::Owned(text.to_string()),
+            None => Cow::Borrowed(slot.text),
+        }
+    }
+    /// True when nothing stands in the slot: what was made is never empty.
+    #[inline]
+    pub(super) fn lacks(&self, i: u16) -> bool {
+        let slot = &self.v[usize::from(i)];
+        slot.text.is_empty() && slot.made == 0
+    }
+    /// The same as [`Slots::put`], of a value that stands in the record as it is.
+    #[inline]
+    pub(super) fn put_text(&mut self, i: u16, text: &'a str) {
+        let slot = &mut self.v[usize::from(i)];
+        if slot.text.is_empty() && slot.made == 0 && !text.is_empty() {
+            slot.text = text;
+            self.filled += 1;
+        }
     }
     #[inline]
     pub(super) fn put(&mut self, i: u16, v: Cow<'a, str>) {
-        let slot = &mut self.v[usize::from(i)];
-        if slot.is_empty() && !v.is_empty() {
-            *slot = v;
-            self.filled += 1;
-        }
+        self.filled += usize::from(self.give(i, v));
     }
     #[inline]
     pub(super) fn put_envelope(&mut self, i: u16, v: Cow<'a, str>) {
-        let slot = &mut self.v[usize::from(i)];
-        if slot.is_empty() {
-            *slot = v;
+        self.give(i, v);
+    }
+    #[inline]
+    fn give(&mut self, i: u16, v: Cow<'a, str>) -> bool {
+        let free = self.lacks(i) && !v.is_empty();
+        if free {
+            let slot = &mut self.v[usize::from(i)];
+            match v {
+                Cow::Borrowed(text) => slot.text = text,
+                Cow::Owned(text) => {
+                    self.made.push(text);
+                    slot.made = self.made.len() as u32;
+                }
+            }
         }
+        free
     }
     /// One more line of a slot that keeps every value.
     fn append(&mut self, i: u16, v: &str) {
-        let slot = &mut self.v[usize::from(i)];
         if v.is_empty() {
             return;
         }
-        if slot.is_empty() {
-            self.filled += 1;
-            *slot = Cow::Owned(v.to_string());
-        } else {
-            let s = slot.to_mut();
+        if self.lacks(i) {
+            return self.put(i, Cow::Owned(v.to_string()));
+        }
+        let slot = &mut self.v[usize::from(i)];
+        if slot.made == 0 {
+            self.made.push(slot.text.to_string());
+            slot.made = self.made.len() as u32;
+        }
+        if let Some(s) = self.made.get_mut(slot.made as usize - 1) {
             s.push('\n');
             s.push_str(v);
         }
@@ -774,7 +821,7 @@ mod tests {
             n.slot(x);
         }
         let t = Trie::of(&n);
-        let mut s = Slots::new(vec![], names.len());
+        let mut s = Slots::new(Slots::default(), names.len());
         t.json(json, &mut s).unwrap();
         (0..names.len())
             .map(|i| s.get(i as u16).to_string())
@@ -853,7 +900,7 @@ mod tests {
         for n in asked {
             names.slot(n);
         }
-        let mut slots = Slots::new(vec![], asked.len());
+        let mut slots = Slots::new(Slots::default(), asked.len());
         markup(text, &names, &mut slots)?;
         Ok((0..asked.len()).map(|i| slots.cow(i as u16)).collect())
     }

@@ -1,12 +1,14 @@
 //! A mapping file made ready: TOML → [`Plan`]. Every error names the key and what is allowed there.
 use super::{
-    fields::{Names, Trie},
+    fields::{Names, Slots, Trie},
     program::{self, Program},
     stamp::Layout,
     steps::Step,
 };
 use crate::{Confidence, Standard};
-use ampleur_event::{Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb};
+use ampleur_event::{
+    Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb, batch::OBSERVER,
+};
 use regex::Regex;
 use rustc_hash::FxHashMap;
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -135,6 +137,42 @@ pub(super) struct Way {
     pub steps: Vec<Step>,
     pub map: Option<FxHashMap<String, String>>,
     pub value: Option<String>,
+    /// Its fields, where the first that is there is taken as it is.
+    pub plain: Option<Vec<u16>>,
+}
+
+/// The ways to fill one thing, in their order.
+pub(super) struct Ways {
+    pub list: Vec<Way>,
+    /// The only fields that can fill it; `None` where something else can.
+    asks: Option<Vec<u16>>,
+}
+
+impl Ways {
+    fn of(mut list: Vec<Way>) -> Ways {
+        let slot = |p: &Place| match p {
+            Place::Slot(s) => Some(*s),
+            Place::Action | Place::Verb => None,
+        };
+        let asks = |w: &Way| match (&w.value, &w.join) {
+            (None, None) => w.from.iter().map(slot).collect(),
+            _ => None,
+        };
+        for w in &mut list {
+            w.plain = asks(w).filter(|_: &Vec<u16>| w.steps.is_empty() && w.map.is_none());
+        }
+        let all: Option<Vec<Vec<u16>>> = list.iter().map(asks).collect();
+        Ways {
+            asks: all.map(|a| a.concat()),
+            list,
+        }
+    }
+    /// True when the record has nothing any way could take.
+    #[inline]
+    pub(super) fn idle(&self, slots: &Slots<'_>) -> bool {
+        let asks = self.asks.as_ref();
+        asks.is_some_and(|a| a.iter().all(|s| slots.lacks(*s)))
+    }
 }
 
 pub(super) type SetText = for<'a> fn(&mut Event<'a>, Cow<'a, str>);
@@ -282,9 +320,11 @@ pub(super) struct Plan {
     pub sniff: Vec<Sniff>,
     pub names: Names,
     pub trie: Trie,
-    pub columns: Vec<(Target, Vec<Way>)>,
+    pub columns: Vec<(Target, Ways)>,
     pub own: Own,
-    pub extra: Vec<(String, Vec<Way>)>,
+    /// Without the observer.
+    pub extra: Vec<(String, Ways)>,
+    pub observer: Option<Ways>,
     pub times: Vec<TimeWay>,
     pub system: System,
     pub verb: Verb,
@@ -306,7 +346,7 @@ pub(super) struct Plan {
     /// Key of the object that is the record, inside those of an interface.
     pub inner: Option<&'static str>,
     /// `cs1Label=Rule cs1=x`: slots asked for by label.
-    pub labels: bool,
+    pub labels: FxHashMap<Box<str>, u16>,
     pub slots: Fixed,
 }
 
@@ -686,6 +726,7 @@ impl Maker {
                     steps,
                     map,
                     value,
+                    plain: None,
                 })
             }
             _ => wrong(at, "a field name, a table or a list of them is expected"),
@@ -818,7 +859,7 @@ impl Plan {
                 }],
                 None => continue,
             };
-            columns.push((*target, ways));
+            columns.push((*target, Ways::of(ways)));
         }
 
         let mut extra = vec![];
@@ -830,17 +871,19 @@ impl Plan {
                         return wrong("extra", "a list of field names or a table is expected");
                     };
                     let key = s.rsplit(['.', ':']).next().unwrap_or(s).to_string();
-                    extra.push((key, vec![m.way(v, "extra")?]));
+                    extra.push((key, Ways::of(vec![m.way(v, "extra")?])));
                 }
             }
             Some(Value::Table(e)) => {
                 for (k, v) in e {
-                    extra.push((k.clone(), m.ways(v, &join("extra", k))?));
+                    extra.push((k.clone(), Ways::of(m.ways(v, &join("extra", k))?)));
                 }
             }
             Some(_) => return wrong("extra", "a list of field names or a table is expected"),
         }
         extra.sort_by(|a, b| a.0.cmp(&b.0));
+        let (said, extra): (Vec<_>, _) = extra.into_iter().partition(|(k, _)| k == OBSERVER);
+        let observer = said.into_iter().next().map(|(_, ways)| ways);
 
         let times = times(&t, &mut m)?;
         let mut verbs = FxHashMap::default();
@@ -994,7 +1037,8 @@ impl Plan {
             None => vec!["records".into(), "Records".into(), "value".into()],
             v => list(v, "records")?,
         };
-        let labels = m.names.list().iter().any(|n| n.starts_with("label:"));
+        let label = |n: &str| Some((n.strip_prefix("label:")?.into(), m.names.find(n)?));
+        let labels = m.names.list().iter().filter_map(|n| label(n)).collect();
         let trie = Trie::of(&m.names);
         Ok(Plan {
             about: leak(need("about")?),
@@ -1029,6 +1073,7 @@ impl Plan {
             columns,
             own,
             extra,
+            observer,
             times,
             system: text(&t, "", "system")?
                 .map(|s| system(s, "system"))
@@ -1382,6 +1427,22 @@ fn finder(patterns: &[Pattern], literals: &[Option<String>]) -> Made<Option<Find
         of,
         always,
     }))
+}
+
+#[cfg(test)]
+impl Plan {
+    /// The same plan, every way gone through whatever the record holds.
+    pub(super) fn without_shortcuts(mut self) -> Plan {
+        let columns = self.columns.iter_mut().map(|c| &mut c.1);
+        let extra = self.extra.iter_mut().map(|e| &mut e.1);
+        for ways in columns.chain(extra).chain(&mut self.observer) {
+            ways.asks = None;
+            for way in &mut ways.list {
+                way.plain = None;
+            }
+        }
+        self
+    }
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ impl Step {
                 Cow::Owned(if port.is_empty() { scheme } else { port }.to_string())
             }
             Step::UrlPath => cut(v, |s| {
-                let rest = s.split_once("://").map_or(s, |(_, r)| r);
+                let rest = after_scheme(s);
                 if rest.len() == s.len() && s.starts_with('/') {
                     return s;
                 }
@@ -275,8 +275,15 @@ pub(super) fn split_account(text: &str, realms: bool) -> (&str, &str) {
     ("", text)
 }
 
+/// What follows the first `://`; all of it where there is none.
+fn after_scheme(url: &str) -> &str {
+    let b = url.as_bytes();
+    let sign = memchr::memchr_iter(b':', b).find(|i| b[*i..].starts_with(b"://"));
+    sign.map_or(url, |i| &url[i + 3..])
+}
+
 fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, r)| r);
+    let rest = after_scheme(url);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let a = &rest[..end];
     a.rsplit_once('@').map_or(a, |(_, h)| h)
@@ -404,7 +411,7 @@ fn size(text: &str) -> Option<u64> {
 
 /// A whole number as logs write it: plain, with a fraction that is dropped, or in `0x` hexadecimal.
 pub(super) fn number(text: &str) -> Option<u64> {
-    let text = text.trim();
+    let text = crate::lines::trim(text);
     if let Ok(n) = text.parse::<u64>() {
         return (n != ampleur_event::batch::NONE).then_some(n);
     }
@@ -421,6 +428,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 }
 
 /// Texts that say "nothing here".
+#[inline]
 pub(super) fn nothing(v: &str) -> bool {
     is_placeholder(v)
 }
