@@ -340,10 +340,7 @@ fn duckdb_nginx(file: &Path, parquet: &Path) -> Option<String> {
     let pattern =
         r#"^(\S+) \S+ (\S+) \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d+) (\d+) "([^"]*)" "([^"]*)""#;
     let names = "['ip', 'who', 'at', 'method', 'url', 'status', 'bytes', 'referer', 'agent']";
-    let read = format!(
-        "select unnest(regexp_extract(line, '{}', {names})) from {LINES}",
-        pattern.replace('\\', "\\\\")
-    );
+    let read = format!("select unnest(regexp_extract(line, '{pattern}', {names})) from {LINES}");
     duckdb(
         file,
         parquet,
