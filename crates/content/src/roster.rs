@@ -107,14 +107,30 @@ impl Index {
     /// Persons with this key, ascending.
     #[inline]
     fn get(&self, key: u64) -> &[u32] {
+        if self.may_have(key) {
+            self.found(key)
+        } else {
+            &[]
+        }
+    }
+    /// False when nobody has this key; true may be by chance.
+    #[inline]
+    fn may_have(&self, key: u64) -> bool {
         if self.bloom.is_empty() {
-            return &[];
+            return false;
         }
         let (w, b) = Index::bits(key, self.bloom.len());
-        if self.bloom[w] & b != b {
-            return &[];
-        }
-        self.found(key)
+        self.bloom[w] & b == b
+    }
+    /// Keeps those of these that somebody has. One look waits for memory, many looks that do not wait for each other wait once.
+    fn retain<T>(&self, asked: &mut Vec<T>, key: impl Fn(&T) -> u64) {
+        asked.retain(|a| self.may_have(key(a)));
+        let near = |a: &T| {
+            let slot = self.slots.get(self.place(key(a)));
+            slot.map_or(0, |s| s.key[0])
+        };
+        std::hint::black_box(asked.iter().map(near).fold(0, |x, n| x ^ n));
+        asked.retain(|a| !self.found(key(a)).is_empty());
     }
     fn found(&self, key: u64) -> &[u32] {
         let wanted = [(key >> 32) as u32, key as u32];
@@ -487,16 +503,36 @@ impl Roster {
     }
     /// Persons with this number; `folded` letters and digits only.
     pub fn by_id(&self, folded: &[u8]) -> &[Person] {
+        self.id_key(folded).map_or(&[], |key| self.ids.get(key))
+    }
+    /// What a number is looked up by; `None` when it is nobody's by its shape.
+    #[inline]
+    pub(crate) fn id_key(&self, folded: &[u8]) -> Option<u64> {
         let n = significant(folded);
         let shape = shape(n);
         // Most numbers of a text are of a length, or begin with digits, that nobody's number has.
         if self.shapes >> shape & 1 == 0 {
-            return &[];
+            return None;
         }
         if shape.is_multiple_of(2) && self.heads[head(n) / 64] >> (head(n) % 64) & 1 == 0 {
-            return &[];
+            return None;
         }
-        self.ids.get(key(ID, n))
+        Some(key(ID, n))
+    }
+    /// Keeps those of these numbers that are somebody's.
+    pub(crate) fn of_somebody<T>(&self, asked: &mut Vec<T>, key: impl Fn(&T) -> u64) {
+        self.ids.retain(asked, key);
+    }
+    /// Brings near what [`Roster::born`] will be asked of, and the names of who is found.
+    pub(crate) fn fetch_born(&self, asked: &mut Vec<(u32, u64)>) {
+        let key = |(day, word): &(u32, u64)| born_key(*day, *word);
+        self.born.retain(asked, key);
+        let first = |a: &(u32, u64)| self.born.found(key(a)).first().copied();
+        let at = |a: &(u32, u64)| first(a).map_or(0, |p| self.words_at[p as usize] as usize);
+        let names = asked
+            .iter()
+            .map(|a| self.words.get(at(a)).copied().unwrap_or(0));
+        std::hint::black_box(names.fold(0, |x, n| x ^ n));
     }
     /// False when no family name is looked up by this word; true may be by chance.
     #[inline]

@@ -308,6 +308,10 @@ pub struct Reader<'k> {
     around: Around,
     bits: Bits,
     names: Names,
+    /// Memory for [`Reader::tokens`] and [`Reader::records`].
+    asked: Vec<(usize, u64, Hit)>,
+    later: Vec<Hit>,
+    days: Vec<(u32, u64)>,
     row: Vec<u8>,
     /// Where the cells of `row` end, each at a sign that is not part of it.
     ends: Vec<u32>,
@@ -342,6 +346,9 @@ impl<'k> Reader<'k> {
             around: Around::default(),
             bits: Bits::default(),
             names: Names::default(),
+            asked: vec![],
+            later: vec![],
+            days: vec![],
             row: vec![],
             ends: vec![],
             columns: vec![],
@@ -711,14 +718,14 @@ impl<'k> Reader<'k> {
         let slow = self.slow();
         let (know, names) = (self.know, &mut self.names);
         let mut done = from;
-        // Most numbers are nobody's and say nothing.
+        // What must be somebody's to be a hit: how many hits are before it, what it is looked up by.
+        let mut asked: Vec<(usize, u64, Hit)> = std::mem::take(&mut self.asked);
+        asked.clear();
         let each = &mut |h: Hit| {
-            if slow
-                || h.what != What::Token
-                || keep(h.to - h.from)
-                || !know.roster.by_id(&text[h.from..h.to]).is_empty()
-            {
+            if slow || h.what != What::Token || keep(h.to - h.from) {
                 hits.push(h);
+            } else if let Some(key) = know.roster.id_key(&text[h.from..h.to]) {
+                asked.push((hits.len(), key, h));
             }
         };
         let look = Some(&know.openings);
@@ -731,6 +738,44 @@ impl<'k> Reader<'k> {
                 done = end;
             }
         });
+        // Most numbers are nobody's and say nothing.
+        know.roster.of_somebody(&mut asked, |a| a.1);
+        if let Some((first, ..)) = asked.first().copied() {
+            let later = &mut self.later;
+            later.clear();
+            later.extend_from_slice(&hits[first..]);
+            hits.truncate(first);
+            let mut from = first;
+            for (at, _, h) in &asked {
+                hits.extend_from_slice(&later[from - first..at - first]);
+                hits.push(*h);
+                from = *at;
+            }
+            hits.extend_from_slice(&later[from - first..]);
+        }
+        self.asked = asked;
+    }
+
+    /// Brings near what the dates of records are looked up by, with the names beside them; what is far from a date is looked up later.
+    fn fetch(&mut self, text: &[u8], hits: &[Hit]) {
+        let know = self.know;
+        let words = &self.names.words;
+        self.days.clear();
+        let mut first = 0;
+        for h in hits {
+            let What::Date(day) = h.what else { continue };
+            if !know.somebody_born(day) {
+                continue;
+            }
+            let near = |w: &(u32, u32)| (w.0 as usize) + BEFORE < h.from;
+            first += words[first..].iter().take_while(|w| near(w)).count();
+            let beside = words[first..].iter();
+            for (a, z) in beside.take_while(|w| (w.0 as usize) < h.to + AFTER) {
+                let word = key_at(WORD, text, *a as usize, *z as usize);
+                self.days.push((day, word));
+            }
+        }
+        know.roster.fetch_born(&mut self.days);
     }
 
     /// Fills `near` with the words of a window.
@@ -1199,6 +1244,7 @@ impl<'k> Reader<'k> {
         // Beside a diagnosis every number may be a code.
         let coded = columns.iter().any(|c| c.categories.contains(HealthState));
         self.tokens(text, (0, text.len()), |_| coded, &mut hits, &mut seen);
+        self.fetch(text, &hits);
         let (mut from, mut first, mut h, mut s) = (0, 0, 0, 0);
         while first < ends.len() {
             let last = match many {
