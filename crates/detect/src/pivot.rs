@@ -1423,17 +1423,6 @@ fn into_desktops(
     }
 }
 
-/// A logon at a screen or a shell.
-fn hands_on(m: &Model<'_>, u: &Unit<'_>) -> bool {
-    let shell = |i: &u32| {
-        let x = &m.s.list[*i as usize];
-        x.key_kind == SessionKey::LogonId
-            && x.counts.logins > 0
-            && m.s.features[*i as usize].logon_types == 0
-    };
-    u.does.interactive || u.members.iter().any(shell)
-}
-
 /// Who is always there when units like `i` (account, programs, origin) happen: `Some(true)` only bad visitors, `Some(false)`
 /// only good ones, `None` when it cannot be told. A machine works at any time, whoever is there.
 fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
@@ -1473,8 +1462,7 @@ fn present(m: &Model<'_>, v: &[SessionVerdict], i: usize) -> Option<bool> {
     }
     match (bad * 10 >= all * 9, good * 10 >= all * 9) {
         (true, false) if good * 10 <= all * 6 => Some(true),
-        // That it was the owner's on other days says nothing of hands at a screen or a shell while somebody else is in too.
-        (false, true) if bad * 10 <= all * 6 && !hands_on(m, u) => Some(false),
+        (false, true) if bad * 10 <= all * 6 => Some(false),
         _ => None,
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Bastion {
 /// Connections go on within this after somebody came.
 const SOON: Nanos = 5 * MINUTE;
 /// Clocks of two machines agree as well as that.
-pub(crate) const SLACK: Nanos = 30 * SECOND;
+const SLACK: Nanos = 30 * SECOND;
 /// A visit whose end no line tells is thought to be over after this.
 const LONGEST: Nanos = 12 * HOUR;
 

@@ -24,8 +24,6 @@ use std::{
 
 /// Links of this certainty or more join two sessions into one chain.
 pub const JOINS: f32 = 0.5;
-/// Links of less say nothing of who opened what.
-const DOUBT: f32 = 0.4;
 
 /// The networks of the establishments.
 pub(crate) struct Estates {
@@ -161,15 +159,7 @@ pub(crate) fn link(
                 let through = tunnels(&mut w, &mut ambiguous);
                 let late = late_logons(&w, &through);
                 let bastions = bastion::all(estates, &mut w, &mut ambiguous);
-                hops(
-                    &rules,
-                    estates,
-                    &through,
-                    &late,
-                    &bastions,
-                    &mut w,
-                    &mut ambiguous,
-                );
+                hops(&rules, estates, &late, &bastions, &mut w, &mut ambiguous);
                 same_account(case, &rules, &through, &mut w);
             }
             Kind::Id => shared_ids(&mut w),
@@ -456,7 +446,7 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
     // A lent address is lent again: what came through tunnels from two places is two uses, though by clocks that err they meet.
     let outer = |i: u32| through.get(&i).map(|t| s.list[*t as usize].origin.address);
     // So is what was opened on one machine, or through one bastion, by people who came to it from two places.
-    let doors = Doors::of(s, w.side, &w.links);
+    let doors = Doors::of(s, &w.links);
     let apart = |i: u32, j: u32| {
         matches!((outer(i), outer(j)), (Some(a), Some(b)) if a != b)
             || !s.is_flow(i as usize) && !s.is_flow(j as usize) && doors.differ(i, j)
@@ -528,36 +518,21 @@ fn same_account(case: &Case, rules: &Rules, through: &FxHashMap<u32, u32>, w: &m
     }
 }
 
-/// What opened each session, as far as that is certain. Of a logon at a screen or a shell, all that may have: it is no one use with what
-/// only one of them opened.
+/// What opened each session, as far as that is certain.
 struct Doors {
     parents: FxHashMap<u32, Vec<u32>>,
     origins: Vec<Option<IpAddr>>,
 }
 
 impl Doors {
-    fn of(s: &Sessions, side: &Side, links: &[Link]) -> Doors {
+    fn of(s: &Sessions, links: &[Link]) -> Doors {
         let mut parents: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-        let pairs = |opens: &dyn Fn(&Link) -> bool| {
-            let some = links.iter().filter(|l| opens(l));
-            let mut pairs: Vec<(u32, u32)> = some.map(|l| (l.inner, l.outer)).collect();
-            pairs.sort_unstable();
-            pairs.dedup();
-            pairs
-        };
-        let certain = pairs(&|l| {
+        let opens = |l: &&Link| {
             matches!(l.kind, LinkKind::TunnelAddress | LinkKind::Hop) && l.certainty >= JOINS
-        });
+        };
+        let certain = links.iter().filter(opens).map(|l| (l.inner, l.outer));
+        let certain: BTreeSet<(u32, u32)> = certain.collect();
         for (inner, outer) in certain {
-            parents.entry(inner).or_default().push(outer);
-        }
-        let doubtful = pairs(&|l| {
-            l.kind == LinkKind::Hop
-                && (DOUBT..JOINS).contains(&l.certainty)
-                && !parents.contains_key(&l.inner)
-                && hands_on(s, side, l.inner as usize)
-        });
-        for (inner, outer) in doubtful {
             parents.entry(inner).or_default().push(outer);
         }
         Doors {
@@ -701,24 +676,19 @@ fn farms(
 fn hops(
     rules: &Rules,
     estates: &Estates,
-    tunnel_of: &FxHashMap<u32, u32>,
     late: &BTreeMap<u32, Nanos>,
     bastions: &[Bastion],
     w: &mut Web<'_>,
     ambiguous: &mut BTreeSet<u32>,
 ) {
     let s = w.s;
-    // Where somebody came from, through his tunnel if any.
-    let outer = |l: u32| {
-        let first = tunnel_of.get(&l).copied().unwrap_or(l);
-        s.list[first as usize].origin.address
-    };
     // Interactive logons on each machine.
     let mut stays: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (i, x) in s.list.iter().enumerate() {
+        let f = &s.features[i];
         let interactive = match x.account.as_ref().map(|a| a.system) {
             Some(System::Ad | System::Host | System::Smb) if x.key_kind == SessionKey::LogonId => {
-                hands_on(s, w.side, i)
+                f.logon_types & (1 << 10 | 1 << 2 | 1 << 7 | 1 << 11) != 0 || untyped(s, w.side, i)
             }
             Some(System::Citrix | System::Host) => x.counts.logins > 0,
             _ => false,
@@ -868,24 +838,14 @@ fn hops(
                     .iter()
                     .map(|l| s.list[*l as usize].origin.address)
                     .collect();
-                let pair = |among: &[u32]| one_of(w, *j, among, &begin, &ended, &outer);
+                let pair = |among: &[u32]| one_of(w, *j, among, &begin, &ended);
                 let (chosen, certainty): (Vec<u32>, f32) = if !named.is_empty()
                     && !s.is_flow(*j as usize)
                 {
-                    let told = pair(&named);
-                    let several =
-                        told.is_none() && named.iter().any(|l| outer(*l) != outer(named[0]));
-                    if several {
-                        ambiguous.insert(*j);
-                    }
+                    let named = pair(&named).unwrap_or(named);
                     // Whoever used this account from here: what the machine does by itself at that minute is not his.
                     let its_own = on_the_minute(rules, b, by_itself);
-                    let certainty = match (its_own, several) {
-                        (true, _) => 0.3,
-                        (_, true) => 0.45,
-                        _ => 0.95,
-                    };
-                    (told.unwrap_or(named), certainty)
+                    (named, if its_own { 0.3 } else { 0.95 })
                 } else if let Some(one) = bastion.filter(|_| usual < 3).and_then(|_| pair(&open)) {
                     (one, 0.85)
                 } else if origins.len() > 1 {
@@ -920,13 +880,6 @@ fn hops(
     }
 }
 
-/// A logon at a screen or a shell.
-fn hands_on(s: &Sessions, side: &Side, i: usize) -> bool {
-    const SCREEN: u32 = 1 << 10 | 1 << 2 | 1 << 7 | 1 << 11;
-    s.list[i].key_kind == SessionKey::LogonId
-        && (s.features[i].logon_types & SCREEN != 0 || untyped(s, side, i))
-}
-
 /// A logon of a system that knows no kinds of them: somebody at a shell.
 pub(crate) fn untyped(s: &Sessions, side: &Side, i: usize) -> bool {
     s.features[i].logon_types == 0
@@ -935,15 +888,13 @@ pub(crate) fn untyped(s: &Sessions, side: &Side, i: usize) -> bool {
 }
 
 /// Of several visits that may have opened a logon, from two places and more, those of the only place whose visit ends with it; where no
-/// end tells, of the only place somebody had come from just before it, when those from elsewhere had left by then: who is still in may
-/// have opened another.
+/// end tells, of the only place somebody had come from just before it.
 fn one_of(
     w: &Web<'_>,
     j: u32,
     visits: &[u32],
     begin: &dyn Fn(u32) -> Nanos,
     ended: &dyn Fn(u32) -> Option<Nanos>,
-    outer: &dyn Fn(u32) -> Option<IpAddr>,
 ) -> Option<Vec<u32>> {
     const TOGETHER: Nanos = 2 * MINUTE;
     const SOON: Nanos = 3 * MINUTE;
@@ -966,10 +917,7 @@ fn one_of(
     }
     let from = w.true_start(j);
     let soon = among(&|l| from - begin(l) <= SOON);
-    let his = soon.first().map(|l| outer(*l));
-    let left = |l: u32| ended(l).is_some_and(|e| e.saturating_add(bastion::SLACK) <= from);
-    let others_left = visits.iter().all(|l| Some(outer(*l)) == his || left(*l));
-    (places(&soon) == 1 && others_left).then_some(soon)
+    (places(&soon) == 1).then_some(soon)
 }
 
 /// True when this minute of the local day, two more or less, is that of `others` (UTC nanoseconds, ascending) on three other days or
