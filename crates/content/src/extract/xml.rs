@@ -30,6 +30,9 @@ const VALUES: usize = 400;
 /// Values of a letter, which is one record, and bytes of values of any.
 const LETTER: usize = 50_000;
 const BYTES: usize = 1 << 28;
+/// Bytes of a tag, a comment or a section of signs, and attributes of a tag: what goes beyond is no document of anybody's.
+const TAG: usize = 1 << 26;
+const ATTRIBUTES: usize = 1 << 16;
 /// Bytes that are read in one go.
 const CHUNK: usize = 1 << 16;
 /// Elements within each other.
@@ -124,7 +127,7 @@ impl Xml {
                         }
                     }
                 }
-                let used = self.take(&have, !more || have.len() > BYTES, reader)?;
+                let used = self.take(&have, !more || have.len() > TAG, reader)?;
                 have.drain(..used);
             }
         }
@@ -261,7 +264,11 @@ impl Xml {
             };
             i = value.1 + usize::from(value.0 > i);
             b.get(value.1)?;
-            self.attributes.push(Attribute { name, value });
+            if self.attributes.len() < ATTRIBUTES {
+                self.attributes.push(Attribute { name, value });
+            } else {
+                self.wrong = true;
+            }
         }
     }
 
@@ -839,6 +846,21 @@ mod tests {
                 (of(&xml), right)
             };
             prop_assert_eq!(read(capacity), read(1 << 16));
+        }
+    }
+    #[test]
+    fn a_tag_has_so_many_attributes() {
+        for (n, right) in [(ATTRIBUTES, true), (ATTRIBUTES + 1, false)] {
+            let text = format!(
+                "<a><nom>Leger</nom><b{}/><nom>Noir</nom></a>",
+                " x=''".repeat(n)
+            );
+            let (records, _, read) = quickly(text.as_bytes(), VALUES, CHUNK);
+            let all: Vec<String> = records.concat().into_iter().map(|v| v.1).collect();
+            assert_eq!(
+                (all.as_slice(), read),
+                (&["Leger".into(), "Noir".into()][..], right)
+            );
         }
     }
     #[test]
