@@ -1182,6 +1182,7 @@ mod tests {
             },
             missing: None,
             closed_by: None,
+            laid: false,
             why: Why::default(),
         }
     }

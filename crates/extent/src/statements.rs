@@ -874,12 +874,12 @@ impl Judge<'_> {
                         "{} {} {} {}/{}",
                         st.state.word(),
                         s.name,
-                        st.kind.word(),
+                        st.shown().word(),
                         rfc3339(st.window.from),
                         rfc3339(st.window.to)
                     )
                 };
-                match (st.state, st.kind) {
+                match (st.state, st.shown()) {
                     (State::Gap, Kind::Tamper | Kind::Seal | Kind::AuditOff) => {
                         tampered.push(text())
                     }
@@ -1448,6 +1448,7 @@ mod tests {
             kind,
             missing: None,
             closed_by: None,
+            laid: false,
             why: Why::default(),
         };
         let stretches = match gap {

@@ -356,8 +356,10 @@ pub(crate) struct Traits {
     /// Earliest instant the activity can have begun (a flow logged at its end began `duration_ms` before).
     pub began: Nanos,
     pub break_glass: u32,
-    /// Audit switched off, log cleared, rights changed.
+    /// Audit switched off, log cleared.
     pub tampering: u32,
+    /// A setting, right, group or account was changed.
+    pub set: bool,
     /// Highest running totals (tunnels).
     pub total_in: u64,
     pub total_out: u64,
@@ -446,6 +448,7 @@ impl Traits {
         self.began = self.began.min(o.began);
         self.break_glass = self.break_glass.saturating_add(o.break_glass);
         self.tampering = self.tampering.saturating_add(o.tampering);
+        self.set |= o.set;
         self.total_in = self.total_in.max(o.total_in);
         self.total_out = self.total_out.max(o.total_out);
     }
@@ -553,6 +556,8 @@ pub struct Features {
     ends: [u8; 5],
     /// Ports of flows, bit 0 = 3389, 1 = 445, 2 = 22, 3 = 443/80, 4 = database, 5 = other.
     pub ports: u8,
+    /// A setting, right, group or account was changed.
+    pub set: bool,
     /// Windows logon types seen, bit per type.
     pub logon_types: u32,
     /// Hours of the local week with activity, bit 0 = Monday 00:00–01:00.
@@ -560,7 +565,7 @@ pub struct Features {
     /// Files or documents opened for reading.
     pub files: u32,
     pub break_glass: u32,
-    /// Audit switched off, log cleared, rights changed.
+    /// Audit switched off, log cleared.
     pub tampering: u32,
     /// `None`: nothing was asked.
     pub asks: Option<Box<Asks>>,
@@ -591,6 +596,7 @@ impl Features {
             files: t.files.items().len() as u32,
             break_glass: t.break_glass,
             tampering: t.tampering,
+            set: t.set,
             asks: (!t.asks.is_empty()).then(|| Box::new(Asks::of(&t.asks))),
         }
     }

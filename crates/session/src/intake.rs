@@ -917,6 +917,7 @@ impl Fragment {
         match e.verb {
             Verb::BreakGlass => f.break_glass = f.break_glass.saturating_add(1),
             Verb::AuditOff | Verb::AuditClear => f.tampering = f.tampering.saturating_add(1),
+            Verb::Config if e.outcome != Outcome::Failure => f.set = true,
             _ => {}
         }
     }
@@ -1441,6 +1442,7 @@ mod tests {
                 t.began,
                 t.break_glass,
                 t.tampering,
+                t.set,
             );
             format!(
                 "{plain:?} {accounts:?} {noted:?} {targets:?} {sketches:?} {asks:?} {rest:?} {} {}",

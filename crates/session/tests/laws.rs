@@ -117,7 +117,14 @@ fn told(s: &Sessions) -> Vec<String> {
             let f = &s.features[i];
             let hours: Vec<usize> = (0..168).filter(|h| f.has_hour(*h)).collect();
             let texts = lists.map(|l| s.texts_of(i, l).collect::<Vec<_>>());
-            let counts = (f.files, f.break_glass, f.tampering, f.ports, f.logon_types);
+            let counts = (
+                f.files,
+                f.break_glass,
+                f.tampering,
+                f.ports,
+                f.set,
+                f.logon_types,
+            );
             format!("{texts:?} {hours:?} {counts:?} {:?} {:?}", f.asks, s.who(i))
         })
         .collect()

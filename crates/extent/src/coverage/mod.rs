@@ -19,14 +19,15 @@ pub use timeline::case_window;
 
 use crate::model::{Both, CoverageRow};
 use ampleur_event::{
-    Capability, Nanos, Silence, System, Window,
+    Capability, Nanos, SessionVerdict, Silence, System, Window,
     category::Category,
     category::CategorySet,
+    session::Judgement,
     time::{DAY, MINUTE, SECOND, rfc3339},
 };
 use ampleur_session::{Alike, Column, Sessions};
 use ampleur_sources::case::Case;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What can be said of one source over one stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +104,16 @@ pub struct Stretch {
     pub missing: Option<u64>,
     /// Index of a source that was complete all this time and tells the same categories.
     pub closed_by: Option<u32>,
+    /// Laid to the intruder, see [`Coverage::note_laid`].
+    pub laid: bool,
     pub why: Why,
+}
+
+impl Stretch {
+    /// How it shows, and when it is laid to the intruder, that.
+    pub fn shown(&self) -> Kind {
+        if self.laid { Kind::Tamper } else { self.kind }
+    }
 }
 
 /// Everything known about one source.
@@ -222,7 +232,7 @@ impl Coverage {
                     kind: if st.state == State::Complete {
                         String::new()
                     } else {
-                        st.kind.word().into()
+                        st.shown().word().into()
                     },
                     missing: st.missing,
                     closed_by: st
@@ -374,11 +384,62 @@ impl Coverage {
                     kind,
                     missing: None,
                     closed_by: None,
+                    laid: false,
                     why: why.clone(),
                 });
                 s.stretches.sort_by_key(|a| (a.window, a.kind, a.state));
             }
             s.untold.get_or_insert(why);
+        }
+    }
+
+    /// Lays to the intruder what is missing of a source whose settings, rights or audit he had changed, while another source heard him
+    /// inside: the machine was in his hands. He is presumed to have edited it; nothing is proven, and no bound rests on it.
+    pub fn note_laid(&mut self, sessions: &Sessions, judgements: &[Judgement]) {
+        let his = || {
+            let judged = sessions.list.iter().zip(&sessions.features).zip(judgements);
+            judged
+                .filter(|(_, j)| j.verdict == SessionVerdict::Intruder)
+                .map(|((s, f), _)| (s, f))
+        };
+        let mut since: BTreeMap<u32, Nanos> = BTreeMap::new();
+        for (s, _) in his().filter(|(_, f)| f.set || f.tampering > 0) {
+            let (from, _) = self.on_time(s.source, s.from);
+            let first = since.entry(s.source).or_insert(from);
+            *first = from.min(*first);
+        }
+        let inside: Vec<(u32, Window)> = his()
+            .map(|(s, _)| {
+                let (from, to) = (
+                    self.on_time(s.source, s.from).0,
+                    self.on_time(s.source, s.to).1,
+                );
+                (s.source, Window::new(from, to.saturating_add(1)))
+            })
+            .collect();
+        for s in &mut self.sources {
+            let Some(first) = since.get(&s.index) else {
+                continue;
+            };
+            let lost = s.stretches.iter_mut().filter(|st| {
+                st.state == State::Gap && matches!(st.kind, Kind::Silence | Kind::Sequence)
+            });
+            for st in lost.filter(|st| *first < st.window.to) {
+                let heard = |(by, w): &&(u32, Window)| *by != s.index && w.overlaps(&st.window);
+                if inside.iter().any(|i| heard(&i)) {
+                    st.laid = true;
+                    st.why = Why::new(
+                        format!(
+                            "{} ; l’intrus, qui avait changé les réglages de cette machine, était alors connecté : lignes présumées supprimées",
+                            st.why.fr
+                        ),
+                        format!(
+                            "{}; the intruder, who had changed this machine's settings, was connected then: lines presumed removed",
+                            st.why.en
+                        ),
+                    );
+                }
+            }
         }
     }
 
@@ -522,7 +583,7 @@ impl SourceCoverage {
             establishment: self.establishment.clone(),
             window,
             state: st.state,
-            kind: st.kind,
+            kind: st.shown(),
             missing: st.missing,
             categories,
             why: st.why.clone(),

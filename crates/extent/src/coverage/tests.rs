@@ -1023,6 +1023,7 @@ fn a_source_that_cannot_tell_who_says_so_and_closes_nothing() {
             kind: Kind::None,
             missing: None,
             closed_by: None,
+            laid: false,
             why: Why::default(),
         }];
     }
@@ -1054,4 +1055,151 @@ fn a_source_that_cannot_tell_who_says_so_and_closes_nothing() {
         "comes from 10.0.5.9"
     ));
     assert!(told("logs/b/*", "ajouter -1 jour", "add -1 day"));
+}
+
+#[test]
+fn a_silence_of_a_machine_that_was_in_his_hands_is_laid_to_him() {
+    use ampleur_event::SessionVerdict;
+    use ampleur_event::session::{
+        Judgement, Origin, Session, SessionCounts, SessionId, SessionKey,
+    };
+    use ampleur_session::{Features, Sessions};
+    let c = case(
+        "[[source]]\nfiles=\"logs/fw/*\"\n[[source]]\nfiles=\"logs/vpn/*\"\n[[source]]\nfiles=\"logs/web/*\"\n",
+    );
+    let window = Window::new(T0, T0 + 10 * DAY);
+    let quiet = Window::new(T0 + 5 * DAY, T0 + 5 * DAY + 3 * HOUR);
+    let session = |source: u32, from: Nanos, to: Nanos| Session {
+        id: SessionId::of([0; 8]),
+        source,
+        format: "fortinet-fortigate",
+        key_kind: SessionKey::Inactivity,
+        account: None,
+        person: None,
+        origin: Origin::default(),
+        inner: None,
+        host: "".into(),
+        program: "".into(),
+        from,
+        to,
+        closed: false,
+        counts: SessionCounts::default(),
+    };
+    let judged = |verdict| Judgement {
+        verdict,
+        score: 0.0,
+        reasons: [].into(),
+        chain: "".into(),
+        intrusion: None,
+    };
+    // (settings changed, when, in which source, by whom, connected when, gap's kind) and whose silence is laid to him.
+    use SessionVerdict::{Doubtful, Intruder};
+    let cases = [
+        (
+            true,
+            T0 + DAY,
+            0,
+            Intruder,
+            quiet.from + HOUR,
+            Kind::Silence,
+            Some("logs/fw/*"),
+        ),
+        (
+            true,
+            T0 + DAY,
+            0,
+            Intruder,
+            quiet.from + HOUR,
+            Kind::Sequence,
+            Some("logs/fw/*"),
+        ),
+        (
+            false,
+            T0 + DAY,
+            0,
+            Intruder,
+            quiet.from + HOUR,
+            Kind::Silence,
+            None,
+        ),
+        (
+            true,
+            T0 + 6 * DAY,
+            0,
+            Intruder,
+            quiet.from + HOUR,
+            Kind::Silence,
+            None,
+        ),
+        (
+            true,
+            T0 + DAY,
+            2,
+            Intruder,
+            quiet.from + HOUR,
+            Kind::Silence,
+            Some("logs/web/*"),
+        ),
+        (
+            true,
+            T0 + DAY,
+            0,
+            Doubtful,
+            quiet.from + HOUR,
+            Kind::Silence,
+            None,
+        ),
+        (
+            true,
+            T0 + DAY,
+            0,
+            Intruder,
+            quiet.to + DAY,
+            Kind::Silence,
+            None,
+        ),
+        (
+            true,
+            T0 + DAY,
+            0,
+            Intruder,
+            quiet.from + HOUR,
+            Kind::Rotation,
+            None,
+        ),
+    ];
+    for (set, at, of, verdict, inside, kind, laid) in cases {
+        let mut coverage = Coverage::build(&c, vec![], Some(window));
+        for s in &mut coverage.sources {
+            s.stretches = vec![Stretch {
+                window: quiet,
+                state: State::Gap,
+                kind,
+                missing: None,
+                closed_by: None,
+                laid: false,
+                why: Why::new("silence", "silent"),
+            }];
+        }
+        let mut sessions = Sessions::default();
+        sessions.list = vec![
+            session(of, at, at + HOUR),
+            session(1, inside, inside + HOUR),
+        ];
+        sessions.features = vec![Features::default(); 2];
+        sessions.features[0].set = set;
+        coverage.note_laid(&sessions, &[judged(verdict), judged(Intruder)]);
+        let found: Vec<(String, String)> = (coverage.rows().into_iter())
+            .filter(|r| r.kind == "tamper")
+            .map(|r| (r.source, r.because.unwrap().en))
+            .collect();
+        match laid {
+            Some(source) => {
+                assert_eq!(found.len(), 1);
+                assert_eq!(found[0].0, source);
+                assert!(found[0].1.starts_with("silent; the intruder"));
+            }
+            None => assert!(found.is_empty(), "{found:?}"),
+        }
+    }
 }

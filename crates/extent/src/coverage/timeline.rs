@@ -335,6 +335,7 @@ pub(super) fn build(
                 kind: Kind::Clock,
                 missing: None,
                 closed_by: None,
+                laid: false,
                 why: c.why.clone(),
             });
         }
@@ -397,6 +398,7 @@ fn gap(window: Window, state: State, kind: Kind, missing: Option<u64>, why: Why)
         kind,
         missing,
         closed_by: None,
+        laid: false,
         why,
     }
 }

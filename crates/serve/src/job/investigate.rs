@@ -248,6 +248,7 @@ pub fn investigate(
     });
     let (sessions, door, past, judged, identity, leaks) = found?;
     coverage.note_untold(&sessions);
+    coverage.note_laid(&sessions, &judged.judgements);
 
     progress.stage("extent", 0);
     let evidence = Evidence {
