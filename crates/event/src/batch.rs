@@ -494,6 +494,10 @@ impl EventBatch {
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
         (0..self.len()).map(|i| self.get(i))
     }
+    /// Numbers its records as those that follow so many others.
+    pub fn renumber(&mut self, before: u64) {
+        self.record.iter_mut().for_each(|r| *r += before);
+    }
     pub fn times(&self) -> &[Nanos] {
         &self.time
     }

@@ -116,7 +116,7 @@ fn properties() -> WriterProperties {
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_data_page_row_count_limit(8192)
         .set_dictionary_page_size_limit(256 << 10)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(false)
         .set_bloom_filter_fpp(0.01)
         .set_bloom_filter_max_ndv(ROW_GROUP as u64)
@@ -125,6 +125,7 @@ fn properties() -> WriterProperties {
             "ampleur.events".to_string(),
             "1".to_string(),
         )]));
+    // The least and greatest of the others answer nothing anybody asks; the filters do.
     for column in ["time", "record", "verb"] {
         p = p.set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
     }
@@ -145,16 +146,6 @@ fn properties() -> WriterProperties {
             p = p.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
         }
     }
-    // The least and greatest of text answer nothing anybody asks; the filters do.
-    for field in stored_schema().fields() {
-        if matches!(field.data_type(), DataType::Utf8 | DataType::Binary) {
-            p = p.set_column_statistics_enabled(
-                ColumnPath::from(field.name().as_str()),
-                EnabledStatistics::None,
-            );
-        }
-    }
-    p = p.set_column_statistics_enabled(path(TOKENS_LEAF), EnabledStatistics::None);
     // Ciphertext does not compress; repeated values are still caught by the dictionary.
     for column in SEALED {
         p = p.set_column_compression(ColumnPath::from(*column), Compression::UNCOMPRESSED);

@@ -1274,6 +1274,15 @@ impl Decode for InJson {
                 Seen::Done
             })
     }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        self.values.cut(bytes, most)
+    }
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        Some(Box::new(InJson {
+            setting: self.setting.clone(),
+            values: self.values.apart()?,
+        }))
+    }
 }
 
 /// One AuditEvent a line, behind a header that says nothing the event does not say itself.
@@ -1303,6 +1312,14 @@ impl Decode for InLines {
                 Err(_) => out.reject(bytes, at, len, Reason::Shape),
             }
         })
+    }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        lines::cut(bytes, most)
+    }
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        Some(Box::new(InLines {
+            setting: self.setting.clone(),
+        }))
     }
 }
 

@@ -110,6 +110,15 @@ pub trait Decode: Send {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize;
     /// Called once after the last piece, for records held back (continuation lines).
     fn finish(&mut self, _out: &mut Decoded) {}
+    /// The last place of `bytes`, at most `most`, where a record ends and another decoder could go on as this one would: so that parts
+    /// of a file can be decoded side by side. `None` (the rule): what comes first decides how the rest is read.
+    fn cut(&self, _bytes: &[u8], _most: usize) -> Option<usize> {
+        None
+    }
+    /// Such a decoder, made while this one is between two records; `None` while something is open.
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        None
+    }
 }
 
 /// Sources with a decoder of their own, in the order they are asked to sniff.

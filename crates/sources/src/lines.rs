@@ -39,6 +39,11 @@ pub fn each(
     start
 }
 
+/// The end of the last whole line of `bytes` that ends at `most` or before.
+pub(crate) fn cut(bytes: &[u8], most: usize) -> Option<usize> {
+    memchr::memrchr(b'\n', &bytes[..most.min(bytes.len())]).map(|i| i + 1)
+}
+
 #[inline]
 fn one(
     line: &[u8],

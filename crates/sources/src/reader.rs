@@ -83,7 +83,23 @@ pub trait FileSink {
         Ok(())
     }
     fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError>;
+    /// How many parts of one file may be decoded at once. What is handed out does not depend on it.
+    fn hands(&self) -> usize {
+        1
+    }
+    /// Does all of this and returns.
+    fn together(&mut self, jobs: Vec<Job<'_>>) {
+        jobs.into_iter().for_each(|job| job());
+    }
 }
+
+/// Part of a file to be decoded.
+pub type Job<'j> = Box<dyn FnOnce() + Send + 'j>;
+
+/// Parts of one file decoded at once, at most: memory grows with them.
+const MOST_PARTS: usize = 8;
+/// A file of which parts were decoded in vain so often is decoded in one go.
+const MISSES: u32 = 4;
 
 /// Keeps everything in memory: for tests, small files and `decode`.
 #[derive(Debug, Default)]
@@ -459,7 +475,18 @@ struct Engine<'a> {
     /// Where the file has neighbours.
     case: Option<&'a Case>,
     out: Decoded,
+    /// Memory for the rows of parts decoded at once.
+    spare: Vec<EventBatch>,
     report: FileReport,
+}
+
+/// A part of a file decoded by itself.
+struct Part {
+    from: usize,
+    len: usize,
+    decoder: Box<dyn Decode>,
+    out: Decoded,
+    taken: usize,
 }
 
 impl<'a> Engine<'a> {
@@ -507,6 +534,7 @@ impl<'a> Engine<'a> {
             more: Arc::default(),
             case: None,
             out: Decoded::default(),
+            spare: vec![],
             report: FileReport {
                 file,
                 format: "unknown",
@@ -608,10 +636,34 @@ impl<'a> Engine<'a> {
             // The mark is handed out with the bytes but belongs to no record.
             self.hand_out(skip)?;
         }
-        let mut want = self.limits.block_bytes.max(1);
+        let block = self.limits.block_bytes.max(1);
+        let mut want = block;
+        // Cut where a record ends, unless that cut one in two.
+        let mut cut = true;
+        let mut misses = 0;
         loop {
-            self.fill(stream, want)?;
-            let pending = self.bytes().len();
+            // One byte more tells whether what is wanted is the rest.
+            self.fill(stream, want + 1)?;
+            let hands = match self.encoding {
+                Encoding::Bytes if cut && want == block && misses < MISSES => {
+                    self.sink.hands().min(MOST_PARTS)
+                }
+                _ => 1,
+            };
+            if hands > 1 && decoder.apart().is_some() {
+                self.fill(stream, want * hands + 1)?;
+                if let Some(missed) = self.at_once(&mut decoder, want, hands)? {
+                    misses += u32::from(missed);
+                    continue;
+                }
+            }
+            let bytes = self.bytes();
+            let last = self.eof && bytes.len() <= want;
+            let window = want.min(bytes.len());
+            let pending = match cut && !last {
+                true => decoder.cut(bytes, want).unwrap_or(window),
+                false => window,
+            };
             let taken = {
                 // Borrowed apart from `out` by moving it for the call.
                 let mut out = std::mem::take(&mut self.out);
@@ -619,30 +671,32 @@ impl<'a> Engine<'a> {
                     Encoding::Bytes => self.base,
                     Encoding::Wide { .. } => 0,
                 };
-                let bytes = self.bytes();
+                let bytes = &self.bytes()[..pending];
                 let taken = if bytes.is_empty() {
                     0
                 } else {
-                    decoder.decode(bytes, self.eof, &mut out).min(pending)
+                    decoder.decode(bytes, last, &mut out).min(pending)
                 };
-                if self.eof && taken < pending {
+                if last && taken < pending {
                     out.reject(bytes, taken, pending - taken, Reason::Truncated);
                 }
                 self.out = out;
-                if self.eof { pending } else { taken }
+                if last { pending } else { taken }
             };
-            if taken == 0 && !self.eof {
-                if pending >= self.limits.record_bytes {
+            if taken == 0 && !last {
+                if pending < window {
+                    cut = false;
+                } else if window >= self.limits.record_bytes {
                     self.skip_long_record(stream)?;
-                    want = self.limits.block_bytes.max(1);
+                    want = block;
                 } else {
-                    want = (pending * 2).min(self.limits.record_bytes).max(pending + 1);
+                    want = (want * 2).min(self.limits.record_bytes).max(want + 1);
                 }
                 continue;
             }
             self.hand_out(taken)?;
-            want = self.limits.block_bytes.max(1);
-            if self.eof && self.bytes().is_empty() {
+            (want, cut) = (block, true);
+            if last && self.bytes().is_empty() {
                 break;
             }
         }
@@ -651,6 +705,77 @@ impl<'a> Engine<'a> {
         self.encoding = Encoding::Bytes;
         self.hand_out(0)?;
         Ok(known)
+    }
+
+    /// Decodes several parts of about `want` bytes at once, each as it would be after those before it, and hands them out in order;
+    /// `decoder` is then the one that goes on behind them. True when some part was decoded in vain; `None`: there are no two parts.
+    fn at_once(
+        &mut self,
+        decoder: &mut Box<dyn Decode>,
+        want: usize,
+        hands: usize,
+    ) -> Result<Option<bool>, ReadError> {
+        let mut parts: Vec<Part> = vec![];
+        let mut from = 0;
+        while parts.len() < hands {
+            let bytes = &self.raw[from..];
+            if bytes.len() <= want {
+                break;
+            }
+            let (Some(len), Some(apart)) = (decoder.cut(bytes, want), decoder.apart()) else {
+                break;
+            };
+            let out = Decoded {
+                base: self.base + from as u64,
+                events: self.spare.pop().unwrap_or_default(),
+                ..Decoded::default()
+            };
+            parts.push(Part {
+                from,
+                len,
+                decoder: apart,
+                out,
+                taken: 0,
+            });
+            from += len;
+        }
+        if parts.len() < 2 {
+            self.spare.extend(parts.into_iter().map(|p| p.out.events));
+            return Ok(None);
+        }
+        let raw = &self.raw;
+        let jobs = parts.iter_mut().map(|p| {
+            let bytes = &raw[p.from..p.from + p.len];
+            Box::new(move || p.taken = p.decoder.decode(bytes, false, &mut p.out).min(p.len))
+                as Job<'_>
+        });
+        self.sink.together(jobs.collect());
+        if parts[0].taken == 0 {
+            return Ok(None);
+        }
+        let mut parts = parts.into_iter();
+        while let Some(mut p) = parts.next() {
+            let before = self.out.records;
+            p.out.events.renumber(before);
+            for r in &mut p.out.rejects {
+                r.record += before;
+            }
+            self.out.records += p.out.records;
+            self.out.event_count += p.out.event_count;
+            self.out.reject_count += p.out.reject_count;
+            self.out.skipped += p.out.skipped;
+            self.out.events = p.out.events;
+            self.out.rejects = p.out.rejects;
+            self.hand_out(p.taken)?;
+            self.spare.push(std::mem::take(&mut self.out.events));
+            // What follows was decoded as if nothing were open here.
+            let whole = p.taken == p.len && p.decoder.apart().is_some();
+            if !whole || parts.len() == 0 {
+                *decoder = p.decoder;
+                return Ok(Some(parts.len() > 0));
+            }
+        }
+        Ok(None)
     }
 
     /// What decoders see of the bytes not yet handed out.

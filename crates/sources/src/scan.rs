@@ -602,6 +602,27 @@ impl Values {
             array: false,
         }
     }
+    /// Between two values, neither in a container nor in an array, at the start of a line.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.state == State::Top && self.fresh && !self.array
+    }
+    /// For [`crate::Decode::cut`].
+    pub(crate) fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        if !self.at_rest() {
+            return None;
+        }
+        crate::lines::cut(bytes, most)
+    }
+    /// For [`crate::Decode::apart`].
+    pub(crate) fn apart(&self) -> Option<Values> {
+        self.at_rest().then(|| Values {
+            key: self.key,
+            marker: self.marker.clone(),
+            state: State::Top,
+            fresh: true,
+            array: false,
+        })
+    }
     /// Calls `each(value, offset, length, element of a container, out)` and returns the bytes taken.
     pub(crate) fn run(
         &mut self,
@@ -723,9 +744,13 @@ impl Values {
         if !self.key.is_empty() {
             let window = &bytes[p..bytes.len().min(p + CONTAINER_HEAD)];
             let ends = memchr::memchr_iter(b'\n', window);
-            let next_value = ends.into_iter().find(|i| window.get(i + 1) == Some(&b'{'));
+            let mut next_value = ends.into_iter().find(|i| window.get(i + 1) == Some(&b'{'));
             if next_value.is_none() && window.len() < CONTAINER_HEAD && !last {
-                return None;
+                // A value that ends in its own line needs nothing of what follows.
+                match json_end(bytes, p, 0) {
+                    End::At(i) if eol.is_some() && i <= end => next_value = Some(i - p),
+                    _ => return None,
+                }
             }
             let window = &window[..next_value.unwrap_or(window.len())];
             if self.marker.find(window).is_some() {

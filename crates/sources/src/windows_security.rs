@@ -1467,4 +1467,18 @@ impl Decode for Evtx {
         }
         at
     }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        let whole = most.min(bytes.len()) / CHUNK * CHUNK;
+        (self.header && whole > 0).then_some(whole)
+    }
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        self.header.then(|| {
+            Box::new(Evtx {
+                setting: self.setting.clone(),
+                shapes: Shapes::default(),
+                header: true,
+                render: self.render.clone(),
+            }) as Box<dyn Decode>
+        })
+    }
 }

@@ -14,7 +14,7 @@ use ampleur_session::{FileIntake, Partial, Parties};
 use ampleur_sources::{
     Reason, Reject, Source,
     case::{Case, FileId},
-    reader::{FileReport, FileSink, Limits, Piece, SinkError, read_what_can_be_read},
+    reader::{FileReport, FileSink, Job, Limits, Piece, SinkError, read_what_can_be_read},
 };
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -99,6 +99,7 @@ pub fn intake_looked_at(
         lake,
         at: outside.now,
         staged: threads > 1,
+        hands: threads,
         permits: Permits::new(at_work(threads)),
         spare: Mutex::new(vec![]),
         progress,
@@ -270,6 +271,8 @@ struct Work<'a> {
     lake: &'a Lake,
     at: Nanos,
     staged: bool,
+    /// Parts of one file decoded at once.
+    hands: usize,
     permits: Permits,
     /// Blocks whose memory is used again.
     spare: Mutex<Vec<Block>>,
@@ -480,6 +483,25 @@ impl FileSink for Decode<'_> {
             .advance(read.saturating_sub(self.read_before));
         self.read_before = self.read_before.max(read);
         Ok(())
+    }
+    fn hands(&self) -> usize {
+        self.work.hands
+    }
+    /// The first on this thread, which has a permit; each other one when it gets one.
+    fn together(&mut self, jobs: Vec<Job<'_>>) {
+        let permits = &self.work.permits;
+        let mut jobs = jobs.into_iter();
+        let first = jobs.next();
+        std::thread::scope(|scope| {
+            for job in jobs {
+                scope.spawn(move || permits.with(job));
+            }
+            if let Some(job) = first {
+                job();
+            }
+            permits.give();
+        });
+        permits.take();
     }
 }
 

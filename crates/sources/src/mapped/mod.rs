@@ -26,7 +26,6 @@ use plan::{Container, Plan};
 #[doc(hidden)]
 pub use program::language::{FUNCTIONS, LEFT_OUT, RESULTS_MAX};
 use std::{
-    borrow::Cow,
     path::Path,
     sync::{OnceLock, RwLock},
 };
@@ -301,10 +300,7 @@ fn sniff_one(plan: &Plan, bytes: &[u8]) -> Confidence {
             && s.all.iter().all(has)
             && (s.any.is_empty() || s.any.iter().any(has))
             && !s.not.iter().any(has)
-            && s.regex.as_ref().is_none_or(|r| match lines::text(bytes) {
-                Cow::Borrowed(t) => r.is_match(t),
-                Cow::Owned(t) => r.is_match(&t),
-            })
+            && (s.regex.as_ref()).is_none_or(|r| r.is_in(lines::text(bytes).as_bytes()))
         {
             best = s.confidence;
         }

@@ -255,7 +255,7 @@ pub(super) struct Sniff {
     pub all: Vec<String>,
     pub any: Vec<String>,
     pub not: Vec<String>,
-    pub regex: Option<Expression>,
+    pub regex: Option<Sight>,
 }
 
 pub(super) struct KvShape {
@@ -570,6 +570,77 @@ impl Expression {
     }
 }
 
+/// An expression that is only asked whether it is somewhere in the first bytes of a file. Letters and digits are those of ASCII where
+/// that suffices: the classes of Unicode take far longer to compile, and all that are asked are compiled before the first line.
+pub(super) struct Sight {
+    text: String,
+    at: String,
+    made: OnceLock<Option<regex::bytes::Regex>>,
+}
+
+impl Sight {
+    fn new(text: &str, at: String) -> Sight {
+        Sight {
+            text: text.to_string(),
+            at,
+            made: OnceLock::new(),
+        }
+    }
+    fn compile(&self) -> Result<regex::bytes::Regex, regex::Error> {
+        let mut builder = regex::bytes::RegexBuilder::new(&self.text);
+        builder.size_limit(4 << 20);
+        if counts_signs(&self.text) {
+            return builder.build();
+        }
+        // One that names a sign beyond ASCII is text.
+        let plain = builder.unicode(false).build();
+        plain.or_else(|_| builder.unicode(true).build())
+    }
+    fn check(&self) -> Made<()> {
+        match self.compile() {
+            Ok(r) => {
+                self.made.get_or_init(|| Some(r));
+                Ok(())
+            }
+            Err(e) => wrong(&self.at, format!("not a regular expression: {e}")),
+        }
+    }
+    pub fn is_in(&self, head: &[u8]) -> bool {
+        let made = self.made.get_or_init(|| self.compile().ok());
+        made.as_ref().is_some_and(|r| r.is_match(head))
+    }
+}
+
+/// True where an expression wants one sign of many, which beyond ASCII is several bytes: a dot, or whatever a class leaves, that is not
+/// repeated.
+fn counts_signs(text: &str) -> bool {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let many = match c {
+            '.' => true,
+            '\\' => matches!(rest.next(), Some('S' | 'W' | 'D')),
+            '[' => {
+                let not = rest.next_if_eq(&'^').is_some();
+                // A bracket that stands first is a sign of the class.
+                rest.next_if_eq(&']');
+                while let Some(c) = rest.next() {
+                    match c {
+                        '\\' => drop(rest.next()),
+                        ']' => break,
+                        _ => {}
+                    }
+                }
+                not
+            }
+            _ => false,
+        };
+        if many && !matches!(rest.peek(), Some('*' | '+')) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Numbers and names of the named groups of an expression.
 fn named_groups(text: &str, at: &str) -> Made<Vec<(usize, String)>> {
     use regex_syntax::ast::{Ast, GroupKind, parse::Parser, visit};
@@ -769,10 +840,12 @@ impl Plan {
     /// compile, or any without the feature `vrl`.
     pub fn check(&self) -> Made<()> {
         let patterns = self.patterns.iter().map(|p| &p.regex);
-        let sniffs = self.sniff.iter().filter_map(|s| s.regex.as_ref());
         let lines = self.begin.iter().chain(&self.skip).chain(&self.cut);
-        for e in patterns.chain(sniffs).chain(lines) {
+        for e in patterns.chain(lines) {
             e.check()?;
+        }
+        for sight in self.sniff.iter().filter_map(|s| s.regex.as_ref()) {
+            sight.check()?;
         }
         self.program.as_ref().map_or(Ok(()), Program::check)
     }
@@ -1023,7 +1096,7 @@ impl Plan {
                 all: list(s.get("all"), &join(&at, "all"))?,
                 any: list(s.get("any"), &join(&at, "any"))?,
                 not: list(s.get("not"), &join(&at, "not"))?,
-                regex: text(s, &at, "regex")?.map(|r| Expression::new(r, join(&at, "regex"))),
+                regex: text(s, &at, "regex")?.map(|r| Sight::new(r, join(&at, "regex"))),
             };
             if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
                 return wrong(&at, "one of `all`, `any`, `regex` is needed");
@@ -1468,5 +1541,30 @@ mod tests {
         let t = |t: &str, v: &str| Test::of(t).holds(v);
         assert!(t("a*c", "abc") && t("*fail*", "login failed") && !t("a*c", "abd"));
         assert!(t("", "") && t("*", "x") && !t("*", "-") && t("!a", "b") && t("400..499", "404"));
+    }
+
+    #[test]
+    fn what_wants_one_sign_of_many_is_read_as_text() {
+        for text in [
+            "nom d.utilisateur",
+            "a.{3}b",
+            "[^,]x",
+            "x\\S",
+            "a.?b",
+            "[^]]",
+        ] {
+            assert!(counts_signs(text), "{text}");
+        }
+        for text in [
+            "a.*b", "[^,]+x", "\\S+ \\d", "a\\.b", "[.]", "[\\].]", "[]^.]x", "",
+        ] {
+            assert!(!counts_signs(text), "{text}");
+        }
+        let sees = |text: &str, head: &str| Sight::new(text, String::new()).is_in(head.as_bytes());
+        assert!(sees("nom d.utilisateur", "nom d’utilisateur"));
+        assert!(sees("^é[^;]+;\\w+$", "éàü;abc"));
+        assert!(sees("^[^;]+; *x", "Prénom; x"));
+        assert!(!sees("^[^;]+;x", "Prénom; x"));
+        assert!(Sight::new("(", String::new()).check().is_err());
     }
 }

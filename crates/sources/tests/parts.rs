@@ -1,0 +1,153 @@
+//! Parts of one file decoded side by side give what one decoder gives, piece by piece.
+mod common;
+use ampleur_event::Event;
+use ampleur_sources::{
+    Reject, Setting, by_name,
+    case::FileId,
+    reader::{FileSink, Job, Limits, Piece, SinkError, read_bytes},
+};
+use proptest::prelude::*;
+
+/// Keeps each piece, and has the parts decoded by so many hands, the last first.
+#[derive(Default)]
+struct Pieces {
+    hands: usize,
+    at_once: usize,
+    all: Vec<(u64, usize, Vec<Event<'static>>, Vec<Reject>)>,
+}
+
+impl FileSink for Pieces {
+    fn piece(&mut self, p: Piece<'_>) -> Result<(), SinkError> {
+        let events = p.events.iter().map(|e| e.into_owned()).collect();
+        self.all
+            .push((p.offset, p.bytes.len(), events, p.rejects.to_vec()));
+        Ok(())
+    }
+    fn hands(&self) -> usize {
+        self.hands
+    }
+    fn together(&mut self, jobs: Vec<Job<'_>>) {
+        assert!(jobs.len() > 1 && jobs.len() <= self.hands);
+        self.at_once += 1;
+        jobs.into_iter().rev().for_each(|job| job());
+    }
+}
+
+fn read(format: &str, bytes: &[u8], block_bytes: usize, hands: usize) -> Pieces {
+    let limits = Limits {
+        block_bytes,
+        record_bytes: 200_000,
+        ..Limits::default()
+    };
+    let mut pieces = Pieces {
+        hands,
+        ..Pieces::default()
+    };
+    let source = by_name(format);
+    assert!(source.is_some());
+    let file: FileId = 0;
+    let r = read_bytes(
+        bytes,
+        file,
+        source,
+        &Setting::default(),
+        &limits,
+        &mut pieces,
+    )
+    .unwrap();
+    assert_eq!(r.records, r.events + r.rejects + r.skipped);
+    assert_eq!(r.bytes, bytes.len() as u64);
+    pieces
+}
+
+/// The same pieces for any number of hands; true when parts were decoded at once.
+fn alike(format: &str, bytes: &[u8], block: usize) -> bool {
+    let one = read(format, bytes, block, 1);
+    assert_eq!(one.at_once, 0);
+    let mut used = false;
+    for hands in [2, 3, 8] {
+        let many = read(format, bytes, block, hands);
+        assert!(many.all == one.all, "{hands} hands, blocks of {block}");
+        used |= many.at_once > 0;
+    }
+    used
+}
+
+fn audit(id: usize, pretty: bool) -> String {
+    let line = format!(
+        r#"{{"resourceType":"AuditEvent","id":"{id}","type":{{"code":"rest"}},"action":"R","recorded":"2026-03-0{}T10:{:02}:00Z","agent":[{{"who":{{"identifier":{{"value":"doc{id}"}}}},"requestor":true,"network":{{"address":"10.0.0.{}"}}}}],"source":{{"observer":{{"display":"srv"}}}},"entity":[{{"what":{{"reference":"Patient/{id}"}}}}]}}"#,
+        1 + id % 9,
+        id % 60,
+        id % 250
+    );
+    match pretty {
+        true => line.replace(",\"", ",\n  \"").replace('{', "{\n "),
+        false => line,
+    }
+}
+
+#[test]
+fn lines_of_audit_events_are_decoded_at_once() {
+    let mut text = String::new();
+    (0..400).for_each(|i| text.push_str(&(audit(i, false) + "\n")));
+    for block in [1_000, 4_096, 50_000] {
+        assert!(alike("fhir-auditevent", text.as_bytes(), block));
+    }
+    let whole = read("fhir-auditevent", text.as_bytes(), 1 << 20, 1);
+    let parts = read("fhir-auditevent", text.as_bytes(), 3_000, 2);
+    let events = |p: Pieces| p.all.into_iter().flat_map(|x| x.2).collect::<Vec<_>>();
+    let (whole, parts) = (events(whole), events(parts));
+    assert_eq!(whole.len(), 400);
+    assert!(whole == parts);
+}
+
+#[test]
+fn chunks_of_an_event_log_are_decoded_at_once() {
+    let file = std::fs::read(common::testdata().join("windows-security/evtx/input.evtx")).unwrap();
+    let mut many = file[..4096].to_vec();
+    (0..9).for_each(|_| many.extend(&file[4096..4096 + 65_536]));
+    // One of them is damaged, and the last breaks off.
+    many[4096 + 3 * 65_536 + 600..4096 + 3 * 65_536 + 900].fill(0xff);
+    many.truncate(4096 + 8 * 65_536 + 30_000);
+    for block in [70_000, 65_536, 140_000] {
+        assert!(alike("windows-security", &many, block));
+    }
+}
+
+/// A piece of JSON as files have them: whole lines, values over several lines, arrays, bundles, comments, blanks, damage.
+fn piece() -> impl Strategy<Value = String> {
+    let one = (0usize..100, any::<bool>()).prop_map(|(i, p)| audit(i, p));
+    prop_oneof![
+        8 => (0usize..100).prop_map(|i| audit(i, false) + "\n"),
+        2 => (0usize..100).prop_map(|i| audit(i, true) + "\n"),
+        1 => (0usize..100).prop_map(|i| audit(i, false)),
+        1 => proptest::collection::vec(one.clone(), 0..5).prop_map(|v| format!("[{}]\n", v.join(",\n"))),
+        1 => proptest::collection::vec(one, 0..5).prop_map(|v| {
+            let entries: Vec<String> = v.iter().map(|a| format!("{{\"resource\":{a}}}")).collect();
+            format!("{{\"resourceType\":\"Bundle\",\"entry\":[{}]}}\n", entries.join(",\n"))
+        }),
+        1 => Just("# note\n\n".to_string()),
+        1 => Just("[\n".to_string()),
+        1 => Just("]\n".to_string()),
+        1 => Just("{\"resourceType\":\"AuditEvent\",\n".to_string()),
+        1 => (0usize..3000).prop_map(|n| format!("{{\"x\":\"{}\"}}\n", "y".repeat(n))),
+        1 => Just("garbage \u{e9}\n".to_string()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_json_there_is_the_pieces_are_the_same(pieces in proptest::collection::vec(piece(), 0..40), block in 1usize..4000) {
+        let text = audit(0, false) + "\n" + &pieces.concat();
+        alike("fhir-auditevent", text.as_bytes(), block);
+    }
+    #[test]
+    fn a_long_record_is_one_reject_for_any_number_of_hands(n in 190_000usize..420_000, block in 100usize..3000, before in 0usize..20, broken in any::<bool>()) {
+        let mut text: String = (0..before).map(|i| audit(i, false) + "\n").collect();
+        let long = "z".repeat(n);
+        text.push_str(&if broken { format!("{{\n\"x\":\"{long}\n") } else { format!("{{\"x\":\"{long}\"}}\n") });
+        (0..20).for_each(|i| text.push_str(&(audit(i, false) + "\n")));
+        alike("fhir-auditevent", text.as_bytes(), block);
+    }
+}
