@@ -99,7 +99,7 @@ fn take(case: &Path, lake: &Path, threads: usize) -> Result<Taken> {
         done.reports.iter().map(|r| r.bytes).sum(),
         done.reports.iter().map(|r| r.format).collect(),
     );
-    for s in &Sessions::build(&case, done.partials).list {
+    for s in &Sessions::build_on(threads, &case, done.partials).list {
         write!(text, " {}", s.id)?;
     }
     let records = done.reports.iter().map(|r| r.events).sum();
