@@ -78,9 +78,15 @@ fn task() -> Result<bool> {
             run::cargo(&all)
         }
         Some(lane @ ("bench" | "evaluate")) => {
+            // Figures to publish are those of the program that is handed out.
+            let profile = match lane == "bench" && args.iter().any(|a| a == "--full") {
+                true => "dist",
+                false => "release",
+            };
             let mut all = vec![
                 "run",
-                "--release",
+                "--profile",
+                profile,
                 "--locked",
                 "--package",
                 "ampleur-bench",

@@ -59,8 +59,8 @@ pub struct Piece<'a> {
     pub file: FileId,
     /// Offset of `bytes` in the decompressed file.
     pub offset: u64,
-    /// As received, decompressed.
-    pub bytes: &'a [u8],
+    /// As received, decompressed; the sink may take them with [`std::mem::swap`] for memory to read into.
+    pub bytes: &'a mut Vec<u8>,
     /// Events of these bytes in file order, about 8192 or fewer; the sink may take them with [`std::mem::take`]. The start of a
     /// record longer than the limit, and of a record held back by its decoder, can lie in an earlier piece.
     pub events: &'a mut EventBatch,
@@ -114,7 +114,7 @@ impl FileSink for Collect {
         self.events
             .extend(piece.events.iter().map(|e| e.into_owned()));
         self.rejects.extend_from_slice(piece.rejects);
-        self.bytes.extend_from_slice(piece.bytes);
+        self.bytes.append(piece.bytes);
         Ok(())
     }
 }
@@ -457,6 +457,8 @@ struct Engine<'a> {
     sink: &'a mut dyn FileSink,
     /// Bytes read and not yet handed out.
     raw: Vec<u8>,
+    /// What stays of them while the rest is handed out.
+    tail: Vec<u8>,
     /// Offset of `raw` in the decompressed file.
     base: u64,
     /// `raw` as UTF-8, only for UTF-16 input.
@@ -523,6 +525,7 @@ impl<'a> Engine<'a> {
             limits,
             sink,
             raw: vec![],
+            tail: vec![],
             base: 0,
             text: vec![],
             transcoded: 0,
@@ -804,15 +807,11 @@ impl<'a> Engine<'a> {
     /// Reads until `want` bytes are pending or the input ends.
     fn fill(&mut self, stream: &mut dyn Read, want: usize) -> Result<(), ReadError> {
         while !self.eof && self.bytes().len() < want {
-            let have = self.raw.len();
             let room = (want - self.bytes().len()).max(4096);
-            self.raw.resize(have + room, 0);
-            let got = stream.read(&mut self.raw[have..]);
-            self.raw.truncate(have + got.as_ref().map_or(0, |n| *n));
+            self.raw.reserve(room);
+            let got = (&mut *stream).take(room as u64).read_to_end(&mut self.raw);
             match got {
-                Ok(0) => self.eof = true,
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(n) => self.eof = n < room,
                 Err(e) => {
                     let capped = e.get_ref().is_some_and(|r| r.is::<CapReached>());
                     let plain = self.packed.is_none() && !capped;
@@ -919,12 +918,15 @@ impl<'a> Engine<'a> {
             .reject_list
             .extend(self.out.rejects.iter().take(room).cloned());
         let read = self.read();
+        self.tail.clear();
+        self.tail.extend_from_slice(&self.raw[raw_taken..]);
+        self.raw.truncate(raw_taken);
         if raw_taken > 0 || !self.out.events.is_empty() || !self.out.rejects.is_empty() {
             self.sink
                 .piece(Piece {
                     file: self.file,
                     offset: self.base,
-                    bytes: &self.raw[..raw_taken],
+                    bytes: &mut self.raw,
                     events: &mut self.out.events,
                     rejects: &self.out.rejects,
                     read,
@@ -938,7 +940,7 @@ impl<'a> Engine<'a> {
         self.out.events.clear();
         self.out.rejects.clear();
         self.base += raw_taken as u64;
-        self.raw.drain(..raw_taken);
+        std::mem::swap(&mut self.raw, &mut self.tail);
         if let Encoding::Wide { .. } = self.encoding {
             self.text.drain(..taken);
             self.transcoded -= raw_taken.min(self.transcoded);
@@ -1015,7 +1017,7 @@ impl<'a> Engine<'a> {
             .piece(Piece {
                 file: self.file,
                 offset: self.base,
-                bytes: &[],
+                bytes: &mut vec![],
                 events: &mut EventBatch::default(),
                 rejects: &[reject],
                 read: self.read(),

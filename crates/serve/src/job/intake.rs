@@ -389,12 +389,12 @@ impl<'a> Work<'a> {
     }
 
     fn fill(&self, block: &mut Block, piece: Piece<'_>) {
-        block.bytes.clear();
-        block.bytes.extend_from_slice(piece.bytes);
         block.end = piece.offset + piece.bytes.len() as u64;
+        // The reader goes on in the memory of an earlier block, and so does the decoder.
+        std::mem::swap(&mut block.bytes, piece.bytes);
+        piece.bytes.clear();
         block.rejects.clear();
         block.rejects.extend_from_slice(piece.rejects);
-        // The decoder goes on in the memory of an earlier block.
         std::mem::swap(&mut block.events, piece.events);
         piece.events.clear();
     }
