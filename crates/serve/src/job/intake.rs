@@ -25,7 +25,7 @@ use std::sync::{
 /// Files smaller than this go through their stages on one thread: handing blocks over would cost more than it brings.
 const STAGED_FROM: u64 = 256 << 10;
 /// Blocks (1 MiB of evidence and its rows) that may wait before a stage.
-const WAITING: usize = 2;
+const WAITING: usize = 4;
 /// A block that grew beyond this is not kept for the next use.
 const KEPT_BYTES: usize = 16 << 20;
 
