@@ -115,6 +115,7 @@ fn properties() -> WriterProperties {
         .set_created_by("ampleur".to_string())
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_data_page_row_count_limit(8192)
+        .set_write_batch_size(8192)
         .set_dictionary_page_size_limit(256 << 10)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(false)
