@@ -880,9 +880,7 @@ impl Judge<'_> {
                     )
                 };
                 match (st.state, st.shown()) {
-                    (State::Gap, Kind::Tamper | Kind::Seal | Kind::AuditOff) => {
-                        tampered.push(text())
-                    }
+                    (State::Gap, k) if altered(k) => tampered.push(text()),
                     (State::Gap, Kind::Sequence | Kind::Silence) => open.push(text()),
                     (State::Unknown, k) if k != Kind::Clock && (s.door || !s.tells.is_empty()) => {
                         open.push(text())
@@ -927,7 +925,18 @@ impl Judge<'_> {
     }
 }
 
+/// Such a gap is somebody's doing.
+fn altered(kind: Kind) -> bool {
+    matches!(kind, Kind::Tamper | Kind::Seal | Kind::AuditOff)
+}
+
 impl Judge<'_> {
+    /// Nothing shows that a log was altered but what is laid to the intruder.
+    fn presumed(&self) -> bool {
+        let stretches = self.coverage.sources.iter().flat_map(|s| &s.stretches);
+        let mut altered = stretches.filter(|st| st.state == State::Gap && altered(st.shown()));
+        altered.all(|st| st.laid)
+    }
     fn written(&self, code: &str, place: Option<&(String, String)>, j: Judged) -> Statement {
         let untrue = j.because.first().is_some_and(|b| b.starts_with("untrue"));
         let (mut fr, mut en) = match plainly(code) {
@@ -936,6 +945,10 @@ impl Judge<'_> {
             {
                 (fr.to_string(), en.to_string())
             }
+            _ if code == "logs_intact" && untrue && self.presumed() => (
+                "Des lignes de journaux ont vraisemblablement été supprimées.".into(),
+                "Lines were probably removed from logs.".into(),
+            ),
             _ => sentence(code, j.holds, untrue),
         };
         if let Some((f, e)) = self.dated(code) {

@@ -228,6 +228,8 @@ fn a_professionals_account_and_encryption() {
         !holds && because.starts_with("untrue") && because.contains("logs/fw/* tamper"),
         "{because}"
     );
+    let said = e.answer.statements.iter().find(|s| s.code == "logs_intact");
+    assert_eq!(said.unwrap().en, "Lines were probably removed from logs.");
     // Visit date with care sector tells of health.
     assert!(!e.said("no_health_data").0);
     assert!(e.cell("HEALTH.STATE", "exfiltrated").1 + e.cell("HEALTH.STATE", "leaked").1 > 0);

@@ -430,11 +430,11 @@ impl Coverage {
                     st.laid = true;
                     st.why = Why::new(
                         format!(
-                            "{} ; l’intrus, qui avait changé les réglages de cette machine, était alors connecté : lignes présumées supprimées",
+                            "présumé : l’intrus, qui en avait changé les réglages, était connecté ; {}",
                             st.why.fr
                         ),
                         format!(
-                            "{}; the intruder, who had changed this machine's settings, was connected then: lines presumed removed",
+                            "presumed: the intruder, who had changed its settings, was connected; {}",
                             st.why.en
                         ),
                     );
