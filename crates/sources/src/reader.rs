@@ -29,7 +29,8 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 /// Caps on hostile or huge input.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes decoded at a time; about one batch of events. Memory per open file is about twice this plus the longest record.
+    /// Bytes decoded at a time; about one batch of events. Memory per open file is about twice this, for each of [`FileSink::hands`],
+    /// plus the longest record.
     pub block_bytes: usize,
     /// A record longer than this is a reject, and reading goes on at the next line end.
     pub record_bytes: usize,
@@ -484,10 +485,12 @@ struct Engine<'a> {
 
 /// A part of a file decoded by itself.
 struct Part {
+    /// Where it begins in the bytes pending, and how many there are.
     from: usize,
     len: usize,
     decoder: Box<dyn Decode>,
     out: Decoded,
+    /// Bytes the decoder took.
     taken: usize,
 }
 

@@ -531,27 +531,52 @@ fn system(v: &str, at: &str) -> Made<System> {
 /// An expression that is compiled when it is first needed: of the many built-in mappings a case needs few, and a compiled expression
 /// takes milliseconds and up to megabytes. Mappings from outside are compiled at once ([`Plan::checked`]), so that a fault is told
 /// when they are loaded; the built-in ones are compiled by a test.
-pub(super) struct Expression {
+pub(super) struct Expression<R = Regex> {
     text: String,
     at: String,
-    made: OnceLock<Option<Regex>>,
+    made: OnceLock<Option<R>>,
 }
 
-impl Expression {
-    fn new(text: &str, at: String) -> Expression {
+/// An expression that is only asked whether it is somewhere in the first bytes of a file. Digits and blanks are those of ASCII where that
+/// suffices: the classes of Unicode take far longer to compile, and all that are asked are compiled before the first line.
+pub(super) type Sight = Expression<regex::bytes::Regex>;
+
+pub(super) trait Compiled: Sized {
+    fn compile(text: &str) -> Result<Self, regex::Error>;
+}
+
+/// Bytes an expression may take compiled.
+const COMPILED: usize = 4 << 20;
+
+impl Compiled for Regex {
+    fn compile(text: &str) -> Result<Self, regex::Error> {
+        regex::RegexBuilder::new(text).size_limit(COMPILED).build()
+    }
+}
+
+impl Compiled for regex::bytes::Regex {
+    fn compile(text: &str) -> Result<Self, regex::Error> {
+        let mut builder = regex::bytes::RegexBuilder::new(text);
+        builder.size_limit(COMPILED);
+        if reads_text(text) {
+            return builder.build();
+        }
+        // One that names a sign beyond ASCII by its number is text too.
+        let plain = builder.unicode(false).build();
+        plain.or_else(|_| builder.unicode(true).build())
+    }
+}
+
+impl<R: Compiled> Expression<R> {
+    fn new(text: &str, at: String) -> Self {
         Expression {
             text: text.to_string(),
             at,
             made: OnceLock::new(),
         }
     }
-    fn compile(&self) -> Result<Regex, regex::Error> {
-        regex::RegexBuilder::new(&self.text)
-            .size_limit(4 << 20)
-            .build()
-    }
     fn check(&self) -> Made<()> {
-        match self.compile() {
+        match R::compile(&self.text) {
             Ok(r) => {
                 self.made.get_or_init(|| Some(r));
                 Ok(())
@@ -559,9 +584,13 @@ impl Expression {
             Err(e) => wrong(&self.at, format!("not a regular expression: {e}")),
         }
     }
-    fn get(&self) -> Option<&Regex> {
-        self.made.get_or_init(|| self.compile().ok()).as_ref()
+    fn get(&self) -> Option<&R> {
+        let made = || R::compile(&self.text).ok();
+        self.made.get_or_init(made).as_ref()
     }
+}
+
+impl Expression {
     pub fn is_match(&self, text: &str) -> bool {
         self.get().is_some_and(|r| r.is_match(text))
     }
@@ -570,55 +599,24 @@ impl Expression {
     }
 }
 
-/// An expression that is only asked whether it is somewhere in the first bytes of a file. Letters and digits are those of ASCII where
-/// that suffices: the classes of Unicode take far longer to compile, and all that are asked are compiled before the first line.
-pub(super) struct Sight {
-    text: String,
-    at: String,
-    made: OnceLock<Option<regex::bytes::Regex>>,
-}
-
 impl Sight {
-    fn new(text: &str, at: String) -> Sight {
-        Sight {
-            text: text.to_string(),
-            at,
-            made: OnceLock::new(),
-        }
-    }
-    fn compile(&self) -> Result<regex::bytes::Regex, regex::Error> {
-        let mut builder = regex::bytes::RegexBuilder::new(&self.text);
-        builder.size_limit(4 << 20);
-        if counts_signs(&self.text) {
-            return builder.build();
-        }
-        // One that names a sign beyond ASCII is text.
-        let plain = builder.unicode(false).build();
-        plain.or_else(|_| builder.unicode(true).build())
-    }
-    fn check(&self) -> Made<()> {
-        match self.compile() {
-            Ok(r) => {
-                self.made.get_or_init(|| Some(r));
-                Ok(())
-            }
-            Err(e) => wrong(&self.at, format!("not a regular expression: {e}")),
-        }
-    }
     pub fn is_in(&self, head: &[u8]) -> bool {
-        let made = self.made.get_or_init(|| self.compile().ok());
-        made.as_ref().is_some_and(|r| r.is_match(head))
+        self.get().is_some_and(|r| r.is_match(head))
     }
 }
 
-/// True where an expression wants one sign of many, which beyond ASCII is several bytes: a dot, or whatever a class leaves, that is not
-/// repeated.
-fn counts_signs(text: &str) -> bool {
+/// True where ASCII does not suffice: signs or letters beyond it, or one sign of many, which beyond ASCII is several bytes (a dot, or
+/// whatever a class leaves, that is not repeated).
+fn reads_text(text: &str) -> bool {
+    let letters = ["\\w", "\\W", "\\b", "\\B"];
+    if !text.is_ascii() || letters.iter().any(|l| text.contains(l)) {
+        return true;
+    }
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         let many = match c {
             '.' => true,
-            '\\' => matches!(rest.next(), Some('S' | 'W' | 'D')),
+            '\\' => matches!(rest.next(), Some('S' | 'D')),
             '[' => {
                 let not = rest.next_if_eq(&'^').is_some();
                 // A bracket that stands first is a sign of the class.
@@ -1552,17 +1550,21 @@ mod tests {
             "x\\S",
             "a.?b",
             "[^]]",
+            "utilisateur \\w+",
+            "[\\w.-]+",
+            "é",
         ] {
-            assert!(counts_signs(text), "{text}");
+            assert!(reads_text(text), "{text}");
         }
         for text in [
             "a.*b", "[^,]+x", "\\S+ \\d", "a\\.b", "[.]", "[\\].]", "[]^.]x", "",
         ] {
-            assert!(!counts_signs(text), "{text}");
+            assert!(!reads_text(text), "{text}");
         }
         let sees = |text: &str, head: &str| Sight::new(text, String::new()).is_in(head.as_bytes());
         assert!(sees("nom d.utilisateur", "nom d’utilisateur"));
         assert!(sees("^é[^;]+;\\w+$", "éàü;abc"));
+        assert!(sees("^Prénom: \\w+$", "Prénom: Élodie"));
         assert!(sees("^[^;]+; *x", "Prénom; x"));
         assert!(!sees("^[^;]+;x", "Prénom; x"));
         assert!(Sight::new("(", String::new()).check().is_err());
