@@ -529,7 +529,7 @@ fn system(v: &str, at: &str) -> Made<System> {
 }
 
 /// An expression that is compiled when it is first needed: of the many built-in mappings a case needs few, and a compiled expression
-/// takes milliseconds and up to megabytes. Mappings from outside are compiled at once ([`Plan::checked`]), so that a fault is told
+/// takes milliseconds and up to megabytes. Mappings from outside are compiled at once ([`Plan::check`]), so that a fault is told
 /// when they are loaded; the built-in ones are compiled by a test.
 pub(super) struct Expression<R = Regex> {
     text: String,
