@@ -430,11 +430,11 @@ impl Coverage {
                     st.laid = true;
                     st.why = Why::new(
                         format!(
-                            "présumé : l’intrus, qui en avait changé les réglages, était connecté ; {}",
+                            "présumées, car l’intrus, qui en avait changé les réglages, était connecté ; {}",
                             st.why.fr
                         ),
                         format!(
-                            "presumed: the intruder, who had changed its settings, was connected; {}",
+                            "presumed, for the intruder, who had changed its settings, was connected; {}",
                             st.why.en
                         ),
                     );

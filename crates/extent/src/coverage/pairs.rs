@@ -101,11 +101,11 @@ pub(super) fn clocks(per: &BTreeMap<u32, Observation>, tells: &BTreeMap<u32, boo
                 against: if best.a == s { best.b } else { best.a },
                 why: Why::new(
                     format!(
-                        "horloge décalée : ajouter {offset_s:.0} s (± {uncertainty_s:.0} s), d’après {} actes vus aussi par une autre source",
+                        "ajouter {offset_s:.0} s (± {uncertainty_s:.0} s), d’après {} actes vus aussi par une autre source",
                         best.pairs
                     ),
                     format!(
-                        "clock is off: add {offset_s:.0} s (± {uncertainty_s:.0} s), from {} acts another source saw too",
+                        "add {offset_s:.0} s (± {uncertainty_s:.0} s), from {} acts another source saw too",
                         best.pairs
                     ),
                 ),

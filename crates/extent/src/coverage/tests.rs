@@ -1198,7 +1198,7 @@ fn a_silence_of_a_machine_that_was_in_his_hands_is_laid_to_him() {
                 assert_eq!(found.len(), 1);
                 assert_eq!(found[0].0, source);
                 assert!(
-                    found[0].1.starts_with("presumed: the intruder")
+                    found[0].1.starts_with("presumed, for the intruder")
                         && found[0].1.ends_with("; silent")
                 );
             }
