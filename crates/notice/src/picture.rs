@@ -172,6 +172,12 @@ impl Axis {
     }
 }
 
+/// The first of these that is no wider than the room at this size; nothing when none is. A sign of ours is three fifths as wide as high.
+fn fitting(texts: [String; 2], size: f32, room: f32) -> String {
+    let fits = |t: &String| t.chars().count() as f32 * size * 0.6 <= room;
+    texts.into_iter().find(fits).unwrap_or_default()
+}
+
 fn text(x: f32, y: f32, size: f32, ink: Ink, anchor: Anchor, text: Both) -> Shape {
     Shape::Text {
         x,
@@ -334,17 +340,23 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
         } else {
             (s.from, s.to)
         };
+        // Up to where the next one begins.
+        let room = match axis.segments.get(i + 1) {
+            Some(next) => next.x - s.x - 4.0,
+            None => f32::MAX,
+        };
         let label = Both::of(|l| {
             let d = |t: i64| {
                 jiff::Timestamp::from_second(t)
                     .map(|t| words::day(t, zone, l))
                     .unwrap_or_default()
             };
-            if d(wf) == d(wt) {
+            let whole = if d(wf) == d(wt) {
                 d(wf)
             } else {
                 format!("{} – {}", d(wf), d(wt))
-            }
+            };
+            fitting([whole, d(wf)], 11.0, room)
         });
         let in_wave = wave.0 <= wave.1;
         if in_wave {
@@ -357,7 +369,18 @@ pub fn path(view: &View<'_>) -> Option<Picture> {
                 12.0,
                 Ink::Text,
                 Anchor::Start,
-                Both::new(format!("Vague {numbered}"), format!("Wave {numbered}")),
+                Both::new(
+                    fitting(
+                        [format!("Vague {numbered}"), numbered.to_string()],
+                        12.0,
+                        room,
+                    ),
+                    fitting(
+                        [format!("Wave {numbered}"), numbered.to_string()],
+                        12.0,
+                        room,
+                    ),
+                ),
             ));
         }
         out.push(text(s.x, 28.0, 11.0, Ink::Muted, Anchor::Start, label));
@@ -1005,5 +1028,12 @@ mod tests {
         assert_eq!(long.chars().count(), 24);
         assert_eq!(clip_middle("vpn:éditeur-lis", 24), "vpn:éditeur-lis");
         assert_eq!(clip_middle(&"é".repeat(25), 24).chars().count(), 24);
+    }
+    #[test]
+    fn a_label_without_room_is_shortened_or_left_out() {
+        let of = |room| fitting(["11 déc. – 18 déc.".into(), "11 déc.".into()], 11.0, room);
+        assert_eq!(of(f32::MAX), "11 déc. – 18 déc.");
+        assert_eq!(of(80.0), "11 déc.");
+        assert_eq!(of(20.0), "");
     }
 }
