@@ -13,6 +13,7 @@ use crate::{
     EvidenceError, Keys,
     error::io,
     keys::ColumnCipher,
+    pages::{Chunk, RowFile, Shape, Wish},
     store::Store,
     stored::{Stored, StoredFile},
 };
@@ -22,25 +23,16 @@ use ampleur_event::{
     time::NO_TIME,
 };
 use arrow_array::{
-    Array, ArrayRef, Int64Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray,
-    UInt8Array, UInt64Array,
-    builder::{BinaryBuilder, BooleanBuilder, ListBuilder, StringBuilder},
-    new_null_array,
+    Array, ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray, UInt64Array,
+    builder::StringBuilder,
 };
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use parquet::{
-    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
-    basic::{Compression, Encoding, ZstdLevel},
-    errors::ParquetError,
-    file::{
-        metadata::KeyValue,
-        properties::{EnabledStatistics, WriterProperties},
-    },
-    schema::types::ColumnPath,
-};
+use parquet::{errors::ParquetError, file::metadata::KeyValue};
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 /// Text that may hold patient identifiers: addresses asked for, criteria, names, paths, objects, changed values, and
 /// `extra`, whose content no code vouches for. Login names, machines, shares and reasons stay readable.
@@ -67,9 +59,6 @@ pub const FILTERED: &[&str] = &[
 
 /// Path of the token values inside the Parquet list.
 pub const TOKENS_LEAF: &str = "subject_tokens.list.item";
-
-/// Rows of a row group at most.
-pub const ROW_GROUP: usize = 65_536;
 
 /// True for a column stored sealed.
 pub fn is_sealed(column: &str) -> bool {
@@ -108,97 +97,28 @@ pub fn stored_schema() -> SchemaRef {
         .clone()
 }
 
-fn properties() -> WriterProperties {
-    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
-    let mut p = WriterProperties::builder()
-        .set_compression(zstd)
-        .set_created_by("ampleur".to_string())
-        .set_max_row_group_row_count(Some(ROW_GROUP))
-        .set_data_page_row_count_limit(8192)
-        .set_write_batch_size(8192)
-        .set_dictionary_page_size_limit(256 << 10)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_offset_index_disabled(false)
-        .set_bloom_filter_fpp(0.01)
-        .set_bloom_filter_max_ndv(ROW_GROUP as u64)
-        .set_bloom_filter_enabled(false)
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            "ampleur.events".to_string(),
-            "1".to_string(),
-        )]));
-    // The least and greatest of the others answer nothing anybody asks; the filters do.
-    for column in ["time", "record", "verb"] {
-        p = p.set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
-    }
-    // Running numbers: their differences are small, a dictionary of them is waste.
-    for column in ["record", "offset", "len", "time", "time_alt"] {
-        let column = ColumnPath::from(column);
-        p = p
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
-    }
-    for field in EventBatch::schema().fields() {
-        if field.data_type() == &DataType::UInt64
-            && !matches!(
-                field.name().as_str(),
-                "status" | "code" | "logon_type" | "mask" | "dst_port"
-            )
-        {
-            p = p.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+/// How each leaf of the stored schema is written.
+fn wishes() -> Vec<Wish> {
+    let wish = |field: &Field| {
+        let name = field.name().as_str();
+        let shape = match (name, field.data_type()) {
+            ("record" | "offset" | "len" | "time" | "time_alt", _) => Shape::Running,
+            ("status" | "code" | "logon_type" | "mask" | "dst_port", _) => Shape::Kinds,
+            (_, DataType::UInt64) => Shape::Numbers,
+            (_, DataType::UInt8) => Shape::Codes,
+            (_, DataType::Boolean) => Shape::Flags,
+            _ => Shape::Bytes,
+        };
+        Wish {
+            shape,
+            // Ciphertext does not compress; repeated values are still caught by the dictionary.
+            packed: !is_sealed(name),
+            filter: FILTERED.iter().any(|f| f.split('.').next() == Some(name)),
+            // The least and greatest of the others answer nothing anybody asks; the filters do.
+            range: matches!(name, "time" | "record" | "verb"),
         }
-    }
-    // Ciphertext does not compress; repeated values are still caught by the dictionary.
-    for column in SEALED {
-        p = p.set_column_compression(ColumnPath::from(*column), Compression::UNCOMPRESSED);
-    }
-    for column in FILTERED {
-        p = p.set_column_bloom_filter_enabled(path(column), true);
-    }
-    p.build()
-}
-
-fn path(column: &str) -> ColumnPath {
-    ColumnPath::new(column.split('.').map(str::to_string).collect())
-}
-
-/// Remembers the sealed form of values that come back; gives up on a column whose values do not.
-struct Memo {
-    cipher: ColumnCipher,
-    buffer: Vec<u8>,
-    seen: FxHashMap<Box<str>, Box<[u8]>>,
-    asked: u32,
-    hits: u32,
-    off: bool,
-}
-
-const MEMO_VALUES: usize = 8192;
-
-impl Memo {
-    fn seal(&mut self, clear: &str, out: &mut BinaryBuilder) {
-        if self.off {
-            self.cipher.seal_into(clear, &mut self.buffer);
-            return out.append_value(&self.buffer);
-        }
-        self.asked += 1;
-        if let Some(sealed) = self.seen.get(clear) {
-            self.hits += 1;
-            return out.append_value(sealed);
-        }
-        self.cipher.seal_into(clear, &mut self.buffer);
-        out.append_value(&self.buffer);
-        if self.seen.len() == MEMO_VALUES {
-            self.seen.clear();
-        }
-        self.seen
-            .insert(clear.into(), self.buffer.as_slice().into());
-        if self.asked == 16_384 {
-            self.off = self.hits < self.asked / 4;
-            (self.asked, self.hits) = (0, 0);
-            if self.off {
-                self.seen = FxHashMap::default();
-            }
-        }
-    }
+    };
+    stored_schema().fields().iter().map(|f| wish(f)).collect()
 }
 
 /// The account of a row as compared, for one system and domain its user came with.
@@ -210,14 +130,18 @@ struct Login {
 
 /// Writes rows of one segment.
 pub(crate) struct ParquetSink {
-    writer: ArrowWriter<StoredFile>,
+    rows: RowFile<StoredFile>,
     path: String,
-    memos: Vec<Memo>,
-    /// By user.
-    accounts: FxHashMap<Box<str>, Vec<Login>>,
-    accounts_kept: usize,
-    absent: Absent,
+    ciphers: Vec<ColumnCipher>,
+    accounts: Accounts,
     keys: Arc<Keys>,
+}
+
+/// Accounts as compared, by the user they came with.
+#[derive(Default)]
+struct Accounts {
+    by_user: FxHashMap<Box<str>, Vec<Login>>,
+    kept: usize,
 }
 
 impl ParquetSink {
@@ -227,132 +151,112 @@ impl ParquetSink {
         keys: &Arc<Keys>,
     ) -> Result<ParquetSink, EvidenceError> {
         let file = StoredFile::create(store, path).map_err(io("create", path))?;
-        let options = ArrowWriterOptions::new().with_properties(properties());
-        let writer = ArrowWriter::try_new_with_options(file, stored_schema(), options)
-            .map_err(|e| wrap(path, e))?;
-        let memos = SEALED
-            .iter()
-            .map(|c| Memo {
-                cipher: keys.column(c),
-                buffer: vec![],
-                seen: FxHashMap::default(),
-                asked: 0,
-                hits: 0,
-                off: false,
-            })
-            .collect();
+        let about = KeyValue::new("ampleur.events".to_string(), "1".to_string());
+        let rows = RowFile::create(file, &stored_schema(), &wishes(), about);
         Ok(ParquetSink {
-            writer,
+            rows: rows.map_err(|e| wrap(path, e))?,
             path: path.to_string(),
-            memos,
-            accounts: FxHashMap::default(),
-            accounts_kept: 0,
-            absent: Absent::default(),
+            ciphers: SEALED.iter().map(|c| keys.column(c)).collect(),
+            accounts: Accounts::default(),
             keys: keys.clone(),
         })
     }
     pub fn write(&mut self, rows: &EventBatch) -> Result<(), EvidenceError> {
-        let batch = self.stored(rows);
-        self.writer.write(&batch).map_err(|e| wrap(&self.path, e))
+        let mut from = 0;
+        while from < rows.len() {
+            let end = rows.len().min(from + self.rows.room());
+            self.put(rows, from..end);
+            let wrote = self.rows.wrote(end - from);
+            wrote.map_err(|e| wrap(&self.path, e))?;
+            from = end;
+        }
+        Ok(())
     }
     pub fn finish(self) -> Result<Stored, EvidenceError> {
-        let file = self.writer.into_inner().map_err(|e| wrap(&self.path, e))?;
+        let file = self.rows.finish().map_err(|e| wrap(&self.path, e))?;
         file.finish().map_err(io("sync", &self.path))
     }
-    fn stored(&mut self, rows: &EventBatch) -> RecordBatch {
-        let n = rows.len();
-        let schema = stored_schema();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-        for field in schema.fields() {
+    fn put(&mut self, rows: &EventBatch, part: Range<usize>) {
+        for (at, field) in stored_schema().fields().iter().enumerate() {
             let name = field.name().as_str();
-            let column: ArrayRef = match (name, rows.column(name)) {
-                ("account_key", _) => self.account_keys(rows),
+            let leaf = self.rows.leaf(at);
+            match (name, rows.column(name)) {
+                ("account_key", _) => self.accounts.put(rows, part.clone(), leaf),
                 ("forwarded_many", _) => match rows.text("forwarded") {
-                    Some(f) if !f.is_blank() => forwarded_many(f),
-                    _ => self.absent.of(field.data_type(), n),
+                    Some(f) if !f.is_blank() => forwarded_many(f, part.clone(), leaf),
+                    _ => leaf.absent(part.len()),
                 },
-                ("subject_tokens", _) => self.subject_tokens(rows),
-                (_, Some(Column::Times(t))) => instants(t),
-                (_, Some(Column::Text(c))) if c.is_blank() => self.absent.of(field.data_type(), n),
-                (_, Some(Column::Text(c))) if is_sealed(name) => self.seal(name, c),
-                (_, Some(Column::Text(c))) => present_text(c),
-                (_, Some(Column::Numbers(v))) if !field.is_nullable() => {
-                    Arc::new(UInt64Array::from(v.to_vec()))
+                ("subject_tokens", _) => match rows.text("subjects") {
+                    Some(s) if !s.is_blank() => {
+                        for i in part.clone() {
+                            let named = s.get(i).split('\n').filter(|s| !s.is_empty());
+                            leaf.list(named, &mut |subject, to| {
+                                to.extend_from_slice(self.keys.token(subject).as_bytes());
+                            });
+                        }
+                    }
+                    _ => leaf.absent(part.len()),
+                },
+                (_, Some(Column::Text(c))) if c.is_blank() => leaf.absent(part.len()),
+                (_, Some(Column::Text(c))) => {
+                    let (text, ends) = c.parts();
+                    let ends = &ends[part.start..=part.end];
+                    let cipher = SEALED.iter().position(|s| *s == name);
+                    let Some(cipher) = cipher.map(|at| &self.ciphers[at]) else {
+                        leaf.texts(text.as_bytes(), ends, None);
+                        continue;
+                    };
+                    leaf.texts(text.as_bytes(), ends, Some(&mut |clear, to| cipher.seal_onto(clear, to)));
                 }
-                (_, Some(Column::NoNumbers) | None) => self.absent.of(field.data_type(), n),
-                (_, Some(Column::Numbers(v))) => present_numbers(v),
-                (_, Some(Column::Codes(v))) => Arc::new(UInt8Array::from(v.to_vec())),
-            };
-            columns.push(column);
-        }
-        RecordBatch::try_new(schema, columns).expect("columns follow the schema")
-    }
-    fn seal(&mut self, name: &str, clear: &TextColumn) -> ArrayRef {
-        let at = SEALED.iter().position(|c| *c == name).unwrap_or(0);
-        let text = clear.parts().0.len();
-        let mut out = BinaryBuilder::with_capacity(clear.len(), text + clear.len() * 8);
-        for i in 0..clear.len() {
-            match clear.get(i) {
-                "" => out.append_null(),
-                v => self.memos[at].seal(v, &mut out),
+                (_, Some(Column::NoNumbers) | None) => leaf.absent(part.len()),
+                (_, Some(Column::Numbers(v))) => leaf.longs(&v[part.clone()], NONE),
+                (_, Some(Column::Times(t))) => leaf.instants(&t[part.clone()], NO_TIME),
+                (_, Some(Column::Codes(v))) => leaf.codes(&v[part.clone()]),
             }
         }
-        Arc::new(out.finish())
     }
-    fn account_keys(&mut self, rows: &EventBatch) -> ArrayRef {
-        let n = rows.len();
+}
+
+impl Accounts {
+    fn put(&mut self, rows: &EventBatch, part: Range<usize>, leaf: &mut Chunk) {
         let (Some(user), Some(domain), Some(Column::Codes(system))) = (
             rows.text("user").filter(|u| !u.is_blank()),
             rows.text("domain"),
             rows.column("system"),
         ) else {
-            return self.absent.of(&DataType::Utf8, n);
+            return leaf.absent(part.len());
         };
-        let mut out = StringBuilder::with_capacity(n, n * 16);
-        for (i, s) in system.iter().copied().enumerate() {
-            let (d, u) = (domain.get(i), user.get(i));
-            if u.is_empty() {
-                out.append_null();
-                continue;
+        for i in part {
+            let (d, u, s) = (domain.get(i), user.get(i), system[i]);
+            match self.key(s, d, u) {
+                Some(key) => leaf.bytes(key.as_bytes(), &mut |to| {
+                    to.extend_from_slice(key.as_bytes());
+                }),
+                None => leaf.absent(1),
             }
-            let is = |l: &&Login| l.system == s && *l.domain == *d;
-            let known = self.accounts.get(u).and_then(|l| l.iter().find(is));
-            if let Some(login) = known {
-                out.append_option(login.key.as_deref());
-                continue;
+        }
+    }
+    fn key(&mut self, system: u8, domain: &str, user: &str) -> Option<&str> {
+        if user.is_empty() {
+            return None;
+        }
+        let is = |l: &Login| l.system == system && *l.domain == *domain;
+        let known = |l: &Vec<Login>| l.iter().position(is);
+        if self.by_user.get(user).and_then(known).is_none() {
+            if self.kept >= 65_536 {
+                self.by_user.clear();
+                self.kept = 0;
             }
-            if self.accounts_kept >= 65_536 {
-                self.accounts.clear();
-                self.accounts_kept = 0;
-            }
-            let key = Account::new(System::from_code(s), d, u).map(|a| a.key());
-            out.append_option(key.as_deref());
-            self.accounts_kept += 1;
-            self.accounts.entry(u.into()).or_default().push(Login {
-                system: s,
-                domain: d.into(),
+            let key = Account::new(System::from_code(system), domain, user).map(|a| a.key());
+            self.kept += 1;
+            self.by_user.entry(user.into()).or_default().push(Login {
+                system,
+                domain: domain.into(),
                 key: key.map(Into::into),
             });
         }
-        Arc::new(out.finish())
-    }
-    fn subject_tokens(&mut self, rows: &EventBatch) -> ArrayRef {
-        let n = rows.len();
-        let Some(subjects) = rows.text("subjects").filter(|s| !s.is_blank()) else {
-            let list = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
-            return self.absent.of(&list, n);
-        };
-        let mut out = ListBuilder::new(StringBuilder::new());
-        for i in 0..n {
-            let mut some = false;
-            for s in subjects.get(i).split('\n').filter(|s| !s.is_empty()) {
-                out.values().append_value(self.keys.token(s));
-                some = true;
-            }
-            out.append(some);
-        }
-        let list: ListArray = out.finish();
-        Arc::new(list)
+        let logins = self.by_user.get(user)?;
+        logins.iter().find(|l| is(l))?.key.as_deref()
     }
 }
 
@@ -373,66 +277,14 @@ fn wrap(path: &str, source: ParquetError) -> EvidenceError {
     }
 }
 
-/// Empty text becomes NULL.
-fn present_text(c: &TextColumn) -> ArrayRef {
-    let (text, ends) = c.parts();
-    let present = BooleanBuffer::collect_bool(c.len(), |i| ends[i] != ends[i + 1]);
-    Arc::new(StringArray::new(
-        OffsetBuffer::new(ScalarBuffer::from(ends.to_vec())),
-        Buffer::from_slice_ref(text),
-        Some(NullBuffer::new(present)),
-    ))
-}
-
-fn present_numbers(v: &[u64]) -> ArrayRef {
-    let present = BooleanBuffer::collect_bool(v.len(), |i| v[i] != NONE);
-    let values = ScalarBuffer::from(v.to_vec());
-    Arc::new(UInt64Array::new(values, Some(NullBuffer::new(present))))
-}
-
-fn instants(v: &[i64]) -> ArrayRef {
-    let present = BooleanBuffer::collect_bool(v.len(), |i| v[i] != NO_TIME);
-    let values = ScalarBuffer::from(v.to_vec());
-    let times = TimestampNanosecondArray::new(values, Some(NullBuffer::new(present)));
-    Arc::new(times.with_timezone("UTC"))
-}
-
-/// Columns in which nothing stands, made once.
-#[derive(Default)]
-struct Absent {
-    made: Vec<ArrayRef>,
-}
-
-fn forwarded_many(f: &TextColumn) -> ArrayRef {
-    let mut out = BooleanBuilder::with_capacity(f.len());
-    for i in 0..f.len() {
+fn forwarded_many(f: &TextColumn, part: Range<usize>, leaf: &mut Chunk) {
+    for i in part {
         let v = f.get(i);
         // Not exactly one trimmed address: the filter over whole values cannot be trusted to know its parts.
-        if v.contains(',') || v.trim() != v {
-            out.append_value(true);
-        } else {
-            out.append_null();
+        match v.contains(',') || v.trim() != v {
+            true => leaf.flag(),
+            false => leaf.absent(1),
         }
-    }
-    Arc::new(out.finish())
-}
-
-impl Absent {
-    fn of(&mut self, data_type: &DataType, n: usize) -> ArrayRef {
-        let at = self.made.iter().position(|a| a.data_type() == data_type);
-        let at = match at {
-            Some(at) if self.made[at].len() >= n => at,
-            Some(at) => {
-                self.made[at] = new_null_array(data_type, n.next_power_of_two());
-                at
-            }
-            None => {
-                self.made
-                    .push(new_null_array(data_type, n.next_power_of_two()));
-                self.made.len() - 1
-            }
-        };
-        self.made[at].slice(0, n)
     }
 }
 
@@ -491,3 +343,6 @@ pub fn opened(
 pub fn ciphers(keys: &Keys) -> Vec<(&'static str, ColumnCipher)> {
     SEALED.iter().map(|c| (*c, keys.column(c))).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,12 +184,12 @@ impl ColumnCipher {
     /// Length of the result: that of the value plus 16.
     pub fn seal(&self, clear: &str) -> Vec<u8> {
         let mut out = vec![];
-        self.seal_into(clear, &mut out);
+        self.seal_onto(clear.as_bytes(), &mut out);
         out
     }
-    /// The same, into a buffer that is used again.
-    pub fn seal_into(&self, clear: &str, out: &mut Vec<u8>) {
-        self.cipher.seal_into(clear.as_bytes(), out);
+    /// The same, appended.
+    pub(crate) fn seal_onto(&self, clear: &[u8], out: &mut Vec<u8>) {
+        self.cipher.seal_onto(clear, out);
     }
     /// `None` when the bytes were not sealed for this column with this key.
     pub fn open(&self, sealed: &[u8]) -> Option<String> {

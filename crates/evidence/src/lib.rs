@@ -14,6 +14,7 @@ mod keys;
 mod lake;
 pub mod locked;
 mod merkle;
+mod pages;
 mod pairs;
 mod proof;
 mod raw;

@@ -42,12 +42,12 @@ impl FixedNonce {
             nonce,
         }
     }
-    /// Sealed text, then its tag, into `out`, which is emptied first.
-    pub fn seal_into(&self, clear: &[u8], out: &mut Vec<u8>) {
-        out.clear();
+    /// Appends the sealed text, then its tag.
+    pub fn seal_onto(&self, clear: &[u8], out: &mut Vec<u8>) {
+        let from = out.len();
         out.extend_from_slice(clear);
         let tag = self.tag(clear);
-        self.stream(&tag, out);
+        self.stream(&tag, &mut out[from..]);
         out.extend_from_slice(&tag);
     }
     /// `None` when `sealed` was not made with this key, nonce and associated text.
@@ -120,7 +120,9 @@ mod tests {
                     .encrypt(Nonce::from_slice(&nonce), Payload { msg, aad })
                     .unwrap();
                 let mut sealed = vec![1, 2, 3];
-                ours.seal_into(msg, &mut sealed);
+                ours.seal_onto(msg, &mut sealed);
+                assert_eq!(sealed[..3], [1, 2, 3]);
+                sealed.drain(..3);
                 assert_eq!(sealed, expected, "{n} bytes");
                 assert_eq!(ours.open(&sealed).as_deref(), Some(msg));
                 sealed[n / 2] ^= 1;
@@ -139,7 +141,7 @@ mod tests {
         let ours = FixedNonce::new(&[0; 32], [0; 12], b"");
         let clear = "000000000000000000000000000000004db923dc793ee6497c76dcc03a98e108";
         let mut out = vec![];
-        ours.seal_into(&hex(clear), &mut out);
+        ours.seal_onto(&hex(clear), &mut out);
         let expected = "f3f80f2cf0cb2dd9c5984fcda908456cc537703b5ba70324a6793a7bf218d3eaffffffff000000000000000000000000";
         assert_eq!(out, hex(expected));
     }
