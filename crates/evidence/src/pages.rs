@@ -77,6 +77,8 @@ pub(crate) struct RowFile<W: Write + Send> {
     chunks: Vec<Chunk>,
     rows: usize,
     zstd: zstd::bulk::Compressor<'static>,
+    /// Memory of the last chunk's bytes.
+    memory: Vec<u8>,
 }
 
 impl<W: Write + Send> RowFile<W> {
@@ -100,6 +102,7 @@ impl<W: Write + Send> RowFile<W> {
             chunks,
             rows: 0,
             zstd: zstd::bulk::Compressor::new(ZSTD)?,
+            memory: vec![],
         })
     }
     /// Rows this row group still takes; never 0.
@@ -121,8 +124,11 @@ impl<W: Write + Send> RowFile<W> {
     fn end_group(&mut self) -> Result<()> {
         let mut group = self.file.next_row_group()?;
         for chunk in &mut self.chunks {
-            let (bytes, close) = chunk.close(self.rows, &mut self.zstd)?;
+            let memory = std::mem::take(&mut self.memory);
+            let (bytes, close) = chunk.close(self.rows, &mut self.zstd, memory)?;
             group.append_column(&bytes, close)?;
+            self.memory = bytes.into();
+            self.memory.clear();
         }
         group.close()?;
         self.rows = 0;
@@ -139,57 +145,102 @@ impl<W: Write + Send> RowFile<W> {
 /// Values of a column in the order they first came, with their numbers.
 #[derive(Default)]
 struct Dictionary {
-    numbers: HashTable<u32>,
-    /// What they are known by, one behind the other, and where each ends.
-    known: Vec<u8>,
-    ends: Vec<usize>,
+    numbers: HashTable<(Known, u32)>,
+    /// The inner parts of those longer than 16 bytes, one behind the other.
+    inner: Vec<u8>,
     /// As the dictionary page has them.
     stored: Vec<u8>,
     /// Where each begins in `stored`.
     begins: Vec<usize>,
-    last: u32,
+    last: Option<(Known, u32)>,
 }
 
-fn hash(bytes: &[u8]) -> u64 {
-    let mut h = FxHasher::default();
-    h.write(bytes);
-    h.finish()
+/// What a value is known by: mostly all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    /// Its first and its last eight bytes; of shorter ones all of them, then zeros, and nothing.
+    first: u64,
+    last: u64,
+    len: u32,
+    /// Where its inner part is kept.
+    inner: u32,
+}
+
+impl Known {
+    #[inline(always)]
+    fn of(value: &[u8]) -> Known {
+        let (first, last) = match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => (value.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)), 0),
+        };
+        Known {
+            first,
+            last,
+            len: value.len() as u32,
+            inner: 0,
+        }
+    }
+    #[inline(always)]
+    fn inner(value: &[u8]) -> &[u8] {
+        match value.len() {
+            ..17 => &[],
+            n => &value[8..n - 8],
+        }
+    }
+    #[inline(always)]
+    fn is(&self, other: &Known, value: &[u8], kept: &[u8]) -> bool {
+        let alike = self.first == other.first && self.last == other.last && self.len == other.len;
+        alike && (self.len <= 16 || self.kept(kept) == Self::inner(value))
+    }
+    fn kept<'k>(&self, kept: &'k [u8]) -> &'k [u8] {
+        let n = (self.len as usize).saturating_sub(16);
+        &kept[self.inner as usize..][..n]
+    }
+    #[inline(always)]
+    fn hash(&self, inner: &[u8]) -> u64 {
+        let mut h = FxHasher::default();
+        h.write_u64(self.first);
+        h.write_u64(self.last ^ u64::from(self.len) << 56);
+        if !inner.is_empty() {
+            h.write(inner);
+        }
+        h.finish()
+    }
 }
 
 impl Dictionary {
     fn len(&self) -> usize {
-        self.ends.len()
-    }
-    fn known<'k>(known: &'k [u8], ends: &[usize], n: u32) -> &'k [u8] {
-        let n = n as usize;
-        let from = if n == 0 { 0 } else { ends[n - 1] };
-        &known[from..ends[n]]
+        self.begins.len()
     }
     /// The number of a value; `store` appends it as it is stored, once.
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, value: &[u8], store: &mut dyn FnMut(&mut Vec<u8>)) -> u32 {
-        if self.len() > 0 && Self::known(&self.known, &self.ends, self.last) == value {
-            return self.last;
+        let mut known = Known::of(value);
+        let kept = &self.inner;
+        if let Some((last, n)) = &self.last
+            && last.is(&known, value, kept)
+        {
+            return *n;
         }
-        let (known, ends) = (&self.known, &self.ends);
         let found = self.numbers.entry(
-            hash(value),
-            |n| Self::known(known, ends, *n) == value,
-            |n| hash(Self::known(known, ends, *n)),
+            known.hash(Known::inner(value)),
+            |(k, _)| k.is(&known, value, kept),
+            |(k, _)| k.hash(k.kept(kept)),
         );
-        self.last = match found {
+        let found = match found {
             hashbrown::hash_table::Entry::Occupied(n) => *n.get(),
             hashbrown::hash_table::Entry::Vacant(place) => {
-                let n = self.ends.len() as u32;
-                place.insert(n);
-                self.known.extend_from_slice(value);
-                self.ends.push(self.known.len());
+                known.inner = self.inner.len() as u32;
+                let n = self.begins.len() as u32;
+                place.insert((known, n));
+                self.inner.extend_from_slice(Known::inner(value));
                 self.begins.push(self.stored.len());
                 store(&mut self.stored);
-                n
+                (known, n)
             }
         };
-        self.last
+        self.last = Some(found);
+        found.1
     }
     /// Value `n` as it is stored.
     fn stored(&self, n: usize) -> &[u8] {
@@ -198,11 +249,10 @@ impl Dictionary {
     }
     fn clear(&mut self) {
         self.numbers.clear();
-        self.known.clear();
-        self.ends.clear();
+        self.inner.clear();
         self.stored.clear();
         self.begins.clear();
-        self.last = 0;
+        self.last = None;
     }
 }
 
@@ -583,6 +633,7 @@ impl Chunk {
         &mut self,
         rows: usize,
         zstd: &mut zstd::bulk::Compressor<'static>,
+        memory: Vec<u8>,
     ) -> Result<(bytes::Bytes, ColumnCloseResult)> {
         if self.rows > 0 {
             self.end_page();
@@ -604,7 +655,7 @@ impl Chunk {
             }
             Ok(zstd.compress(&body)?.into())
         };
-        let mut out = TrackedWrite::new(Vec::with_capacity(1 << 12));
+        let mut out = TrackedWrite::new(memory);
         let mut to = SerializedPageWriter::new(&mut out);
         let (mut compressed, mut uncompressed) = (0usize, 0usize);
         let mut stats: Vec<PageEncodingStats> = vec![];

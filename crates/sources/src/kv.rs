@@ -1,5 +1,5 @@
 //! `key=value` text: quoted or bare values, separated by spaces or commas, and the extension part of CEF.
-use crate::quick::{Signs, quote, same};
+use crate::quick::{Signs, blank, quote, same};
 use rustc_hash::FxHashMap;
 use std::{borrow::Cow, ops::Range};
 
@@ -40,10 +40,14 @@ pub(crate) struct Course<T> {
     of: FxHashMap<Box<str>, u32>,
     /// The key that came last; 0 before the first.
     at: u32,
+    /// That key was seen ahead, and has not been given yet.
+    ahead: bool,
 }
 
 struct Known<T> {
     key: Box<str>,
+    /// Made of what CEF makes its keys of.
+    word: bool,
     means: T,
     /// What came after it the last time.
     next: u32,
@@ -58,6 +62,7 @@ impl<T: Copy> Course<T> {
     pub(crate) fn new(none: T) -> Self {
         let start = Known {
             key: "".into(),
+            word: false,
             means: none,
             next: 0,
         };
@@ -65,12 +70,43 @@ impl<T: Copy> Course<T> {
             known: vec![start],
             of: FxHashMap::default(),
             at: 0,
+            ahead: false,
         }
     }
     /// A record begins.
     #[inline]
     pub(crate) fn begin(&mut self) {
         self.at = 0;
+        self.ahead = false;
+    }
+    /// The next pair of an extension as [`Cef`] gives it, and what its key means. Where the key awaited follows the first blank,
+    /// the value ends there: no sign before that blank can have a key of its own.
+    #[inline]
+    pub(crate) fn extension<'a>(
+        &mut self,
+        cef: &mut Cef<'a>,
+        find: impl FnOnce(&str) -> T,
+    ) -> Option<(T, &'a str, &'a str)> {
+        let (key, from) = cef.key()?;
+        let key = &cef.text[key];
+        let means = match std::mem::take(&mut self.ahead) {
+            true => self.known[self.at as usize].means,
+            false => self.pass(key, find),
+        };
+        let next = self.known[self.at as usize].next;
+        let awaited = &self.known[next as usize];
+        let end = match awaited.word {
+            true => cef.until(from, &awaited.key),
+            false => None,
+        };
+        let value = match end {
+            Some(value) => {
+                (self.at, self.ahead) = (next, true);
+                value
+            }
+            None => cef.value(from),
+        };
+        Some((means, key, value))
     }
     /// The next pair of a record as [`Pairs`] gives it: what its key means, and its value. The key awaited is looked for where it
     /// must stand, sooner than any key is read.
@@ -119,6 +155,7 @@ impl<T: Copy> Course<T> {
                 let i = self.known.len() as u32;
                 self.known.push(Known {
                     key: key.into(),
+                    word: key.bytes().all(|c| WORD[usize::from(c)]),
                     means,
                     next: 0,
                 });
@@ -307,20 +344,39 @@ impl CefHeads {
     }
 }
 
-impl<'a> Iterator for Cef<'a> {
-    type Item = (&'a str, &'a str);
+impl<'a> Cef<'a> {
+    /// The key that comes next, and where its value begins.
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
+    fn key(&mut self) -> Option<(Range<usize>, usize)> {
         if self.over {
             return None;
         }
+        match self.ahead.take() {
+            Some((key, sign)) => Some((key, sign + 1)),
+            None => self.first().map(|(key, sign)| (key, sign + 1)),
+        }
+    }
+    /// The value that begins at `from`, when its first blank is followed by `key`, a word, and its sign.
+    #[inline]
+    fn until(&mut self, from: usize, key: &str) -> Option<&'a str> {
+        let (b, n) = (self.text.as_bytes(), key.len());
+        let end = blank(b, from)?;
+        let start = end + 1;
+        let follows = b[end] == b' '
+            && b.get(start + n) == Some(&b'=')
+            && same(&b[start..start + n], key.as_bytes());
+        if !follows {
+            return None;
+        }
+        self.ahead = Some((start..start + n, start + n));
+        Some(trim_end(&self.text[from..end]))
+    }
+    /// The value that begins at `from`: to the next key, or to the end.
+    fn value(&mut self, from: usize) -> &'a str {
         let b = self.text.as_bytes();
-        let (key, from) = match self.ahead.take() {
-            Some((key, sign)) => (key, sign + 1),
-            None => self.first().map(|(key, sign)| (key, sign + 1))?,
-        };
         let mut end = b.len();
         self.over = true;
+        self.signs.leave(from);
         while let Some(sign) = self.sign() {
             // Only a blank before the sign leaves open where the key ends.
             let stop = if sign > from && b[sign - 1] == b' ' {
@@ -337,7 +393,17 @@ impl<'a> Iterator for Cef<'a> {
                 break;
             }
         }
-        Some((&self.text[key], trim_end(&self.text[from..end])))
+        trim_end(&self.text[from..end])
+    }
+}
+
+impl<'a> Iterator for Cef<'a> {
+    type Item = (&'a str, &'a str);
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, from) = self.key()?;
+        let value = self.value(from);
+        Some((&self.text[key], value))
     }
 }
 
@@ -575,11 +641,14 @@ mod tests {
             for line in all.iter().chain(&all) {
                 let slow: Vec<_> = SlowCef { text: line, at: 0 }.collect();
                 prop_assert_eq!(Cef::extension(line).collect::<Vec<_>>(), slow.clone());
+                let length = |k: &str| Some(k.len()).filter(|n| *n > 0);
+                let mut extension = Cef::extension(line);
                 course.begin();
-                for (key, _) in slow {
-                    let length = |k: &str| Some(k.len()).filter(|n| *n > 0);
-                    prop_assert_eq!(course.pass(key, length), length(key));
+                for (key, value) in slow {
+                    let found = course.extension(&mut extension, length);
+                    prop_assert_eq!(found, Some((length(key), key, value)));
                 }
+                prop_assert_eq!(course.extension(&mut extension, length), None);
                 let split = |s: Option<([&str; 7], Cef<'_>)>| s.map(|(h, x)| (h.map(str::to_string), x.text.to_string()));
                 prop_assert_eq!(split(heads.split(line)), split(Cef::split(line)));
             }

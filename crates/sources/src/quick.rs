@@ -164,6 +164,24 @@ pub(crate) fn quote(bytes: &[u8], from: usize) -> Option<usize> {
     rest.iter().position(|b| *b == b'"').map(|i| at + i)
 }
 
+/// Where the next blank or control character is, eight bytes at a time.
+#[inline]
+pub(crate) fn blank(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..at + 8) {
+        let x = u64::from_le_bytes(eight.try_into().ok()?);
+        // The lowest byte of `x` below 33 has the lowest high bit set here.
+        let low = x.wrapping_sub(ONES * 33) & !x & (ONES << 7);
+        if low != 0 {
+            return Some(at + low.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|b| *b <= b' ').map(|i| at + i)
+}
+
 /// The places of one sign in a text, in order, eight bytes at a time.
 pub(crate) struct Signs<'a> {
     bytes: &'a [u8],
@@ -183,6 +201,12 @@ impl<'a> Signs<'a> {
         };
         all.here = all.look();
         all
+    }
+    /// From here on, which is at or behind the sign given last.
+    #[inline]
+    pub(crate) fn leave(&mut self, from: usize) {
+        self.at = from;
+        self.here = self.look();
     }
     #[inline]
     fn look(&self) -> u64 {
@@ -305,6 +329,12 @@ mod tests {
         fn quotes_are_found(text in "[ab\"é]{0,40}", from in 0usize..40) {
             let slow = text.as_bytes().iter().skip(from).position(|b| *b == b'"').map(|i| i + from);
             prop_assert_eq!(quote(text.as_bytes(), from), slow);
+        }
+
+        #[test]
+        fn blanks_are_found(text in "[ab\\u{1} \\n\u{1f}!é]{0,40}", from in 0usize..40) {
+            let slow = text.as_bytes().iter().skip(from).position(|b| *b <= b' ').map(|i| i + from);
+            prop_assert_eq!(blank(text.as_bytes(), from), slow);
         }
 
         #[test]

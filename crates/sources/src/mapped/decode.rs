@@ -340,9 +340,11 @@ pub(crate) struct Decoder {
     extra: String,
     said: Said,
     /// The slots of keys, and of CEF the headers so far and memory for the pairs of a record.
-    course: kv::Course<Option<u16>>,
+    course: kv::Course<Means>,
     heads: kv::CefHeads,
     pairs: Vec<(&'static str, &'static str)>,
+    /// Which of them say what another is called.
+    labels: Vec<usize>,
     /// Slots of the columns of the last header row (CSV) or `#Fields:` line (W3C).
     header: Option<Vec<Option<u16>>>,
     header_text: String,
@@ -357,6 +359,23 @@ pub(crate) struct Decoder {
     fits: Vec<u32>,
     /// By `[[carry]]` of the plan: what the rows so far told.
     carried: Vec<Carried>,
+}
+
+/// What a key of CEF means to a mapping.
+#[derive(Clone, Copy)]
+struct Means {
+    slot: Option<u16>,
+    /// It says what another key holds.
+    label: bool,
+}
+
+impl Means {
+    fn of(plan: &Plan, key: &str) -> Means {
+        Means {
+            slot: plan.names.find(key),
+            label: !plan.labels.is_empty() && key.ends_with("Label"),
+        }
+    }
 }
 
 /// What the rows so far told, by machine and key.
@@ -483,9 +502,10 @@ impl Decoder {
             scratch: Slots::default(),
             extra: String::new(),
             said: Said::default(),
-            course: kv::Course::new(plan.names.find("")),
+            course: kv::Course::new(Means::of(plan, "")),
             heads: kv::CefHeads::default(),
             pairs: vec![],
+            labels: vec![],
             header: layout_header,
             header_text: String::new(),
             utc: vec![],
@@ -823,18 +843,25 @@ impl Decoder {
                 let memory = std::mem::take(&mut self.pairs);
                 let mut all: Vec<(&str, &str)> = memory.into_iter().map(|_| ("", "")).collect();
                 self.course.begin();
-                for (k, v) in pairs {
-                    if let Some(s) = self.course.pass(k, |k| plan.names.find(k)) {
+                let mut pairs = pairs;
+                self.labels.clear();
+                while let Some((means, k, v)) =
+                    (self.course).extension(&mut pairs, |k| Means::of(plan, k))
+                {
+                    if let Some(s) = means.slot {
                         match escaped {
                             true => slots.put(s, kv::unescape_cef_of(k, v)),
                             false => slots.put_text(s, v),
                         }
                     }
+                    if means.label {
+                        self.labels.push(all.len());
+                    }
                     if !plan.labels.is_empty() {
                         all.push((k, v));
                     }
                 }
-                labelled(plan, &all, slots);
+                labelled(plan, &all, &self.labels, slots);
                 all.clear();
                 self.pairs = all.into_iter().map(|_| ("", "")).collect();
                 understood = true;
@@ -858,7 +885,7 @@ impl Decoder {
             Container::Kv => {
                 self.course.begin();
                 fields::pairs(payload, plan.kv.as_ref(), |k, v, quoted| {
-                    if let Some(s) = self.course.pass(k, |k| plan.names.find(k)) {
+                    if let Some(s) = self.course.pass(k, |k| Means::of(plan, k)).slot {
                         slots.put(
                             s,
                             if quoted {
@@ -1359,12 +1386,17 @@ pub(crate) fn host_of<'a>(h: &syslog::Header<'a>) -> &'a str {
 }
 
 /// `cs1Label=Rule cs1=x`: the value for slots asked for as `label:Rule`.
-fn labelled<'a>(plan: &Plan, pairs: &[(&'a str, &'a str)], slots: &mut Slots<'a>) {
-    for (k, v) in pairs {
+fn labelled<'a>(
+    plan: &Plan,
+    pairs: &[(&'a str, &'a str)],
+    labels: &[usize],
+    slots: &mut Slots<'a>,
+) {
+    for (k, v) in labels.iter().map(|i| pairs[*i]) {
         let Some(base) = k.strip_suffix("Label") else {
             continue;
         };
-        let Some(s) = plan.labels.get(*v) else {
+        let Some(s) = plan.labels.get(v) else {
             continue;
         };
         if let Some((_, value)) = pairs.iter().find(|(k, _)| *k == base) {

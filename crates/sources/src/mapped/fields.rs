@@ -42,6 +42,30 @@ pub(super) struct Slots<'a> {
     made: Vec<String>,
     /// Slots filled from the record itself (not the envelope).
     pub filled: usize,
+    /// Which slots may hold something.
+    have: SlotSet,
+}
+
+/// A set of slots, their numbers taken modulo its bits: what is in two sets may be in both only when [`SlotSet::meets`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct SlotSet([u64; 4]);
+
+impl SlotSet {
+    pub(super) fn of(slots: &[u16]) -> SlotSet {
+        let mut all = SlotSet::default();
+        slots.iter().for_each(|s| all.add(*s));
+        all
+    }
+    #[inline(always)]
+    fn add(&mut self, slot: u16) {
+        self.0[usize::from(slot) / 64 % 4] |= 1 << (slot % 64);
+    }
+    /// False when no slot is in both.
+    #[inline(always)]
+    pub(super) fn meets(&self, other: &SlotSet) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.fold(0, |all, (a, b)| all | (a & b)) != 0
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -60,7 +84,12 @@ impl<'a> Slots<'a> {
         // Collecting an empty iterator of equal layout in place keeps the allocation.
         let mut v: Vec<Slot<'a>> = v.into_iter().map(|_| Slot::default()).collect();
         v.resize(n, Slot::default());
-        Slots { v, made, filled: 0 }
+        Slots {
+            v,
+            made,
+            filled: 0,
+            have: SlotSet::default(),
+        }
     }
     /// The memory for the next record.
     pub(super) fn recycle(self) -> Slots<'static> {
@@ -84,6 +113,11 @@ impl<'a> Slots<'a> {
             None => Cow::Borrowed(slot.text),
         }
     }
+    /// False when nothing stands in any of these slots.
+    #[inline(always)]
+    pub(super) fn may_have(&self, any: &SlotSet) -> bool {
+        self.have.meets(any)
+    }
     /// True when nothing stands in the slot: what was made is never empty.
     #[inline]
     pub(super) fn lacks(&self, i: u16) -> bool {
@@ -97,6 +131,7 @@ impl<'a> Slots<'a> {
         if slot.text.is_empty() && slot.made == 0 && !text.is_empty() {
             slot.text = text;
             self.filled += 1;
+            self.have.add(i);
         }
     }
     #[inline]
@@ -111,6 +146,7 @@ impl<'a> Slots<'a> {
     fn give(&mut self, i: u16, v: Cow<'a, str>) -> bool {
         let free = self.lacks(i) && !v.is_empty();
         if free {
+            self.have.add(i);
             let slot = &mut self.v[usize::from(i)];
             match v {
                 Cow::Borrowed(text) => slot.text = text,

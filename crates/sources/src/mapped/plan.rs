@@ -1,6 +1,6 @@
 //! A mapping file made ready: TOML → [`Plan`]. Every error names the key and what is allowed there.
 use super::{
-    fields::{Names, Slots, Trie},
+    fields::{Names, SlotSet, Slots, Trie},
     program::{self, Program},
     stamp::Layout,
     steps::Step,
@@ -145,7 +145,7 @@ pub(super) struct Way {
 pub(super) struct Ways {
     pub list: Vec<Way>,
     /// The only fields that can fill it; `None` where something else can.
-    asks: Option<Vec<u16>>,
+    asks: Option<SlotSet>,
 }
 
 impl Ways {
@@ -163,15 +163,14 @@ impl Ways {
         }
         let all: Option<Vec<Vec<u16>>> = list.iter().map(asks).collect();
         Ways {
-            asks: all.map(|a| a.concat()),
+            asks: all.map(|a| SlotSet::of(&a.concat())),
             list,
         }
     }
-    /// True when the record has nothing any way could take.
-    #[inline]
+    /// True only when the record has nothing any way could take.
+    #[inline(always)]
     pub(super) fn idle(&self, slots: &Slots<'_>) -> bool {
-        let asks = self.asks.as_ref();
-        asks.is_some_and(|a| a.iter().all(|s| slots.lacks(*s)))
+        self.asks.as_ref().is_some_and(|a| !slots.may_have(a))
     }
 }
 
