@@ -21,7 +21,7 @@ pub(crate) use syslog_mixed::{SyslogMixed, claims};
 
 use crate::{Confidence, Decode, Head, Setting, Source, Standard, lines};
 use ampleur_event::Capability;
-use plan::{Container, Plan};
+use plan::{Container, Heading, Plan, Sniff};
 #[cfg(feature = "vrl")]
 #[doc(hidden)]
 pub use program::language::{FUNCTIONS, LEFT_OUT, RESULTS_MAX};
@@ -34,6 +34,8 @@ use std::{
 pub struct Mapped {
     name: &'static str,
     text: &'static str,
+    /// Of one compiled in; of others the plan is there.
+    heading: OnceLock<Option<&'static Heading>>,
     plan: OnceLock<Result<&'static Plan, MappingError>>,
 }
 
@@ -49,6 +51,7 @@ impl Mapped {
         Mapped {
             name,
             text,
+            heading: OnceLock::new(),
             plan: OnceLock::new(),
         }
     }
@@ -79,8 +82,20 @@ impl Mapped {
         self.plan().ok()?.program.as_ref().map(|p| p.text())
     }
 
+    /// What files are held against, read without the rest: of the many mappings a case needs few.
+    fn heading(&self) -> Option<&'static Heading> {
+        if self.plan.get().is_some() {
+            return None;
+        }
+        let read = || Heading::read(self.text).map(|h| &*Box::leak(Box::new(h)));
+        *self.heading.get_or_init(read)
+    }
+
     pub(crate) fn tags(&self) -> &'static [String] {
-        self.plan().map_or(&[], |p| &p.tags)
+        match self.heading() {
+            Some(h) => &h.tags,
+            None => self.plan().map_or(&[], |p| &p.tags),
+        }
     }
 
     pub(crate) fn decoder(&self, setting: &Setting) -> Option<decode::Decoder> {
@@ -135,6 +150,7 @@ pub fn load_in(
     let made: &'static Mapped = Box::leak(Box::new(Mapped {
         name: Box::leak(name.to_string().into_boxed_str()),
         text: Box::leak(text.to_string().into_boxed_str()),
+        heading: OnceLock::new(),
         plan: cell,
     }));
     let mut all = LOADED
@@ -187,6 +203,10 @@ impl Source for Mapped {
         )
     }
     fn sniff(&self, head: &Head<'_>) -> Confidence {
+        let heading = self.heading();
+        if heading.is_some_and(|h| nowhere(&h.sniff, head.bytes)) {
+            return Confidence::No;
+        }
         self.plan().map_or(Confidence::No, |p| sniff(p, head))
     }
     fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
@@ -216,7 +236,7 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     if head.bytes.is_empty() {
         return Confidence::No;
     }
-    if nowhere(plan, head.bytes) {
+    if nowhere(&plan.sniff, head.bytes) {
         return Confidence::No;
     }
     if plan.whole_head || json && spans_lines(head.bytes) {
@@ -259,17 +279,12 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
     }
 }
 
-/// True when the words of the mapping are not even in the whole head: then they are in none of its lines.
-fn nowhere(plan: &Plan, bytes: &[u8]) -> bool {
-    let has = |w: &[u8]| memchr::memmem::find(bytes, w).is_some();
-    let possible = |s: &plan::Sniff| {
-        s.all.iter().all(|w| has(w.as_bytes()))
-            && (s.any.is_empty() || s.any.iter().any(|w| has(w.as_bytes())))
-    };
+/// True when the words of a mapping are not even in the whole head: then they are in none of its lines.
+fn nowhere(sniff: &[Sniff], bytes: &[u8]) -> bool {
     // Inside the JSON of a collector words may be written otherwise.
-    let escaped =
-        || memchr::memchr(b'\\', bytes).is_some() && (bytes.starts_with(b"{") || has(b"\n{"));
-    !plan.sniff.iter().any(possible) && !escaped()
+    let object = || bytes.starts_with(b"{") || memchr::memmem::find(bytes, b"\n{").is_some();
+    let escaped = || memchr::memchr(b'\\', bytes).is_some() && object();
+    !sniff.iter().any(|s| s.is_possible(bytes)) && !escaped()
 }
 
 fn is_cef(line: &[u8]) -> bool {
@@ -306,4 +321,26 @@ fn sniff_one(plan: &Plan, bytes: &[u8]) -> Confidence {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a mapping before it is needed is what the whole of it says.
+    #[test]
+    fn headings_are_those_of_their_mappings() {
+        for mapped in crate::MAPPED.iter() {
+            let Ok(plan) = Plan::parse(mapped.text, None) else {
+                continue; // One with a program, in a build without.
+            };
+            let heading = Heading::read(mapped.text).expect(mapped.name);
+            assert_eq!(heading.tags, plan.tags, "{}", mapped.name);
+            assert!(
+                heading.sniff.iter().map(Sniff::told).eq(plan.sniff.iter().map(Sniff::told)),
+                "{}",
+                mapped.name
+            );
+        }
+    }
 }

@@ -257,6 +257,29 @@ pub(super) struct Sniff {
     pub regex: Option<Sight>,
 }
 
+impl Sniff {
+    /// All it says, to be compared.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> impl PartialEq + use<'_> {
+        let regex = self.regex.as_ref().map(|r| (&r.text, &r.at));
+        (self.confidence, &self.all, &self.any, &self.not, regex)
+    }
+    /// False when its words are not all in these bytes, or not what every match of its expression has in it.
+    pub(super) fn is_possible(&self, bytes: &[u8]) -> bool {
+        let has = |w: &str| memchr::memmem::find(bytes, w.as_bytes()).is_some();
+        let told = self.regex.as_ref().and_then(|r| r.literal.as_deref());
+        self.all.iter().all(|w| has(w))
+            && (self.any.is_empty() || self.any.iter().any(|w| has(w)))
+            && told.is_none_or(has)
+    }
+}
+
+/// The parts of a mapping every file is held against.
+pub(super) struct Heading {
+    pub sniff: Vec<Sniff>,
+    pub tags: Vec<String>,
+}
+
 pub(super) struct KvShape {
     /// Signs between key and value; the first that comes counts.
     pub pair: Vec<String>,
@@ -533,6 +556,8 @@ fn system(v: &str, at: &str) -> Made<System> {
 pub(super) struct Expression<R = Regex> {
     text: String,
     at: String,
+    /// ASCII that every match has in it.
+    literal: Option<String>,
     made: OnceLock<Option<R>>,
 }
 
@@ -571,6 +596,7 @@ impl<R: Compiled> Expression<R> {
         Expression {
             text: text.to_string(),
             at,
+            literal: literal(text).filter(|l| l.is_ascii()),
             made: OnceLock::new(),
         }
     }
@@ -1076,30 +1102,7 @@ impl Plan {
             }
         };
         let csv = csv(&t, &mut m, containers.contains(&Container::Csv))?;
-        let mut sniff = vec![];
-        for (at, s) in tables(&t, "sniff")? {
-            keys(s, &at, &["confidence", "all", "any", "not", "regex"])?;
-            let c = text(s, &at, "confidence")?.unwrap_or("certain");
-            let one = Sniff {
-                confidence: word(
-                    c,
-                    &join(&at, "confidence"),
-                    &[
-                        ("maybe", Confidence::Maybe),
-                        ("likely", Confidence::Likely),
-                        ("certain", Confidence::Certain),
-                    ],
-                )?,
-                all: list(s.get("all"), &join(&at, "all"))?,
-                any: list(s.get("any"), &join(&at, "any"))?,
-                not: list(s.get("not"), &join(&at, "not"))?,
-                regex: text(s, &at, "regex")?.map(|r| Sight::new(r, join(&at, "regex"))),
-            };
-            if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
-                return wrong(&at, "one of `all`, `any`, `regex` is needed");
-            }
-            sniff.push(one);
-        }
+        let sniff = sniffs(&t)?;
         let headed = csv.header && containers.contains(&Container::Csv)
             || containers.contains(&Container::W3c)
             || containers.contains(&Container::Xml);
@@ -1380,6 +1383,57 @@ fn csv(t: &Table, m: &mut Maker, used: bool) -> Made<CsvShape> {
     Ok(shape)
 }
 
+/// What a file must have in it to be of the mapping.
+fn sniffs(t: &Table) -> Made<Vec<Sniff>> {
+    let mut sniff = vec![];
+    for (at, s) in tables(t, "sniff")? {
+        keys(s, &at, &["confidence", "all", "any", "not", "regex"])?;
+        let c = text(s, &at, "confidence")?.unwrap_or("certain");
+        let one = Sniff {
+            confidence: word(
+                c,
+                &join(&at, "confidence"),
+                &[
+                    ("maybe", Confidence::Maybe),
+                    ("likely", Confidence::Likely),
+                    ("certain", Confidence::Certain),
+                ],
+            )?,
+            all: list(s.get("all"), &join(&at, "all"))?,
+            any: list(s.get("any"), &join(&at, "any"))?,
+            not: list(s.get("not"), &join(&at, "not"))?,
+            regex: text(s, &at, "regex")?.map(|r| Sight::new(r, join(&at, "regex"))),
+        };
+        if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
+            return wrong(&at, "one of `all`, `any`, `regex` is needed");
+        }
+        sniff.push(one);
+    }
+    Ok(sniff)
+}
+
+impl Heading {
+    /// Of a mapping that is well-formed. `None` where these parts cannot be told from the rest by their lines: the whole says it.
+    pub(super) fn read(source: &str) -> Option<Heading> {
+        let (mut part, mut top, mut taken) = (String::new(), true, false);
+        for line in source.lines() {
+            if line.starts_with('[') {
+                (top, taken) = (false, line.trim_end() == "[[sniff]]");
+            }
+            if taken || top && line.starts_with("tags") {
+                part.push_str(line);
+                part.push('\n');
+            }
+        }
+        let t: Table = part.parse().ok()?;
+        let sniff = sniffs(&t).ok()?;
+        (!sniff.is_empty()).then_some(Heading {
+            sniff,
+            tags: list(t.get("tags"), "tags").ok()?,
+        })
+    }
+}
+
 /// The longest text every match of a pattern must contain; `None` when none is plain to see.
 fn literal(pattern: &str) -> Option<String> {
     let mut best = String::new();
@@ -1390,11 +1444,8 @@ fn literal(pattern: &str) -> Option<String> {
         }
         run.clear();
     };
-    if pattern.starts_with("(?")
-        && !pattern.starts_with("(?P<")
-        && !pattern.starts_with("(?<")
-        && !pattern.starts_with("(?:")
-    {
+    let mut groups = pattern.match_indices("(?").map(|(i, _)| &pattern[i + 2..]);
+    if groups.any(|g| !g.starts_with([':', '<']) && !g.starts_with("P<")) {
         // Flags may fold case.
         return None;
     }
@@ -1526,6 +1577,8 @@ mod tests {
             (r"a+b?cdef\[x\]", Some("cdef[x]")),
             (r"session (opened|closed) for user", Some(" for user")),
             (r"(?i)login", None),
+            (r"a (?i)login", None),
+            (r"(^|[\s>])CEF: ?[01]\|", Some("CEF:")),
             (r"one|two", None),
             (r"[]x]abc[^]y]", Some("abc")),
         ] {
