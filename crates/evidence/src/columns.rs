@@ -206,7 +206,11 @@ impl ParquetSink {
                         leaf.texts(text.as_bytes(), ends, None);
                         continue;
                     };
-                    leaf.texts(text.as_bytes(), ends, Some(&mut |clear, to| cipher.seal_onto(clear, to)));
+                    leaf.texts(
+                        text.as_bytes(),
+                        ends,
+                        Some(&mut |clear, to| cipher.seal_onto(clear, to)),
+                    );
                 }
                 (_, Some(Column::NoNumbers) | None) => leaf.absent(part.len()),
                 (_, Some(Column::Numbers(v))) => leaf.longs(&v[part.clone()], NONE),

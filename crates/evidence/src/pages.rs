@@ -450,9 +450,7 @@ impl Chunk {
         ends: &[i32],
         seal: Option<&mut dyn FnMut(&[u8], &mut Vec<u8>)>,
     ) {
-        let values = ends
-            .windows(2)
-            .map(|e| &text[e[0] as usize..e[1] as usize]);
+        let values = ends.windows(2).map(|e| &text[e[0] as usize..e[1] as usize]);
         match seal {
             None => {
                 for v in values {
@@ -564,7 +562,9 @@ impl Chunk {
             }
             self.levels += 1;
             self.values += 1;
-            self.put(v.as_bytes(), &mut |to| prefixed(to, &mut |to| stored(v, to)));
+            self.put(v.as_bytes(), &mut |to| {
+                prefixed(to, &mut |to| stored(v, to))
+            });
             if let Some((def, rep)) = &mut self.nested {
                 def.push(3);
                 rep.push(u32::from(some));
@@ -642,7 +642,11 @@ impl Chunk {
             self.end_blank();
         }
         let by_number = |p: &Done| p.encoding == Encoding::RLE_DICTIONARY;
-        let dictionary = self.pages.iter().any(by_number).then(|| self.dictionary_page());
+        let dictionary = self
+            .pages
+            .iter()
+            .any(by_number)
+            .then(|| self.dictionary_page());
         let nothing = self.pages.iter().all(|p| p.nulls == p.levels);
         let packed = self.wish.packed && !nothing;
         let codec = match packed {

@@ -6,7 +6,8 @@
 //! `bytes_in` is the body sent to the client (what came back to `src_ip`); `url` is the request target as logged, escapes kept; a
 //! request line that is no HTTP is kept whole in `url`.
 use crate::{
-    Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, lines, net, scan, syslog,
+    Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, lines, net, quick, scan,
+    syslog,
     time::{self, Clock, Stamp},
 };
 use ampleur_event::{
@@ -96,11 +97,23 @@ impl Decoder {
         if memchr::memchr(0, text.as_bytes()).is_some() {
             return Err(Reason::Shape);
         }
-        if let Some(layout) = &self.layout
-            && let Some(row) = layout.read(text)
-        {
-            return row.event(&mut self.clock, self.accounts, Stamp::NONE, "");
+        match &self.layout {
+            Some(layout) => {
+                if let Some(row) = layout.read(text) {
+                    return row.event(&mut self.clock, self.accounts, Stamp::NONE, "");
+                }
+            }
+            None => {
+                if let Some(e) = self.combined(text) {
+                    return Ok(e);
+                }
+            }
         }
+        self.any(text)
+    }
+
+    /// A line of any of the formats that need not be declared.
+    fn any<'a>(&mut self, text: &'a str) -> Result<Event<'a>, Reason> {
         if text.trim_start().starts_with('{') {
             let mut e = json(text, &mut self.clock).ok_or(Reason::Shape)?;
             if !e.user.is_empty() {
@@ -121,7 +134,79 @@ impl Decoder {
         }
         Err(Reason::Shape)
     }
+
+    /// The short way through the line most servers write: `address - user [stamp] "request" status bytes "referer" "agent"`, with
+    /// nothing in front, behind or escaped. Whatever else comes is `None`, and takes the long way, which reads this one the same.
+    fn combined<'a>(&mut self, text: &'a str) -> Option<Event<'a>> {
+        let b = text.as_bytes();
+        let blank = |from: usize| quick::blank(b, from).filter(|i| b[*i] == b' ');
+        let client = &text[..blank(0)?];
+        if b.get(client.len()..client.len() + 3)? != b" - " || !net::is_v4(client) {
+            return None;
+        }
+        let user = client.len() + 3;
+        let stamp = blank(user)? + 2;
+        let user = &text[user..stamp - 2];
+        if user.is_empty() || user == "\"\"" || b.get(stamp - 1) != Some(&b'[') {
+            return None;
+        }
+        let written = b.get(stamp..stamp + CLF)?;
+        let (local, offset, n) = time::clf(written)?;
+        let request = stamp + CLF + 3;
+        if n != CLF || b.get(request - 3..request)? != b"] \"" {
+            return None;
+        }
+        // Ends at the first quote; one behind a backslash may be part of it.
+        let quoted = |from: usize| quick::quote(b, from).filter(|q| b[q - 1] != b'\\');
+        let end = quoted(request)?;
+        let (method, target) = request_line(&text[request..end]);
+        let [b' ', status @ .., b' '] = b.get(end + 1..end + 6)? else {
+            return None;
+        };
+        let digit = |b: &u8| b.is_ascii_digit();
+        if !status.iter().all(digit) {
+            return None;
+        }
+        let status = status.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0'));
+        let (size, referer) = (end + 6, blank(end + 6)? + 2);
+        let size = &text[size..referer - 2];
+        let agent = quoted(referer)? + 3;
+        let last = quoted(agent)?;
+        if b.get(referer - 1) != Some(&b'"')
+            || b.get(agent - 2..agent)? != b" \""
+            || last + 1 != b.len()
+            || !(size == "-" || size.bytes().all(|b| b.is_ascii_digit()))
+            || user.chars().any(|c| c.is_control() || c == '[')
+        {
+            return None;
+        }
+        let user = dash(user);
+        let mut e = Event {
+            verb: Verb::Request,
+            action: Cow::Borrowed(method),
+            http_method: Cow::Borrowed(method),
+            url: Cow::Borrowed(target),
+            src_ip: Cow::Borrowed(client),
+            user: Cow::Borrowed(user),
+            device: Cow::Borrowed(dash(&text[agent..last])),
+            status,
+            outcome: outcome(status),
+            bytes_in: match size {
+                "-" => 0,
+                size => number(size),
+            },
+            ..Event::default()
+        };
+        if !user.is_empty() {
+            e.system = self.accounts;
+        }
+        self.clock.stamp(local, offset).put(&mut e);
+        Some(e)
+    }
 }
+
+/// Length of a stamp of the common log format with its zone.
+const CLF: usize = 26;
 
 /// The parts of an access line, as written.
 #[derive(Debug, Default)]
@@ -1199,6 +1284,128 @@ fn apache_directive(text: &str) -> (Option<Field>, usize) {
 mod tests {
     use super::*;
     use crate::decode_bytes;
+    use proptest::prelude::*;
+
+    /// Access lines of few pieces, most of them combined, some with what makes them something else.
+    fn lines() -> impl Strategy<Value = String> {
+        let piece = |all: &'static [&'static str]| {
+            let usual = Just(all[0]);
+            prop_oneof![4 => usual, 1 => prop::sample::select(all)]
+        };
+        let front = piece(&[
+            "",
+            "web-1  | ",
+            "access.log:",
+            "12:",
+            " ",
+            "\"",
+            "[",
+            "{",
+            "10.0.0.9 ",
+        ]);
+        let client = piece(&[
+            "10.0.0.1",
+            "10.0.0.1,",
+            "h.example",
+            "2001:db8::1",
+            "-",
+            "10.0.0.256",
+            "[::1]",
+        ]);
+        let ident = piece(&[" - ", " x ", " -", "  - ", " - - "]);
+        let user = piece(&[
+            "nadia",
+            "-",
+            "",
+            "\"\"",
+            "a b",
+            "é",
+            "a\u{85}",
+            "a[b",
+            "[01/Sep/2025:00:00:00]x",
+            "x,y",
+        ]);
+        let stamp = piece(&[
+            " [01/Sep/2025:00:00:00 +0200] ",
+            " [31/Dec/2025:23:59:59 -0100] ",
+            " [01/Sep/2025:00:00:00] ",
+            " [01/Sep/2025:00:00:00 +02] ",
+            " [32/Sep/2025:00:00:00 +0200] ",
+            " [01/Sep/2025:00:00:00 +0200]  ",
+            " [01/Sep/2025:00:00:00 +0200]x",
+            " [2025-09-01T00:00:00+02:00] ",
+            " ",
+        ]);
+        let request = piece(&[
+            "\"GET /p HTTP/1.1\"",
+            "\"GET  /p  HTTP/1.1\"",
+            "\"-\"",
+            "\"\"",
+            "\"- /p\"",
+            "\"get /p\"",
+            "\"GET /a\\\"b HTTP/1.1\"",
+            "\"GET /a\\\\\"",
+            "\"-\" \"GET /p HTTP/1.1\"",
+            "\"GET /\tp\"",
+        ]);
+        let status = piece(&[" 200 ", " 404 ", " 099 ", " 20 ", " - ", " 2000 ", "  200 "]);
+        let size = piece(&["512", "-", "", "+5", "5x", "99999999999999999999", "\t"]);
+        let referer = piece(&[
+            " \"https://h.example/\"",
+            " \"-\"",
+            "  \"-\"",
+            " \"a\\\"b\"",
+            " x",
+            "",
+            "\"-\"",
+        ]);
+        let agent = piece(&[
+            " \"Mozilla/5.0 (X11)\"",
+            " \"-\"",
+            " \"\"",
+            " \"a\\\"b\"",
+            " \"a",
+            "  \"a\"",
+            " a",
+            "",
+        ]);
+        let tail = piece(&["", " ", " \"10.0.0.2\"", " 0.010", "\"", " x", "\r"]);
+        let line = (front, client, ident, user, stamp);
+        (line, (request, status, size, referer, agent, tail)).prop_map(
+            |((a, b, c, d, e), (f, g, h, i, j, k))| [a, b, c, d, e, f, g, h, i, j, k].concat(),
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+        #[test]
+        fn the_short_way_reads_what_the_long_way_reads(line in lines()) {
+            let decoder = || Decoder {
+                clock: Clock::new(&Setting::default()),
+                accounts: System::Web,
+                layout: None,
+            };
+            let (mut short, mut long) = (decoder(), decoder());
+            if let Some(e) = short.combined(&line) {
+                prop_assert_eq!(Ok(e), long.any(&line));
+            }
+        }
+    }
+
+    #[test]
+    fn most_lines_go_the_short_way() {
+        let mut decoder = Decoder {
+            clock: Clock::new(&Setting::default()),
+            accounts: System::Web,
+            layout: None,
+        };
+        for line in [
+            "10.0.0.1 - nadia [01/Sep/2025:00:00:00 +0200] \"GET / HTTP/1.1\" 200 5 \"-\" \"Mozilla/5.0 (X11)\"",
+            "10.0.0.1 - - [01/Sep/2025:00:00:00 +0200] \"-\" 408 - \"-\" \"-\"",
+        ] {
+            assert!(decoder.combined(line).is_some(), "{line}");
+        }
+    }
 
     fn read(line: &str, layout: Option<&str>) -> Event<'static> {
         let setting = Setting {

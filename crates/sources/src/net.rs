@@ -44,7 +44,7 @@ pub fn endpoint(text: &str) -> (&str, Option<u16>) {
 
 /// Four numbers up to 255 without leading zeros.
 #[inline]
-fn is_v4(text: &str) -> bool {
+pub(crate) fn is_v4(text: &str) -> bool {
     let b = text.as_bytes();
     if b.len() < 7 || b.len() > 15 {
         return false;

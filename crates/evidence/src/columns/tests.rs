@@ -8,10 +8,7 @@ use arrow_array::{
     cast::AsArray,
 };
 use parquet::{
-    arrow::{
-        ArrowWriter,
-        arrow_reader::{ParquetRecordBatchReaderBuilder},
-    },
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
     file::{
         properties::ReaderProperties,
         reader::{FileReader, SerializedFileReader},
@@ -105,7 +102,9 @@ fn read(bytes: Vec<u8>) -> RecordBatch {
     let rows = builder.metadata().file_metadata().num_rows() as usize;
     // One batch of all rows.
     let mut batches = builder.with_batch_size(rows.max(1)).build().unwrap();
-    batches.next().map_or_else(|| RecordBatch::new_empty(schema), Result::unwrap)
+    batches
+        .next()
+        .map_or_else(|| RecordBatch::new_empty(schema), Result::unwrap)
 }
 
 /// Writes the batches both ways, reads both, and looks at what ours says of its pages and filters.
@@ -148,7 +147,11 @@ fn same(batches: &[EventBatch]) {
             let path = column.column_path().string();
             let values: Vec<Option<String>> = strings(part.column(c));
             let filter = reader.get_column_bloom_filter(c);
-            assert_eq!(filter.is_some(), FILTERED.contains(&path.as_str()), "{path}");
+            assert_eq!(
+                filter.is_some(),
+                FILTERED.contains(&path.as_str()),
+                "{path}"
+            );
             if let Some(filter) = filter {
                 for v in values.iter().flatten() {
                     assert!(filter.check(&v.as_str()), "{path} is filtered without {v}");
@@ -185,7 +188,9 @@ fn ranges(file: &SerializedFileReader<bytes::Bytes>, g: usize, c: usize, times: 
     let metadata = file.metadata();
     let times = times.as_primitive::<arrow_array::types::TimestampNanosecondType>();
     let of = |from: usize, to: usize| {
-        let part = (from..to).filter(|i| times.is_valid(*i)).map(|i| times.value(i));
+        let part = (from..to)
+            .filter(|i| times.is_valid(*i))
+            .map(|i| times.value(i));
         part.clone().min().zip(part.max())
     };
     let Some(Statistics::Int64(told)) = metadata.row_group(g).column(c).statistics() else {
@@ -201,7 +206,9 @@ fn ranges(file: &SerializedFileReader<bytes::Bytes>, g: usize, c: usize, times: 
         panic!("no ranges of pages");
     };
     for (p, page) in pages.iter().enumerate() {
-        let end = pages.get(p + 1).map_or(times.len(), |n| n.first_row_index as usize);
+        let end = pages
+            .get(p + 1)
+            .map_or(times.len(), |n| n.first_row_index as usize);
         let said = index.min_value(p).copied().zip(index.max_value(p).copied());
         assert_eq!(said, of(page.first_row_index as usize, end), "page {p}");
     }

@@ -63,8 +63,8 @@ impl SlotSet {
     /// False when no slot is in both.
     #[inline(always)]
     pub(super) fn meets(&self, other: &SlotSet) -> bool {
-        let pairs = self.0.iter().zip(&other.0);
-        pairs.fold(0, |all, (a, b)| all | (a & b)) != 0
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        (a & e) | (b & f) | (c & g) | (d & h) != 0
     }
 }
 

@@ -337,7 +337,11 @@ mod tests {
             let heading = Heading::read(mapped.text).expect(mapped.name);
             assert_eq!(heading.tags, plan.tags, "{}", mapped.name);
             assert!(
-                heading.sniff.iter().map(Sniff::told).eq(plan.sniff.iter().map(Sniff::told)),
+                heading
+                    .sniff
+                    .iter()
+                    .map(Sniff::told)
+                    .eq(plan.sniff.iter().map(Sniff::told)),
                 "{}",
                 mapped.name
             );
