@@ -121,13 +121,6 @@ fn wishes() -> Vec<Wish> {
     stored_schema().fields().iter().map(|f| wish(f)).collect()
 }
 
-/// The account of a row as compared, for one system and domain its user came with.
-struct Login {
-    system: u8,
-    domain: Box<str>,
-    key: Option<Box<str>>,
-}
-
 /// Writes rows of one segment.
 pub(crate) struct ParquetSink {
     rows: RowFile<StoredFile>,
@@ -137,11 +130,13 @@ pub(crate) struct ParquetSink {
     keys: Arc<Keys>,
 }
 
-/// Accounts as compared, by the user they came with.
+/// Accounts as compared, by what they came with.
 #[derive(Default)]
 struct Accounts {
-    by_user: FxHashMap<Box<str>, Vec<Login>>,
-    kept: usize,
+    /// System, length of the domain, domain and user; with the number of the account's key.
+    known: FxHashMap<Box<str>, u32>,
+    keys: Vec<Option<Box<str>>>,
+    login: String,
 }
 
 impl ParquetSink {
@@ -244,23 +239,29 @@ impl Accounts {
         if user.is_empty() {
             return None;
         }
-        let is = |l: &Login| l.system == system && *l.domain == *domain;
-        let known = |l: &Vec<Login>| l.iter().position(is);
-        if self.by_user.get(user).and_then(known).is_none() {
-            if self.kept >= 65_536 {
-                self.by_user.clear();
-                self.kept = 0;
-            }
-            let key = Account::new(System::from_code(system), domain, user).map(|a| a.key());
-            self.kept += 1;
-            self.by_user.entry(user.into()).or_default().push(Login {
-                system,
-                domain: domain.into(),
-                key: key.map(Into::into),
-            });
+        self.login.clear();
+        self.login.push(char::from(system));
+        // Its length tells where the domain ends, whatever stands in it.
+        for bits in (0..5).map(|n| domain.len() >> (7 * n) & 0x7f) {
+            self.login.push(char::from(bits as u8));
         }
-        let logins = self.by_user.get(user)?;
-        logins.iter().find(|l| is(l))?.key.as_deref()
+        self.login.push_str(domain);
+        self.login.push_str(user);
+        let number = match self.known.get(&*self.login) {
+            Some(number) => *number,
+            None => {
+                if self.keys.len() >= 65_536 {
+                    self.known.clear();
+                    self.keys.clear();
+                }
+                let number = self.keys.len() as u32;
+                let key = Account::new(System::from_code(system), domain, user).map(|a| a.key());
+                self.keys.push(key.map(Into::into));
+                self.known.insert(self.login.as_str().into(), number);
+                number
+            }
+        };
+        self.keys[number as usize].as_deref()
     }
 }
 

@@ -158,7 +158,7 @@ struct Dictionary {
 /// What a value is known by: mostly all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Known {
-    /// Its first and its last eight bytes; of shorter ones all of them, then zeros, and nothing.
+    /// Its first and its last eight bytes, which may be the same in part; of shorter ones all of them, and nothing.
     first: u64,
     last: u64,
     len: u32,
@@ -166,12 +166,21 @@ struct Known {
     inner: u32,
 }
 
+fn word(part: Option<&[u8; 8]>) -> u64 {
+    part.map_or(0, |p| u64::from_le_bytes(*p))
+}
+
 impl Known {
     #[inline(always)]
     fn of(value: &[u8]) -> Known {
-        let (first, last) = match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => (value.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)), 0),
+        let (first, last) = match value.len() {
+            8.. => (word(value.first_chunk()), word(value.last_chunk())),
+            4.. => {
+                let half = |part: Option<&[u8; 4]>| part.map_or(0, |p| u32::from_le_bytes(*p));
+                let (a, b) = (half(value.first_chunk()), half(value.last_chunk()));
+                (u64::from(a) | u64::from(b) << 32, 0)
+            }
+            _ => (value.iter().fold(0, |n, b| n << 8 | u64::from(*b)), 0),
         };
         Known {
             first,

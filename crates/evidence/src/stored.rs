@@ -14,10 +14,13 @@ pub(crate) struct StoredFile {
     file: Box<dyn StoreFile>,
     sha: Sha256,
     blocks: Vec<Hash>,
-    /// Bytes of the open block.
-    open: Vec<u8>,
+    /// Not written yet. Begins where a block begins.
+    held: Vec<u8>,
     len: u64,
 }
+
+/// So many bytes are written at a time, and hashed in one go.
+const HELD: usize = 256 << 10;
 
 /// What a stored file is.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ impl StoredFile {
             file: store.create(path)?,
             sha: Sha256::new(),
             blocks: vec![],
-            open: Vec::with_capacity(BLOCK_BYTES),
+            held: Vec::with_capacity(HELD),
             len: 0,
         })
     }
@@ -41,33 +44,30 @@ impl StoredFile {
         self.len
     }
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write(bytes)?;
-        self.sha.update(bytes);
         self.len += bytes.len() as u64;
         let mut rest = bytes;
-        if !self.open.is_empty() {
-            let take = rest.len().min(BLOCK_BYTES - self.open.len());
-            self.open.extend_from_slice(&rest[..take]);
-            rest = &rest[take..];
-            if self.open.len() < BLOCK_BYTES {
-                return Ok(());
-            }
-            self.blocks.push(*blake3::hash(&self.open).as_bytes());
-            self.open.clear();
+        while self.held.len() + rest.len() >= HELD {
+            let (now, then) = rest.split_at(HELD - self.held.len());
+            self.held.extend_from_slice(now);
+            self.write_held()?;
+            rest = then;
         }
-        let mut whole = rest.chunks_exact(BLOCK_BYTES);
-        for block in &mut whole {
+        self.held.extend_from_slice(rest);
+        Ok(())
+    }
+    fn write_held(&mut self) -> io::Result<()> {
+        self.file.write(&self.held)?;
+        self.sha.update(&self.held);
+        for block in self.held.chunks(BLOCK_BYTES) {
             self.blocks.push(*blake3::hash(block).as_bytes());
         }
-        self.open.extend_from_slice(whole.remainder());
+        self.held.clear();
         Ok(())
     }
     /// Syncs and closes.
     pub fn finish(mut self) -> io::Result<Stored> {
+        self.write_held()?;
         self.file.sync()?;
-        if !self.open.is_empty() {
-            self.blocks.push(*blake3::hash(&self.open).as_bytes());
-        }
         Ok(Stored {
             bytes: self.len,
             sha256: self.sha.finalize().into(),

@@ -569,110 +569,111 @@ pulled!(Audit {
 });
 
 /// As [`Tolerant::reference`].
-fn reference<'a>(q: &mut Quick<'a>) -> Option<Reference<'a>> {
-    Some(match q.next()? {
-        b'"' => Reference {
-            display: Word::pull(q)?,
-            ..Reference::default()
-        },
-        b'{' => Reference::pull(q)?,
-        _ => match q.literal()? {
-            None => Reference::default(),
-            Some(_) => return None,
-        },
-    })
+fn reference<'a>(to: &mut Reference<'a>, q: &mut Quick<'a>) -> Option<()> {
+    match q.next()? {
+        b'"' => to.display.pull(q),
+        b'{' => to.pull(q),
+        _ => q.literal()?.is_none().then_some(()),
+    }
 }
 
 impl<'a, T: Pull<'a>> Pull<'a> for Many<T> {
-    fn pull(q: &mut Quick<'a>) -> Option<Self> {
-        let mut all = Vec::new();
+    fn pull(&mut self, q: &mut Quick<'a>) -> Option<()> {
+        // Most have one.
+        let mut add = |q: &mut Quick<'a>| {
+            if self.0.capacity() == 0 {
+                self.0.reserve_exact(1);
+            }
+            self.0.push(T::default());
+            self.0.last_mut()?.pull(q)
+        };
         match q.next()? {
-            b'"' => all.push(T::of_text(q.string()?)?),
-            b'{' => all.push(T::pull(q)?),
-            b'[' => q.array(|q| {
-                all.push(T::pull(q)?);
+            b'"' => {
+                let mut one = T::default();
+                one.of_text(q.string()?)?;
+                self.0.push(one);
                 Some(())
-            })?,
-            _ => match q.literal()? {
-                None => {}
-                Some(_) => return None,
-            },
+            }
+            b'{' => add(q),
+            b'[' => q.array(add),
+            _ => q.literal()?.is_none().then_some(()),
         }
-        Some(Many(all))
     }
 }
 
 impl<'a> Pull<'a> for Coded<'a> {
-    fn pull(q: &mut Quick<'a>) -> Option<Self> {
-        let mut c = Coded::default();
+    fn pull(&mut self, q: &mut Quick<'a>) -> Option<()> {
         match q.next()? {
-            b'"' | b'0'..=b'9' => c.code = Word::pull(q)?.0,
+            b'"' | b'0'..=b'9' => word(&mut self.code, q),
             b'[' => q.array(|q| {
-                let next = Coded::pull(q)?;
-                if c.code.is_empty() {
-                    c = next;
+                if !self.code.is_empty() {
+                    return Coded::default().pull(q);
+                }
+                // One without a code gives way to the next.
+                *self = Coded::default();
+                self.pull(q)
+            }),
+            b'{' => {
+                let mut text = Cow::default();
+                q.object(|q, key| match key {
+                    "system" => word(&mut self.system, q),
+                    "code" | "coding" => {
+                        let mut inner = Coded::default();
+                        inner.pull(q)?;
+                        if self.system.is_empty() {
+                            self.system = inner.system;
+                        }
+                        if !inner.code.is_empty() {
+                            self.code = inner.code;
+                        }
+                        Some(())
+                    }
+                    "text" => word(&mut text, q),
+                    _ => q.skip(),
+                })?;
+                if self.code.is_empty() {
+                    self.code = text;
                 }
                 Some(())
-            })?,
-            b'{' => {
-                let mut text = Word::default();
-                q.object(|q, key| {
-                    match key {
-                        "system" => c.system = Word::pull(q)?.0,
-                        "code" | "coding" => {
-                            let inner = Coded::pull(q)?;
-                            if c.system.is_empty() {
-                                c.system = inner.system;
-                            }
-                            if !inner.code.is_empty() {
-                                c.code = inner.code;
-                            }
-                        }
-                        "text" => text = Word::pull(q)?,
-                        _ => q.skip()?,
-                    }
-                    Some(())
-                })?;
-                if c.code.is_empty() {
-                    c.code = text.0;
-                }
             }
-            _ => drop(q.literal()?),
+            _ => q.literal().map(drop),
         }
-        Some(c)
     }
-    fn of_text(text: &'a str) -> Option<Self> {
-        Some(Coded {
-            code: Cow::Borrowed(text),
-            ..Coded::default()
-        })
+    fn of_text(&mut self, text: &'a str) -> Option<()> {
+        self.code = Cow::Borrowed(text);
+        Some(())
     }
 }
 
 impl<'a> Pull<'a> for Ident<'a> {
-    fn pull(q: &mut Quick<'a>) -> Option<Self> {
-        let mut i = Ident::default();
+    fn pull(&mut self, q: &mut Quick<'a>) -> Option<()> {
         match q.next()? {
-            b'"' | b'0'..=b'9' => i.value = Word::pull(q)?.0,
+            b'"' | b'0'..=b'9' => word(&mut self.value, q),
             b'[' => q.array(|q| {
-                let next = Ident::pull(q)?;
-                if i.value.is_empty() {
-                    i = next;
+                if !self.value.is_empty() {
+                    return Ident::default().pull(q);
                 }
-                Some(())
-            })?,
-            b'{' => q.object(|q, key| {
-                match key {
-                    "system" => i.system = Word::pull(q)?.0,
-                    "value" => i.value = Word::pull(q)?.0,
-                    _ => q.skip()?,
-                }
-                Some(())
-            })?,
-            _ => drop(q.literal()?),
+                // One without a value gives way to the next.
+                *self = Ident::default();
+                self.pull(q)
+            }),
+            b'{' => q.object(|q, key| match key {
+                "system" => word(&mut self.system, q),
+                "value" => word(&mut self.value, q),
+                _ => q.skip(),
+            }),
+            _ => q.literal().map(drop),
         }
-        Some(i)
     }
+}
+
+/// What stands for a text, as [`Word`] reads it.
+#[inline]
+fn word<'a>(to: &mut Cow<'a, str>, q: &mut Quick<'a>) -> Option<()> {
+    let mut word = Word::default();
+    word.pull(q)?;
+    *to = word.0;
+    Some(())
 }
 
 #[derive(Deserialize)]
@@ -954,11 +955,11 @@ pub(crate) fn health_outcome(code: &str) -> Outcome {
     }
 }
 
-fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
+/// Fills an event that is empty so far. Errors leave it in part.
+fn event<'a>(a: &Audit<'a>, setting: &Setting, e: &mut Event<'a>) -> Result<(), Reason> {
     if !a.resource_type.is_empty() && &*a.resource_type != "AuditEvent" {
         return Err(Reason::Field("resourceType"));
     }
-    let mut e = Event::default();
     let mut x = Extra::default();
     let first = |all: &[&Word<'a>]| {
         all.iter()
@@ -975,7 +976,7 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
     if time.is_empty() {
         return Err(Reason::Field("recorded"));
     }
-    scan::stamp(&time, setting).ok_or(Reason::Time)?.put(&mut e);
+    scan::stamp(&time, setting).ok_or(Reason::Time)?.put(e);
     if *time != *a.recorded {
         x.put("recorded", &a.recorded);
     }
@@ -1227,7 +1228,7 @@ fn event<'a>(a: &Audit<'a>, setting: &Setting) -> Result<Event<'a>, Reason> {
         x.put("server", s.address());
     }
     e.extra = x.done();
-    Ok(e)
+    Ok(())
 }
 
 fn add_ident(list: &mut String, i: &Ident<'_>) {
@@ -1238,6 +1239,25 @@ fn add_ident(list: &mut String, i: &Ident<'_>) {
         add(list, &patient_id(&i.value));
     } else {
         add(list, &format!("{}|{}", i.system, i.value));
+    }
+}
+
+/// An event, or a reject with the time that can be read of it.
+fn account(
+    a: &Audit<'_>,
+    setting: &Setting,
+    bytes: &[u8],
+    at: usize,
+    len: usize,
+    out: &mut Decoded,
+) {
+    let mut e = Event::default();
+    match event(a, setting, &mut e) {
+        Ok(()) => out.next(&mut e, at, len),
+        Err(reason) => {
+            let time = scan::stamp(&a.recorded, setting).map(|s| s.time);
+            out.reject_at(bytes, at, len, reason, time);
+        }
     }
 }
 
@@ -1252,21 +1272,17 @@ impl Decode for InJson {
         self.values
             .run(bytes, last, out, |value, at, len, entry, out| {
                 let text = scan::text(value);
+                let mut a = Audit::default();
                 let parsed = if entry {
-                    serde_json::from_str::<Entry<'_>>(&text).map(|e| e.resource)
+                    serde_json::from_str::<Entry<'_>>(&text).map(|e| a = e.resource)
+                } else if quick::whole(&text, &mut a).is_some() {
+                    Ok(())
                 } else {
-                    quick::whole::<Audit<'_>>(&text)
-                        .map_or_else(|| serde_json::from_str::<Audit<'_>>(&text), Ok)
+                    serde_json::from_str(&text).map(|all| a = all)
                 };
                 match parsed {
-                    Ok(a) if !entry && &*a.resource_type == "Bundle" => return Seen::Container,
-                    Ok(a) => match event(&a, setting) {
-                        Ok(e) => out.event(e, at, len),
-                        Err(reason) => {
-                            let time = scan::stamp(&a.recorded, setting).map(|s| s.time);
-                            out.reject_at(bytes, at, len, reason, time);
-                        }
-                    },
+                    Ok(()) if !entry && &*a.resource_type == "Bundle" => return Seen::Container,
+                    Ok(()) => account(&a, setting, bytes, at, len, out),
                     Err(e) if e.is_eof() => return Seen::Cut,
                     Err(_) if !entry && is_bundle(&text) => return Seen::Container,
                     Err(_) => out.reject(bytes, at, len, Reason::Shape),
@@ -1299,13 +1315,7 @@ impl Decode for InLines {
                 return out.reject(bytes, at, len, Reason::Shape);
             };
             match serde_json::from_str::<Audit<'_>>(&text[from..]) {
-                Ok(a) => match event(&a, setting) {
-                    Ok(e) => out.event(e, at, len),
-                    Err(reason) => {
-                        let time = scan::stamp(&a.recorded, setting).map(|s| s.time);
-                        out.reject_at(bytes, at, len, reason, time);
-                    }
-                },
+                Ok(a) => account(&a, setting, bytes, at, len, out),
                 Err(e) if e.is_eof() && !finished => {
                     out.reject(bytes, at, len, Reason::Truncated);
                 }
@@ -1456,10 +1466,7 @@ impl Decode for InXml {
                     Err(stop) => return out.reject(bytes, at, element.len(), stop.reason()),
                 };
                 match serde_json::from_str::<Audit<'_>>(&json) {
-                    Ok(a) => match event(&a, setting) {
-                        Ok(e) => out.event(e, at, element.len()),
-                        Err(reason) => out.reject(bytes, at, element.len(), reason),
-                    },
+                    Ok(a) => account(&a, setting, bytes, at, element.len(), out),
                     Err(_) => out.reject(bytes, at, element.len(), Reason::Shape),
                 }
             },
@@ -1591,7 +1598,8 @@ mod tests {
         #[test]
         fn the_short_way_reads_what_the_long_way_reads(text in json(), cut in 0usize..400) {
             let text: String = if cut < 40 { text.chars().take(cut).collect() } else { text };
-            if let Some(a) = quick::whole::<Audit<'_>>(&text) {
+            let mut a = Audit::default();
+            if quick::whole(&text, &mut a).is_some() {
                 prop_assert_eq!(a, serde_json::from_str::<Audit<'_>>(&text).expect("the long way reads it"));
             }
         }
@@ -1600,9 +1608,10 @@ mod tests {
     #[test]
     fn plain_records_go_the_short_way() {
         let text = r#"{"resourceType":"AuditEvent","recorded":"2025-10-31T00:00:13.270+01:00","outcome":"0","agent":[{"who":{"identifier":{"value":"a"}},"requestor":false},{"type":{"coding":[{"system":"s","code":"IRCP"}]},"who":{"display":"B"},"requestor":true,"policy":["p"]}],"source":{"site":"X","observer":{"display":"o"}},"entity":[{"role":{"code":"24"},"query":"R0VU","detail":[{"type":"total","valueInteger":3}]}]}"#;
-        let quick = quick::whole::<Audit<'_>>(text);
-        assert_eq!(quick, serde_json::from_str(text).ok());
-        assert_eq!(quick.map_or(0, |a| a.agent.0.len()), 2);
+        let mut quick = Audit::default();
+        assert!(quick::whole(text, &mut quick).is_some());
+        assert_eq!(Some(&quick), serde_json::from_str(text).ok().as_ref());
+        assert_eq!(quick.agent.0.len(), 2);
     }
     #[test]
     fn requests_are_taken_apart() {

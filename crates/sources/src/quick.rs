@@ -3,6 +3,7 @@
 //! a property test holds one against the other.
 use crate::scan::Word;
 use std::borrow::Cow;
+use wide::u8x16;
 
 /// Values deeper than this take the long way, which goes deeper before it refuses.
 const DEEP: u32 = 64;
@@ -16,17 +17,18 @@ pub(crate) struct Quick<'a> {
     depth: u32,
 }
 
-/// What can be read at a place.
-pub(crate) trait Pull<'a>: Sized {
-    fn pull(q: &mut Quick<'a>) -> Option<Self>;
+/// What can be read at a place, where it is to stay: records have many fields, and none of them is to be moved.
+pub(crate) trait Pull<'a>: Default {
+    /// Of a value that is empty so far.
+    fn pull(&mut self, q: &mut Quick<'a>) -> Option<()>;
     /// From a text that stands where one or many may stand.
-    fn of_text(_: &'a str) -> Option<Self> {
+    fn of_text(&mut self, _: &'a str) -> Option<()> {
         None
     }
 }
 
-/// Reads the whole text as one value.
-pub(crate) fn whole<'a, T: Pull<'a>>(text: &'a str) -> Option<T> {
+/// Reads the whole text as one value, which is empty so far. `None`: it holds a part of the text, or nothing.
+pub(crate) fn whole<'a, T: Pull<'a>>(text: &'a str, value: &mut T) -> Option<()> {
     let odd = |odd: bool, b: &u8| odd | (*b == b'\\') | (*b < b' ');
     if text.as_bytes().iter().fold(false, odd) {
         return None;
@@ -36,9 +38,9 @@ pub(crate) fn whole<'a, T: Pull<'a>>(text: &'a str) -> Option<T> {
         at: 0,
         depth: 0,
     };
-    let value = T::pull(&mut q)?;
+    value.pull(&mut q)?;
     q.next();
-    (q.at == text.len()).then_some(value)
+    (q.at == text.len()).then_some(())
 }
 
 impl<'a> Quick<'a> {
@@ -145,38 +147,33 @@ impl<'a> Quick<'a> {
     }
 }
 
-/// Where the next quote is, eight bytes at a time.
+/// Where the next quote is, sixteen bytes at a time.
 #[inline]
 pub(crate) fn quote(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const QUOTES: u64 = b'"' as u64 * ONES;
     let mut at = from;
-    while let Some(eight) = bytes.get(at..at + 8) {
-        let x = u64::from_le_bytes(eight.try_into().ok()?) ^ QUOTES;
-        // The lowest byte of `x` that is zero has the lowest high bit set here.
-        let zero = x.wrapping_sub(ONES) & !x & (ONES << 7);
-        if zero != 0 {
-            return Some(at + zero.trailing_zeros() as usize / 8);
+    while let Some(part) = bytes.get(at..at + 16) {
+        let part = u8x16::new(part.try_into().ok()?);
+        let found = part.simd_eq(u8x16::splat(b'"')).to_bitmask();
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
         }
-        at += 8;
+        at += 16;
     }
     let rest = bytes.get(at..)?;
     rest.iter().position(|b| *b == b'"').map(|i| at + i)
 }
 
-/// Where the next blank or control character is, eight bytes at a time.
+/// Where the next blank or control character is, sixteen bytes at a time.
 #[inline]
 pub(crate) fn blank(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     let mut at = from;
-    while let Some(eight) = bytes.get(at..at + 8) {
-        let x = u64::from_le_bytes(eight.try_into().ok()?);
-        // The lowest byte of `x` below 33 has the lowest high bit set here.
-        let low = x.wrapping_sub(ONES * 33) & !x & (ONES << 7);
-        if low != 0 {
-            return Some(at + low.trailing_zeros() as usize / 8);
+    while let Some(part) = bytes.get(at..at + 16) {
+        let part = u8x16::new(part.try_into().ok()?);
+        let found = part.min(u8x16::splat(b' ')).simd_eq(part).to_bitmask();
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
         }
-        at += 8;
+        at += 16;
     }
     let rest = bytes.get(at..)?;
     rest.iter().position(|b| *b <= b' ').map(|i| at + i)
@@ -266,8 +263,9 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 impl<'a> Pull<'a> for Word<'a> {
-    fn pull(q: &mut Quick<'a>) -> Option<Self> {
-        Some(Word(Cow::Borrowed(match q.next()? {
+    #[inline]
+    fn pull(&mut self, q: &mut Quick<'a>) -> Option<()> {
+        let text = match q.next()? {
             b'"' => q.string()?,
             b'0'..=b'9' => q.number()?,
             b'{' | b'[' => {
@@ -279,10 +277,13 @@ impl<'a> Pull<'a> for Word<'a> {
                 Some(false) => "false",
                 None => "",
             },
-        })))
+        };
+        self.of_text(text)
     }
-    fn of_text(text: &'a str) -> Option<Self> {
-        Some(Word(Cow::Borrowed(text)))
+    #[inline]
+    fn of_text(&mut self, text: &'a str) -> Option<()> {
+        self.0 = Cow::Borrowed(text);
+        Some(())
     }
 }
 
@@ -297,25 +298,20 @@ pub(crate) fn once(seen: &mut u32, bit: u32) -> Option<()> {
 macro_rules! pulled {
     ($type:ident { $($bit:literal $($key:literal)|+ => $field:ident $(= $by:path)?),+ $(,)? }) => {
         impl<'a> Pull<'a> for $type<'a> {
-            fn pull(q: &mut Quick<'a>) -> Option<Self> {
-                let mut all = $type::default();
+            fn pull(&mut self, q: &mut Quick<'a>) -> Option<()> {
                 let mut seen = 0u32;
-                q.object(|q, key| {
-                    match key {
-                        $($($key)|+ => {
-                            crate::quick::once(&mut seen, $bit)?;
-                            all.$field = pulled!(@by q $($by)?);
-                        })+
-                        _ => q.skip()?,
-                    }
-                    Some(())
-                })?;
-                Some(all)
+                q.object(|q, key| match key {
+                    $($($key)|+ => {
+                        crate::quick::once(&mut seen, $bit)?;
+                        pulled!(@by self.$field, q $($by)?)
+                    })+
+                    _ => q.skip(),
+                })
             }
         }
     };
-    (@by $q:ident) => { Pull::pull($q)? };
-    (@by $q:ident $by:path) => { $by($q)? };
+    (@by $field:expr, $q:ident) => { Pull::pull(&mut $field, $q) };
+    (@by $field:expr, $q:ident $by:path) => { $by(&mut $field, $q) };
 }
 pub(crate) use pulled;
 
@@ -356,20 +352,22 @@ mod tests {
 
         #[test]
         fn what_is_read_is_json(text in r#"[\[\]{}":, 0-9a.etrufalsn-]{0,24}"#) {
+            #[derive(Default)]
             struct Any;
             impl<'a> Pull<'a> for Any {
-                fn pull(q: &mut Quick<'a>) -> Option<Self> {
-                    q.skip().map(|()| Any)
+                fn pull(&mut self, q: &mut Quick<'a>) -> Option<()> {
+                    q.skip()
                 }
             }
-            if whole::<Any>(&text).is_some() {
+            if whole(&text, &mut Any).is_some() {
                 prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
             }
         }
 
         #[test]
         fn words_are_those_of_the_long_way(text in r#"("[a-z ]{0,3}"|[0-9]{1,3}|true|false|null|\[1,"a"\]|\{"a":\[\]\}|-1|1.5|"\\n")"#) {
-            if let Some(w) = whole::<Word<'_>>(&text) {
+            let mut w = Word::default();
+            if whole(&text, &mut w).is_some() {
                 let long: Word<'_> = serde_json::from_str(&text).expect("JSON");
                 prop_assert_eq!(&*w, &*long);
             }
