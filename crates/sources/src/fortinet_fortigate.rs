@@ -526,7 +526,7 @@ impl Decoder {
             }
         }
         e.extra = Cow::Borrowed(&extra);
-        out.event(e, at, len);
+        out.next(&mut e, at, len);
         self.extra = extra;
         Ok(())
     }

@@ -80,8 +80,9 @@ impl Decode for Decoder {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
         lines::each(bytes, last, out, |line, at, len, finished, out| {
             let text = lines::text(line);
-            match self.event(&text) {
-                Ok(e) => out.event(e, at, len),
+            let mut e = Event::default();
+            match self.event(&text, &mut e) {
+                Ok(()) => out.next(&mut e, at, len),
                 Err(Reason::Shape) if !finished => {
                     out.reject(bytes, at, len, Reason::Truncated);
                 }
@@ -92,7 +93,8 @@ impl Decode for Decoder {
 }
 
 impl Decoder {
-    fn event<'a>(&mut self, text: &'a str) -> Result<Event<'a>, Reason> {
+    /// Fills an event that is empty so far.
+    fn event<'a>(&mut self, text: &'a str, e: &mut Event<'a>) -> Result<(), Reason> {
         // Servers write such bytes as `\x00`: here the file is damaged, and what is read around them is somebody else's.
         if memchr::memchr(0, text.as_bytes()).is_some() {
             return Err(Reason::Shape);
@@ -100,16 +102,18 @@ impl Decoder {
         match &self.layout {
             Some(layout) => {
                 if let Some(row) = layout.read(text) {
-                    return row.event(&mut self.clock, self.accounts, Stamp::NONE, "");
+                    *e = row.event(&mut self.clock, self.accounts, Stamp::NONE, "")?;
+                    return Ok(());
                 }
             }
             None => {
-                if let Some(e) = self.combined(text) {
-                    return Ok(e);
+                if self.combined(text, e).is_some() {
+                    return Ok(());
                 }
             }
         }
-        self.any(text)
+        *e = self.any(text)?;
+        Ok(())
     }
 
     /// A line of any of the formats that need not be declared.
@@ -136,8 +140,9 @@ impl Decoder {
     }
 
     /// The short way through the line most servers write: `address - user [stamp] "request" status bytes "referer" "agent"`, with
-    /// nothing in front, behind or escaped. Whatever else comes is `None`, and takes the long way, which reads this one the same.
-    fn combined<'a>(&mut self, text: &'a str) -> Option<Event<'a>> {
+    /// nothing in front, behind or escaped. Of whatever else comes nothing is filled; it takes the long way, which reads this one the
+    /// same.
+    fn combined<'a>(&mut self, text: &'a str, e: &mut Event<'a>) -> Option<()> {
         let b = text.as_bytes();
         let blank = |from: usize| quick::blank(b, from).filter(|i| b[*i] == b' ');
         let client = &text[..blank(0)?];
@@ -180,28 +185,24 @@ impl Decoder {
         {
             return None;
         }
-        let user = dash(user);
-        let mut e = Event {
-            verb: Verb::Request,
-            action: Cow::Borrowed(method),
-            http_method: Cow::Borrowed(method),
-            url: Cow::Borrowed(target),
-            src_ip: Cow::Borrowed(client),
-            user: Cow::Borrowed(user),
-            device: Cow::Borrowed(dash(&text[agent..last])),
-            status,
-            outcome: outcome(status),
-            bytes_in: match size {
-                "-" => 0,
-                size => number(size),
-            },
-            ..Event::default()
-        };
-        if !user.is_empty() {
+        e.verb = Verb::Request;
+        e.action = Cow::Borrowed(method);
+        e.http_method = Cow::Borrowed(method);
+        e.url = Cow::Borrowed(target);
+        e.src_ip = Cow::Borrowed(client);
+        e.user = Cow::Borrowed(dash(user));
+        if !e.user.is_empty() {
             e.system = self.accounts;
         }
-        self.clock.stamp(local, offset).put(&mut e);
-        Some(e)
+        e.device = Cow::Borrowed(dash(&text[agent..last]));
+        e.status = status;
+        e.outcome = outcome(status);
+        e.bytes_in = match size {
+            "-" => 0,
+            size => number(size),
+        };
+        self.clock.stamp(local, offset).put(e);
+        Some(())
     }
 }
 
@@ -1386,8 +1387,10 @@ mod tests {
                 layout: None,
             };
             let (mut short, mut long) = (decoder(), decoder());
-            if let Some(e) = short.combined(&line) {
-                prop_assert_eq!(Ok(e), long.any(&line));
+            let mut e = Event::default();
+            match short.combined(&line, &mut e) {
+                Some(()) => prop_assert_eq!(Ok(e), long.any(&line)),
+                None => prop_assert_eq!(e, Event::default()),
             }
         }
     }
@@ -1403,7 +1406,8 @@ mod tests {
             "10.0.0.1 - nadia [01/Sep/2025:00:00:00 +0200] \"GET / HTTP/1.1\" 200 5 \"-\" \"Mozilla/5.0 (X11)\"",
             "10.0.0.1 - - [01/Sep/2025:00:00:00 +0200] \"-\" 408 - \"-\" \"-\"",
         ] {
-            assert!(decoder.combined(line).is_some(), "{line}");
+            let mut e = Event::default();
+            assert!(decoder.combined(line, &mut e).is_some(), "{line}");
         }
     }
 

@@ -718,11 +718,10 @@ impl Decoder {
         let mut e = Event::default();
         let done = self.event(&around, says, slots, &mut extra, &mut e);
         if done.is_ok() {
-            // Lives as long as `extra`.
-            let mut e = e;
             e.extra = Cow::Borrowed(&extra);
             out.next(&mut e, at, len);
         }
+        drop(e);
         self.extra = extra;
         done
     }
@@ -1122,13 +1121,13 @@ impl Decoder {
     }
 
     /// The row from its slots.
-    fn event<'a>(
+    fn event<'a: 'e, 'e>(
         &mut self,
         around: &Around<'a>,
         says: Option<&'static Says>,
         slots: &mut Slots<'a>,
         extra: &mut String,
-        e: &mut Event<'a>,
+        e: &mut Event<'e>,
     ) -> Result<(), Reason> {
         let plan = self.plan;
         self.stamp(around, slots)?.put(e);
@@ -1489,7 +1488,7 @@ fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
     Cow::Borrowed("")
 }
 
-fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static Ways, slots: &Slots<'a>) {
+fn fill<'a: 'e, 'e>(e: &mut Event<'e>, target: &Target, ways: &'static Ways, slots: &Slots<'a>) {
     if ways.idle(slots) {
         return;
     }
@@ -1550,7 +1549,7 @@ fn fill<'a>(e: &mut Event<'a>, target: &Target, ways: &'static Ways, slots: &Slo
 }
 
 /// Puts what `account` or `upn` took off the user into `domain`; a mapping that fills `domain` itself comes later and wins.
-fn domain_of<'a>(e: &mut Event<'a>, ways: &[Way], slots: &Slots<'a>) {
+fn domain_of<'a: 'e, 'e>(e: &mut Event<'e>, ways: &[Way], slots: &Slots<'a>) {
     for w in ways {
         let realms = match w
             .steps
