@@ -75,6 +75,14 @@ impl Clock {
         }
     }
 
+    /// A stamp given out before stands here once more, as it was written then; one whose hour comes twice is to be read anew.
+    #[inline]
+    pub(crate) fn again(&mut self, stamp: Stamp) {
+        if stamp != Stamp::NONE {
+            self.latest = stamp.time.saturating_sub(self.shift);
+        }
+    }
+
     /// `offset` is seconds east of UTC as written beside the stamp.
     #[inline]
     pub fn with_offset(&mut self, local: Local, offset: i32) -> Stamp {

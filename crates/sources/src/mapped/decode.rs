@@ -20,7 +20,7 @@ use ampleur_event::{
 };
 use memchr::memmem::Finder;
 use rustc_hash::FxHashMap;
-use std::{borrow::Cow, collections::VecDeque, sync::LazyLock};
+use std::{borrow::Cow, collections::VecDeque, ops::Range, sync::LazyLock};
 
 /// A mapping that could not be read decodes nothing: every line is a reject.
 pub(super) struct Nothing;
@@ -342,7 +342,9 @@ pub(crate) struct Decoder {
     /// The slots of keys, and of CEF the headers so far and memory for the pairs of a record.
     course: kv::Course<Means>,
     heads: kv::CefHeads,
-    pairs: Vec<(&'static str, &'static str)>,
+    front: Front,
+    /// Where the keys and values of a record's pairs are in its body.
+    pairs: Vec<(Range<usize>, Range<usize>)>,
     /// Which of them say what another is called.
     labels: Vec<usize>,
     /// Slots of the columns of the last header row (CSV) or `#Fields:` line (W3C).
@@ -359,6 +361,60 @@ pub(crate) struct Decoder {
     fits: Vec<u32>,
     /// By `[[carry]]` of the plan: what the rows so far told.
     carried: Vec<Carried>,
+}
+
+/// The syslog header of the record before. Most records of a burst repeat it, and then it is compared and not read.
+#[derive(Default)]
+struct Front {
+    /// Nothing: the next one is read.
+    text: String,
+    header: Option<syslog::Header<'static>>,
+    /// Where its host, program and message id are.
+    words: [Range<usize>; 3],
+}
+
+impl Front {
+    /// Longest header kept.
+    const KEPT: usize = 256;
+
+    fn header<'a>(&mut self, text: &'a str, clock: &mut Clock) -> Option<syslog::Header<'a>> {
+        if let Some(known) = &self.header
+            && self.text == text
+        {
+            clock.again(known.time);
+            let [host, program, id] = self.words.each_ref().map(|w| &text[w.clone()]);
+            return Some(syslog::Header {
+                host,
+                program,
+                id,
+                ..*known
+            });
+        }
+        self.header = None;
+        let read = syslog::header(text, clock)?;
+        // What an hour that comes twice means hangs on what came before.
+        if read.time.note != TimeNote::Folded && text.len() <= Self::KEPT {
+            self.text.clear();
+            self.text.push_str(text);
+            self.words = [read.host, read.program, read.id].map(|w| place(text, w));
+            self.header = Some(syslog::Header {
+                host: "",
+                program: "",
+                id: "",
+                ..read
+            });
+        }
+        Some(read)
+    }
+}
+
+/// Where a part of a text is in it.
+fn place(text: &str, part: &str) -> Range<usize> {
+    let from = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+    match text.get(from..from.wrapping_add(part.len())) {
+        Some(_) => from..from + part.len(),
+        None => 0..0,
+    }
 }
 
 /// What a key of CEF means to a mapping.
@@ -504,6 +560,7 @@ impl Decoder {
             said: Said::default(),
             course: kv::Course::new(Means::of(plan, "")),
             heads: kv::CefHeads::default(),
+            front: Front::default(),
             pairs: vec![],
             labels: vec![],
             header: layout_header,
@@ -742,7 +799,7 @@ impl Decoder {
             a.payload = &text[i..];
             a.started = true;
             if plan.syslog && i > 0 {
-                a.header = syslog::header(text[..i].trim_end(), &mut self.clock);
+                a.header = self.front.header(text[..i].trim_end(), &mut self.clock);
             }
             return a;
         }
@@ -757,7 +814,7 @@ impl Decoder {
         if let Some(i) = cef {
             a.payload = &text[i..];
             if i > 0 {
-                a.header = syslog::header(text[..i].trim_end(), &mut self.clock);
+                a.header = self.front.header(text[..i].trim_end(), &mut self.clock);
             }
             return a;
         }
@@ -839,11 +896,10 @@ impl Decoder {
                         false => slots.put_text(*s, h),
                     }
                 }
-                let memory = std::mem::take(&mut self.pairs);
-                let mut all: Vec<(&str, &str)> = memory.into_iter().map(|_| ("", "")).collect();
+                self.pairs.clear();
+                self.labels.clear();
                 self.course.begin();
                 let mut pairs = pairs;
-                self.labels.clear();
                 while let Some((means, k, v)) =
                     (self.course).extension(&mut pairs, |k| Means::of(plan, k))
                 {
@@ -854,15 +910,13 @@ impl Decoder {
                         }
                     }
                     if means.label {
-                        self.labels.push(all.len());
+                        self.labels.push(self.pairs.len());
                     }
                     if !plan.labels.is_empty() {
-                        all.push((k, v));
+                        self.pairs.push((place(body, k), place(body, v)));
                     }
                 }
-                labelled(plan, &all, &self.labels, slots);
-                all.clear();
-                self.pairs = all.into_iter().map(|_| ("", "")).collect();
+                labelled(plan, body, &self.pairs, &self.labels, slots);
                 understood = true;
             }
             Container::Leef => {
@@ -1387,19 +1441,20 @@ pub(crate) fn host_of<'a>(h: &syslog::Header<'a>) -> &'a str {
 /// `cs1Label=Rule cs1=x`: the value for slots asked for as `label:Rule`.
 fn labelled<'a>(
     plan: &Plan,
-    pairs: &[(&'a str, &'a str)],
+    body: &'a str,
+    pairs: &[(Range<usize>, Range<usize>)],
     labels: &[usize],
     slots: &mut Slots<'a>,
 ) {
-    for (k, v) in labels.iter().map(|i| pairs[*i]) {
-        let Some(base) = k.strip_suffix("Label") else {
+    for (key, value) in labels.iter().map(|i| &pairs[*i]) {
+        let base = body[key.clone()].strip_suffix("Label");
+        let slot = plan.labels.get(&body[value.clone()]);
+        let (Some(base), Some(slot)) = (base, slot) else {
             continue;
         };
-        let Some(s) = plan.labels.get(v) else {
-            continue;
-        };
-        if let Some((_, value)) = pairs.iter().find(|(k, _)| *k == base) {
-            slots.put(*s, kv::unescape_cef(value));
+        let is = |k: &Range<usize>| k.len() == base.len() && &body[k.clone()] == base;
+        if let Some((_, value)) = pairs.iter().find(|(k, _)| is(k)) {
+            slots.put(*slot, kv::unescape_cef(&body[value.clone()]));
         }
     }
 }
