@@ -104,6 +104,7 @@ impl Source for FortinetFortigate {
             clock: Clock::new(setting),
             accounts: setting.accounts,
             flows: FxHashMap::default(),
+            interim: false,
             extra: String::new(),
             columns: None,
             course: Course::new(field("")),
@@ -151,6 +152,8 @@ struct Decoder {
     accounts: Option<System>,
     /// Bytes already given out for sessions that have interim rows, by session number.
     flows: FxHashMap<u64, (u64, u64)>,
+    /// A session with interim rows was met.
+    interim: bool,
     extra: String,
     /// Of an export with one column for each field.
     columns: Option<Vec<String>>,
@@ -183,6 +186,26 @@ impl Decode for Decoder {
                 Err(reason) => out.reject(bytes, at, len, reason),
             }
         })
+    }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        lines::cut(bytes, most)
+    }
+    /// Sessions followed and the heading of an export are told by lines that went before.
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        (self.flows.is_empty() && self.columns.is_none()).then(|| {
+            Box::new(Decoder {
+                clock: self.clock.apart(),
+                accounts: self.accounts,
+                flows: FxHashMap::default(),
+                interim: false,
+                extra: String::new(),
+                columns: None,
+                course: Course::new(field("")),
+            }) as Box<dyn Decode>
+        })
+    }
+    fn leaned(&self) -> bool {
+        self.interim || self.columns.is_some() || self.clock.leaned()
     }
 }
 
@@ -559,6 +582,7 @@ impl Decoder {
             return;
         }
         let interim = f.logid.ends_with("00020");
+        self.interim |= interim;
         if !interim && self.flows.is_empty() {
             return;
         }

@@ -90,6 +90,19 @@ impl Decode for Decoder {
             }
         })
     }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        lines::cut(bytes, most)
+    }
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        Some(Box::new(Decoder {
+            clock: self.clock.apart(),
+            accounts: self.accounts,
+            layout: self.layout.clone(),
+        }))
+    }
+    fn leaned(&self) -> bool {
+        self.clock.leaned()
+    }
 }
 
 impl Decoder {

@@ -119,6 +119,11 @@ pub trait Decode: Send {
     fn apart(&self) -> Option<Box<dyn Decode>> {
         None
     }
+    /// True of one made by [`Decode::apart`] when what it decoded may hang on the records before its own, or what it leaves behind
+    /// changes how those after them are read: a header, a year told by the order of lines, a running total.
+    fn leaned(&self) -> bool {
+        false
+    }
 }
 
 /// Sources with a decoder of their own, in the order they are asked to sniff.

@@ -759,7 +759,7 @@ impl<'a> Engine<'a> {
         if parts[0].taken == 0 {
             return Ok(None);
         }
-        let mut parts = parts.into_iter();
+        let mut parts = parts.into_iter().peekable();
         while let Some(mut p) = parts.next() {
             let before = self.out.records;
             p.out.events.renumber(before);
@@ -774,9 +774,9 @@ impl<'a> Engine<'a> {
             self.out.rejects = p.out.rejects;
             self.hand_out(p.taken)?;
             self.spare.push(std::mem::take(&mut self.out.events));
-            // What follows was decoded as if nothing were open here.
-            let whole = p.taken == p.len && p.decoder.apart().is_some();
-            if !whole || parts.len() == 0 {
+            // What follows was decoded as if nothing were open here, and nothing learnt that matters to it.
+            let whole = p.taken == p.len && p.decoder.apart().is_some() && !p.decoder.leaned();
+            if !whole || parts.peek().is_none_or(|next| next.decoder.leaned()) {
                 *decoder = p.decoder;
                 return Ok(Some(parts.len() > 0));
             }

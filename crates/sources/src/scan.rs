@@ -1364,6 +1364,24 @@ impl Elements {
             ..Elements::new(open, close)
         }
     }
+    /// For [`crate::Decode::cut`]: behind the last element that ends.
+    pub(crate) fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        let close = self.close.needle();
+        let end = memchr::memmem::rfind(&bytes[..most.min(bytes.len())], close)? + close.len();
+        self.at_rest().then_some(end)
+    }
+    /// For [`crate::Decode::apart`].
+    pub(crate) fn apart(&self) -> Option<Elements> {
+        self.at_rest().then(|| Elements {
+            open: self.open.clone(),
+            opens: self.opens.clone(),
+            close: self.close.clone(),
+            ..*self
+        })
+    }
+    fn at_rest(&self) -> bool {
+        !self.skipping && !self.headed
+    }
     /// The next `<Name` that is not the start of a longer name, from `from`. `Err(i)`: undecided from `i` on.
     fn start(&self, bytes: &[u8], from: usize) -> Result<usize, usize> {
         let n = self.open.len();

@@ -47,6 +47,8 @@ pub struct Clock {
     known: Option<(i64, Nanos)>,
     /// Latest instant given out, before the clock offset; decides inside the repeated hour.
     latest: Nanos,
+    /// What stood before a stamp had a say in how it was read.
+    leaned: bool,
 }
 
 const QUARTER: i64 = 15 * MINUTE;
@@ -61,7 +63,22 @@ impl Clock {
             not_after: setting.not_after,
             known: None,
             latest: NO_TIME,
+            leaned: false,
         }
+    }
+
+    /// One that goes on in another part of the file: it knows the year and the month of this one.
+    pub(crate) fn apart(&self) -> Clock {
+        Clock {
+            latest: NO_TIME,
+            leaned: false,
+            ..self.clone()
+        }
+    }
+    /// True of one made by [`Clock::apart`] when the stamps before its own have a say in its readings, or its own in those to come
+    /// otherwise than the next stamp does by itself.
+    pub(crate) fn leaned(&self) -> bool {
+        self.leaned || self.latest == NO_TIME
     }
 
     /// An instant the record gives itself, with an offset or as an epoch number.
@@ -142,6 +159,7 @@ impl Clock {
             AmbiguousOffset::Fold { before, after } => {
                 let early = local.saturating_sub(nanos(before));
                 let late = local.saturating_sub(nanos(after));
+                self.leaned = true;
                 // A minute of disorder is normal in a log; more means that the hour has begun again.
                 let again = self.latest != NO_TIME && early < self.latest.saturating_sub(MINUTE);
                 let (t, alt) = if again { (late, early) } else { (early, late) };
@@ -166,6 +184,7 @@ impl Clock {
         let Some(mut year) = self.year else {
             return Stamp::NONE;
         };
+        self.leaned |= stamp.month != self.month;
         if self.month != 0 {
             if stamp.month + 6 < self.month {
                 year += 1;

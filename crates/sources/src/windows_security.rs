@@ -1094,6 +1094,16 @@ impl Decode for EventXml {
             },
         )
     }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        self.elements.cut(bytes, most)
+    }
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        Some(Box::new(EventXml {
+            setting: self.setting.clone(),
+            shapes: Shapes::default(),
+            elements: self.elements.apart()?,
+        }))
+    }
 }
 
 struct Json {

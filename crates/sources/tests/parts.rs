@@ -33,6 +33,14 @@ impl FileSink for Pieces {
     }
 }
 
+fn setting() -> Setting {
+    Setting {
+        zone: jiff::tz::TimeZone::get("Europe/Paris").ok(),
+        year_hint: Some(2025),
+        ..Setting::default()
+    }
+}
+
 fn read(format: &str, bytes: &[u8], block_bytes: usize, hands: usize) -> Pieces {
     let limits = Limits {
         block_bytes,
@@ -46,15 +54,7 @@ fn read(format: &str, bytes: &[u8], block_bytes: usize, hands: usize) -> Pieces 
     let source = by_name(format);
     assert!(source.is_some());
     let file: FileId = 0;
-    let r = read_bytes(
-        bytes,
-        file,
-        source,
-        &Setting::default(),
-        &limits,
-        &mut pieces,
-    )
-    .unwrap();
+    let r = read_bytes(bytes, file, source, &setting(), &limits, &mut pieces).unwrap();
     assert_eq!(r.records, r.events + r.rejects + r.skipped);
     assert_eq!(r.bytes, bytes.len() as u64);
     pieces
@@ -149,5 +149,102 @@ proptest! {
         text.push_str(&if broken { format!("{{\n\"x\":\"{long}\n") } else { format!("{{\"x\":\"{long}\"}}\n") });
         (0..20).for_each(|i| text.push_str(&(audit(i, false) + "\n")));
         alike("fhir-auditevent", text.as_bytes(), block);
+    }
+}
+
+/// Lines of formats that keep something between records, among them such as change it: the year, the hour that comes twice, a header,
+/// the total of a session.
+fn lines(format: &'static str) -> impl Strategy<Value = String> {
+    let all: &[&str] = match format {
+        "http-access" => &[
+            "10.0.0.1 - nadia [26/Oct/2025:00:10:00 +0200] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"",
+            "10.0.0.2 - - [26/Oct/2025:02:10:00 +0200] \"GET /b HTTP/1.1\" 404 -",
+            "10.0.0.3 - - [26/Oct/2025:02:10:00] \"GET /c HTTP/1.1\" 200 7 \"-\" \"x\"",
+            "10.0.0.3 - - [26/Oct/2025:02:50:00] \"GET /d HTTP/1.1\" 200 7 \"-\" \"x\"",
+            "2025/10/26 02:30:00 [error] 7#7: *1 open() failed, client: 10.0.0.4, server: h",
+            "no access line",
+            "",
+        ],
+        "cef" => &[
+            "<134>Dec 31 23:59:58 relay CEF:0|V|P|1|100|login|3|src=10.0.0.1 suser=nadia act=allow",
+            "<134>Jan  1 00:00:01 relay CEF:0|V|P|1|100|login|3|src=10.0.0.1 suser=nadia act=allow",
+            "<134>Oct 26 02:10:00 relay CEF:0|V|P|1|100|login|3|src=10.0.0.2 suser=paul",
+            "<134>Oct 26 02:50:00 relay CEF:0|V|P|1|100|login|3|src=10.0.0.2 suser=paul",
+            "CEF:0|V|P|1|200|read|3|rt=1756684800535 src=10.0.0.3 suser=anna cs1Label=SessionId cs1=e2",
+            "CEF:0|V|P|",
+            "",
+        ],
+        "w3c" => &[
+            "#Fields: date time c-ip cs-username cs-method cs-uri-stem sc-status",
+            "#Fields: date time cs-username c-ip cs-method sc-status cs-uri-stem",
+            "2025-10-01 10:00:00 10.0.0.1 nadia GET /a 200",
+            "2025-10-01 10:00:01 10.0.0.2 paul GET /b 404",
+            "2025-10-01 10:00:02 anna 10.0.0.3 POST 200 /c",
+            "2025-10-01",
+        ],
+        "fortinet-fortigate" => &[
+            "date=2025-10-26 time=02:10:00 devname=\"fg\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" srcip=10.0.0.1 dstip=10.0.0.9 sessionid=7 action=\"accept\" sentbyte=900 rcvdbyte=90",
+            "date=2025-10-26 time=02:50:00 devname=\"fg\" logid=\"0000000020\" type=\"traffic\" subtype=\"forward\" srcip=10.0.0.1 dstip=10.0.0.9 sessionid=7 action=\"accept\" sentbyte=500 rcvdbyte=50 sentdelta=10 rcvddelta=1",
+            "eventtime=1756684800535000000 devname=\"fg\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" srcip=10.0.0.2 dstip=10.0.0.9 sessionid=8 action=\"accept\" sentbyte=3 rcvdbyte=4",
+            "eventtime=1756684800635000000 devname=\"fg\" logid=\"0101039424\" type=\"event\" subtype=\"vpn\" action=\"tunnel-up\" user=\"nadia\" remip=192.0.2.1 tunnelid=5",
+            "\"date\",\"time\",\"logid\",\"type\",\"srcip\"",
+            "nothing of it",
+        ],
+        _ => &[
+            "<Event xmlns='x'><System><EventID>4624</EventID><TimeCreated SystemTime='2025-10-26T00:10:00Z'/><EventRecordID>1</EventRecordID><Computer>dc</Computer></System><EventData><Data Name='TargetUserName'>nadia</Data></EventData></Event>",
+            "<Event xmlns='x'><System><EventID>4625</EventID><TimeCreated SystemTime='2025-10-26T00:11:00Z'/><Computer>dc</Computer></System><EventData><Data Name='TargetUserName'>paul</Data><Data Name='IpAddress'>10.0.0.1</Data></EventData></Event><Event><System>",
+            "<Event xmlns='x'><System><EventID>4624</EventID>",
+            "<![CDATA[ </Event> ]]>",
+            "</Event>",
+            "<Events>",
+            "  ",
+        ],
+    };
+    let usual = Just(all[if format == "fortinet-fortigate" { 2 } else { 0 }]);
+    let steady = prop_oneof![
+        usual.clone(),
+        Just(all[if format == "w3c" { 2 } else { 0 }])
+    ];
+    // Mostly the same line again, so that parts can be decoded side by side.
+    let line = prop_oneof![6 => steady, 1 => prop::sample::select(all)];
+    (usual, proptest::collection::vec(line, 0..120))
+        .prop_map(|(first, rest)| format!("{first}\n{}\n", rest.join("\n")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn what_lines_before_have_a_say_in_is_read_the_same(text in prop_oneof![
+        lines("http-access").prop_map(|t| ("http-access", t)),
+        lines("cef").prop_map(|t| ("cef", t)),
+        lines("w3c").prop_map(|t| ("w3c", t)),
+        lines("fortinet-fortigate").prop_map(|t| ("fortinet-fortigate", t)),
+        lines("windows-security").prop_map(|t| ("windows-security", t)),
+    ], block in 100usize..3000) {
+        alike(text.0, text.1.as_bytes(), block);
+    }
+}
+
+#[test]
+fn files_of_lines_are_decoded_at_once() {
+    for (format, line) in [
+        (
+            "http-access",
+            "10.0.0.1 - nadia [26/Sep/2025:00:10:00 +0200] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+        ),
+        (
+            "cef",
+            "<134>Sep  1 00:00:00 relay CEF:0|V|P|1|100|login|3|src=10.0.0.1 suser=nadia act=allow\n",
+        ),
+        (
+            "fortinet-fortigate",
+            "date=2025-10-06 time=02:10:00 devname=\"fg\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" srcip=10.0.0.1 dstip=10.0.0.9 sessionid=7 action=\"accept\" sentbyte=900\n",
+        ),
+        (
+            "windows-security",
+            "<Event xmlns='x'><System><EventID>4624</EventID><TimeCreated SystemTime='2025-10-26T00:10:00Z'/><Computer>dc</Computer></System></Event>\n",
+        ),
+    ] {
+        assert!(alike(format, line.repeat(300).as_bytes(), 1500), "{format}");
     }
 }

@@ -262,6 +262,36 @@ impl Decode for Opened {
             }
         }
     }
+    fn cut(&self, bytes: &[u8], most: usize) -> Option<usize> {
+        match &self.cut {
+            Cut::Values(values) => values.cut(bytes, most),
+            _ if self.is_by_lines() => lines::cut(bytes, most),
+            _ => None,
+        }
+    }
+    fn apart(&self) -> Option<Box<dyn Decode>> {
+        let cut = match &self.cut {
+            Cut::Values(values) if self.decoder.plan.carries.is_empty() => {
+                Cut::Values(values.apart()?)
+            }
+            _ if self.is_by_lines() => Cut::Lines,
+            _ => return None,
+        };
+        Some(Box::new(Opened {
+            cut,
+            decoder: self.decoder.apart(),
+        }))
+    }
+    fn leaned(&self) -> bool {
+        self.decoder.headed || self.decoder.clock.leaned()
+    }
+}
+
+/// Records of one line each, of which only the header and the clock are told by lines before.
+impl Opened {
+    fn is_by_lines(&self) -> bool {
+        matches!(self.cut, Cut::Lines) && self.decoder.plan.carries.is_empty()
+    }
 }
 
 enum RowEnd {
@@ -350,6 +380,8 @@ pub(crate) struct Decoder {
     /// Slots of the columns of the last header row (CSV) or `#Fields:` line (W3C).
     header: Option<Vec<Option<u16>>>,
     header_text: String,
+    /// A header was read since this one was made.
+    headed: bool,
     /// Slots whose column says that its times are UTC.
     utc: Vec<u16>,
     marks: Vec<bool>,
@@ -565,6 +597,7 @@ impl Decoder {
             labels: vec![],
             header: layout_header,
             header_text: String::new(),
+            headed: false,
             utc: vec![],
             marks: vec![],
             rows: false,
@@ -574,6 +607,32 @@ impl Decoder {
                 0 => b',',
                 d => d,
             },
+        }
+    }
+
+    /// One that goes on in another part of the file.
+    fn apart(&self) -> Decoder {
+        Decoder {
+            plan: self.plan,
+            clock: self.clock.apart(),
+            accounts: self.accounts,
+            scratch: Slots::default(),
+            extra: String::new(),
+            said: Said::default(),
+            course: kv::Course::new(Means::of(self.plan, "")),
+            heads: kv::CefHeads::default(),
+            front: Front::default(),
+            pairs: vec![],
+            labels: vec![],
+            header: self.header.clone(),
+            header_text: self.header_text.clone(),
+            headed: false,
+            utc: self.utc.clone(),
+            marks: vec![],
+            delimiter: self.delimiter,
+            rows: self.rows,
+            fits: self.fits.clone(),
+            carried: self.carried.iter().map(|_| Carried::default()).collect(),
         }
     }
 
@@ -644,6 +703,7 @@ impl Decoder {
             .map(|w| self.plan.names.find(w))
             .collect();
         self.header = Some(names);
+        self.headed = true;
     }
 
     /// One record. `Err` means that nothing was accounted for.
@@ -1071,6 +1131,7 @@ impl Decoder {
                     .collect();
                 self.header = Some(columns.into_iter().map(|c| Some(c?.0)).collect());
                 self.header_text = payload.to_string();
+                self.headed = true;
                 return Ok(None);
             }
         }
