@@ -20,6 +20,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
     },
 };
 
@@ -89,13 +90,13 @@ pub trait FileSink {
         1
     }
     /// Does all of this and returns.
-    fn together(&mut self, jobs: Vec<Job<'_>>) {
+    fn together(&mut self, jobs: Vec<Job>) {
         jobs.into_iter().for_each(|job| job());
     }
 }
 
 /// Part of a file to be decoded.
-pub type Job<'j> = Box<dyn FnOnce() + Send + 'j>;
+pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Parts of one file decoded at once, at most: memory grows with them.
 const MOST_PARTS: usize = 8;
@@ -749,13 +750,26 @@ impl<'a> Engine<'a> {
             self.spare.extend(parts.into_iter().map(|p| p.out.events));
             return Ok(None);
         }
-        let raw = &self.raw;
-        let jobs = parts.iter_mut().map(|p| {
-            let bytes = &raw[p.from..p.from + p.len];
-            Box::new(move || p.taken = p.decoder.decode(bytes, false, &mut p.out).min(p.len))
-                as Job<'_>
+        // Lent to whoever decodes, and back again.
+        let raw = Arc::new(std::mem::take(&mut self.raw));
+        let (done, came_back) = mpsc::channel();
+        let count = parts.len();
+        let jobs = parts.into_iter().enumerate().map(|(number, mut p)| {
+            let (raw, done) = (raw.clone(), done.clone());
+            Box::new(move || {
+                let bytes = &raw[p.from..p.from + p.len];
+                p.taken = p.decoder.decode(bytes, false, &mut p.out).min(p.len);
+                drop(raw);
+                drop(done.send((number, p)));
+            }) as Job
         });
         self.sink.together(jobs.collect());
+        drop(done);
+        let mut parts: Vec<(usize, Part)> = came_back.into_iter().collect();
+        assert_eq!(parts.len(), count, "a decoder panicked");
+        parts.sort_by_key(|(number, _)| *number);
+        let parts: Vec<Part> = parts.into_iter().map(|(_, p)| p).collect();
+        self.raw = Arc::try_unwrap(raw).unwrap_or_else(|raw| raw.to_vec());
         if parts[0].taken == 0 {
             return Ok(None);
         }

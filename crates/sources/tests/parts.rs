@@ -26,7 +26,7 @@ impl FileSink for Pieces {
     fn hands(&self) -> usize {
         self.hands
     }
-    fn together(&mut self, jobs: Vec<Job<'_>>) {
+    fn together(&mut self, jobs: Vec<Job>) {
         assert!(jobs.len() > 1 && jobs.len() <= self.hands);
         self.at_once += 1;
         jobs.into_iter().rev().for_each(|job| job());

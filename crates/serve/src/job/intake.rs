@@ -3,7 +3,11 @@
 //! A file passes through four stages, each strictly in file order: decoding; sealing the bytes; sealing the rows; sessions and
 //! coverage. Stages of one file work side by side, so that one big file keeps every core busy, and nothing depends on their
 //! pace: the same bytes come out on any number of threads. Blocks wait between stages in short queues, which bounds memory.
-use super::{JobError, Outside, Progress};
+use super::{
+    JobError, Outside, Progress,
+    hands::{Close, Hands},
+    permits::{Permits, at_work, held},
+};
 use ampleur_event::{Event, EventBatch, Nanos};
 use ampleur_evidence::{
     Checkpoint, Cut, EvidenceError, Lake, RawHalf, RowHalf, SealedSegment, SegmentMeta,
@@ -17,7 +21,7 @@ use ampleur_sources::{
     reader::{FileReport, FileSink, Job, Limits, Piece, SinkError, read_what_can_be_read},
 };
 use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
     mpsc::{Receiver, SyncSender, sync_channel},
 };
@@ -99,31 +103,38 @@ pub fn intake_looked_at(
         lake,
         at: outside.now,
         staged: threads > 1,
-        hands: threads,
+        hands: Hands::new(threads),
         permits: Permits::new(at_work(threads)),
         spare: Mutex::new(vec![]),
         progress,
         looking,
     };
+    let read_files = || {
+        while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+            let result = work.file(file, salts[file as usize]);
+            let failed = result.is_err();
+            let result = result.map(|(one, observation)| {
+                held(&gathered).take(observation);
+                one
+            });
+            held(&done).push((file, result));
+            if failed {
+                break;
+            }
+        }
+    };
     std::thread::scope(|scope| {
+        let _close = Close(&work.hands);
+        for _ in 1..threads {
+            scope.spawn(|| work.hands.work(&work.permits));
+        }
         // One file more than threads: the end of a file waits for the disk, and the others go on meanwhile.
         let open = if threads > 1 { threads + 1 } else { 1 };
-        for _ in 0..open {
-            scope.spawn(|| {
-                while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let result = work.file(file, salts[file as usize]);
-                    let failed = result.is_err();
-                    let result = result.map(|(one, observation)| {
-                        held(&gathered).take(observation);
-                        one
-                    });
-                    held(&done).push((file, result));
-                    if failed {
-                        break;
-                    }
-                }
-            });
-        }
+        std::thread::scope(|scope| {
+            for _ in 0..open {
+                scope.spawn(read_files);
+            }
+        });
     });
     let mut files = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     files.sort_by_key(|(file, _)| *file);
@@ -193,63 +204,6 @@ fn rejected(report: &FileReport) -> Option<String> {
     ))
 }
 
-fn held<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
-    m.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Stages that may work at once. Where the operator gave every core, one more: between giving a permit back and the next stage
-/// waking up a core would be idle, an eighth of the time.
-fn at_work(threads: usize) -> usize {
-    let cores = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
-    if threads > 1 && threads >= cores {
-        threads + 1
-    } else {
-        threads
-    }
-}
-
-/// As many stages work at once as there are permits, however many are open.
-struct Permits {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Permits {
-    fn new(n: usize) -> Permits {
-        Permits {
-            free: Mutex::new(n),
-            freed: Condvar::new(),
-        }
-    }
-    fn take(&self) {
-        let mut free = held(&self.free);
-        while *free == 0 {
-            free = self
-                .freed
-                .wait(free)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= 1;
-    }
-    fn give(&self) {
-        *held(&self.free) += 1;
-        self.freed.notify_one();
-    }
-    fn with<T>(&self, f: impl FnOnce() -> T) -> T {
-        self.take();
-        let _permit = Permit(self);
-        f()
-    }
-}
-
-/// Given back also when a stage panics, so that the others come to their end.
-struct Permit<'a>(&'a Permits);
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.give();
-    }
-}
-
 /// One block of a file on its way through the stages.
 #[derive(Default)]
 struct Block {
@@ -272,7 +226,7 @@ struct Work<'a> {
     at: Nanos,
     staged: bool,
     /// Parts of one file decoded at once.
-    hands: usize,
+    hands: Hands,
     permits: Permits,
     /// Blocks whose memory is used again.
     spare: Mutex<Vec<Block>>,
@@ -485,23 +439,10 @@ impl FileSink for Decode<'_> {
         Ok(())
     }
     fn hands(&self) -> usize {
-        self.work.hands
+        self.work.hands.count()
     }
-    /// The first on this thread, which has a permit; each other one when it gets one.
-    fn together(&mut self, jobs: Vec<Job<'_>>) {
-        let permits = &self.work.permits;
-        let mut jobs = jobs.into_iter();
-        let first = jobs.next();
-        std::thread::scope(|scope| {
-            for job in jobs {
-                scope.spawn(move || permits.with(job));
-            }
-            if let Some(job) = first {
-                job();
-            }
-            permits.give();
-        });
-        permits.take();
+    fn together(&mut self, jobs: Vec<Job>) {
+        self.work.hands.together(jobs, &self.work.permits);
     }
 }
 

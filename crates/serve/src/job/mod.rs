@@ -5,6 +5,7 @@ mod findings;
 #[cfg(not(feature = "sigma"))]
 #[path = "no_findings.rs"]
 mod findings;
+mod hands;
 mod intake;
 mod inventory;
 mod investigate;
@@ -12,6 +13,7 @@ mod leak;
 mod merge;
 mod output;
 mod overrule;
+mod permits;
 mod profiles;
 mod readiness;
 mod watch;

@@ -1,0 +1,59 @@
+//! How many threads of an intake work at once, however many there are.
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+pub(super) fn held<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stages that may work at once. Where the operator gave every core, one more: between giving a permit back and the next stage
+/// waking up a core would be idle, an eighth of the time.
+pub(super) fn at_work(threads: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
+    if threads > 1 && threads >= cores {
+        threads + 1
+    } else {
+        threads
+    }
+}
+
+/// As many stages work at once as there are permits, however many are open.
+pub(super) struct Permits {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Permits {
+    pub fn new(n: usize) -> Permits {
+        Permits {
+            free: Mutex::new(n),
+            freed: Condvar::new(),
+        }
+    }
+    pub fn take(&self) {
+        let mut free = held(&self.free);
+        while *free == 0 {
+            free = self
+                .freed
+                .wait(free)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+    }
+    pub fn give(&self) {
+        *held(&self.free) += 1;
+        self.freed.notify_one();
+    }
+    pub fn with<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.take();
+        let _permit = Permit(self);
+        f()
+    }
+}
+
+/// Given back also when a stage panics, so that the others come to their end.
+struct Permit<'a>(&'a Permits);
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.give();
+    }
+}
