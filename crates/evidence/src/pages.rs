@@ -71,6 +71,9 @@ pub(crate) struct Wish {
     pub range: bool,
 }
 
+/// Appends what is stored for a value.
+type Seal<'s> = &'s mut dyn FnMut(&[u8], &mut Vec<u8>);
+
 /// A file of rows, written row group by row group.
 pub(crate) struct RowFile<W: Write + Send> {
     file: SerializedFileWriter<W>,
@@ -453,12 +456,7 @@ impl Chunk {
         self.end_row();
     }
     /// Rows of text as they are, or as `seal` has them; empty is absent. `ends` has one end more than `rows`, 0 first or not.
-    pub fn texts(
-        &mut self,
-        text: &[u8],
-        ends: &[i32],
-        seal: Option<&mut dyn FnMut(&[u8], &mut Vec<u8>)>,
-    ) {
+    pub fn texts(&mut self, text: &[u8], ends: &[i32], seal: Option<Seal<'_>>) {
         let values = ends.windows(2).map(|e| &text[e[0] as usize..e[1] as usize]);
         match seal {
             None => {

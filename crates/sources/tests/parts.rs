@@ -201,10 +201,7 @@ fn lines(format: &'static str) -> impl Strategy<Value = String> {
         ],
     };
     let usual = Just(all[if format == "fortinet-fortigate" { 2 } else { 0 }]);
-    let steady = prop_oneof![
-        usual.clone(),
-        Just(all[if format == "w3c" { 2 } else { 0 }])
-    ];
+    let steady = prop_oneof![usual, Just(all[if format == "w3c" { 2 } else { 0 }])];
     // Mostly the same line again, so that parts can be decoded side by side.
     let line = prop_oneof![6 => steady, 1 => prop::sample::select(all)];
     (usual, proptest::collection::vec(line, 0..120))

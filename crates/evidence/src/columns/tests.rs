@@ -245,11 +245,11 @@ fn value(kind: Kind, i: u64) -> String {
         Kind::Same => "always".into(),
         Kind::Few => format!("é{}", mixed % 37),
         Kind::Fresh => format!("fresh {i}"),
-        Kind::Rare if mixed % 1000 == 0 => format!("rare {}", mixed % 7),
+        Kind::Rare if mixed.is_multiple_of(1000) => format!("rare {}", mixed % 7),
         Kind::Rare => String::new(),
-        Kind::Long if mixed % 50 == 0 => "long ".repeat(1000 + (mixed % 3000) as usize),
+        Kind::Long if mixed.is_multiple_of(50) => "long ".repeat(1000 + (mixed % 3000) as usize),
         Kind::Long => format!("{}", mixed % 3),
-        Kind::Stretches if i / 3000 % 2 == 0 => String::new(),
+        Kind::Stretches if (i / 3000).is_multiple_of(2) => String::new(),
         Kind::Stretches => format!("{}", i / 700),
     }
 }
@@ -261,7 +261,7 @@ fn number(kind: Kind, i: u64) -> u64 {
         Kind::Same => 7,
         Kind::Few => mixed >> 60,
         Kind::Fresh => mixed.min(NONE - 1),
-        Kind::Rare if mixed % 1000 == 0 => i,
+        Kind::Rare if mixed.is_multiple_of(1000) => i,
         Kind::Long => i * 3,
         Kind::Stretches if i / 3000 % 2 == 1 => i / 900,
         Kind::Rare | Kind::Stretches => NONE,
