@@ -781,6 +781,10 @@ impl Chunk {
             filter.fold_to_target_fpp(FALSE_POSITIVES);
             return Ok(Some(filter));
         }
+        if self.given_up {
+            // Without a filter nothing is ruled out.
+            return Ok(None);
+        }
         let n = self.dictionary.len();
         let mut filter = Sbbf::new_with_ndv_fpp(n.max(1) as u64, FALSE_POSITIVES)?;
         for n in 0..n {

@@ -484,6 +484,15 @@ struct Engine<'a> {
     report: FileReport,
 }
 
+/// What came of decoding several parts at once.
+#[derive(Default)]
+struct AtOnce {
+    /// Some were handed out.
+    some: bool,
+    /// Some were decoded in vain.
+    in_vain: bool,
+}
+
 /// A part of a file decoded by itself.
 struct Part {
     /// Where it begins in the bytes pending, and how many there are.
@@ -659,8 +668,9 @@ impl<'a> Engine<'a> {
             };
             if hands > 1 && decoder.apart().is_some() {
                 self.fill(stream, want * hands + 1)?;
-                if let Some(missed) = self.at_once(&mut decoder, want, hands)? {
-                    misses += u32::from(missed);
+                let done = self.at_once(&mut decoder, want, hands)?;
+                misses += u32::from(done.in_vain);
+                if done.some {
                     continue;
                 }
             }
@@ -715,13 +725,13 @@ impl<'a> Engine<'a> {
     }
 
     /// Decodes several parts of about `want` bytes at once, each as it would be after those before it, and hands them out in order;
-    /// `decoder` is then the one that goes on behind them. True when some part was decoded in vain; `None`: there are no two parts.
+    /// `decoder` is then the one that goes on behind them.
     fn at_once(
         &mut self,
         decoder: &mut Box<dyn Decode>,
         want: usize,
         hands: usize,
-    ) -> Result<Option<bool>, ReadError> {
+    ) -> Result<AtOnce, ReadError> {
         let mut parts: Vec<Part> = vec![];
         let mut from = 0;
         while parts.len() < hands {
@@ -748,7 +758,7 @@ impl<'a> Engine<'a> {
         }
         if parts.len() < 2 {
             self.spare.extend(parts.into_iter().map(|p| p.out.events));
-            return Ok(None);
+            return Ok(AtOnce::default());
         }
         // Lent to whoever decodes, and back again.
         let raw = Arc::new(std::mem::take(&mut self.raw));
@@ -770,8 +780,12 @@ impl<'a> Engine<'a> {
         parts.sort_by_key(|(number, _)| *number);
         let parts: Vec<Part> = parts.into_iter().map(|(_, p)| p).collect();
         self.raw = Arc::try_unwrap(raw).unwrap_or_else(|raw| raw.to_vec());
-        if parts[0].taken == 0 {
-            return Ok(None);
+        // The first too was decoded by one that knows of nothing before it.
+        if parts[0].taken == 0 || parts[0].decoder.leaned() {
+            return Ok(AtOnce {
+                some: false,
+                in_vain: parts[0].decoder.leaned(),
+            });
         }
         let mut parts = parts.into_iter().peekable();
         while let Some(mut p) = parts.next() {
@@ -788,14 +802,17 @@ impl<'a> Engine<'a> {
             self.out.rejects = p.out.rejects;
             self.hand_out(p.taken)?;
             self.spare.push(std::mem::take(&mut self.out.events));
-            // What follows was decoded as if nothing were open here, and nothing learnt that matters to it.
-            let whole = p.taken == p.len && p.decoder.apart().is_some() && !p.decoder.leaned();
+            // What follows was decoded as if nothing were open here, and leaned on nothing.
+            let whole = p.taken == p.len && p.decoder.apart().is_some();
             if !whole || parts.peek().is_none_or(|next| next.decoder.leaned()) {
                 *decoder = p.decoder;
-                return Ok(Some(parts.len() > 0));
+                return Ok(AtOnce {
+                    some: true,
+                    in_vain: parts.len() > 0,
+                });
             }
         }
-        Ok(None)
+        Ok(AtOnce::default())
     }
 
     /// What decoders see of the bytes not yet handed out.

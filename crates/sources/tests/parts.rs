@@ -140,7 +140,9 @@ proptest! {
     #[test]
     fn whatever_json_there_is_the_pieces_are_the_same(pieces in proptest::collection::vec(piece(), 0..40), block in 1usize..4000) {
         let text = audit(0, false) + "\n" + &pieces.concat();
-        alike("fhir-auditevent", text.as_bytes(), block);
+        for format in ["fhir-auditevent", "ecs", "office365"] {
+            alike(format, text.as_bytes(), block);
+        }
     }
     #[test]
     fn a_long_record_is_one_reject_for_any_number_of_hands(n in 190_000usize..420_000, block in 100usize..3000, before in 0usize..20, broken in any::<bool>()) {
@@ -209,7 +211,7 @@ fn lines(format: &'static str) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn what_lines_before_have_a_say_in_is_read_the_same(text in prop_oneof![
         lines("http-access").prop_map(|t| ("http-access", t)),
