@@ -7,8 +7,8 @@
 //! - `forwarded_many`: true when `forwarded` holds more than one plain address, so that its filter cannot answer;
 //! - `subject_tokens`: one keyed token per subject named, in the order of the row.
 //!
-//! Row groups hold at most 64 Ki rows in file order, pages at most 8 Ki, both with min/max of the time; filters are on the
-//! columns people select by.
+//! Row groups hold at most 64 Ki rows in file order, pages at most 8 Ki of those in which something stands, both with min/max of
+//! the time; filters are on the columns people select by.
 use crate::{
     EvidenceError, Keys,
     error::io,

@@ -5,6 +5,7 @@
 //! dictionary and again for its filter. Most of our columns are empty or repeat themselves, and a value is worth sealing or
 //! filtering once. The encodings are the plainest there are: data pages of version 1, dictionaries (`RLE_DICTIONARY`), `PLAIN`
 //! where values do not come back, `DELTA_BINARY_PACKED` for running numbers; a test holds them to the library's writer.
+use crate::raw::leb128;
 use arrow_schema::Schema;
 use hashbrown::HashTable;
 use parquet::{
@@ -452,7 +453,7 @@ impl Chunk {
     pub fn bytes(&mut self, value: &[u8], stored: &mut dyn FnMut(&mut Vec<u8>)) {
         self.begin_row();
         self.level(true);
-        self.put(value, &mut |to| prefixed(to, stored));
+        self.put(value, &mut |to| sized(to, &mut *stored));
         self.end_row();
     }
     /// Rows of text as they are, or as `seal` has them; empty is absent. `ends` has one end more than `rows`, 0 first or not.
@@ -511,7 +512,7 @@ impl Chunk {
         let (least, greatest) = self.range.unwrap_or((v, v));
         self.range = Some((least.min(v), greatest.max(v)));
     }
-    /// Rows of instants; `none` is absent.
+    /// Rows of instants, UTC nanoseconds; `none` is absent.
     pub fn instants(&mut self, values: &[i64], none: i64) {
         for v in values {
             if *v == none {
@@ -569,9 +570,7 @@ impl Chunk {
             }
             self.levels += 1;
             self.values += 1;
-            self.put(v.as_bytes(), &mut |to| {
-                prefixed(to, &mut |to| stored(v, to))
-            });
+            self.put(v.as_bytes(), &mut |to| sized(to, |to| stored(v, to)));
             if let Some((def, rep)) = &mut self.nested {
                 def.push(3);
                 rep.push(u32::from(some));
@@ -595,7 +594,7 @@ impl Chunk {
             sized(&mut body, |to| match all {
                 true => run(1, levels, 1, to),
                 false => {
-                    number((bits.len() as u64) << 1 | 1, to);
+                    leb128((bits.len() as u64) << 1 | 1, to);
                     to.extend_from_slice(bits);
                 }
             });
@@ -794,7 +793,7 @@ impl Chunk {
     }
 }
 
-/// Least and greatest, page by page and of the whole.
+/// Least and greatest, both of them values that are there, page by page and of the whole.
 struct Index {
     builder: ColumnIndexBuilder,
     of: Type,
@@ -866,40 +865,24 @@ impl Index {
     }
 }
 
-/// A value in the plain encoding of byte arrays: its length (u32, little-endian), then itself.
-fn prefixed(to: &mut Vec<u8>, stored: &mut dyn FnMut(&mut Vec<u8>)) {
+/// A value in the plain encoding of byte arrays, or the levels of a data page of version 1: their length in bytes (u32,
+/// little-endian), then themselves.
+#[inline(always)]
+fn sized(to: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) {
     let at = to.len();
     to.extend_from_slice(&[0; 4]);
-    stored(to);
+    append(to);
     let n = (to.len() - at - 4) as u32;
     to[at..at + 4].copy_from_slice(&n.to_le_bytes());
-}
-
-/// Levels of a data page of version 1: their length in bytes (u32, little-endian), then themselves.
-fn sized(to: &mut Vec<u8>, levels: impl FnOnce(&mut Vec<u8>)) {
-    let at = to.len();
-    to.extend_from_slice(&[0; 4]);
-    levels(to);
-    let n = (to.len() - at - 4) as u32;
-    to[at..at + 4].copy_from_slice(&n.to_le_bytes());
-}
-
-/// ULEB128.
-fn number(mut n: u64, to: &mut Vec<u8>) {
-    while n >= 0x80 {
-        to.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    to.push(n as u8);
 }
 
 fn zigzag(n: i64, to: &mut Vec<u8>) {
-    number(((n << 1) ^ (n >> 63)) as u64, to);
+    leb128(((n << 1) ^ (n >> 63)) as u64, to);
 }
 
 /// A run of one value (`RLE`, "Run Length Encoding / Bit-Packing Hybrid").
 fn run(value: u32, times: usize, width: u32, to: &mut Vec<u8>) {
-    number((times as u64) << 1, to);
+    leb128((times as u64) << 1, to);
     to.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
 
@@ -932,7 +915,7 @@ fn hybrid(values: &[u32], width: u32, to: &mut Vec<u8>) {
     let mut last = [0u32; 8];
     last[..tail.len()].copy_from_slice(tail);
     let groups = eights.len() - from + 1;
-    number((groups as u64) << 1 | 1, to);
+    leb128((groups as u64) << 1 | 1, to);
     eights[from..].iter().for_each(|g| eight(g, width, to));
     eight(&last, width, to);
 }
@@ -941,7 +924,7 @@ fn packed(eights: &[[u32; 8]], width: u32, to: &mut Vec<u8>) {
     if eights.is_empty() {
         return;
     }
-    number((eights.len() as u64) << 1 | 1, to);
+    leb128((eights.len() as u64) << 1 | 1, to);
     eights.iter().for_each(|g| eight(g, width, to));
 }
 
@@ -960,9 +943,9 @@ fn eight(v: &[u32; 8], width: u32, to: &mut Vec<u8>) {
 
 /// `DELTA_BINARY_PACKED`: blocks of 128 differences in four miniblocks of 32.
 fn delta(values: &[i64], to: &mut Vec<u8>) {
-    number(128, to);
-    number(4, to);
-    number(values.len() as u64, to);
+    leb128(128, to);
+    leb128(4, to);
+    leb128(values.len() as u64, to);
     let Some((first, rest)) = values.split_first() else {
         return zigzag(0, to);
     };

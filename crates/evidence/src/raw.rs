@@ -42,6 +42,16 @@ fn nonce(kind: u8, number: u64) -> Nonce {
     *Nonce::from_slice(&n)
 }
 
+/// Appends a number as unsigned LEB128.
+#[inline]
+pub(crate) fn leb128(mut n: u64, to: &mut Vec<u8>) {
+    while n >= 0x80 {
+        to.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    to.push(n as u8);
+}
+
 pub(crate) struct RawWriter {
     out: StoredFile,
     path: String,
@@ -152,12 +162,7 @@ impl Lines {
         }
         self.lines += 1;
         self.bytes += len;
-        let mut n = len;
-        while n >= 0x80 {
-            self.lengths.push(n as u8 | 0x80);
-            n >>= 7;
-        }
-        self.lengths.push(n as u8);
+        leb128(len, &mut self.lengths);
     }
     fn end(&mut self) {
         if let Some((hash, len)) = self.open.take() {

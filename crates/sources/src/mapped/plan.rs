@@ -1459,7 +1459,21 @@ fn literal(pattern: &str) -> Option<String> {
                         run.push(e);
                     }
                 }
-                _ => keep(&mut run),
+                // What names a sign by its number or a class by its letter is no text; in braces it is passed over below.
+                Some(e) => {
+                    keep(&mut run);
+                    let signs = match e {
+                        'x' => 2,
+                        'u' => 4,
+                        'U' => 8,
+                        'p' | 'P' => 1,
+                        _ => 0,
+                    };
+                    if chars.peek() != Some(&'{') {
+                        chars.by_ref().take(signs).for_each(drop);
+                    }
+                }
+                None => keep(&mut run),
             },
             '[' => {
                 keep(&mut run);
@@ -1578,6 +1592,8 @@ mod tests {
             (r"session (opened|closed) for user", Some(" for user")),
             (r"(?i)login", None),
             (r"a (?i)login", None),
+            (r"\x41bcd\x{42}efg", Some("bcd")),
+            (r"\pLabc\u0041defg", Some("defg")),
             (r"(^|[\s>])CEF: ?[01]\|", Some("CEF:")),
             (r"one|two", None),
             (r"[]x]abc[^]y]", Some("abc")),
