@@ -339,7 +339,16 @@ impl Session {
     /// Makes the next input with its setting and cuts.
     pub fn input(&mut self) -> (Vec<u8>, usize, Vec<usize>) {
         let r = &mut self.random;
-        let from = &self.pool[r.below(self.pool.len())];
+        // The shortest of up to four: what a decoder stumbles over a short record can mostly say too, and in the time of a long one
+        // several are run.
+        let mut from = r.below(self.pool.len());
+        for _ in 0..r.below(4) {
+            let other = r.below(self.pool.len());
+            if self.pool[other].len() < self.pool[from].len() {
+                from = other;
+            }
+        }
+        let from = &self.pool[from];
         let limit = from.len().max(INPUT_MAX) + 512;
         let input = mutate(r, from, &self.pool, limit);
         let setting = if r.below(4) == 0 {

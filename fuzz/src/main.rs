@@ -19,6 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// An execution is mostly what it allocates.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut source = String::from("all");
     let (mut runs, mut seed, mut keep) = (1_000_000u64, 1u64, 0usize);

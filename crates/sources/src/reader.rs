@@ -13,7 +13,7 @@ use ampleur_event::{
 };
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fs::File,
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -89,17 +89,23 @@ pub trait FileSink {
     fn hands(&self) -> usize {
         1
     }
-    /// Does all of this and returns.
-    fn together(&mut self, jobs: Vec<Job>) {
-        jobs.into_iter().for_each(|job| job());
+    /// Has it done by and by, beside whatever was given before.
+    fn soon(&mut self, job: Job) {
+        job();
+    }
+    /// Calls `wait`, which returns when a job given before is done: whoever works elsewhere may do so meanwhile.
+    fn idle(&mut self, wait: &mut dyn FnMut()) {
+        wait();
     }
 }
 
 /// Part of a file to be decoded.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Parts of one file decoded at once, at most: memory grows with them.
-const MOST_PARTS: usize = 8;
+/// Parts of one file given out at once, at most: memory grows with them.
+const MOST_PARTS: usize = 16;
+/// Parts given out beyond those that can be decoded at once: whoever is done with one finds another.
+const AHEAD: usize = 2;
 /// A file of which parts were decoded in vain so often is decoded in one go.
 const MISSES: u32 = 4;
 
@@ -479,29 +485,27 @@ struct Engine<'a> {
     /// Where the file has neighbours.
     case: Option<&'a Case>,
     out: Decoded,
-    /// Memory for the rows of parts decoded at once.
+    /// Parts given out, in order of the file: they lie between `base` and `raw`.
+    given: VecDeque<Given>,
+    /// Memory for the rows and the bytes of parts.
     spare: Vec<EventBatch>,
+    buffers: Vec<Vec<u8>>,
     report: FileReport,
-}
-
-/// What came of decoding several parts at once.
-#[derive(Default)]
-struct AtOnce {
-    /// Some were handed out.
-    some: bool,
-    /// Some were decoded in vain.
-    in_vain: bool,
 }
 
 /// A part of a file decoded by itself.
 struct Part {
-    /// Where it begins in the bytes pending, and how many there are.
-    from: usize,
-    len: usize,
+    bytes: Vec<u8>,
     decoder: Box<dyn Decode>,
     out: Decoded,
     /// Bytes the decoder took.
     taken: usize,
+}
+
+/// A part given out to be decoded.
+struct Given {
+    len: usize,
+    back: mpsc::Receiver<Part>,
 }
 
 impl<'a> Engine<'a> {
@@ -550,7 +554,9 @@ impl<'a> Engine<'a> {
             more: Arc::default(),
             case: None,
             out: Decoded::default(),
+            given: VecDeque::new(),
             spare: vec![],
+            buffers: vec![],
             report: FileReport {
                 file,
                 format: "unknown",
@@ -656,7 +662,7 @@ impl<'a> Engine<'a> {
         let mut want = block;
         // Cut where a record ends, unless that cut one in two.
         let mut cut = true;
-        let mut misses = 0;
+        let (mut misses, mut alone) = (0, false);
         loop {
             // One byte more tells whether what is wanted is the rest.
             self.fill(stream, want + 1)?;
@@ -666,13 +672,16 @@ impl<'a> Engine<'a> {
                 }
                 _ => 1,
             };
-            if hands > 1 && decoder.apart().is_some() {
-                self.fill(stream, want * hands + 1)?;
-                let done = self.at_once(&mut decoder, want, hands)?;
-                misses += u32::from(done.in_vain);
-                if done.some {
-                    continue;
-                }
+            if hands > 1 && !alone {
+                self.give_out(stream, &*decoder, want, hands + AHEAD)?;
+            }
+            alone = false;
+            if let Some(given) = self.given.pop_front() {
+                let in_vain = self.take_back(given, &mut decoder)?;
+                misses += u32::from(in_vain == Some(true));
+                // What could not be used is decoded in order.
+                alone = in_vain.is_some();
+                continue;
             }
             let bytes = self.bytes();
             let last = self.eof && bytes.len() <= want;
@@ -724,95 +733,104 @@ impl<'a> Engine<'a> {
         Ok(known)
     }
 
-    /// Decodes several parts of about `want` bytes at once, each as it would be after those before it, and hands them out in order;
-    /// `decoder` is then the one that goes on behind them.
-    fn at_once(
+    /// Gives out parts of about `want` bytes until there are `most`, each to be decoded as it would be after those before it.
+    fn give_out(
         &mut self,
-        decoder: &mut Box<dyn Decode>,
+        stream: &mut dyn Read,
+        decoder: &dyn Decode,
         want: usize,
-        hands: usize,
-    ) -> Result<AtOnce, ReadError> {
-        let mut parts: Vec<Part> = vec![];
-        let mut from = 0;
-        while parts.len() < hands {
-            let bytes = &self.raw[from..];
-            if bytes.len() <= want {
+        most: usize,
+    ) -> Result<(), ReadError> {
+        while self.given.len() < most.min(MOST_PARTS) {
+            self.fill(stream, want + 1)?;
+            if self.raw.len() <= want {
                 break;
             }
-            let (Some(len), Some(apart)) = (decoder.cut(bytes, want), decoder.apart()) else {
+            let (Some(len), Some(apart)) = (decoder.cut(&self.raw, want), decoder.apart()) else {
                 break;
             };
-            let out = Decoded {
-                base: self.base + from as u64,
-                events: self.spare.pop().unwrap_or_default(),
-                ..Decoded::default()
-            };
-            parts.push(Part {
-                from,
-                len,
+            let mut rest = self.buffers.pop().unwrap_or_default();
+            rest.clear();
+            rest.extend_from_slice(&self.raw[len..]);
+            self.raw.truncate(len);
+            let mut part = Part {
                 decoder: apart,
-                out,
+                out: Decoded {
+                    base: self.base + self.given.iter().map(|g| g.len as u64).sum::<u64>(),
+                    events: self.spare.pop().unwrap_or_default(),
+                    ..Decoded::default()
+                },
+                bytes: std::mem::replace(&mut self.raw, rest),
                 taken: 0,
-            });
-            from += len;
+            };
+            let (done, back) = mpsc::sync_channel(1);
+            self.given.push_back(Given { len, back });
+            self.sink.soon(Box::new(move || {
+                part.taken = part.decoder.decode(&part.bytes, false, &mut part.out);
+                part.taken = part.taken.min(part.bytes.len());
+                drop(done.send(part));
+            }));
         }
-        if parts.len() < 2 {
-            self.spare.extend(parts.into_iter().map(|p| p.out.events));
-            return Ok(AtOnce::default());
+        Ok(())
+    }
+
+    /// Hands the next part out, and `decoder` is then the one that goes on behind it. What cannot be used of the parts given out
+    /// is pending again, and has to be decoded in order: `Some`, true where it was decoded.
+    fn take_back(
+        &mut self,
+        given: Given,
+        decoder: &mut Box<dyn Decode>,
+    ) -> Result<Option<bool>, ReadError> {
+        let mut part = self.came_back(given);
+        // Every part was decoded by one that knows of nothing before it.
+        if part.taken == 0 || part.decoder.leaned() {
+            self.undo(part.bytes);
+            return Ok(Some(part.decoder.leaned()));
         }
-        // Lent to whoever decodes, and back again.
-        let raw = Arc::new(std::mem::take(&mut self.raw));
-        let (done, came_back) = mpsc::channel();
-        let count = parts.len();
-        let jobs = parts.into_iter().enumerate().map(|(number, mut p)| {
-            let (raw, done) = (raw.clone(), done.clone());
-            Box::new(move || {
-                let bytes = &raw[p.from..p.from + p.len];
-                p.taken = p.decoder.decode(bytes, false, &mut p.out).min(p.len);
-                drop(raw);
-                drop(done.send((number, p)));
-            }) as Job
-        });
-        self.sink.together(jobs.collect());
-        drop(done);
-        let mut parts: Vec<(usize, Part)> = came_back.into_iter().collect();
-        assert_eq!(parts.len(), count, "a decoder panicked");
-        parts.sort_by_key(|(number, _)| *number);
-        let parts: Vec<Part> = parts.into_iter().map(|(_, p)| p).collect();
-        self.raw = Arc::try_unwrap(raw).unwrap_or_else(|raw| raw.to_vec());
-        // The first too was decoded by one that knows of nothing before it.
-        if parts[0].taken == 0 || parts[0].decoder.leaned() {
-            return Ok(AtOnce {
-                some: false,
-                in_vain: parts[0].decoder.leaned(),
-            });
+        let before = self.out.records;
+        part.out.events.renumber(before);
+        for r in &mut part.out.rejects {
+            r.record += before;
         }
-        let mut parts = parts.into_iter().peekable();
-        while let Some(mut p) = parts.next() {
-            let before = self.out.records;
-            p.out.events.renumber(before);
-            for r in &mut p.out.rejects {
-                r.record += before;
-            }
-            self.out.records += p.out.records;
-            self.out.event_count += p.out.event_count;
-            self.out.reject_count += p.out.reject_count;
-            self.out.skipped += p.out.skipped;
-            self.out.events = p.out.events;
-            self.out.rejects = p.out.rejects;
-            self.hand_out(p.taken)?;
-            self.spare.push(std::mem::take(&mut self.out.events));
-            // What follows was decoded as if nothing were open here, and leaned on nothing.
-            let whole = p.taken == p.len && p.decoder.apart().is_some();
-            if !whole || parts.peek().is_none_or(|next| next.decoder.leaned()) {
-                *decoder = p.decoder;
-                return Ok(AtOnce {
-                    some: true,
-                    in_vain: parts.len() > 0,
-                });
-            }
+        self.out.records += part.out.records;
+        self.out.event_count += part.out.event_count;
+        self.out.reject_count += part.out.reject_count;
+        self.out.skipped += part.out.skipped;
+        self.out.events = part.out.events;
+        self.out.rejects = part.out.rejects;
+        let whole = part.taken == part.bytes.len() && part.decoder.apart().is_some();
+        let rest = std::mem::replace(&mut self.raw, part.bytes);
+        self.hand_out(part.taken)?;
+        let left = std::mem::replace(&mut self.raw, rest);
+        self.spare.push(std::mem::take(&mut self.out.events));
+        self.buffers.push(std::mem::take(&mut self.tail));
+        *decoder = part.decoder;
+        if whole {
+            return Ok(None);
         }
-        Ok(AtOnce::default())
+        // What follows was decoded as if nothing were open here.
+        let in_vain = !self.given.is_empty();
+        self.undo(left);
+        Ok(Some(in_vain))
+    }
+
+    /// Makes `bytes`, those of the parts given out behind them and those not given out pending again.
+    fn undo(&mut self, mut bytes: Vec<u8>) {
+        while let Some(given) = self.given.pop_front() {
+            let part = self.came_back(given);
+            bytes.extend_from_slice(&part.bytes);
+        }
+        bytes.extend_from_slice(&self.raw);
+        self.raw = bytes;
+    }
+
+    /// Waits for a part to be decoded.
+    fn came_back(&mut self, given: Given) -> Part {
+        let mut part = given.back.try_recv().ok();
+        if part.is_none() {
+            self.sink.idle(&mut || part = given.back.recv().ok());
+        }
+        part.expect("a decoder panicked")
     }
 
     /// What decoders see of the bytes not yet handed out.
@@ -826,8 +844,14 @@ impl<'a> Engine<'a> {
     fn read(&self) -> u64 {
         match &self.packed {
             Some(count) => count.load(Ordering::Relaxed),
-            None => self.base + self.raw.len() as u64,
+            None => self.pending_to(),
         }
+    }
+
+    /// Where what was read so far ends.
+    fn pending_to(&self) -> u64 {
+        let given: usize = self.given.iter().map(|g| g.len).sum();
+        self.base + (given + self.raw.len()) as u64
     }
 
     fn refused(&self, source: SinkError) -> ReadError {
@@ -852,7 +876,7 @@ impl<'a> Engine<'a> {
                     if plain && !self.goes_on {
                         return Err(ReadError::Read {
                             path: self.path.to_path_buf(),
-                            offset: self.base + self.raw.len() as u64,
+                            offset: self.pending_to(),
                             source: e,
                         });
                     }

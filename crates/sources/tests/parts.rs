@@ -8,11 +8,12 @@ use ampleur_sources::{
 };
 use proptest::prelude::*;
 
-/// Keeps each piece, and has the parts decoded by so many hands, the last first.
+/// Keeps each piece, and has the parts decoded by so many hands, the last first, when the first is waited for.
 #[derive(Default)]
 struct Pieces {
     hands: usize,
     at_once: usize,
+    given: Vec<Job>,
     all: Vec<(u64, usize, Vec<Event<'static>>, Vec<Reject>)>,
 }
 
@@ -26,10 +27,13 @@ impl FileSink for Pieces {
     fn hands(&self) -> usize {
         self.hands
     }
-    fn together(&mut self, jobs: Vec<Job>) {
-        assert!(jobs.len() > 1 && jobs.len() <= self.hands);
-        self.at_once += 1;
-        jobs.into_iter().rev().for_each(|job| job());
+    fn soon(&mut self, job: Job) {
+        self.given.push(job);
+    }
+    fn idle(&mut self, wait: &mut dyn FnMut()) {
+        self.at_once += usize::from(self.given.len() > 1);
+        self.given.drain(..).rev().for_each(|job| job());
+        wait();
     }
 }
 

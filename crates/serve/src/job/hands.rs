@@ -5,7 +5,7 @@ use ampleur_sources::reader::Job;
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
 };
 
 pub(super) struct Hands {
@@ -29,24 +29,8 @@ impl Drop for Close<'_> {
     }
 }
 
-/// Jobs not yet done.
-#[derive(Default)]
-struct Left {
-    count: Mutex<usize>,
-    done: Condvar,
-}
-
-/// One of them, done also when it panics.
-struct One(Arc<Left>);
-impl Drop for One {
-    fn drop(&mut self) {
-        *held(&self.0.count) -= 1;
-        self.0.done.notify_one();
-    }
-}
-
 impl Hands {
-    /// `count` of them, the readers of files included.
+    /// `count` of them.
     pub fn new(count: usize) -> Hands {
         Hands {
             count,
@@ -75,36 +59,9 @@ impl Hands {
             drop(permits.with(|| catch_unwind(AssertUnwindSafe(job))));
         }
     }
-    /// Has all of these done, some of them on this thread, which has a permit.
-    pub fn together(&self, jobs: Vec<Job>, permits: &Permits) {
-        let left = Arc::new(Left {
-            count: Mutex::new(jobs.len()),
-            done: Condvar::new(),
-        });
-        let mut jobs = jobs.into_iter().map(|job| {
-            let one = One(left.clone());
-            Box::new(move || {
-                let _one = one;
-                job();
-            }) as Job
-        });
-        let first = jobs.next();
-        held(&self.jobs).waiting.extend(jobs);
-        self.came.notify_all();
-        let mut next = first;
-        while let Some(job) = next {
-            job();
-            next = held(&self.jobs).waiting.pop_front();
-        }
-        permits.give();
-        let mut count = held(&left.count);
-        while *count > 0 {
-            count = left
-                .done
-                .wait(count)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(count);
-        permits.take();
+    /// Has it done after those given before.
+    pub fn give(&self, job: Job) {
+        held(&self.jobs).waiting.push_back(job);
+        self.came.notify_one();
     }
 }

@@ -103,7 +103,7 @@ pub fn intake_looked_at(
         lake,
         at: outside.now,
         staged: threads > 1,
-        hands: Hands::new(threads),
+        hands: Hands::new(if threads > 1 { threads } else { 0 }),
         permits: Permits::new(at_work(threads)),
         spare: Mutex::new(vec![]),
         progress,
@@ -125,7 +125,7 @@ pub fn intake_looked_at(
     };
     std::thread::scope(|scope| {
         let _close = Close(&work.hands);
-        for _ in 1..threads {
+        for _ in 0..work.hands.count() {
             scope.spawn(|| work.hands.work(&work.permits));
         }
         // One file more than threads: the end of a file waits for the disk, and the others go on meanwhile.
@@ -441,8 +441,13 @@ impl FileSink for Decode<'_> {
     fn hands(&self) -> usize {
         self.work.hands.count()
     }
-    fn together(&mut self, jobs: Vec<Job>) {
-        self.work.hands.together(jobs, &self.work.permits);
+    fn soon(&mut self, job: Job) {
+        self.work.hands.give(job);
+    }
+    fn idle(&mut self, wait: &mut dyn FnMut()) {
+        self.work.permits.give();
+        wait();
+        self.work.permits.take();
     }
 }
 
