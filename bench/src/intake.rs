@@ -3,6 +3,7 @@
 use crate::{
     lanes::{Floor, LANES, Lane},
     pipeline::{cpu_seconds, peak_mib},
+    rsigma, syslog_ng,
 };
 use ampleur_event::batch::NONE;
 use ampleur_evidence::{Keys, Lake};
@@ -38,7 +39,7 @@ pub fn run(args: &[String], full: bool) -> Result<()> {
         None => LANES
             .iter()
             .filter(|l| value("--lane").is_none_or(|n| n == l.name))
-            .try_for_each(|lane| measure(&dir, lane, if full { FULL } else { SMALL })),
+            .try_for_each(|lane| measure(&dir, lane, full)),
     };
     drop(std::fs::remove_dir_all(&dir));
     result
@@ -122,7 +123,8 @@ fn keys() -> Keys {
     .0
 }
 
-fn measure(dir: &Path, lane: &Lane, records: u64) -> Result<()> {
+fn measure(dir: &Path, lane: &Lane, full: bool) -> Result<()> {
+    let records = if full { FULL } else { SMALL };
     let case = dir.join(lane.name);
     std::fs::create_dir_all(case.join("logs"))?;
     let file = case.join("logs").join(lane.file);
@@ -189,30 +191,51 @@ fn measure(dir: &Path, lane: &Lane, records: u64) -> Result<()> {
             one / two
         );
     }
-    beside(dir, lane, &case, &file)
+    beside(dir, lane, &case, &file, full)
 }
 
-/// What another tool makes of the same file: lines, sum of bytes, distinct addresses, or nothing when it is not installed.
-type Other = fn(&Path, &Path) -> Option<String>;
+/// What another tool makes of the same file: lines, distinct addresses, sum of bytes; nothing when it is not installed. Beside the file
+/// it is given a folder to write in.
+type Other<'a> = Box<dyn Fn(&Path, &Path) -> Option<String> + 'a>;
+
+fn other<'a>(
+    name: &'static str,
+    facts: impl Fn(&Path, &Path) -> Option<String> + 'a,
+) -> (&'static str, Other<'a>) {
+    (name, Box::new(facts))
+}
 
 /// The other tools, on the same file: how many lines, how many distinct client addresses. They do a small part of the work:
 /// nothing is sealed, hashed, tokenised or sessionised.
-fn beside(dir: &Path, lane: &Lane, case: &Path, file: &Path) -> Result<()> {
-    let others: &[(&str, Other)] = match lane.name {
-        "nginx" => &[("awk", awk_nginx), ("duckdb", duckdb_nginx)],
-        "fortigate" => &[("awk", awk_fortigate), ("duckdb", duckdb_fortigate)],
-        "auditevent" => &[("jq", jq_audit), ("duckdb", duckdb_audit)],
-        "evtx" => &[("the evtx crate's JSON", json_evtx)],
-        "cef" => &[("awk", awk_cef)],
-        _ => &[],
+fn beside(dir: &Path, lane: &Lane, case: &Path, file: &Path, full: bool) -> Result<()> {
+    let mut others = match lane.name {
+        "nginx" => vec![other("awk", awk_nginx), other("duckdb", duckdb_nginx)],
+        "fortigate" => vec![
+            other("awk", awk_fortigate),
+            other("duckdb", duckdb_fortigate),
+        ],
+        "auditevent" => vec![other("jq", jq_audit), other("duckdb", duckdb_audit)],
+        "evtx" => vec![other("the evtx crate's JSON", json_evtx)],
+        "cef" => vec![other("awk", awk_cef)],
+        _ => vec![],
     };
+    if syslog_ng::reads(lane.name) {
+        let facts = |file: &Path, dir: &Path| syslog_ng::facts(lane.name, file, dir);
+        others.push(other("syslog-ng", facts));
+    }
+    if rsigma::reads(lane.name) {
+        // Built before its time is taken.
+        let program = rsigma::program(full);
+        let facts = move |file: &Path, _: &Path| rsigma::facts(program.as_ref()?, lane.name, file);
+        others.push(other("rsigma's decoder", facts));
+    }
     if others.is_empty() {
         return Ok(());
     }
     let ours = facts(case, &dir.join(format!("lake-{}-1", lane.name)))?;
     for (name, other) in others {
         let start = Instant::now();
-        match other(file, &dir.join("other.parquet")) {
+        match other(file, dir) {
             None => println!(
                 "intake {:<12} {name}: NOT INSTALLED, NOT COMPARED",
                 lane.name
@@ -229,7 +252,6 @@ fn beside(dir: &Path, lane: &Lane, case: &Path, file: &Path) -> Result<()> {
             ),
         }
     }
-    println!("intake {:<12} syslog-ng: NOT COMPARED", lane.name);
     Ok(())
 }
 
@@ -315,7 +337,7 @@ fn jq_audit(file: &Path, _: &Path) -> Option<String> {
 }
 
 /// DuckDB, one thread, into Parquet. `read` and `facts` are SQL; FILE stands for the file.
-fn duckdb(file: &Path, parquet: &Path, read: &str, facts: &str) -> Option<String> {
+fn duckdb(file: &Path, dir: &Path, read: &str, facts: &str) -> Option<String> {
     const PROGRAM: &str = r#"
 const { DuckDBInstance } = require("@duckdb/node-api");
 const [file, parquet, read, facts] = process.argv.slice(1);
@@ -329,27 +351,27 @@ const [file, parquet, read, facts] = process.argv.slice(1);
 "#;
     output(
         crate::duck::node(PROGRAM)?
-            .args([file, parquet])
+            .args([file, &dir.join("other.parquet")])
             .args([read, facts]),
     )
 }
 
 const LINES: &str = "read_csv('FILE', columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '', header = false)";
 
-fn duckdb_nginx(file: &Path, parquet: &Path) -> Option<String> {
+fn duckdb_nginx(file: &Path, dir: &Path) -> Option<String> {
     let pattern =
         r#"^(\S+) \S+ (\S+) \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d+) (\d+) "([^"]*)" "([^"]*)""#;
     let names = "['ip', 'who', 'at', 'method', 'url', 'status', 'bytes', 'referer', 'agent']";
     let read = format!("select unnest(regexp_extract(line, '{pattern}', {names})) from {LINES}");
     duckdb(
         file,
-        parquet,
+        dir,
         &read,
         "count(*), count(distinct ip), sum(bytes::bigint)",
     )
 }
 
-fn duckdb_fortigate(file: &Path, parquet: &Path) -> Option<String> {
+fn duckdb_fortigate(file: &Path, dir: &Path) -> Option<String> {
     let field = |key: &str| format!("regexp_extract(line, ' {key}=\"?([^\" ]*)', 1) as {key}");
     let fields: Vec<String> = [
         "time",
@@ -373,16 +395,16 @@ fn duckdb_fortigate(file: &Path, parquet: &Path) -> Option<String> {
     let read = format!("select {} from {LINES}", fields.join(", "));
     duckdb(
         file,
-        parquet,
+        dir,
         &read,
         "count(*), count(distinct srcip), sum(rcvdbyte::bigint)",
     )
 }
 
-fn duckdb_audit(file: &Path, parquet: &Path) -> Option<String> {
+fn duckdb_audit(file: &Path, dir: &Path) -> Option<String> {
     duckdb(
         file,
-        parquet,
+        dir,
         "select * from read_json('FILE', format = 'newline_delimited')",
         "count(*), count(distinct agent[1].network.address), 0",
     )

@@ -13,9 +13,11 @@ mod lanes;
 mod pipeline;
 mod postgres;
 mod replay;
+mod rsigma;
 mod servers;
 mod sigma;
 mod sigma_alone;
+mod syslog_ng;
 mod truth;
 
 use anyhow::{Result, bail};

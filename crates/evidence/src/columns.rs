@@ -98,7 +98,7 @@ pub fn stored_schema() -> SchemaRef {
 }
 
 /// How each leaf of the stored schema is written.
-fn wishes() -> Vec<Wish> {
+fn wishes(keys: &Keys) -> Vec<Wish> {
     let wish = |field: &Field| {
         let name = field.name().as_str();
         let shape = match (name, field.data_type()) {
@@ -113,6 +113,10 @@ fn wishes() -> Vec<Wish> {
             shape,
             // Ciphertext does not compress; repeated values are still caught by the dictionary.
             packed: !is_sealed(name),
+            cipher: SEALED
+                .iter()
+                .find(|s| **s == name)
+                .map(|s| Arc::new(keys.column(s))),
             filter: FILTERED.iter().any(|f| f.split('.').next() == Some(name)),
             // The least and greatest of the others answer nothing anybody asks; the filters do.
             range: matches!(name, "time" | "record" | "verb"),
@@ -125,7 +129,6 @@ fn wishes() -> Vec<Wish> {
 pub(crate) struct ParquetSink {
     rows: RowFile<StoredFile>,
     path: String,
-    ciphers: Vec<ColumnCipher>,
     accounts: Accounts,
     keys: Arc<Keys>,
 }
@@ -147,11 +150,10 @@ impl ParquetSink {
     ) -> Result<ParquetSink, EvidenceError> {
         let file = StoredFile::create(store, path).map_err(io("create", path))?;
         let about = KeyValue::new("ampleur.events".to_string(), "1".to_string());
-        let rows = RowFile::create(file, &stored_schema(), &wishes(), about);
+        let rows = RowFile::create(file, &stored_schema(), &wishes(keys), about);
         Ok(ParquetSink {
             rows: rows.map_err(|e| wrap(path, e))?,
             path: path.to_string(),
-            ciphers: SEALED.iter().map(|c| keys.column(c)).collect(),
             accounts: Accounts::default(),
             keys: keys.clone(),
         })
@@ -195,17 +197,7 @@ impl ParquetSink {
                 (_, Some(Column::Text(c))) if c.is_blank() => leaf.absent(part.len()),
                 (_, Some(Column::Text(c))) => {
                     let (text, ends) = c.parts();
-                    let ends = &ends[part.start..=part.end];
-                    let cipher = SEALED.iter().position(|s| *s == name);
-                    let Some(cipher) = cipher.map(|at| &self.ciphers[at]) else {
-                        leaf.texts(text.as_bytes(), ends, None);
-                        continue;
-                    };
-                    leaf.texts(
-                        text.as_bytes(),
-                        ends,
-                        Some(&mut |clear, to| cipher.seal_onto(clear, to)),
-                    );
+                    leaf.texts(text.as_bytes(), &ends[part.start..=part.end]);
                 }
                 (_, Some(Column::NoNumbers) | None) => leaf.absent(part.len()),
                 (_, Some(Column::Numbers(v))) => leaf.longs(&v[part.clone()], NONE),

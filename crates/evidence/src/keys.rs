@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::SigningKey;
 use std::{
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
 };
 use x25519_dalek::{PublicKey as Point, StaticSecret};
@@ -184,12 +185,12 @@ impl ColumnCipher {
     /// Length of the result: that of the value plus 16.
     pub fn seal(&self, clear: &str) -> Vec<u8> {
         let mut out = vec![];
-        self.seal_onto(clear.as_bytes(), &mut out);
+        self.cipher.seal_onto(clear.as_bytes(), &mut out);
         out
     }
-    /// The same, appended.
-    pub(crate) fn seal_onto(&self, clear: &[u8], out: &mut Vec<u8>) {
-        self.cipher.seal_onto(clear, out);
+    /// Seals what `siv::lay` laid at these places.
+    pub(crate) fn seal_at(&self, bytes: &mut [u8], places: &[Range<usize>]) {
+        self.cipher.seal_at(bytes, places);
     }
     /// `None` when the bytes were not sealed for this column with this key.
     pub fn open(&self, sealed: &[u8]) -> Option<String> {

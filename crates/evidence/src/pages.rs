@@ -5,7 +5,11 @@
 //! dictionary and again for its filter. Most of our columns are empty or repeat themselves, and a value is worth sealing or
 //! filtering once. The encodings are the plainest there are: data pages of version 1, dictionaries (`RLE_DICTIONARY`), `PLAIN`
 //! where values do not come back, `DELTA_BINARY_PACKED` for running numbers; a test holds them to the library's writer.
-use crate::raw::leb128;
+use crate::{
+    keys::ColumnCipher,
+    raw::leb128,
+    siv::{self, TAG},
+};
 use arrow_schema::Schema;
 use hashbrown::HashTable;
 use parquet::{
@@ -29,7 +33,7 @@ use parquet::{
     schema::types::ColumnDescPtr,
 };
 use rustc_hash::FxHasher;
-use std::{hash::Hasher, io::Write, sync::Arc};
+use std::{hash::Hasher, io::Write, ops::Range, sync::Arc};
 
 /// Rows of a row group at most.
 pub const ROW_GROUP: usize = 65_536;
@@ -63,17 +67,20 @@ pub(crate) enum Shape {
 }
 
 /// What is asked of a column beside its values.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Wish {
     pub shape: Shape,
     pub packed: bool,
+    /// Over what is stored; not for sealed values.
     pub filter: bool,
+    /// Values are stored sealed.
+    pub cipher: Option<Arc<ColumnCipher>>,
     /// Least and greatest of each page and of the whole.
     pub range: bool,
 }
 
-/// Appends what is stored for a value.
-type Seal<'s> = &'s mut dyn FnMut(&[u8], &mut Vec<u8>);
+/// So many values are sealed at a time.
+const SEALED: usize = 8;
 
 /// A file of rows, written row group by row group.
 pub(crate) struct RowFile<W: Write + Send> {
@@ -100,7 +107,9 @@ impl<W: Write + Send> RowFile<W> {
             return Err(ParquetError::General(text));
         }
         let chunks = leaves.iter().zip(wishes);
-        let chunks = chunks.map(|(d, w)| Chunk::new(d.clone(), *w)).collect();
+        let chunks = chunks
+            .map(|(d, w)| Chunk::new(d.clone(), w.clone()))
+            .collect();
         Ok(RowFile {
             file: SerializedFileWriter::new(to, descr.root_schema_ptr(), Arc::new(properties))?,
             chunks,
@@ -156,6 +165,8 @@ struct Dictionary {
     stored: Vec<u8>,
     /// Where each begins in `stored`.
     begins: Vec<usize>,
+    /// Places in `stored` that are to be sealed.
+    clear: Vec<Range<usize>>,
     last: Option<(Known, u32)>,
 }
 
@@ -265,6 +276,7 @@ impl Dictionary {
         self.inner.clear();
         self.stored.clear();
         self.begins.clear();
+        self.clear.clear();
         self.last = None;
     }
 }
@@ -297,6 +309,8 @@ pub(crate) struct Chunk {
     /// Numbers of the values in the dictionary, or codes.
     numbers: Vec<u32>,
     plain: Vec<u8>,
+    /// Places in `plain` that are to be sealed.
+    clear: Vec<Range<usize>>,
     running: Vec<i64>,
     range: Option<(i64, i64)>,
     /// Of the chunk.
@@ -323,6 +337,7 @@ impl Chunk {
             nested,
             numbers: vec![],
             plain: vec![],
+            clear: vec![],
             running: vec![],
             range: None,
             dictionary: Dictionary::default(),
@@ -418,6 +433,10 @@ impl Chunk {
             return;
         }
         let n = self.dictionary.number(value, store);
+        self.numbered(n);
+    }
+    #[inline(always)]
+    fn numbered(&mut self, n: u32) {
         self.numbers.push(n);
         self.asked += 1;
         let distinct = self.dictionary.len();
@@ -427,9 +446,40 @@ impl Chunk {
             self.give_up();
         }
     }
+    /// A text by its number or as it is, under the chunk's cipher.
+    #[inline(always)]
+    fn put_sealed(&mut self, value: &[u8]) {
+        let mut place = None;
+        let mut store = |to: &mut Vec<u8>| {
+            to.extend_from_slice(&((value.len() + TAG) as u32).to_le_bytes());
+            place = Some(siv::lay(value, to));
+        };
+        if self.given_up {
+            store(&mut self.plain);
+            self.clear.extend(place);
+        } else {
+            let n = self.dictionary.number(value, &mut store);
+            self.dictionary.clear.extend(place);
+            self.numbered(n);
+        }
+        if self.clear.len() >= SEALED || self.dictionary.clear.len() >= SEALED {
+            self.seal();
+        }
+    }
+    /// Seals what lies in clear so far.
+    fn seal(&mut self) {
+        if let Some(cipher) = &self.wish.cipher {
+            let d = &mut self.dictionary;
+            cipher.seal_at(&mut d.stored, &d.clear);
+            d.clear.clear();
+            cipher.seal_at(&mut self.plain, &self.clear);
+            self.clear.clear();
+        }
+    }
     /// Values no longer come back: what is in the open page is written out, and what is to come.
     #[cold]
     fn give_up(&mut self) {
+        self.seal();
         self.given_up = true;
         let numbers = std::mem::take(&mut self.numbers);
         for n in &numbers {
@@ -456,18 +506,25 @@ impl Chunk {
         self.put(value, &mut |to| sized(to, &mut *stored));
         self.end_row();
     }
-    /// Rows of text as they are, or as `seal` has them; empty is absent. `ends` has one end more than `rows`, 0 first or not.
-    pub fn texts(&mut self, text: &[u8], ends: &[i32], seal: Option<Seal<'_>>) {
+    /// Rows of text; empty is absent. `ends` has one end more than `rows`, 0 first or not.
+    pub fn texts(&mut self, text: &[u8], ends: &[i32]) {
         let values = ends.windows(2).map(|e| &text[e[0] as usize..e[1] as usize]);
-        match seal {
-            None => {
+        match self.wish.cipher.is_some() {
+            false => {
                 for v in values {
                     self.text(v, &mut |to| to.extend_from_slice(v));
                 }
             }
-            Some(seal) => {
+            true => {
                 for v in values {
-                    self.text(v, &mut |to| seal(v, to));
+                    if v.is_empty() {
+                        self.absent(1);
+                        continue;
+                    }
+                    self.begin_row();
+                    self.level(true);
+                    self.put_sealed(v);
+                    self.end_row();
                 }
             }
         }
@@ -583,6 +640,7 @@ impl Chunk {
         }
     }
     fn end_page(&mut self) {
+        self.seal();
         let mut body = Vec::with_capacity(self.plain.len() + self.numbers.len() + 64);
         if let Some((def, rep)) = &mut self.nested {
             sized(&mut body, |to| hybrid(rep, 1, to));
@@ -762,6 +820,7 @@ impl Chunk {
         Ok((out.into_inner()?.into(), close))
     }
     fn dictionary_page(&mut self) -> (Vec<u8>, usize) {
+        self.seal();
         if self.wish.shape == Shape::Codes {
             let codes = 0..=self.greatest_code as i32;
             let body: Vec<u8> = codes.flat_map(i32::to_le_bytes).collect();

@@ -8,9 +8,10 @@ use aes::{
     cipher::{BlockEncrypt, KeyInit},
 };
 use polyval::{Polyval, universal_hash::UniversalHash};
+use std::ops::Range;
 
 /// Length of the tag behind the sealed text.
-const TAG: usize = 16;
+pub(crate) const TAG: usize = 16;
 /// Blocks of key stream made at once, as many as the processor keeps in flight.
 const STRIDE: usize = 8;
 
@@ -44,11 +45,35 @@ impl FixedNonce {
     }
     /// Appends the sealed text, then its tag.
     pub fn seal_onto(&self, clear: &[u8], out: &mut Vec<u8>) {
-        let from = out.len();
-        out.extend_from_slice(clear);
-        let tag = self.tag(clear);
-        self.stream(&tag, &mut out[from..]);
-        out.extend_from_slice(&tag);
+        let place = lay(clear, out);
+        self.seal_at(out, &[place]);
+    }
+    /// Seals what [`lay`] laid at these places. What is done for one waits for itself step by step, so several are done at a time.
+    pub fn seal_at(&self, bytes: &mut [u8], places: &[Range<usize>]) {
+        for places in places.chunks(STRIDE) {
+            let mut tags = [Block::default(); STRIDE];
+            for (tag, place) in tags.iter_mut().zip(places) {
+                *tag = self.mark(&bytes[place.clone()]);
+            }
+            self.cipher.encrypt_blocks(&mut tags[..places.len()]);
+            let mut stream = [Block::default(); STRIDE];
+            let mut parts: [Range<usize>; STRIDE] = Default::default();
+            let mut n = 0;
+            for (tag, place) in tags.iter().zip(places) {
+                bytes[place.end..place.end + TAG].copy_from_slice(tag);
+                let mut counters = Counters::after(tag.as_ref());
+                for from in place.clone().step_by(16) {
+                    stream[n] = counters.next();
+                    parts[n] = from..place.end.min(from + 16);
+                    n += 1;
+                    if n == STRIDE {
+                        self.hide(bytes, &mut stream, &parts);
+                        n = 0;
+                    }
+                }
+            }
+            self.hide(bytes, &mut stream[..n], &parts);
+        }
     }
     /// `None` when `sealed` was not made with this key, nonce and associated text.
     pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
@@ -64,37 +89,83 @@ impl FixedNonce {
         (difference == 0).then_some(clear)
     }
     fn tag(&self, clear: &[u8]) -> [u8; TAG] {
+        let mut tag = self.mark(clear);
+        self.cipher.encrypt_block(&mut tag);
+        tag.into()
+    }
+    /// The tag before it is encrypted.
+    fn mark(&self, clear: &[u8]) -> Block {
         let mut mac = self.mac.clone();
-        mac.update_padded(clear);
-        let mut lengths = polyval::Block::default();
-        lengths[..8].copy_from_slice(&self.associated_bits.to_le_bytes());
-        lengths[8..].copy_from_slice(&(clear.len() as u64 * 8).to_le_bytes());
-        mac.update(&[lengths]);
+        let mut blocks = [polyval::Block::default(); STRIDE];
+        let whole = clear.len() / (16 * (STRIDE - 1)) * (16 * (STRIDE - 1));
+        let (long, short) = clear.split_at(whole);
+        mac.update_padded(long);
+        // The end and the lengths in one go.
+        let n = short.len().div_ceil(16);
+        for (block, part) in blocks.iter_mut().zip(short.chunks(16)) {
+            block[..part.len()].copy_from_slice(part);
+        }
+        blocks[n][..8].copy_from_slice(&self.associated_bits.to_le_bytes());
+        blocks[n][8..].copy_from_slice(&(clear.len() as u64 * 8).to_le_bytes());
+        mac.update(&blocks[..=n]);
         let mut tag: Block = mac.finalize();
         for (t, n) in tag.iter_mut().zip(self.nonce) {
             *t ^= n;
         }
         tag[15] &= 0x7f;
-        self.cipher.encrypt_block(&mut tag);
-        tag.into()
+        tag
     }
     fn stream(&self, tag: &[u8; TAG], text: &mut [u8]) {
-        let mut first = *tag;
-        first[15] |= 0x80;
-        let mut counter = u32::from_le_bytes([first[0], first[1], first[2], first[3]]);
-        let mut blocks = [Block::default(); STRIDE];
+        let mut counters = Counters::after(tag);
+        let mut stream = [Block::default(); STRIDE];
+        let parts: [Range<usize>; STRIDE] = std::array::from_fn(|i| i * 16..i * 16 + 16);
         for part in text.chunks_mut(STRIDE * 16) {
             let n = part.len().div_ceil(16);
-            for block in &mut blocks[..n] {
-                block.copy_from_slice(&first);
-                block[..4].copy_from_slice(&counter.to_le_bytes());
-                counter = counter.wrapping_add(1);
-            }
-            self.cipher.encrypt_blocks(&mut blocks[..n]);
-            for (t, k) in part.iter_mut().zip(blocks[..n].iter().flatten()) {
-                *t ^= k;
+            stream[..n].fill_with(|| counters.next());
+            let mut parts = parts.clone();
+            parts[n - 1].end = part.len();
+            self.hide(part, &mut stream[..n], &parts);
+        }
+    }
+    /// Lays the key stream of these counters over as many parts of 16 bytes at most.
+    fn hide(&self, bytes: &mut [u8], counters: &mut [Block], parts: &[Range<usize>]) {
+        self.cipher.encrypt_blocks(counters);
+        for (part, stream) in parts.iter().zip(&*counters) {
+            for (b, k) in bytes[part.clone()].iter_mut().zip(stream) {
+                *b ^= k;
             }
         }
+    }
+}
+
+/// Appends a text and room for its tag, for [`FixedNonce::seal_at`]; gives the place of the text.
+pub(crate) fn lay(clear: &[u8], out: &mut Vec<u8>) -> Range<usize> {
+    let from = out.len();
+    out.extend_from_slice(clear);
+    out.extend_from_slice(&[0; TAG]);
+    from..from + clear.len()
+}
+
+/// Blocks that make the key stream of a message (RFC 8452, section 4).
+struct Counters {
+    first: Block,
+    count: u32,
+}
+
+impl Counters {
+    fn after(tag: &[u8; TAG]) -> Counters {
+        let mut first = *tag;
+        first[15] |= 0x80;
+        Counters {
+            first: first.into(),
+            count: u32::from_le_bytes([first[0], first[1], first[2], first[3]]),
+        }
+    }
+    fn next(&mut self) -> Block {
+        let mut block = self.first;
+        block[..4].copy_from_slice(&self.count.to_le_bytes());
+        self.count = self.count.wrapping_add(1);
+        block
     }
 }
 
@@ -130,6 +201,23 @@ mod tests {
             }
         }
         assert_eq!(FixedNonce::new(&key, nonce, b"").open(b"short"), None);
+    }
+    #[test]
+    fn many_at_a_time_are_as_each_by_itself() {
+        let ours = FixedNonce::new(&[7; 32], [9; 12], b"url");
+        let text: Vec<u8> = (0..400u32).map(|i| (i * 7 % 253) as u8).collect();
+        for many in [0, 1, 7, 8, 9, 31] {
+            let (mut at_once, mut one_by_one, mut places) = (vec![5], vec![5], vec![]);
+            for i in 0..many {
+                let clear = &text[..(i * i * 13) % 300];
+                places.push(lay(clear, &mut at_once));
+                at_once.push(6);
+                ours.seal_onto(clear, &mut one_by_one);
+                one_by_one.push(6);
+            }
+            ours.seal_at(&mut at_once, &places);
+            assert_eq!(at_once, one_by_one, "{many}");
+        }
     }
     #[test]
     fn the_counter_wraps_as_the_standard_says() {

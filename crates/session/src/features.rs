@@ -266,6 +266,21 @@ impl Asked {
     fn stem(&self) -> Option<TextId> {
         Some(self.stem & !TAG).filter(|t| *t != NO_STEM)
     }
+    /// True when its rank is the greater; most ask for the same text, or for none.
+    fn outranks(&self, other: &Asked, texts: &Texts) -> bool {
+        match self.stem() == other.stem() {
+            true => self.about() > other.about(),
+            false => self.rank(texts) > other.rank(texts),
+        }
+    }
+    fn about(&self) -> (bool, bool, bool, Option<u64>) {
+        (
+            self.is(PREFIX),
+            self.is(RANGE),
+            self.is(EXACT),
+            self.number(),
+        )
+    }
     pub fn rank<'t>(&self, texts: &'t Texts) -> (&'t str, bool, bool, bool, Option<u64>) {
         (
             self.stem().map_or("", |t| texts.get(t)),
@@ -371,6 +386,11 @@ impl Traits {
             *w |= 1 << (hour_of_week % 64);
         }
     }
+    /// Something of all that a further row changes.
+    pub fn seen(&self) -> u64 {
+        let object = self.objects.items().last();
+        self.hours[0] ^ self.asks.last().map_or(0, |a| a.at() as u64) ^ object.copied().unwrap_or(0)
+    }
     /// False when a question of this instant would not be kept: the sample holds the earliest.
     pub fn may_ask(&self, at: Nanos) -> bool {
         self.asks.len() < ASKS || self.asks.last().is_none_or(|a| a.at() >= at)
@@ -384,7 +404,7 @@ impl Traits {
         match place {
             // Two questions of one instant: the greater one stays, whatever order they came in.
             Ok(i) => {
-                if ask.rank(texts) > self.asks[i].rank(texts) {
+                if ask.outranks(&self.asks[i], texts) {
                     self.asks[i] = ask;
                 }
             }
