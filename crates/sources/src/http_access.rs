@@ -762,7 +762,13 @@ fn error_line<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
     }
     if let Some((_, c)) = rest.split_once("[client ") {
         let (inside, after) = c.split_once(']').unwrap_or((c, ""));
-        let (a, p) = net::endpoint(inside);
+        // An IPv6 address stands without brackets before its port.
+        let wide = inside
+            .rsplit_once(':')
+            .filter(|(a, _)| a.contains(':') && e.pid != NONE)
+            .and_then(|(a, p)| Some((net::address(a), Some(p.parse().ok()?))))
+            .filter(|(a, _)| !a.is_empty());
+        let (a, p) = wide.unwrap_or_else(|| net::endpoint(inside));
         e.src_ip = Cow::Borrowed(a);
         if let Some(p) = p {
             e.src_port = u64::from(p);
@@ -783,8 +789,38 @@ fn error_line<'a>(text: &'a str, clock: &mut Clock) -> Option<Event<'a>> {
                 e.verb = Verb::Login;
             }
         }
+        for told in [
+            "client denied by server configuration: ",
+            "File does not exist: ",
+        ] {
+            if let Some(path) = message.strip_prefix(told) {
+                e.object = Cow::Borrowed(path.split(", referer: ").next().unwrap_or(path));
+            }
+        }
+        if let Some((_, rule)) = message.split_once("ModSecurity: ") {
+            modsecurity(rule, &mut e);
+        }
     }
     Some(e)
+}
+
+/// `Access denied with code 403 (phase 2). … [id "942100"] [msg "…"] [hostname "…"] [uri "…"] [unique_id "…"]`.
+fn modsecurity<'a>(rule: &'a str, e: &mut Event<'a>) {
+    let told = |name: &str| {
+        let from = rule.find(&format!("[{name} \""))? + name.len() + 3;
+        let value = &rule[from..];
+        Some(Cow::Borrowed(&value[..value.find("\"]")?]))
+    };
+    e.url = told("uri").unwrap_or_default();
+    e.host = told("hostname").unwrap_or_default();
+    e.request_id = told("unique_id").unwrap_or_default();
+    e.reason = told("msg").unwrap_or_default();
+    // A rule that only warns says nothing of the answer, whatever the level of its line.
+    e.outcome = Outcome::Unknown;
+    if let Some((_, code)) = rule.split_once("Access denied with code ") {
+        e.status = number(code.split(' ').next().unwrap_or(""));
+        e.outcome = Outcome::Failure;
+    }
 }
 
 fn level_outcome(level: &str) -> Outcome {

@@ -328,6 +328,41 @@ impl Decoder {
                 proven: true,
                 ..known_peer.clone()
             });
+        } else if let Some((name, said)) = message
+            .strip_prefix("user '")
+            .and_then(|m| m.split_once("' "))
+            .filter(|(_, said)| {
+                said.starts_with("authenticated") || said.starts_with("could not authenticate")
+            })
+        {
+            // The script that asks for passwords on pfSense and OPNsense.
+            e.action = Cow::Borrowed("user authenticated");
+            e.verb = Verb::Login;
+            e.outcome = match said.starts_with("authenticated") {
+                true => Outcome::Success,
+                false => Outcome::Failure,
+            };
+            e.user = Cow::Borrowed(name);
+        } else if let Some((server, rest)) = message
+            .strip_prefix("openvpn server '")
+            .and_then(|m| m.split_once("' user '"))
+            && let Some((name, rest)) = rest.split_once("' address '")
+            && let Some((from, said @ ("connected" | "disconnected"))) = rest.split_once("' - ")
+        {
+            // The same systems when a client comes and goes; newer ones name its port.
+            e.action = Cow::Borrowed(said);
+            e.verb = match said {
+                "connected" => Verb::TunnelUp,
+                _ => Verb::TunnelDown,
+            };
+            e.outcome = Outcome::Success;
+            e.user = Cow::Borrowed(name);
+            let (a, p) = net::endpoint(from);
+            e.src_ip = Cow::Borrowed(a);
+            if let Some(p) = p {
+                e.src_port = u64::from(p);
+            }
+            e.process = Cow::Borrowed(server);
         } else if let Some((answer, rest)) = message
             .strip_prefix("AUTH ")
             .and_then(|r| r.split_once(" {'"))

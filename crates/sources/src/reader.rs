@@ -350,11 +350,12 @@ pub(crate) fn claim(
     let inside = match outer.cmp(&inner) {
         std::cmp::Ordering::Less => true,
         std::cmp::Ordering::Greater => false,
-        // Words of a product found inside an object belong to the line in it. A layout the operator wrote down is that of the line.
+        // Words of a product found inside an object belong to the line in it. A layout the operator wrote down is that of the line, and
+        // of what looks like a header when it says the time itself.
         std::cmp::Ordering::Equal => {
             let same = source.name() == carried.source.name();
             (carried.objects && (same || sure <= Confidence::Maybe))
-                || (setting.layout.is_some() && same)
+                || (same && setting.layout.as_deref().is_some_and(|l| !begins_with_time(l)))
                 // Each header was taken for a record of its own.
                 || (same && outer_left as usize >= outer.max(1) && inner_left * 4 < outer_left)
         }
@@ -364,6 +365,14 @@ pub(crate) fn claim(
     } else {
         (source, speakers::listen(head, setting, source, decoder))
     })
+}
+
+/// A layout whose lines begin with their time, as a header does.
+fn begins_with_time(layout: &str) -> bool {
+    let first = layout.find('%').map_or("", |i| &layout[i..]);
+    ["%t", "%m", "%n"]
+        .iter()
+        .any(|time| first.starts_with(time))
 }
 
 /// A claim on records of which the decoder reads none.

@@ -52,7 +52,7 @@ impl Source for SambaAudit {
         for line in lines::sample(head) {
             let text = lines::text(line);
             if text.contains("Auth: [") && text.contains(" status [NT_STATUS_")
-                || text.contains("\"type\": \"Authentication\"") && text.contains("NT_STATUS_")
+                || is_audit_json(&text)
             {
                 return Confidence::Certain;
             }
@@ -223,6 +223,31 @@ fn operation_at(text: &str) -> Option<usize> {
     None
 }
 
+/// The object of a line of `audit_logging`, bare or behind `JSON Authentication: `.
+fn audit_json(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    let json = match text.strip_prefix("JSON ") {
+        Some(rest) => rest.split_once(": ").map_or("", |(_, json)| json),
+        None => text,
+    };
+    (json.starts_with("{\"timestamp\"") && json.contains("\"type\"")).then_some(json)
+}
+
+/// The kinds no other program writes in these words.
+fn is_audit_json(text: &str) -> bool {
+    let kinds = [
+        ("Authentication", "NT_STATUS_"),
+        ("Authorization", "\"serviceDescription\""),
+        ("passwordChange", "\"userSid\""),
+        ("groupChange", "\"userSid\""),
+        ("dsdbChange", "\"userSid\""),
+    ];
+    let says = |(kind, word): &(&str, &str)| {
+        text.contains(&format!("\"type\": \"{kind}\"")) && text.contains(word)
+    };
+    kinds.iter().any(says)
+}
+
 fn is_result(f: &str) -> bool {
     f == "ok" || f.starts_with("fail")
 }
@@ -286,9 +311,9 @@ impl Decoder {
             out.event(e, at, len);
             return Ok(());
         }
-        if text.starts_with('{') && text.contains("NT_STATUS_") {
-            let pairs = scan::flatten(text).map_err(|_| Reason::Shape)?;
-            self.authentication_json(&pairs, &mut e)?;
+        if let Some(json) = audit_json(text) {
+            let pairs = scan::flatten(json).map_err(|_| Reason::Shape)?;
+            self.audited(&pairs, &mut e)?;
             out.event(e, at, len);
             return Ok(());
         }
@@ -490,7 +515,8 @@ impl Decoder {
         Ok(())
     }
 
-    fn authentication_json(
+    /// What `log.h` of Samba's `audit_logging` makes: each kind says the same in its own words.
+    fn audited(
         &mut self,
         pairs: &[(Cow<'_, str>, Cow<'_, str>)],
         e: &mut Event<'_>,
@@ -505,22 +531,54 @@ impl Decoder {
         let when = get("timestamp");
         let (local, offset, _) = time::iso(when.as_bytes()).ok_or(Reason::Time)?;
         self.clock.stamp(local, offset).put(e);
-        e.action = own(get("type"));
-        e.verb = if get("type") == "Authentication" {
-            Verb::Login
-        } else {
-            Verb::Other
-        };
+        let kind = get("type");
+        e.action = own(kind);
         let status = get("status");
-        e.outcome = if status == "NT_STATUS_OK" {
-            Outcome::Success
-        } else {
-            Outcome::Failure
+        e.outcome = match status {
+            "" => Outcome::Unknown,
+            "NT_STATUS_OK" | "Success" => Outcome::Success,
+            _ => Outcome::Failure,
         };
-        e.reason = own(status);
-        self.set_account(get("clientDomain"), get("clientAccount"), e);
+        match kind {
+            "Authentication" => {
+                e.verb = Verb::Login;
+                e.reason = own(status);
+                // The account a principal was found to be.
+                match get("mappedAccount") {
+                    "" => self.set_account(get("clientDomain"), get("clientAccount"), e),
+                    known => self.set_account(get("mappedDomain"), known, e),
+                }
+                e.user_id = own(get("becameSid"));
+            }
+            // Written for a session that was let in.
+            "Authorization" => {
+                e.verb = Verb::Login;
+                e.outcome = Outcome::Success;
+                self.set_account(get("domain"), get("account"), e);
+                e.user_id = own(get("sid"));
+            }
+            "passwordChange" | "groupChange" | "dsdbChange" => {
+                e.verb = Verb::Config;
+                e.action = own(&[kind, get("action"), get("operation")].join(" "));
+                e.user_id = own(get("userSid"));
+                e.reason = own(status);
+                e.object = own(if kind == "groupChange" {
+                    get("group")
+                } else {
+                    get("dn")
+                });
+                e.target = own(if kind == "groupChange" {
+                    get("user")
+                } else {
+                    ""
+                });
+            }
+            _ => e.verb = Verb::Other,
+        }
         e.device = own(get("workstation"));
-        e.session_id = own(get("logonId"));
+        e.session_id = own(Some(get("logonId"))
+            .filter(|id| !id.is_empty())
+            .unwrap_or(get("sessionId")));
         e.code = get("eventId").parse().unwrap_or(NONE);
         e.logon_type = get("logonType").parse().unwrap_or(NONE);
         let (a, p) = endpoint(get("remoteAddress"));

@@ -399,9 +399,12 @@ fn first_word(text: &str) -> (&str, usize) {
     (&text[..n], n)
 }
 
-/// A word that may name a machine: no sign of a payload that begins right after the stamp (`1,2021/03/24`, `%ASA-6-1:`, `id=fw`).
+/// A word that may name a machine: no sign of a payload that begins right after the stamp (`1,2021/03/24`, `%ASA-6-1:`, `id=fw`,
+/// `14[IKE]`).
 fn is_host(word: &str) -> bool {
+    let thread = word.ends_with(']') && word.starts_with(|c: char| c.is_ascii_digit());
     !word.is_empty()
+        && !thread
         && !word
             .bytes()
             .any(|b| matches!(b, b',' | b'=' | b'|' | b'%' | b'{' | b'"' | b'<' | b';'))

@@ -273,6 +273,15 @@ fn verb_of(id: u64) -> Verb {
     }
 }
 
+/// Members came into a group or left it.
+fn is_membership(id: u64) -> bool {
+    matches!(
+        id,
+        4728 | 4729 | 4732 | 4733 | 4746 | 4747 | 4751 | 4752 | 4756 | 4757 | 4761 | 4762 | 4785
+            ..=4788
+    )
+}
+
 /// The instant: an explicit one, or the host's local time in the declared zone, or the local time moved by the whole
 /// quarter hours that separate it from the explicit time of receipt.
 fn instant(f: &Fields<'_>, setting: &Setting) -> Option<Stamp> {
@@ -355,6 +364,11 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
     let security = is_security(f);
     let id = if security { id } else { 0 };
     e.verb = verb_of(id);
+    // Every log but Security says so by this event, in the log System.
+    let cleared = id == 104 && f.provider == "Microsoft-Windows-Eventlog";
+    if cleared {
+        e.verb = Verb::AuditClear;
+    }
     if id == 4719 {
         // %%8448 success auditing removed, %%8449 added; the other codes are about failures, which show no access.
         let changes = f.get(&["AuditPolicyChanges"]);
@@ -430,8 +444,16 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
         extra.put("logon_process", &f.get(&["LogonProcessName"]));
         extra.put("ticket_options", &f.get(&["TicketOptions"]));
         extra.put("ticket_encryption", &f.get(&["TicketEncryptionType"]));
+    } else if is_membership(id) {
+        // Who came into the group or left it; the group is the object.
+        e.target = f.get(&["MemberName", "MemberSid"]);
     } else {
-        let target = f.get(&["TargetUserName", "MemberName", "TargetSid"]);
+        let target = f.get(&[
+            "OldTargetUserName",
+            "TargetUserName",
+            "MemberName",
+            "TargetSid",
+        ]);
         if !target.is_empty() && target != e.user {
             let domain = f.get(&["TargetDomainName"]);
             // A lockout names there the machine the wrong passwords came from.
@@ -469,7 +491,13 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
         e.src_port = NONE;
     }
     e.logon_type = number(&f.get(&["LogonType", "logon.type"]));
-    e.pid = number(&f.pid);
+    // Who writes the log is another process than the one it speaks of.
+    let own_pid = match id {
+        4688 => f.get(&["NewProcessId"]),
+        0 if f.provider.ends_with("Sysmon") => f.get(&["ProcessId"]),
+        _ => Cow::Borrowed(""),
+    };
+    e.pid = number(if own_pid.is_empty() { &f.pid } else { &own_pid });
     e.process = f.get(&[
         "NewProcessName",
         "ProcessName",
@@ -479,14 +507,35 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
     ]);
     e.share = f.get(&["ShareName"]);
     extra.put("share_root", &f.get(&["ShareLocalPath"]));
-    e.file_path = f.get(&["RelativeTargetName", "ObjectName"]);
+    // What a directory service calls an object is no file.
+    if f.get(&["ObjectServer"]) != "DS" {
+        e.file_path = f.get(&["RelativeTargetName", "ObjectName"]);
+    }
+    e.changes = match id {
+        5136 => f.get(&["AttributeLDAPDisplayName"]),
+        4781 => f.get(&["NewTargetUserName"]),
+        _ => Cow::Borrowed(""),
+    };
+    if id == 4662 {
+        // Which rights of the object were used: those of replication give out every secret there is.
+        extra.put("properties", &f.get(&["Properties"]));
+    }
     e.mask = number(&f.get(&["AccessMask"]));
     e.object = match id {
+        5136..=5139 | 5141 => f.get(&["ObjectDN"]),
         5140..=5145 => e.share.clone(),
         4648 => f.get(&["TargetServerName"]),
         4768..=4773 => f.get(&["ServiceName"]),
         4688 => Cow::Borrowed(""),
         1102 => f.channel.clone(),
+        104 if cleared => f.get(&["Channel"]),
+        4662 => f.get(&["ObjectName", "ObjectType"]),
+        _ if is_membership(id) => {
+            match (f.get(&["TargetDomainName"]), f.get(&["TargetUserName"])) {
+                (domain, group) if domain.is_empty() => group,
+                (domain, group) => Cow::Owned(format!("{domain}\\{group}")),
+            }
+        }
         4719 => f.get(&["SubcategoryGuid", "SubcategoryId"]),
         4697 => f.get(&["ServiceName"]),
         4698..=4702 => f.get(&["TaskName"]),
@@ -531,6 +580,7 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
     e.outcome = match id {
         4625 | 4771 | 4772 | 4773 | 4777 | 6273 => Outcome::Failure,
         4624 | 4634 | 4647 | 4778 | 4779 | 1102 | 6272 => Outcome::Success,
+        104 if cleared => Outcome::Success,
         4768..=4770 | 4776 if bad_status => Outcome::Failure,
         4768..=4770 | 4776 if !status.is_empty() => Outcome::Success,
         _ => said,
@@ -546,6 +596,11 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
             sub
         };
     }
+    let ontap = NETAPP.contains(&f.provider.as_ref());
+    if ontap {
+        // Its mask is written without saying in which base.
+        e.mask = NONE;
+    }
     match id {
         5145 => {
             let pipe = e.share.len() >= 4
@@ -560,22 +615,13 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
             };
         }
         4663 | 4656 => {
-            if NETAPP.contains(&f.provider.as_ref()) {
-                // `(volume);/path`; its mask is written without saying in which base.
-                e.mask = NONE;
-                if let Some((volume, path)) = e.file_path.split_once(';') {
-                    let volume = volume.trim_matches(['(', ')']).to_string();
-                    let path = path.to_string();
-                    (e.share, e.file_path) = (Cow::Owned(volume), Cow::Owned(path));
-                }
-            }
             e.verb = if id == 4663 && f.get(&["ObjectType"]) == "File" {
                 file_verb(e.mask, &f.get(&["AccessList"]))
             } else {
                 Verb::Other
             };
         }
-        4660 | 4658 => e.file_path = Cow::Borrowed(""),
+        4660 | 4658 if !ontap => e.file_path = Cow::Borrowed(""),
         5156..=5159 => {
             // Filtering platform: inbound connections name the client as destination on some versions; kept as told.
             e.dst_ip = f.get(&["DestAddress"]);
@@ -612,6 +658,9 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
         }
         _ => {}
     }
+    if ontap {
+        audited_by_ontap(&mut e, f, id);
+    }
     let federated = f.provider.starts_with("AD FS");
     let document = federated
         .then(|| f.data.iter().find(|(_, v)| v.contains(AUDIT_BASE)))
@@ -630,6 +679,45 @@ pub(crate) fn event<'a>(f: &Fields<'a>, setting: &Setting) -> Result<Event<'a>, 
 /// Who writes what ONTAP audits of files, in the layout of Windows; its releases do not agree on the spelling.
 const NETAPP: [&str; 2] = ["Netapp-Security-Auditing", "NetApp-Security-Auditing"];
 
+/// One number of Windows stands for several acts; the name of the event tells which. Paths are `(volume);/path`.
+fn audited_by_ontap(e: &mut Event<'_>, f: &Fields<'_>, id: u64) {
+    let name = f.get(&["EventName"]);
+    e.verb = match &*name {
+        "Read Object" => Verb::FileRead,
+        "Write Object" | "Create Object" | "Set Object Attributes" => Verb::FileWrite,
+        "Get Object Attributes" => Verb::FileList,
+        "Delete Object" | "Unlink Object" => Verb::FileDelete,
+        "Rename Object" => Verb::FileRename,
+        _ if id == 9998 => Verb::FileDelete,
+        _ if id == 9999 => Verb::FileRename,
+        _ => e.verb,
+    };
+    let path = |text: Cow<'_, str>| match text.split_once(';') {
+        Some((volume, path)) => {
+            let volume = volume.trim_matches(['(', ')']).to_string();
+            (Some(volume), path.to_string())
+        }
+        None => (None, text.to_string()),
+    };
+    let (old, new) = (f.get(&["OldPath"]), f.get(&["NewPath"]));
+    let from = if old.is_empty() {
+        e.file_path.clone()
+    } else {
+        old
+    };
+    if from.is_empty() {
+        return;
+    }
+    let (volume, place) = path(from);
+    if let Some(volume) = volume {
+        e.share = Cow::Owned(volume);
+    }
+    e.file_path = Cow::Owned(place);
+    if !new.is_empty() {
+        e.object = Cow::Owned(path(new).1);
+    }
+}
+
 /// How the document begins in which AD FS tells what it audits (events 1200 to 1207); a text of the event has it, escaped once more.
 const AUDIT_BASE: &str = "<AuditBase";
 
@@ -645,7 +733,7 @@ fn federation(e: &mut Event<'_>, document: &str, extra: &mut Extra) {
     };
     let own = |name: &str| Cow::Owned(told(name).unwrap_or_default());
     e.verb = match told("AuditType").as_deref() {
-        Some("FreshCredentials") => Verb::Login,
+        Some("FreshCredentials" | "ExtranetLockout") => Verb::Login,
         Some("AppToken" | "AppCredentials") => Verb::Token,
         Some("SignOut") => Verb::Logout,
         Some("PasswordChange") => Verb::Config,
@@ -684,9 +772,23 @@ fn federation(e: &mut Event<'_>, document: &str, extra: &mut Extra) {
     }
 }
 
-/// AD FS 411: a sign-in was refused. Its texts have no names: activity, kind of token, `account-why`, exception, addresses.
+/// AD FS 411: a sign-in was refused. Its texts have no names: activity, kind of token, `account-why`, exception, addresses; some
+/// releases have the addresses before the account.
 fn refused_token(e: &mut Event<'_>, f: &Fields<'_>) {
-    let why = f.get(&["param3"]);
+    let first = |list: &str| -> String {
+        let first = list.split(',').next().unwrap_or("");
+        let address = scan::address(first.trim());
+        String::from(if scan::is_address(address) {
+            address
+        } else {
+            ""
+        })
+    };
+    let third = f.get(&["param3"]);
+    let (why, client) = match first(&third) {
+        none if none.is_empty() => (third, first(&f.get(&["param5"]))),
+        address => (f.get(&["param4"]), address),
+    };
     let said = why.split_once(' ').and_then(|(word, _)| {
         let at = word.rfind('-')?;
         Some((&why[..at], &why[at + 1..]))
@@ -699,10 +801,8 @@ fn refused_token(e: &mut Event<'_>, f: &Fields<'_>) {
     }
     actor(e, user);
     e.reason = Cow::Owned(why.to_string());
-    let all = f.get(&["param5"]);
-    let first = scan::address(all.split(',').next().unwrap_or("").trim());
-    if scan::is_address(first) {
-        e.src_ip = Cow::Owned(first.to_string());
+    if !client.is_empty() {
+        e.src_ip = Cow::Owned(client);
     }
 }
 
@@ -1010,6 +1110,7 @@ pub(crate) fn from_xml(text: &str) -> Result<Fields<'_>, XmlStop> {
                         "Computer" => f.computer = trimmed(value),
                         "Channel" => f.channel = trimmed(value),
                         "Keywords" => f.keywords = trimmed(value),
+                        "EventName" => f.data.push((Cow::Borrowed(tag), value)),
                         _ => {}
                     },
                     Some("EventData") if !name.is_empty() => {

@@ -224,6 +224,7 @@ fn learn(text: &str) -> Option<Shape> {
                     (Some("System"), "Computer") => What::Computer,
                     (Some("System"), "Channel") => What::Channel,
                     (Some("System"), "Keywords") => What::Keywords,
+                    (Some("System"), "EventName") => What::Data(tag.into()),
                     (Some("EventData"), _) if !name.is_empty() => What::Data(name.into()),
                     (Some("EventData"), "Data") => {
                         unnamed += 1;

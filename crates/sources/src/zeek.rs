@@ -1,4 +1,4 @@
-//! Zeek logs: conn, http, ssl, dns, smb_files, smb_mapping, files, kerberos, ntlm, rdp, dce_rpc; TSV with `#fields` and JSON.
+//! Zeek logs: conn, http, ssl, dns, smb_files, smb_mapping, files, kerberos, ntlm, rdp, dce_rpc, ssh, ftp, dhcp; TSV with `#fields` and JSON.
 //! Documentation: Zeek "Log Files" reference, "Log Output Formats". Times: seconds since the epoch with a fraction, or ISO 8601.
 //! Not here: other streams; their rows are kept as events of verb `other` with their addresses.
 use crate::{
@@ -239,6 +239,12 @@ fn guess(row: &Row<'_, '_>) -> &'static str {
         "dce_rpc"
     } else if has("cipher") || has("established") || has("server_name") {
         "ssl"
+    } else if has("assigned_addr") || has("client_addr") {
+        "dhcp"
+    } else if has("auth_success") || has("auth_attempts") {
+        "ssh"
+    } else if has("reply_code") && has("command") {
+        "ftp"
     } else if has("action") && (has("path") || has("name")) {
         "smb_files"
     } else {
@@ -398,7 +404,15 @@ fn event<'a>(row: &Row<'a, '_>, setting: &Setting) -> Result<Event<'a>, Reason> 
         }
         "kerberos" => {
             e.action = row.get("request_type");
-            e.user = row.get("client");
+            // `name/REALM`.
+            let client = row.get("client");
+            match client.rsplit_once('/') {
+                Some((name, realm)) => {
+                    e.user = Cow::Owned(name.to_string());
+                    e.domain = Cow::Owned(realm.to_string());
+                }
+                None => e.user = client,
+            }
             e.object = row.get("service");
             e.system = System::Ad;
             e.reason = row.get("error_msg");
@@ -410,6 +424,58 @@ fn event<'a>(row: &Row<'a, '_>, setting: &Setting) -> Result<Event<'a>, Reason> 
                 _ => Verb::Other,
             };
             outcome(&mut e, row);
+            // How every exchange begins (RFC 4120 §3.1.1), and no refusal.
+            if e.reason == "KDC_ERR_PREAUTH_REQUIRED" {
+                e.outcome = Outcome::Unknown;
+            }
+        }
+        "ssh" => {
+            e.action = Cow::Borrowed("ssh");
+            (e.verb, e.outcome) = match row.yes("auth_success") {
+                Some(true) => (Verb::Login, Outcome::Success),
+                Some(false) => (Verb::Login, Outcome::Failure),
+                None => (Verb::Other, Outcome::Unknown),
+            };
+            x.put("auth_attempts", &row.get("auth_attempts"));
+            x.put("client", &row.get("client"));
+            x.put("server", &row.get("server"));
+        }
+        "ftp" => {
+            e.action = row.get("command");
+            e.user = row.get("user");
+            e.file_path = row.get("arg");
+            let size = row.number("file_size");
+            e.verb = match &*e.action {
+                "RETR" => Verb::FileRead,
+                "STOR" | "STOU" | "APPE" => Verb::FileWrite,
+                "DELE" => Verb::FileDelete,
+                "RNTO" => Verb::FileRename,
+                "LIST" | "NLST" | "MLSD" => Verb::FileList,
+                _ => Verb::Other,
+            };
+            match e.verb {
+                Verb::FileRead => e.bytes_in = size,
+                Verb::FileWrite => e.bytes_out = size,
+                Verb::Other => e.file_path = Cow::Borrowed(""),
+                _ => {}
+            }
+            e.outcome = match row.number("reply_code") {
+                200..=299 => Outcome::Success,
+                400..=599 => Outcome::Failure,
+                _ => Outcome::Unknown,
+            };
+            e.reason = row.get("reply_msg");
+        }
+        "dhcp" => {
+            e.action = row.get("msg_types");
+            e.inner_ip = row.get("assigned_addr");
+            let given = e.action.split(',').any(|kind| kind == "ACK");
+            if given && !e.inner_ip.is_empty() {
+                e.verb = Verb::Lease;
+            }
+            e.device = row.get("host_name");
+            e.dst_ip = row.get("server_addr");
+            x.put("mac", &row.get("mac"));
         }
         "ntlm" => {
             e.verb = Verb::Login;

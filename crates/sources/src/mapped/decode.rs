@@ -42,8 +42,11 @@ enum Cut {
     /// JSON values, on one line or many, in arrays or containers.
     Values(Values),
     Lines,
-    /// Records of several lines, each begun by a line that matches `begin`.
-    Begun,
+    /// Records of several lines, each begun by a line that matches `begin`. Lines end with a carriage return where the file has nothing
+    /// else (HL7 v2.5.1 §2.5.1).
+    Begun {
+        line_end: u8,
+    },
     /// XML elements of one name, whatever stands around them.
     Elements(Box<Elements>),
     /// Rows whose quoted cells may hold line ends.
@@ -71,7 +74,14 @@ impl Opened {
             let (open, close) = (format!("<{name}"), format!("</{name}>"));
             Cut::Elements(Box::new(Elements::with_heading(&open, &close)))
         } else if plan.begin.is_some() && !json {
-            Cut::Begun
+            let there = |b: u8| memchr::memchr(b, head.bytes).is_some();
+            Cut::Begun {
+                line_end: if !there(b'\n') && there(b'\r') {
+                    b'\r'
+                } else {
+                    b'\n'
+                },
+            }
         } else if values {
             Cut::Values(match container {
                 Some(key) => Values::marked(key, key),
@@ -212,11 +222,12 @@ impl Decode for Opened {
                     start = next;
                 }
             }
-            Cut::Begun => {
+            Cut::Begun { line_end } => {
+                let line_end = *line_end;
                 let mut start = scan::mark(bytes, out.base);
                 let (mut at, mut open, mut begun) = (start, false, false);
                 loop {
-                    let (end, next) = match memchr::memchr(b'\n', &bytes[at..]) {
+                    let (end, next) = match memchr::memchr(line_end, &bytes[at..]) {
                         Some(i) => (at + i, at + i + 1),
                         None if last && at < bytes.len() => (bytes.len(), bytes.len()),
                         None => break,
@@ -355,10 +366,19 @@ pub(super) fn envelope(text: &str) -> Option<Cow<'_, str>> {
 /// The object that is the record inside another one.
 fn within(plan: &Plan, text: &str) -> Option<String> {
     let key = plan.inner?;
-    memchr::memmem::find(text.as_bytes(), key.as_bytes())?;
-    let mut all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
-    let inner = all.remove(key).filter(serde_json::Value::is_object)?;
-    Some(inner.to_string())
+    // Exports of one service do not agree on the case of its first letter.
+    memchr::memmem::find(text.as_bytes(), &key.as_bytes()[1..])?;
+    let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let inner = all
+        .into_iter()
+        .find(|(k, _)| k.eq_ignore_ascii_case(key))?
+        .1;
+    match inner {
+        serde_json::Value::Object(_) => Some(inner.to_string()),
+        // The object as text.
+        serde_json::Value::String(inner) if inner.trim_start().starts_with('{') => Some(inner),
+        _ => None,
+    }
 }
 
 /// What is made of one record, whatever it was cut from.
@@ -685,7 +705,7 @@ impl Decoder {
     /// The lines from `start` to `end` as one record.
     fn block(&mut self, bytes: &[u8], start: usize, end: usize, out: &mut Decoded) {
         let whole = &bytes[start..end];
-        let finished = whole.last() == Some(&b'\n');
+        let finished = matches!(whole.last(), Some(b'\n' | b'\r'));
         let cut = whole
             .iter()
             .rposition(|b| !matches!(b, b'\n' | b'\r'))
@@ -890,7 +910,9 @@ impl Decoder {
         let plan = self.plan;
         let has = |c: Container| plan.containers.contains(&c);
         let xml = has(Container::Xml) && is_markup(text.as_bytes());
-        let around = if xml || self.rows {
+        // An object has no header, whatever its values look like.
+        let object = has(Container::Json) && text.trim_start().starts_with('{');
+        let around = if xml || object || self.rows {
             Around {
                 payload: text,
                 ..Around::default()
@@ -1245,10 +1267,10 @@ impl Decoder {
         e: &mut Event<'e>,
     ) -> Result<(), Reason> {
         let plan = self.plan;
-        self.stamp(around, slots)?.put(e);
         for (i, c) in plan.carries.iter().enumerate() {
             self.carried[i].carry(c, around.host, slots);
         }
+        self.stamp(around, slots)?.put(e);
         // What a rule sets comes before the columns that read it.
         let mut verb = says.and_then(|s| s.verb);
         let mut outcome = says.and_then(|s| s.outcome);

@@ -13,6 +13,8 @@ pub(super) enum Step {
     Unescape,
     /// `%20` and `+`.
     Unurl,
+    /// Hexadecimal text that stands for what quotes cannot hold.
+    Unhex,
     /// The address of `10.0.0.1:443`, `[2001:db8::1]:443`, `::ffff:10.0.0.1`.
     Ip,
     /// The port of the same.
@@ -58,6 +60,7 @@ const PLAIN: &[(&str, Step)] = &[
     ("unquote", Step::Unquote),
     ("unescape", Step::Unescape),
     ("unurl", Step::Unurl),
+    ("unhex", Step::Unhex),
     ("ip", Step::Ip),
     ("port", Step::Port),
     ("url-host", Step::UrlHost),
@@ -162,6 +165,7 @@ impl Step {
                 Cow::Owned(out)
             }
             Step::Unurl => unurl(v),
+            Step::Unhex => unhex(v),
             Step::Ip => cut(v, net::address),
             // The last group of an address alone is no port.
             Step::Port if v.parse::<std::net::IpAddr>().is_ok() => Cow::Borrowed(""),
@@ -298,6 +302,35 @@ fn host_port(authority: &str) -> (&str, &str) {
     match authority.rsplit_once(':') {
         Some((h, p)) if p.bytes().all(|b| b.is_ascii_digit()) && !h.contains(':') => (h, p),
         _ => (authority, ""),
+    }
+}
+
+/// What Linux's audit writes of a value that has blanks, quotes, control characters or letters beyond ASCII (audit_log_n_hex). A value
+/// without any of them would have been written as it is, so one that only looks hexadecimal stays.
+fn unhex(v: Cow<'_, str>) -> Cow<'_, str> {
+    let digit = |b: &u8| b.is_ascii_digit() || (b'A'..=b'F').contains(b);
+    if v.is_empty() || v.len() % 2 != 0 || !v.bytes().all(|b| digit(&b)) {
+        return v;
+    }
+    let value = |d: u8| if d > b'9' { d - b'A' + 10 } else { d - b'0' };
+    let bytes = v.as_bytes().chunks_exact(2);
+    let mut bytes: Vec<u8> = bytes.map(|p| value(p[0]) << 4 | value(p[1])).collect();
+    if !bytes
+        .iter()
+        .any(|b| !(0x21..0x7f).contains(b) || *b == b'"')
+    {
+        return v;
+    }
+    // Between the words of a command line.
+    while bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    for b in bytes.iter_mut().filter(|b| **b == 0) {
+        *b = b' ';
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => v,
     }
 }
 
@@ -466,6 +499,11 @@ mod tests {
             ("after:=", "a=b", "b"),
             ("after-last:.", "a.b.c", "c"),
             ("unurl", "a%20b+c", "a b c"),
+            ("unhex", "746172202F64617461", "tar /data"),
+            ("unhex", "6C73002D6C00", "ls -l"),
+            ("unhex", "4142", "4142"),
+            ("unhex", "DEADBEEF", "DEADBEEF"),
+            ("unhex", "root", "root"),
             ("not:any", "any", ""),
         ] {
             assert_eq!(run(s, v), want, "{s} of {v}");
