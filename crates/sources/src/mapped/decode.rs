@@ -1549,7 +1549,7 @@ fn meets(when: &When, slots: &Slots<'_>, action: &str, verb: Option<Verb>) -> bo
             Place::Action => action,
             Place::Verb => verb.map_or("", Verb::word),
         };
-        tests.iter().any(|t| t.holds(v))
+        tests.hold(v)
     })
 }
 

@@ -123,9 +123,44 @@ impl Test {
     }
 }
 
+/// Tests of which one is to hold.
+#[derive(Debug, Clone)]
+pub(super) struct Tests {
+    list: Vec<Test>,
+    /// A bit for each byte a value may begin with that holds one of them; `None` where any may.
+    firsts: Option<[u64; 4]>,
+}
+
+impl Tests {
+    fn of(list: Vec<Test>) -> Tests {
+        let first = |t: &Test| match t {
+            Test::Exact(text) => text.bytes().next(),
+            Test::Glob(parts) => parts[0].bytes().next(),
+            _ => None,
+        };
+        let firsts = list.iter().map(first).try_fold([0u64; 4], |mut all, b| {
+            let b = b?;
+            all[usize::from(b / 64)] |= 1 << (b % 64);
+            Some(all)
+        });
+        Tests { list, firsts }
+    }
+    pub(super) fn hold(&self, v: &str) -> bool {
+        if let Some(firsts) = &self.firsts {
+            let Some(b) = v.bytes().next() else {
+                return false;
+            };
+            if firsts[usize::from(b / 64)] >> (b % 64) & 1 == 0 {
+                return false;
+            }
+        }
+        self.list.iter().any(|t| t.holds(v))
+    }
+}
+
 /// All places must hold one of their tests.
 #[derive(Debug, Clone, Default)]
-pub(super) struct When(pub Vec<(Place, Vec<Test>)>);
+pub(super) struct When(pub Vec<(Place, Tests)>);
 
 /// One way to fill a column.
 #[derive(Debug, Clone, Default)]
@@ -762,9 +797,12 @@ impl Maker {
             };
             for (k, v) in w {
                 let tests = list(Some(v), &join(&at, k))?;
-                all.push((self.place(k), tests.iter().map(|t| Test::of(t)).collect()));
+                let tests = tests.iter().map(|t| Test::of(t)).collect();
+                all.push((self.place(k), Tests::of(tests)));
             }
         }
+        // What the first byte of a value mostly answers is asked first.
+        all.sort_by_key(|(_, tests)| tests.firsts.is_none());
         Ok(When(all))
     }
 
@@ -1602,6 +1640,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_first_byte_decides_nothing_else() {
+        let words = [
+            "", "*", "a", "login", "log*", "*in", "!a", "400..599", "é*", "*o*",
+        ];
+        let values = [
+            "", "-", "a", "b", "login", "logout", "inn", "450", "été", "é",
+        ];
+        for some in 0u32..1 << words.len() {
+            let list = (0..words.len()).filter(|i| some >> i & 1 == 1);
+            let list: Vec<Test> = list.map(|i| Test::of(words[i])).collect();
+            let tests = Tests::of(list.clone());
+            for v in values {
+                assert_eq!(
+                    tests.hold(v),
+                    list.iter().any(|t| t.holds(v)),
+                    "{list:?} {v}"
+                );
+            }
+        }
+    }
     #[test]
     fn tests_match_as_written() {
         let t = |t: &str, v: &str| Test::of(t).holds(v);
