@@ -102,8 +102,8 @@ pub trait FileSink {
 /// Part of a file to be decoded.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Parts of one file given out at once, at most: memory grows with them.
-const MOST_PARTS: usize = 16;
+/// Parts of one file decoded at once, at most: memory grows with them.
+const MOST_PARTS: usize = 8;
 /// Parts given out beyond those that can be decoded at once: whoever is done with one finds another.
 const AHEAD: usize = 2;
 /// A file of which parts were decoded in vain so often is decoded in one go.
@@ -750,7 +750,7 @@ impl<'a> Engine<'a> {
         want: usize,
         most: usize,
     ) -> Result<(), ReadError> {
-        while self.given.len() < most.min(MOST_PARTS) {
+        while self.given.len() < most {
             self.fill(stream, want + 1)?;
             if self.raw.len() <= want {
                 break;
