@@ -135,6 +135,8 @@ fn measure(dir: &Path, lane: &Lane, full: bool) -> Result<()> {
     let mut walls = vec![];
     for threads in ["1", "2"] {
         let lake = dir.join(format!("lake-{}-{threads}", lane.name));
+        // What was written so far is not to be brought to the disk during the run.
+        drop(Command::new("sync").status());
         let run = Command::new(std::env::current_exe()?)
             .arg("intake-child")
             .args([&case, &lake])

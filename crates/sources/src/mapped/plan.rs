@@ -112,7 +112,7 @@ impl Test {
                 };
                 let last = &parts[parts.len() - 1];
                 for p in &parts[1..parts.len() - 1] {
-                    match rest.find(p.as_str()) {
+                    match memchr::memmem::find(rest.as_bytes(), p.as_bytes()) {
                         Some(i) => rest = &rest[i + p.len()..],
                         None => return false,
                     }
