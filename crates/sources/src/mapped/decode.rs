@@ -367,7 +367,7 @@ pub(super) fn envelope(text: &str) -> Option<Cow<'_, str>> {
 fn within(plan: &Plan, text: &str) -> Option<String> {
     let key = plan.inner?;
     // Exports of one service do not agree on the case of its first letter.
-    memchr::memmem::find(text.as_bytes(), &key.as_bytes()[1..])?;
+    memchr::memmem::find(text.as_bytes(), key.as_bytes().get(1..)?)?;
     let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
     let inner = all
         .into_iter()
