@@ -309,7 +309,7 @@ fn host_port(authority: &str) -> (&str, &str) {
 /// without any of them would have been written as it is, so one that only looks hexadecimal stays.
 fn unhex(v: Cow<'_, str>) -> Cow<'_, str> {
     let digit = |b: &u8| b.is_ascii_digit() || (b'A'..=b'F').contains(b);
-    if v.is_empty() || v.len() % 2 != 0 || !v.bytes().all(|b| digit(&b)) {
+    if v.is_empty() || !v.len().is_multiple_of(2) || !v.bytes().all(|b| digit(&b)) {
         return v;
     }
     let value = |d: u8| if d > b'9' { d - b'A' + 10 } else { d - b'0' };
