@@ -23,6 +23,8 @@ use std::{
 /// Records of a lane: small for CI, enough for a steady rate with `--full`.
 const SMALL: u64 = 20_000;
 const FULL: u64 = 2_000_000;
+/// Runs on one thread, and on two, with `--full`.
+const TURNS: usize = 3;
 /// Evidence made and taken in at a time by `--gigabytes`.
 const SLICE_BYTES: u64 = 1 << 30;
 
@@ -132,15 +134,69 @@ fn measure(dir: &Path, lane: &Lane, full: bool) -> Result<()> {
     lane.write(0, &mut out, |made, _| made == records)?;
     drop(out);
     let mut answers = BTreeSet::new();
-    let mut walls = vec![];
-    for threads in ["1", "2"] {
-        let lake = dir.join(format!("lake-{}-{threads}", lane.name));
+    // In turns, so that a slow minute of the machine is not one of them only; the quickest of each counts.
+    let mut best: [Option<Run>; 2] = [None, None];
+    for _ in 0..if full { TURNS } else { 1 } {
+        for (threads, best) in (1..).zip(&mut best) {
+            let lake = dir.join(format!("lake-{}-{threads}", lane.name));
+            let run = Run::of(lane, &case, &lake, threads)?;
+            answers.insert(run.answer.clone());
+            if best.as_ref().is_none_or(|b| run.wall < b.wall) {
+                *best = Some(run);
+            }
+        }
+    }
+    ensure!(
+        answers.len() == 1,
+        "{}: runs of one thread and of two give different answers",
+        lane.name
+    );
+    let [Some(one), Some(two)] = best else {
+        return Ok(());
+    };
+    for (run, threads) in [(&one, 1), (&two, 2)] {
+        let cpu = run.cpu.max(0.01);
+        let (rate, mib) = (records as f64 / cpu, run.bytes / 1048576.0 / cpu);
+        let floor = match lane.floor {
+            Floor::Records(n) => {
+                format!("{:.0} % of the floor of {n:.0} records", rate / n * 100.0)
+            }
+            Floor::Mebibytes(n) => format!("{:.0} % of the floor of {n:.0} MiB", mib / n * 100.0),
+        };
+        println!(
+            "intake {:<12} {threads} threads: {:>6.2} s wall, {cpu:>6.2} s CPU, {rate:>9.0} records and {mib:>6.1} MiB per CPU second ({floor}), peak {:.0} MiB, answer {}",
+            lane.name, run.wall, run.peak, run.answer
+        );
+    }
+    println!(
+        "intake {:<12} two threads are {:.2} times one",
+        lane.name,
+        one.wall / two.wall
+    );
+    beside(dir, lane, &case, &file, full)
+}
+
+/// What one measured process says: seconds, MiB at its peak, bytes read.
+struct Run {
+    wall: f64,
+    cpu: f64,
+    peak: f64,
+    bytes: f64,
+    answer: String,
+}
+
+impl Run {
+    /// Into a new lake, in place of one of a run before.
+    fn of(lane: &Lane, case: &Path, lake: &Path, threads: usize) -> Result<Run> {
+        if lake.exists() {
+            std::fs::remove_dir_all(lake)?;
+        }
         // What was written so far is not to be brought to the disk during the run.
         drop(Command::new("sync").status());
         let run = Command::new(std::env::current_exe()?)
             .arg("intake-child")
-            .args([&case, &lake])
-            .arg(threads)
+            .args([case, lake])
+            .arg(threads.to_string())
             .stderr(Stdio::inherit())
             .output()
             .context("start the measured process")?;
@@ -149,7 +205,7 @@ fn measure(dir: &Path, lane: &Lane, full: bool) -> Result<()> {
             "the measured process ended with {}",
             run.status
         );
-        let text = String::from_utf8_lossy(&run.stdout).into_owned();
+        let text = String::from_utf8_lossy(&run.stdout);
         let mut words = text.split_whitespace();
         let mut number = || -> Result<f64> {
             let word = words
@@ -164,36 +220,14 @@ fn measure(dir: &Path, lane: &Lane, full: bool) -> Result<()> {
             "{} was taken for {format}",
             lane.name
         );
-        answers.insert(answer.to_string());
-        walls.push(wall);
-        let (rate, mib) = (
-            records as f64 / cpu.max(0.01),
-            bytes / 1048576.0 / cpu.max(0.01),
-        );
-        let floor = match lane.floor {
-            Floor::Records(n) => {
-                format!("{:.0} % of the floor of {n:.0} records", rate / n * 100.0)
-            }
-            Floor::Mebibytes(n) => format!("{:.0} % of the floor of {n:.0} MiB", mib / n * 100.0),
-        };
-        println!(
-            "intake {:<12} {threads} threads: {wall:>6.2} s wall, {cpu:>6.2} s CPU, {rate:>9.0} records and {mib:>6.1} MiB per CPU second ({floor}), peak {peak:.0} MiB, answer {answer}",
-            lane.name
-        );
+        Ok(Run {
+            wall,
+            cpu,
+            peak,
+            bytes,
+            answer: answer.to_string(),
+        })
     }
-    ensure!(
-        answers.len() == 1,
-        "{}: one thread and two give different answers",
-        lane.name
-    );
-    if let [one, two] = walls[..] {
-        println!(
-            "intake {:<12} two threads are {:.2} times one",
-            lane.name,
-            one / two
-        );
-    }
-    beside(dir, lane, &case, &file, full)
 }
 
 /// What another tool makes of the same file: lines, distinct addresses, sum of bytes; nothing when it is not installed. Beside the file
