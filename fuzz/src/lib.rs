@@ -339,10 +339,10 @@ impl Session {
     /// Makes the next input with its setting and cuts.
     pub fn input(&mut self) -> (Vec<u8>, usize, Vec<usize>) {
         let r = &mut self.random;
-        // The shortest of up to four: what a decoder stumbles over a short record can mostly say too, and in the time of a long one
+        // The shortest of up to sixteen: what a decoder stumbles over a short record can mostly say too, and in the time of a long one
         // several are run.
         let mut from = r.below(self.pool.len());
-        for _ in 0..r.below(4) {
+        for _ in 0..r.below(16) {
             let other = r.below(self.pool.len());
             if self.pool[other].len() < self.pool[from].len() {
                 from = other;

@@ -98,16 +98,19 @@ fn fuzz(source: &'static dyn ampleur_sources::Source, runs: u64, seed: u64, keep
     let current: Arc<Mutex<Vec<u8>>> = Arc::default();
     let (d, c, name) = (done.clone(), current.clone(), source.name());
     std::thread::spawn(move || {
-        let mut last = (0, Instant::now());
+        // Looks, not time: a process that is stopped for a while does not hang.
+        let (mut last, mut looks) = (0, 0);
         loop {
             std::thread::park_timeout(Duration::from_secs(1));
             let now = d.load(Ordering::Relaxed);
             if now == u64::MAX {
                 return;
             }
-            if now != last.0 {
-                last = (now, Instant::now());
-            } else if last.1.elapsed() > Duration::from_secs(60) {
+            if now != last {
+                (last, looks) = (now, 0);
+            } else if looks < 60 {
+                looks += 1;
+            } else {
                 let input = c.lock().map(|i| i.clone()).unwrap_or_default();
                 let path = corpus_folder(name).join("hang");
                 let _ = fs::create_dir_all(corpus_folder(name));
