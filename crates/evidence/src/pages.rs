@@ -181,6 +181,9 @@ struct Known {
     inner: u32,
 }
 
+/// Odd digits of the fractions of the square roots of 2 and 3.
+const MIX: [u64; 2] = [0x6A09_E667_F3BC_C909, 0xBB67_AE85_84CA_A73B];
+
 fn word(part: Option<&[u8; 8]>) -> u64 {
     part.map_or(0, |p| u64::from_le_bytes(*p))
 }
@@ -222,13 +225,19 @@ impl Known {
     }
     #[inline(always)]
     fn hash(&self, inner: &[u8]) -> u64 {
-        let mut h = FxHasher::default();
-        h.write_u64(self.first);
-        h.write_u64(self.last ^ u64::from(self.len) << 56);
-        if !inner.is_empty() {
-            h.write(inner);
+        // Both words in one product, of which the upper half hangs on all the bits of the lower and the other way round.
+        let folded = |a: u64, b: u64| {
+            let product = u128::from(a) * u128::from(b);
+            product as u64 ^ (product >> 64) as u64
+        };
+        let last = self.last ^ u64::from(self.len) << 56;
+        let h = folded(self.first ^ MIX[0], last ^ MIX[1]);
+        if inner.is_empty() {
+            return h;
         }
-        h.finish()
+        let mut inner_hash = FxHasher::default();
+        inner_hash.write(inner);
+        folded(h ^ MIX[1], inner_hash.finish() ^ MIX[0])
     }
 }
 
@@ -539,16 +548,63 @@ impl Chunk {
     /// Rows of numbers; `none` is absent, unless the column always has one.
     pub fn longs(&mut self, values: &[u64], none: u64) {
         let always = self.descr.max_def_level() == 0;
-        for v in values {
-            if *v == none && !always {
-                self.absent(1);
-                continue;
+        let stands = |v: &u64| always || *v != none;
+        let mut rest = values;
+        while !rest.is_empty() {
+            let n = rest.iter().position(|v| !stands(v)).unwrap_or(rest.len());
+            let (some, then) = rest.split_at(n);
+            self.some(some.iter().copied());
+            let n = then.iter().position(stands).unwrap_or(then.len());
+            self.absent(n);
+            rest = &then[n..];
+        }
+    }
+    /// Rows of numbers that all stand, as many at a time as the open page takes.
+    fn some(&mut self, mut values: impl ExactSizeIterator<Item = u64>) {
+        if self.wish.shape == Shape::Kinds {
+            for v in values {
+                self.begin_row();
+                self.level(true);
+                self.long(v);
+                self.end_row();
             }
+            return;
+        }
+        while values.len() > 0 {
             self.begin_row();
-            self.level(true);
-            self.long(*v);
+            let room = match self.wish.shape {
+                Shape::Running => PAGE_ROWS,
+                _ => (PAGE_BYTES - self.plain.len()).div_ceil(size_of::<u64>()),
+            };
+            let room = room.min(PAGE_ROWS - self.rows);
+            let n = values.len().min(room).min(PAGE_VALUES - self.levels);
+            for v in values.by_ref().take(n) {
+                self.long(v);
+            }
+            self.filled(n);
+            self.rows += n - 1;
             self.end_row();
         }
+    }
+    /// Levels of the open page at which a value stands; of no list.
+    fn filled(&mut self, n: usize) {
+        if self.descr.max_def_level() > 0 {
+            let open = (8 - self.levels % 8) % 8;
+            if let Some(last) = self.present.last_mut()
+                && open > 0
+            {
+                let bits = (1u16 << n.min(open)) - 1;
+                *last |= (bits << (8 - open)) as u8;
+            }
+            let behind = n.saturating_sub(open);
+            self.present
+                .extend(std::iter::repeat_n(u8::MAX, behind / 8));
+            if !behind.is_multiple_of(8) {
+                self.present.push((1 << (behind % 8)) - 1);
+            }
+        }
+        self.levels += n;
+        self.values += n;
     }
     #[inline(always)]
     fn long(&mut self, v: u64) {
@@ -571,15 +627,14 @@ impl Chunk {
     }
     /// Rows of instants, UTC nanoseconds; `none` is absent.
     pub fn instants(&mut self, values: &[i64], none: i64) {
-        for v in values {
-            if *v == none {
-                self.absent(1);
-                continue;
-            }
-            self.begin_row();
-            self.level(true);
-            self.long(*v as u64);
-            self.end_row();
+        let mut rest = values;
+        while !rest.is_empty() {
+            let n = rest.iter().position(|v| *v == none).unwrap_or(rest.len());
+            let (some, then) = rest.split_at(n);
+            self.some(some.iter().map(|v| *v as u64));
+            let n = then.iter().position(|v| *v != none).unwrap_or(then.len());
+            self.absent(n);
+            rest = &then[n..];
         }
     }
     /// Rows of codes of a column that always has one.
