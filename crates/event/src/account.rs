@@ -137,7 +137,12 @@ pub fn is_placeholder(name: &str) -> bool {
 }
 
 fn is_one(name: &str) -> bool {
-    PLACEHOLDERS.contains(&name) || name.bytes().all(|b| b == b'*')
+    // Those that begin as most names do have few lengths.
+    match name.as_bytes()[0] {
+        b'*' => name.bytes().all(|b| b == b'*'),
+        b'a' | b'u' | b'U' | b'N' | b'n' if !matches!(name.len(), 3 | 4 | 7 | 14) => false,
+        _ => PLACEHOLDERS.contains(&name),
+    }
 }
 
 const PLACEHOLDERS: [&str; 15] = [

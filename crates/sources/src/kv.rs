@@ -79,19 +79,18 @@ impl<T: Copy> Course<T> {
         self.at = 0;
         self.ahead = false;
     }
-    /// The next pair of an extension as [`Cef`] gives it, and what its key means. Where the key awaited follows the first blank,
-    /// the value ends there: no sign before that blank can have a key of its own.
+    /// The next pair of an extension as [`Cef`] gives it, by where its key and its value are, and what its key means. Where the key
+    /// awaited follows the first blank, the value ends there: no sign before that blank can have a key of its own.
     #[inline]
-    pub(crate) fn extension<'a>(
+    pub(crate) fn extension(
         &mut self,
-        cef: &mut Cef<'a>,
+        cef: &mut Cef<'_>,
         find: impl FnOnce(&str) -> T,
-    ) -> Option<(T, &'a str, &'a str)> {
+    ) -> Option<(T, Range<usize>, Range<usize>)> {
         let (key, from) = cef.key()?;
-        let key = &cef.text[key];
         let means = match std::mem::take(&mut self.ahead) {
             true => self.known[self.at as usize].means,
-            false => self.pass(key, find),
+            false => self.pass(&cef.text[key.clone()], find),
         };
         let next = self.known[self.at as usize].next;
         let awaited = &self.known[next as usize];
@@ -356,9 +355,13 @@ impl<'a> Cef<'a> {
             None => self.first().map(|(key, sign)| (key, sign + 1)),
         }
     }
+    /// All of it.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
     /// The value that begins at `from`, when its first blank is followed by `key`, a word, and its sign.
     #[inline]
-    fn until(&mut self, from: usize, key: &str) -> Option<&'a str> {
+    fn until(&mut self, from: usize, key: &str) -> Option<Range<usize>> {
         let (b, n) = (self.text.as_bytes(), key.len());
         let end = blank(b, from)?;
         let start = end + 1;
@@ -369,10 +372,10 @@ impl<'a> Cef<'a> {
             return None;
         }
         self.ahead = Some((start..start + n, start + n));
-        Some(trim_end(&self.text[from..end]))
+        Some(trim_end(self.text, from..end))
     }
     /// The value that begins at `from`: to the next key, or to the end.
-    fn value(&mut self, from: usize) -> &'a str {
+    fn value(&mut self, from: usize) -> Range<usize> {
         let b = self.text.as_bytes();
         let mut end = b.len();
         self.over = true;
@@ -393,7 +396,7 @@ impl<'a> Cef<'a> {
                 break;
             }
         }
-        trim_end(&self.text[from..end])
+        trim_end(self.text, from..end)
     }
 }
 
@@ -403,16 +406,16 @@ impl<'a> Iterator for Cef<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let (key, from) = self.key()?;
         let value = self.value(from);
-        Some((&self.text[key], value))
+        Some((&self.text[key], &self.text[value]))
     }
 }
 
-/// Without the blanks behind it, of which most values have none.
+/// Without the blanks at its end, of which most values have none.
 #[inline]
-fn trim_end(value: &str) -> &str {
-    match value.as_bytes().last() {
+fn trim_end(text: &str, value: Range<usize>) -> Range<usize> {
+    match text.as_bytes()[value.clone()].last() {
         Some(b) if b.is_ascii_graphic() => value,
-        _ => value.trim_end(),
+        _ => value.start..value.start + text[value].trim_end().len(),
     }
 }
 
@@ -646,6 +649,7 @@ mod tests {
                 course.begin();
                 for (key, value) in slow {
                     let found = course.extension(&mut extension, length);
+                    let found = found.map(|(n, k, v)| (n, &line[k], &line[v]));
                     prop_assert_eq!(found, Some((length(key), key, value)));
                 }
                 prop_assert_eq!(course.extension(&mut extension, length), None);

@@ -982,23 +982,25 @@ impl Decoder {
                 self.labels.clear();
                 self.course.begin();
                 let mut pairs = pairs;
+                let text = pairs.text();
                 while let Some((means, k, v)) =
                     (self.course).extension(&mut pairs, |k| Means::of(plan, k))
                 {
                     if let Some(s) = means.slot {
                         match escaped {
-                            true => slots.put(s, kv::unescape_cef_of(k, v)),
-                            false => slots.put_text(s, v),
+                            true => slots
+                                .put(s, kv::unescape_cef_of(&text[k.clone()], &text[v.clone()])),
+                            false => slots.put_text(s, &text[v.clone()]),
                         }
                     }
                     if means.label {
                         self.labels.push(self.pairs.len());
                     }
                     if !plan.labels.is_empty() {
-                        self.pairs.push((place(body, k), place(body, v)));
+                        self.pairs.push((k, v));
                     }
                 }
-                labelled(plan, body, &self.pairs, &self.labels, slots);
+                labelled(plan, text, &self.pairs, &self.labels, slots);
                 understood = true;
             }
             Container::Leef => {
@@ -1360,12 +1362,12 @@ impl Decoder {
         };
         for (k, ways) in &plan.extra {
             if !ways.idle(slots) {
-                put(k, &value(&ways.list, slots, &e.action, e.verb));
+                put(k, &value(ways, slots, &e.action, e.verb));
             }
         }
         // Who wrote a web request down is not the host it asked for. Of everything else the host is what it is.
         let said = plan.observer.as_ref();
-        let said = said.map(|ways| value(&ways.list, slots, &e.action, e.verb));
+        let said = said.map(|ways| value(ways, slots, &e.action, e.verb));
         let header = around.header.map(|_| Cow::Borrowed(around.host));
         let wrote = |w: &&Cow<'_, str>| !w.is_empty() && w.trim() == e.host;
         if !e.http_method.is_empty()
@@ -1535,7 +1537,9 @@ fn labelled<'a>(
         let (Some(base), Some(slot)) = (base, slot) else {
             continue;
         };
-        let is = |k: &Range<usize>| k.len() == base.len() && &body[k.clone()] == base;
+        let is = |k: &Range<usize>| {
+            k.len() == base.len() && body.as_bytes()[k.clone()] == *base.as_bytes()
+        };
         if let Some((_, value)) = pairs.iter().find(|(k, _)| is(k)) {
             slots.put(*slot, kv::unescape_cef(&body[value.clone()]));
         }
@@ -1554,7 +1558,22 @@ fn meets(when: &When, slots: &Slots<'_>, action: &str, verb: Option<Verb>) -> bo
 }
 
 /// The first way that gives something.
-fn value<'a>(ways: &'static [Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
+#[inline]
+fn value<'a>(ways: &'static Ways, slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
+    match &ways.plain {
+        Some(plain) => first(plain, slots),
+        None => value_of(&ways.list, slots, action, verb),
+    }
+}
+
+/// The first field that is there.
+#[inline]
+fn first<'a>(of: &[u16], slots: &Slots<'a>) -> Cow<'a, str> {
+    let there = of.iter().find(|s| !steps::nothing(slots.get(**s)));
+    there.map_or(Cow::Borrowed(""), |s| slots.cow(*s))
+}
+
+fn value_of<'a>(ways: &'static [Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
     for w in ways {
         if !w.when.0.is_empty() && !meets(&w.when, slots, action, Some(verb)) {
             continue;
@@ -1568,9 +1587,8 @@ fn value<'a>(ways: &'static [Way], slots: &Slots<'a>, action: &str, verb: Verb) 
 }
 
 fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
-    if let Some(slots_of) = &w.plain {
-        let there = slots_of.iter().find(|s| !steps::nothing(slots.get(**s)));
-        return there.map_or(Cow::Borrowed(""), |s| slots.cow(*s));
+    if let Some(plain) = &w.plain {
+        return first(plain, slots);
     }
     if let Some(v) = &w.value {
         return Cow::Borrowed(v.as_str());
@@ -1630,7 +1648,7 @@ fn fill<'a: 'e, 'e>(e: &mut Event<'e>, target: &Target, ways: &'static Ways, slo
     if ways.idle(slots) {
         return;
     }
-    let ways = &ways.list;
+    let (all, ways) = (ways, &ways.list);
     match target {
         Target::Text(set, Kind::Address) => {
             // The first way that gives an address: a host name in an address field is passed over.
@@ -1639,7 +1657,10 @@ fn fill<'a: 'e, 'e>(e: &mut Event<'e>, target: &Target, ways: &'static Ways, slo
                     continue;
                 }
                 let v = one(w, slots, &e.action);
-                let v = steps::cut(v, net::address);
+                let v = match net::is_v4(&v) {
+                    true => v,
+                    false => steps::cut(v, net::address),
+                };
                 if !v.is_empty() {
                     set(e, v);
                     return;
@@ -1647,7 +1668,7 @@ fn fill<'a: 'e, 'e>(e: &mut Event<'e>, target: &Target, ways: &'static Ways, slo
             }
         }
         Target::Text(set, kind) => {
-            let v = value(ways, slots, &e.action, e.verb);
+            let v = value(all, slots, &e.action, e.verb);
             if v.is_empty() || v == "-" {
                 return;
             }

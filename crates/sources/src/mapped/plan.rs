@@ -9,6 +9,7 @@ use crate::{Confidence, Standard};
 use ampleur_event::{
     Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb, batch::OBSERVER,
 };
+use memchr::memmem::Finder as Word;
 use regex::Regex;
 use rustc_hash::FxHashMap;
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -75,11 +76,48 @@ pub(super) enum Test {
     /// Empty text: not there.
     Absent,
     Exact(String),
-    /// Parts between `*`; the first must begin, the last must end.
-    Glob(Vec<String>),
+    Glob(Glob),
     /// `400..599`, both ends included.
     Range(u64, u64),
     Not(Box<Test>),
+}
+
+/// A text with `*` in it, each standing for anything: how it begins, what follows in this order, how it ends.
+#[derive(Debug, Clone)]
+pub(super) struct Glob {
+    first: String,
+    between: Vec<Word<'static>>,
+    last: String,
+}
+
+impl Glob {
+    /// `None` where there is no `*`.
+    fn of(text: &str) -> Option<Glob> {
+        let (first, rest) = text.split_once('*')?;
+        let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+        let between = between.split('*').filter(|p| !p.is_empty());
+        Some(Glob {
+            first: first.to_string(),
+            between: between.map(|p| Word::new(p).into_owned()).collect(),
+            last: last.to_string(),
+        })
+    }
+    fn holds(&self, v: &str) -> bool {
+        let mut rest = v.as_bytes();
+        if !self.first.is_empty() {
+            match rest.strip_prefix(self.first.as_bytes()) {
+                Some(behind) => rest = behind,
+                None => return false,
+            }
+        }
+        for part in &self.between {
+            match part.find(rest) {
+                Some(i) => rest = &rest[i + part.needle().len()..],
+                None => return false,
+            }
+        }
+        self.last.is_empty() || rest.ends_with(self.last.as_bytes())
+    }
 }
 
 impl Test {
@@ -95,8 +133,10 @@ impl Test {
         match text {
             "" => Test::Absent,
             "*" => Test::Present,
-            t if t.contains('*') => Test::Glob(t.split('*').map(str::to_string).collect()),
-            t => Test::Exact(t.to_string()),
+            t => match Glob::of(t) {
+                Some(g) => Test::Glob(g),
+                None => Test::Exact(t.to_string()),
+            },
         }
     }
     pub(super) fn holds(&self, v: &str) -> bool {
@@ -106,19 +146,7 @@ impl Test {
             Test::Exact(t) => t == v,
             Test::Range(a, b) => v.parse::<u64>().is_ok_and(|n| n >= *a && n <= *b),
             Test::Not(t) => !t.holds(v),
-            Test::Glob(parts) => {
-                let Some(mut rest) = v.strip_prefix(parts[0].as_str()) else {
-                    return false;
-                };
-                let last = &parts[parts.len() - 1];
-                for p in &parts[1..parts.len() - 1] {
-                    match memchr::memmem::find(rest.as_bytes(), p.as_bytes()) {
-                        Some(i) => rest = &rest[i + p.len()..],
-                        None => return false,
-                    }
-                }
-                rest.ends_with(last.as_str())
-            }
+            Test::Glob(g) => g.holds(v),
         }
     }
 }
@@ -135,7 +163,7 @@ impl Tests {
     fn of(list: Vec<Test>) -> Tests {
         let first = |t: &Test| match t {
             Test::Exact(text) => text.bytes().next(),
-            Test::Glob(parts) => parts[0].bytes().next(),
+            Test::Glob(g) => g.first.bytes().next(),
             _ => None,
         };
         let firsts = list.iter().map(first).try_fold([0u64; 4], |mut all, b| {
@@ -181,6 +209,8 @@ pub(super) struct Ways {
     pub list: Vec<Way>,
     /// The only fields that can fill it; `None` where something else can.
     asks: Option<SlotSet>,
+    /// The fields of the only way, where the first that is there is taken as it is whatever else the record says.
+    pub plain: Option<Vec<u16>>,
 }
 
 impl Ways {
@@ -197,8 +227,13 @@ impl Ways {
             w.plain = asks(w).filter(|_: &Vec<u16>| w.steps.is_empty() && w.map.is_none());
         }
         let all: Option<Vec<Vec<u16>>> = list.iter().map(asks).collect();
+        let plain = match &list[..] {
+            [only] if only.when.0.is_empty() => only.plain.clone(),
+            _ => None,
+        };
         Ways {
             asks: all.map(|a| SlotSet::of(&a.concat())),
+            plain,
             list,
         }
     }
@@ -1610,6 +1645,7 @@ impl Plan {
         let extra = self.extra.iter_mut().map(|e| &mut e.1);
         for ways in columns.chain(extra).chain(&mut self.observer) {
             ways.asks = None;
+            ways.plain = None;
             for way in &mut ways.list {
                 way.plain = None;
             }

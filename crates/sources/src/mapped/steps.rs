@@ -197,7 +197,8 @@ impl Step {
                 if rest.len() == s.len() && s.starts_with('/') {
                     return s;
                 }
-                rest.find('/').map_or("", |i| &rest[i..])
+                let at = memchr::memchr(b'/', rest.as_bytes());
+                at.map_or("", |i| &rest[i..])
             }),
             Step::UrlScheme => cut(v, |s| s.split_once("://").map_or("", |(a, _)| a)),
             Step::FirstWord => cut(v, |s| s.split_whitespace().next().unwrap_or("")),
@@ -288,9 +289,10 @@ fn after_scheme(url: &str) -> &str {
 
 fn authority(url: &str) -> &str {
     let rest = after_scheme(url);
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let a = &rest[..end];
-    a.rsplit_once('@').map_or(a, |(_, h)| h)
+    let b = rest.as_bytes();
+    let end = memchr::memchr3(b'/', b'?', b'#', b).unwrap_or(b.len());
+    let from = memchr::memrchr(b'@', &b[..end]).map_or(0, |i| i + 1);
+    &rest[from..end]
 }
 
 fn host_port(authority: &str) -> (&str, &str) {
@@ -298,6 +300,9 @@ fn host_port(authority: &str) -> (&str, &str) {
         return rest
             .split_once(']')
             .map_or(("", ""), |(h, p)| (h, p.strip_prefix(':').unwrap_or("")));
+    }
+    if memchr::memchr(b':', authority.as_bytes()).is_none() {
+        return (authority, "");
     }
     match authority.rsplit_once(':') {
         Some((h, p)) if p.bytes().all(|b| b.is_ascii_digit()) && !h.contains(':') => (h, p),
