@@ -2,7 +2,7 @@
 //! line whose source knows none. The record is the outer line; what it tells is the inner one's, but for the time and the machine where
 //! that says none. Docker "json-file" and journald's JSON
 //! export, Elastic Common Schema (`event.original`, `message`), Logstash, Elasticsearch exports (`_source`), GELF 1.1 (`full_message`,
-//! `short_message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
+//! `short_message`), Graylog (`message.message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
 //! OpenTelemetry with one record a line (`body`), Fluentd files; RFC 3164 §4.1, RFC 5424 §6.
 use crate::{
     Confidence, Decode, Decoded, Head, MAPPED, Reason, Setting, Source, lines, mapped, reader,
@@ -14,7 +14,7 @@ use ampleur_event::{Event, Verb, time::NO_TIME};
 use std::{borrow::Cow, cell::OnceCell};
 
 /// Where carriers put the line as it was, the surest first.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "event.original",
     "_source.event.original",
     "full_message",
@@ -23,6 +23,7 @@ const FIELDS: [&str; 18] = [
     "rawmsg",
     "message",
     "_source.message",
+    "message.message",
     "short_message",
     "payload",
     "line",
@@ -96,8 +97,9 @@ impl Carrier {
     fn of(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Carrier {
         let names: Vec<String> = (pairs.iter())
             .map(|(k, _)| {
-                let k = k.strip_prefix("_source.").unwrap_or(k);
-                k.strip_prefix("result.").unwrap_or(k).to_ascii_lowercase()
+                let around = ["_source.", "result.", "message."];
+                let bare = around.iter().find_map(|p| k.strip_prefix(p));
+                bare.unwrap_or(k).to_ascii_lowercase()
             })
             .collect();
         let get = |wanted: &[&str], fits: &dyn Fn(&str) -> bool| -> String {
@@ -522,127 +524,6 @@ impl Decode for Enveloped {
     }
 }
 
-/// Objects of one array of JSON, whatever their layout, each given to the decoder of a source as a line of its own. The record is the
-/// element.
-pub(crate) fn array(
-    head: &Head<'_>,
-    setting: &Setting,
-    format: Option<&'static dyn Source>,
-) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
-    let start = scan::past_space(head.bytes, 0);
-    if head.bytes.get(start) != Some(&b'[') || !scan::opens_json(head.bytes) {
-        return None;
-    }
-    let mut within = vec![];
-    let mut at = start + 1;
-    for _ in 0..64 {
-        let Some(Piece::Element(from, to)) = element(&head.bytes[at..], false) else {
-            break;
-        };
-        within.extend(flat(&head.bytes[at + from..at + to]));
-        at += to;
-    }
-    let inner = Head {
-        bytes: &within,
-        whole: head.whole,
-    };
-    let source = match format {
-        Some(s) => (s.sniff(&inner) > Confidence::No).then_some(s),
-        None => likely(&inner, setting),
-    }?;
-    let decoder = Elements {
-        inner: source.open(&inner, setting),
-    };
-    Some((source, Box::new(decoder)))
-}
-
-/// An object on one line.
-fn flat(object: &[u8]) -> Vec<u8> {
-    // Line ends stand between the parts of JSON only, never inside a text.
-    let mut line: Vec<u8> = (object.iter())
-        .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b })
-        .collect();
-    line.push(b'\n');
-    line
-}
-
-enum Piece {
-    /// From where to where an element goes, signs between elements passed over.
-    Element(usize, usize),
-    /// Something else, up to there.
-    Waste(usize),
-}
-
-/// The next object; `None` when more bytes are needed, or none is there any more.
-fn element(bytes: &[u8], last: bool) -> Option<Piece> {
-    let between = |b: &u8| matches!(b, b',' | b'[' | b']') || b.is_ascii_whitespace();
-    let from = bytes.iter().position(|b| !between(b))?;
-    if bytes[from] != b'{' {
-        let end = bytes[from..].iter().position(|b| *b == b'{' || *b == b'\n');
-        return match end {
-            Some(n) => Some(Piece::Waste(from + n.max(1))),
-            None => last.then_some(Piece::Waste(bytes.len())),
-        };
-    }
-    let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
-    for (i, b) in bytes[from..].iter().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => depth += 1,
-            b'}' | b']' if !quoted => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Some(Piece::Element(from, from + i + 1));
-                }
-            }
-            _ => {}
-        }
-    }
-    last.then_some(Piece::Waste(bytes.len()))
-}
-
-struct Elements {
-    inner: Box<dyn Decode>,
-}
-
-impl Decode for Elements {
-    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
-        let mut at = 0;
-        loop {
-            match element(&bytes[at..], last) {
-                Some(Piece::Element(from, to)) => {
-                    let mut found = Decoded::default();
-                    self.inner
-                        .decode(&flat(&bytes[at + from..at + to]), true, &mut found);
-                    self.inner.finish(&mut found);
-                    match (found.events.iter().next(), found.rejects.first()) {
-                        (Some(e), _) => out.event(e, at + from, to - from),
-                        (None, Some(r)) => {
-                            out.reject_at(bytes, at + from, to - from, r.reason, r.time);
-                        }
-                        (None, None) => out.skip(),
-                    }
-                    at += to;
-                }
-                Some(Piece::Waste(to)) => {
-                    let reason = if at + to == bytes.len() && last {
-                        Reason::Truncated
-                    } else {
-                        Reason::Shape
-                    };
-                    out.reject(bytes, at, to, reason);
-                    at += to;
-                }
-                // What is left holds no object, or not all of one.
-                None if last => return bytes.len(),
-                None => return at,
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -783,52 +664,6 @@ mod tests {
         assert!(out.balanced());
     }
 
-    #[test]
-    fn elements_of_an_array_are_records_however_they_lie() {
-        let one = |user: &str| {
-            format!(
-                r#"{{"time":"2025-03-03T10:00:01+01:00","remote_addr":"192.0.2.8","remote_user":"{user}","request":"GET /a[}}] HTTP/1.1","status":200,"body_bytes_sent":7}}"#
-            )
-        };
-        let pretty = |user: &str| one(user).replace(",\"", ",\n  \"");
-        for text in [
-            format!("[{},{},{}]", one("a"), one("b"), one("c")),
-            format!("[\n{},\n{},\n{}\n]\n", one("a"), one("b"), one("c")),
-            format!(
-                "[\n{},\n{},\n{}\n]\n",
-                pretty("a"),
-                pretty("b"),
-                pretty("c")
-            ),
-        ] {
-            for block in [1 << 20, 7] {
-                let mut all = reader::Collect::default();
-                let limits = reader::Limits {
-                    block_bytes: block,
-                    ..reader::Limits::default()
-                };
-                let setting = Setting::default();
-                let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
-                    .expect("read");
-                let users: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
-                assert_eq!((users.join(" "), r.rejects), ("a b c".into(), 0), "{text}");
-                for e in &all.events {
-                    let (from, len) = (e.offset as usize, e.len as usize);
-                    assert!(text[from..from + len].starts_with('{'));
-                    assert!(text[from..from + len].ends_with('}'));
-                }
-            }
-        }
-        // What was cut is one record that cannot be read.
-        let text = format!("[{},{}", one("a"), &one("b")[..40]);
-        let mut all = reader::Collect::default();
-        let setting = Setting::default();
-        let limits = reader::Limits::default();
-        let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
-            .expect("read");
-        assert_eq!((r.events, r.rejects, r.records), (1, 1, 2));
-    }
-
     /// A source that reads several shapes gets a decoder for the one that is there, also where other programs spoke first.
     #[test]
     fn a_source_of_several_shapes_is_opened_for_the_one_that_is_there() {
@@ -861,6 +696,10 @@ mod tests {
             Just("<30>1 2025-03-03T10:00:01Z h CRON 7 - - (root) CMD".to_string()),
             Just(format!("{{\"log\":{}}}", serde_json::Value::String(LINE.into()))),
             Just("{\"message\":\"x\",\"a\":[{\"b\":\"}\"}]}".to_string()),
+            Just("{\"took\":1,\"hits\":{\"hits\":[".to_string()),
+            Just("]}}".to_string()),
+            Just(format!("{{\"fields\":[\"_raw\"],\"rows\":[[{0}],[{0}]]}}", serde_json::Value::String(LINE.into()))),
+            Just(format!("[{0},{0}]", serde_json::Value::String(LINE.into()))),
             Just("[".to_string()),
             Just("]".to_string()),
             Just(",".to_string()),

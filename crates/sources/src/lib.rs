@@ -9,6 +9,7 @@ mod canonical;
 pub mod case;
 mod changed;
 mod dicom_audit;
+mod elements;
 mod envelope;
 mod fhir_auditevent;
 pub mod follow;

@@ -5,7 +5,7 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Reject, SOURCES, Setting, Source,
     case::{Case, FileId},
-    envelope, lines, speakers, tables,
+    elements, envelope, lines, speakers, tables,
 };
 use ampleur_event::{
     EventBatch, invariant,
@@ -299,24 +299,47 @@ pub(crate) fn claim(
     setting: &Setting,
     format: Option<&'static dyn Source>,
 ) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
-    let claimed = match format {
-        Some(s) => Some((s.sniff(head), s)),
-        None => sniff_with(head, &setting.mappings).map(|c| speakers::shared(head, setting, c)),
-    };
-    let plain = claimed.map(|(sure, s)| (sure, s, s.open(head, setting)));
+    let claimed = outright(head, setting, format);
     // Some sources read arrays and tables themselves; the one that understands more of the first bytes is taken.
-    for unpack in [envelope::array, tables::open] {
+    for unpack in [elements::open, tables::open] {
         let Some((s, parts)) = unpack(head, setting, format) else {
             continue;
         };
-        let own = plain
-            .as_ref()
-            .map(|p| understood(&mut *p.1.open(head, setting), head));
+        let own = claimed.map(|(_, s)| understood(&mut *s.open(head, setting), head));
         let (_, mut again) = unpack(head, setting, format)?;
         if own.is_none_or(|own| own < understood(&mut *again, head)) {
             return Some((s, parts));
         }
     }
+    by_lines(head, setting, format, claimed)
+}
+
+/// The same of lines, or values of JSON, that are neither a table nor in an array.
+pub(crate) fn claim_lines(
+    head: &Head<'_>,
+    setting: &Setting,
+    format: Option<&'static dyn Source>,
+) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
+    by_lines(head, setting, format, outright(head, setting, format))
+}
+
+type Claimed = Option<(Confidence, &'static dyn Source)>;
+
+/// Who reads these bytes as they are.
+fn outright(head: &Head<'_>, setting: &Setting, format: Option<&'static dyn Source>) -> Claimed {
+    match format {
+        Some(s) => Some((s.sniff(head), s)),
+        None => sniff_with(head, &setting.mappings).map(|c| speakers::shared(head, setting, c)),
+    }
+}
+
+fn by_lines(
+    head: &Head<'_>,
+    setting: &Setting,
+    format: Option<&'static dyn Source>,
+    claimed: Claimed,
+) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
+    let plain = claimed.map(|(sure, s)| (sure, s, s.open(head, setting)));
     let carried = envelope::open(head, setting, format);
     let (plain, carried) = match (plain, carried) {
         (Some(p), Some(c)) => (p, c),
@@ -434,7 +457,7 @@ fn as_neighbours(
 }
 
 /// How much of the first bytes a decoder understands, and what it does not.
-fn understood(decoder: &mut dyn Decode, head: &Head<'_>) -> (usize, Reverse<u64>) {
+pub(crate) fn understood(decoder: &mut dyn Decode, head: &Head<'_>) -> (usize, Reverse<u64>) {
     let mut out = Decoded::default();
     decoder.decode(head.bytes, head.whole, &mut out);
     (envelope::tells(&out), Reverse(out.reject_count))

@@ -1,0 +1,583 @@
+//! Objects of JSON in an array or one behind the other, whatever their layout, each given to the decoder of a source as a line of its
+//! own: the record is the element. The array is the file, or it stands in an object, as interfaces answer: `hits.hits` of Elasticsearch
+//! and OpenSearch, `results` of Splunk, `events` of CloudWatch, `messages` of Graylog, `data.result[].values` of Loki (stamp and line),
+//! `response.authlogs` of Duo; rows whose columns are named before them (`rows`, `datarows`: Log Analytics, Splunk, Graylog). Several
+//! answers may follow each other.
+use crate::{Decode, Decoded, Head, Reason, Setting, Source, envelope, reader, scan};
+use memchr::memmem;
+
+/// Arrays of an answer that are tried, and how many brackets may stand around one.
+const ARRAYS: usize = 4;
+const AROUND: usize = 4;
+/// Elements that are looked at before an array is taken.
+const SAMPLE: usize = 64;
+
+/// The source of the elements, `format` if it is given, and their decoder.
+pub(crate) fn open(
+    head: &Head<'_>,
+    setting: &Setting,
+    format: Option<&'static dyn Source>,
+) -> Option<(&'static dyn Source, Box<dyn Decode>)> {
+    let start = scan::past_space(head.bytes, 0);
+    let bytes = &head.bytes[start..];
+    let arrays = match bytes.first() {
+        Some(b'[') if scan::opens_json(bytes) || is_texts(bytes) => vec![String::new()],
+        Some(b'{') => arrays(bytes),
+        _ => return None,
+    };
+    let opened = arrays.into_iter().filter_map(|key| {
+        let columns = columns(bytes, &key);
+        let within = sample(bytes, &key, &columns);
+        let inner = Head {
+            bytes: &within,
+            whole: head.whole,
+        };
+        let (source, decoder) = reader::claim_lines(&inner, setting, format)?;
+        let told = reader::understood(
+            &mut *reader::claim_lines(&inner, setting, format)?.1,
+            &inner,
+        );
+        let sure = || format.is_none() && envelope::likely(&inner, setting).is_some();
+        (told.0 > 0 || sure()).then_some((told, source, decoder, key, columns))
+    });
+    // Of equals the outermost.
+    let (_, source, decoder, key, columns) =
+        { opened }.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+    let elements = Elements {
+        inner: decoder,
+        cut: Cut::new(&key),
+        columns,
+    };
+    Some((source, Box::new(elements)))
+}
+
+/// An array of texts.
+fn is_texts(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'[') && bytes.get(scan::past_space(bytes, 1)) == Some(&b'"')
+}
+
+/// The keys of arrays that make up most of the object at the front; an empty one where other objects follow it otherwise than on lines
+/// of their own.
+fn arrays(bytes: &[u8]) -> Vec<String> {
+    let mut found: Vec<(String, usize)> = vec![];
+    // Of each open bracket, which array it is and where it began.
+    let mut open: Vec<Option<(usize, usize)>> = vec![];
+    let mut at = 0;
+    while let Some(b) = bytes.get(at) {
+        match b {
+            b'"' => {
+                let Some(end) = text_end(bytes, at) else {
+                    break;
+                };
+                let key = &bytes[at + 1..end];
+                at = end;
+                let Some(from) = array_after(bytes, end + 1).flatten() else {
+                    at += 1;
+                    continue;
+                };
+                let named = std::str::from_utf8(key).ok().filter(|k| !k.is_empty());
+                open.push(None);
+                at = from;
+                let Some(key) = named.filter(|_| open.len() <= AROUND + 1) else {
+                    continue;
+                };
+                let known = found.iter().position(|(k, _)| k == key);
+                let which = known.unwrap_or_else(|| {
+                    found.push((key.to_string(), 0));
+                    found.len() - 1
+                });
+                if let Some(last) = open.last_mut() {
+                    *last = Some((which, from));
+                }
+                continue;
+            }
+            b'{' | b'[' => open.push(None),
+            b'}' | b']' => {
+                if let Some((which, from)) = open.pop().flatten() {
+                    found[which].1 += at - from;
+                }
+                if open.is_empty() {
+                    break;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    let closed = open.is_empty() && at > 0;
+    for (which, from) in open.into_iter().flatten() {
+        found[which].1 += at.saturating_sub(from);
+    }
+    let most = found.into_iter().filter(|(_, n)| n * 2 >= at);
+    let mut keys: Vec<String> = most.map(|(key, _)| key).take(ARRAYS).collect();
+    let behind = bytes.get(at + 1..).unwrap_or_default();
+    let beside = behind.iter().find(|b| !matches!(b, b' ' | b',')) == Some(&b'{');
+    let spans = memchr::memchr(b'\n', &bytes[..at.min(bytes.len())]).is_some();
+    if closed && (beside || spans && bytes.get(scan::past_space(bytes, at + 1)) == Some(&b'{')) {
+        keys.push(String::new());
+    }
+    keys
+}
+
+/// Where the text that begins with the quote at `from` ends.
+fn text_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// Behind a key: the place behind the bracket of an array of objects or of arrays. `None`: more bytes may tell.
+fn array_after(bytes: &[u8], at: usize) -> Option<Option<usize>> {
+    let mut at = at;
+    for sign in *b":[" {
+        at = scan::past_space(bytes, at);
+        if *bytes.get(at)? != sign {
+            return Some(None);
+        }
+        at += 1;
+    }
+    let first = bytes.get(scan::past_space(bytes, at))?;
+    Some(matches!(first, b'{' | b'[' | b'"').then_some(at))
+}
+
+/// What the columns of rows are called, where it is said before the array under `key`.
+fn columns(bytes: &[u8], key: &str) -> Vec<String> {
+    let mut cut = Cut::new(key);
+    let Some(Piece::Around(end)) = cut.next(bytes, true).filter(|_| cut.inside) else {
+        return vec![];
+    };
+    let before = &bytes[..end];
+    let named = ["\"columns\"", "\"fields\"", "\"schema\""]
+        .iter()
+        .find_map(|name| {
+            let at = memmem::rfind(before, name.as_bytes())?;
+            let from = array_after(before, at + name.len()).flatten()?;
+            let list = serde_json::Deserializer::from_slice(&before[from - 1..]);
+            { list }.into_iter::<Vec<serde_json::Value>>().next()?.ok()
+        });
+    let names = named.unwrap_or_default().into_iter().map(|c| {
+        let name = c
+            .as_str()
+            .or_else(|| c["name"].as_str())
+            .or_else(|| c["field"].as_str());
+        name.unwrap_or("").to_string()
+    });
+    names.collect()
+}
+
+/// The first elements, one a line.
+fn sample(bytes: &[u8], key: &str, columns: &[String]) -> Vec<u8> {
+    let mut cut = Cut::new(key);
+    let (mut within, mut at, mut elements) = (vec![], 0, 0);
+    while elements < SAMPLE {
+        match cut.next(&bytes[at..], false) {
+            Some(Piece::Element(from, to)) => {
+                within.extend(flat(&bytes[at + from..at + to], columns));
+                elements += 1;
+                at += to;
+            }
+            Some(Piece::Around(to)) => at += to,
+            Some(Piece::Waste(..)) | None => break,
+        }
+    }
+    within
+}
+
+/// An element on one line: an object as it is, a row by its columns or, as Loki has it, of a stamp and a line, a text alone.
+fn flat(element: &[u8], columns: &[String]) -> Vec<u8> {
+    let made = match element.first() {
+        Some(b'[') => {
+            let row: Vec<serde_json::Value> = serde_json::from_slice(element).unwrap_or_default();
+            match &row[..] {
+                row if !row.is_empty() && row.len() == columns.len() => {
+                    let cells = columns.iter().cloned().zip(row.iter().cloned());
+                    Some(serde_json::Value::from_iter(cells))
+                }
+                [stamp, line, ..] => Some(serde_json::json!({"timestamp": stamp, "line": line})),
+                _ => None,
+            }
+        }
+        Some(b'"') => serde_json::from_slice(element)
+            .ok()
+            .map(|line: serde_json::Value| serde_json::json!({ "line": line })),
+        _ => None,
+    };
+    if let Some(made) = made {
+        return format!("{made}\n").into_bytes();
+    }
+    // Line ends stand between the parts of JSON only, never inside a text.
+    let mut line: Vec<u8> = (element.iter())
+        .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b })
+        .collect();
+    line.push(b'\n');
+    line
+}
+
+enum Piece {
+    /// From where to where an element goes, signs between elements passed over.
+    Element(usize, usize),
+    /// What stands around an array, up to there.
+    Around(usize),
+    /// Something else, up to there, and what is wrong with it.
+    Waste(usize, Reason),
+}
+
+/// Cuts the elements of arrays under one key, or of the file.
+struct Cut {
+    /// With its quotes; nothing where the array is the file.
+    key: String,
+    inside: bool,
+}
+
+impl Cut {
+    fn new(key: &str) -> Cut {
+        Cut {
+            key: match key {
+                "" => String::new(),
+                _ => format!("\"{key}\""),
+            },
+            inside: key.is_empty(),
+        }
+    }
+    /// The next piece; `None` when more bytes are needed, or nothing is there any more.
+    fn next(&mut self, bytes: &[u8], last: bool) -> Option<Piece> {
+        if !self.inside {
+            return self.before(bytes, last);
+        }
+        let between = |b: &u8| match b {
+            b'[' | b']' => self.key.is_empty(),
+            _ => *b == b',' || b.is_ascii_whitespace(),
+        };
+        let from = bytes.iter().position(|b| !between(b))?;
+        match bytes[from] {
+            b']' => {
+                self.inside = false;
+                return Some(Piece::Around(from + 1));
+            }
+            b'{' | b'[' => {}
+            b'"' => {
+                return match text_end(bytes, from) {
+                    Some(end) => Some(Piece::Element(from, end + 1)),
+                    None => last.then_some(Piece::Waste(bytes.len(), Reason::Truncated)),
+                };
+            }
+            _ => {
+                let stops = |b: &u8| matches!(b, b'{' | b'\n') || *b == b']' && !between(b);
+                return match bytes[from..].iter().position(stops) {
+                    Some(n) => Some(Piece::Waste(from + n.max(1), Reason::Shape)),
+                    None => last.then_some(Piece::Waste(bytes.len(), Reason::Truncated)),
+                };
+            }
+        }
+        let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
+        for (i, b) in bytes[from..].iter().enumerate() {
+            match b {
+                _ if escaped => escaped = false,
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                // The next object begins its line: this one was cut.
+                b'\n' if bytes.get(from + i + 1) == Some(&b'{') => {
+                    return Some(Piece::Waste(from + i + 1, Reason::Truncated));
+                }
+                b'{' | b'[' if !quoted => depth += 1,
+                b'}' | b']' if !quoted => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Some(Piece::Element(from, from + i + 1));
+                    }
+                }
+                _ => {}
+            }
+        }
+        last.then_some(Piece::Waste(bytes.len(), Reason::Truncated))
+    }
+    /// To the next array under the key.
+    fn before(&mut self, bytes: &[u8], last: bool) -> Option<Piece> {
+        for at in memmem::find_iter(bytes, self.key.as_bytes()) {
+            match array_after(bytes, at + self.key.len()) {
+                Some(None) => {}
+                Some(Some(from)) => {
+                    self.inside = true;
+                    return Some(Piece::Around(from));
+                }
+                None if last => break,
+                None => return (at > 0).then_some(Piece::Around(at)),
+            }
+        }
+        let left = if last { 0 } else { self.key.len() };
+        let taken = bytes.len().saturating_sub(left);
+        (taken > 0).then_some(Piece::Around(taken))
+    }
+}
+
+struct Elements {
+    inner: Box<dyn Decode>,
+    cut: Cut,
+    columns: Vec<String>,
+}
+
+impl Decode for Elements {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let mut at = 0;
+        loop {
+            match self.cut.next(&bytes[at..], last) {
+                Some(Piece::Element(from, to)) => {
+                    let mut found = Decoded::default();
+                    let element = flat(&bytes[at + from..at + to], &self.columns);
+                    self.inner.decode(&element, true, &mut found);
+                    self.inner.finish(&mut found);
+                    match (found.events.iter().next(), found.rejects.first()) {
+                        (Some(e), _) => out.event(e, at + from, to - from),
+                        (None, Some(r)) => {
+                            out.reject_at(bytes, at + from, to - from, r.reason, r.time);
+                        }
+                        (None, None) => out.skip(),
+                    }
+                    at += to;
+                }
+                Some(Piece::Around(to)) => at += to,
+                Some(Piece::Waste(to, reason)) => {
+                    out.reject(bytes, at, to, reason);
+                    at += to;
+                }
+                // What is left holds no element, or not all of one.
+                None if last => return bytes.len(),
+                None => return at,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_of_an_array_are_records_however_they_lie() {
+        let one = |user: &str| {
+            format!(
+                r#"{{"time":"2025-03-03T10:00:01+01:00","remote_addr":"192.0.2.8","remote_user":"{user}","request":"GET /a[}}] HTTP/1.1","status":200,"body_bytes_sent":7}}"#
+            )
+        };
+        let pretty = |user: &str| one(user).replace(",\"", ",\n  \"");
+        for text in [
+            format!("[{},{},{}]", one("a"), one("b"), one("c")),
+            format!("[\n{},\n{},\n{}\n]\n", one("a"), one("b"), one("c")),
+            format!(
+                "[\n{},\n{},\n{}\n]\n",
+                pretty("a"),
+                pretty("b"),
+                pretty("c")
+            ),
+        ] {
+            for block in [1 << 20, 7] {
+                let mut all = reader::Collect::default();
+                let limits = reader::Limits {
+                    block_bytes: block,
+                    ..reader::Limits::default()
+                };
+                let setting = Setting::default();
+                let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+                    .expect("read");
+                let users: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
+                assert_eq!((users.join(" "), r.rejects), ("a b c".into(), 0), "{text}");
+                for e in &all.events {
+                    let (from, len) = (e.offset as usize, e.len as usize);
+                    assert!(text[from..from + len].starts_with('{'));
+                    assert!(text[from..from + len].ends_with('}'));
+                }
+            }
+        }
+        // What was cut is one record that cannot be read.
+        let text = format!("[{},{}", one("a"), &one("b")[..40]);
+        let mut all = reader::Collect::default();
+        let setting = Setting::default();
+        let limits = reader::Limits::default();
+        let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+            .expect("read");
+        assert_eq!((r.events, r.rejects, r.records), (1, 1, 2));
+    }
+
+    const LINE: &str = r#"192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] "GET /p?q=\"hits\":[{ HTTP/1.1" 200 51 "-" "curl/8""#;
+
+    /// Whoever asked an interface has its whole answer, on one line or many, or several of them.
+    #[test]
+    fn records_of_an_answer_are_read_one_by_one() {
+        let line = |user: &str| serde_json::Value::String(LINE.replace("marie", user)).to_string();
+        let three = |f: &dyn Fn(&str) -> String| ["a", "b", "c"].map(f).join(",");
+        let hit = |u: &str| {
+            format!(
+                r#"{{"_index":"x","_source":{{"message":{}}},"sort":[{{"n":1}}]}}"#,
+                line(u)
+            )
+        };
+        let raw = |u: &str| format!(r#"{{"_raw":{}}}"#, line(u));
+        let event = |u: &str| format!(r#"{{"timestamp":1757811636000,"message":{}}}"#, line(u));
+        let message = |u: &str| {
+            format!(
+                r#"{{"message":{{"message":{},"source":"web1"}},"index":"g"}}"#,
+                line(u)
+            )
+        };
+        let value = |u: &str| format!(r#"["1757811636000000000",{}]"#, line(u));
+        for answer in [
+            format!(
+                r#"{{"took":5,"hits":{{"total":{{"value":3}},"hits":[{}]}},"aggregations":{{}}}}"#,
+                three(&hit)
+            ),
+            format!(
+                r#"{{"preview":false,"messages":[],"results":[{}]}}"#,
+                three(&raw)
+            ),
+            format!(
+                r#"{{"events":[{}],"searchedLogStreams":[]}}"#,
+                three(&event)
+            ),
+            format!(
+                r#"{{"query":"*","messages":[{}],"fields":["source"]}}"#,
+                three(&message)
+            ),
+            format!(
+                r#"{{"fields":["_raw","_time"],"rows":[[{},"2025-09-14"],[{},"2025-09-14"],[{},"2025-09-14"]]}}"#,
+                line("a"),
+                line("b"),
+                line("c")
+            ),
+            format!(
+                r#"{{"tables":[{{"columns":[{{"name":"TimeGenerated"}},{{"name":"SyslogMessage"}}],"rows":[["2025-09-14T00:00:00Z",{}],[0,{}],[0,{}]]}}]}}"#,
+                line("a"),
+                line("b"),
+                line("c")
+            ),
+            format!(r#"{{"log":[{}]}}"#, three(&line)),
+            format!(
+                r#"{{"status":"success","data":{{"result":[{{"stream":{{"job":"n"}},"values":[{},{}]}},{{"stream":{{"job":"m"}},"values":[{}]}}]}}}}"#,
+                value("a"),
+                value("b"),
+                value("c")
+            ),
+        ] {
+            let value: serde_json::Value = serde_json::from_str(&answer).expect("an answer");
+            let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+            for (text, users) in [
+                (answer.clone(), "a b c"),
+                (pretty, "a b c"),
+                (format!("{answer}\n{answer}\n"), "a b c a b c"),
+            ] {
+                for block in [1 << 20, 5] {
+                    let mut all = reader::Collect::default();
+                    let limits = reader::Limits {
+                        block_bytes: block,
+                        ..reader::Limits::default()
+                    };
+                    let setting = Setting::default();
+                    let r =
+                        reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+                            .expect("read");
+                    let found: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
+                    assert_eq!(
+                        (found.join(" "), r.rejects, r.skipped),
+                        (users.into(), 0, 0),
+                        "{text}"
+                    );
+                    assert_eq!(all.bytes, text.as_bytes());
+                    for e in &all.events {
+                        let (from, len) = (e.offset as usize, e.len as usize);
+                        assert!(text[from..from + len].contains("/p?q="));
+                    }
+                }
+            }
+            // Cut in the middle of the last record: it is one that cannot be read, and the others are there.
+            let cut = answer
+                .rfind("marie")
+                .or_else(|| answer.rfind(" - c "))
+                .expect("the last");
+            let mut all = reader::Collect::default();
+            let (setting, limits) = (Setting::default(), reader::Limits::default());
+            let r = reader::read_bytes(
+                &answer.as_bytes()[..cut],
+                0,
+                None,
+                &setting,
+                &limits,
+                &mut all,
+            )
+            .expect("read");
+            assert_eq!((r.events, r.rejects), (2, 1), "{answer}");
+        }
+    }
+
+    /// Objects that follow each other on one line, or over several; what was cut ends where the next begins.
+    #[test]
+    fn objects_need_no_lines_of_their_own() {
+        let object = |user: &str| {
+            format!(
+                "{{\"message\":{},\"a\":{{\"b\":[1]}}}}",
+                serde_json::Value::String(LINE.replace("marie", user))
+            )
+        };
+        let pretty = |user: &str| {
+            object(user)
+                .replace(",\"a\":{", ",\n  \"a\": {\n    ")
+                .replace("{\"message", "{\n  \"message")
+        };
+        let cut = pretty("x");
+        let cut = &cut[..cut.len() - 9];
+        for (text, users, rejects) in [
+            (["a", "b", "c"].map(object).concat(), "a b c", 0),
+            (["a", "b", "c"].map(pretty).join("\n"), "a b c", 0),
+            (
+                [&pretty("a"), cut, &pretty("b"), &pretty("c")]
+                    .map(|t| format!("{t}\n"))
+                    .concat(),
+                "a b c",
+                1,
+            ),
+        ] {
+            for block in [1 << 20, 5] {
+                let mut all = reader::Collect::default();
+                let limits = reader::Limits {
+                    block_bytes: block,
+                    ..reader::Limits::default()
+                };
+                let setting = Setting::default();
+                let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+                    .expect("read");
+                let found: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
+                assert_eq!(
+                    (found.join(" "), r.rejects, r.skipped),
+                    (users.into(), rejects, 0),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    /// Records that hold arrays of objects are no answers.
+    #[test]
+    fn records_with_arrays_stay_what_they_are() {
+        for text in [
+            r#"{"a":[{"b":1},{"b":2}]}"#,
+            "{\"user\":\"x\",\"list\":[{\"message\":\"hello\"}]}\n",
+        ] {
+            let head = Head {
+                bytes: text.as_bytes(),
+                whole: true,
+            };
+            assert!(open(&head, &Setting::default(), None).is_none(), "{text}");
+        }
+        assert_eq!(
+            arrays(br#"{"a":[{"b":[{"c":"]\"}, that is most of it"}]}],"d":1}"#),
+            ["a", "b"]
+        );
+        assert_eq!(
+            arrays(br#"{"long":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx","a":[{"b":1}]}"#),
+            [""; 0]
+        );
+    }
+}
