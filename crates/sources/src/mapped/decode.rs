@@ -1,7 +1,7 @@
 //! Decoding by a [`Plan`].
 use super::{
     fields::{self, Slots},
-    plan::{Carry, Container, Kind, Place, Plan, Says, Target, Test, Way, Ways, When},
+    plan::{Carry, Container, Kind, KvShape, Place, Plan, Says, Target, Test, Way, Ways, When},
     stamp,
     steps::{self, Step},
 };
@@ -1021,7 +1021,8 @@ impl Decoder {
             }
             Container::Kv => {
                 self.course.begin();
-                fields::pairs(payload, plan.kv.as_ref(), |k, v, quoted| {
+                let fits = |s: &&KvShape| s.regex.as_ref().is_none_or(|r| r.is_match(payload));
+                fields::pairs(payload, plan.kv.iter().find(fits), |k, v, quoted| {
                     if let Some(s) = self.course.pass(k, |k| Means::of(plan, k)).slot {
                         slots.put(
                             s,

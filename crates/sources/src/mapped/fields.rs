@@ -898,6 +898,7 @@ mod tests {
     #[test]
     fn pairs_follow_the_declared_shape() {
         let shape = |pair: &str, between: &str| KvShape {
+            regex: None,
             pair: vec![pair.into()],
             between: vec![between.into()],
             quotes: "\"".into(),

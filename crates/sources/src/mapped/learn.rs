@@ -451,6 +451,7 @@ fn is_key(k: &str) -> bool {
 /// `key=value` in the shape that explains most of the text.
 fn key_values(lines: &[&str], name: &str) -> Option<Proposal> {
     let shape = |pair: &str, between: &str| plan::KvShape {
+        regex: None,
         pair: vec![pair.into()],
         between: vec![between.into()],
         quotes: "\"'".into(),

@@ -351,6 +351,8 @@ pub(super) struct Heading {
 }
 
 pub(super) struct KvShape {
+    /// Records of this shape; any where there is none.
+    pub regex: Option<Expression>,
     /// Signs between key and value; the first that comes counts.
     pub pair: Vec<String>,
     pub between: Vec<String>,
@@ -428,7 +430,8 @@ pub(super) struct Plan {
     pub finder: Option<Finder>,
     pub carries: Vec<Carry>,
     pub rules: Vec<Rule>,
-    pub kv: Option<KvShape>,
+    /// The first that fits a record; none of them: as [`crate::kv::Pairs`] has it.
+    pub kv: Vec<KvShape>,
     pub csv: CsvShape,
     pub program: Option<Program>,
     /// Lines that are no records.
@@ -937,6 +940,7 @@ impl Plan {
     pub fn check(&self) -> Made<()> {
         let patterns = self.patterns.iter().map(|p| &p.regex);
         let lines = self.begin.iter().chain(&self.skip).chain(&self.cut);
+        let lines = lines.chain(self.kv.iter().filter_map(|k| k.regex.as_ref()));
         for e in patterns.chain(lines) {
             e.check()?;
         }
@@ -1157,23 +1161,28 @@ impl Plan {
                 says: m.says(r, &at)?,
             });
         }
-        let kv = match table(&t, "kv")? {
-            None => None,
-            Some(k) => {
-                keys(k, "kv", &["pair", "between", "quotes"])?;
-                Some(KvShape {
-                    pair: match k.get("pair") {
-                        None => vec!["=".to_string()],
-                        v => list(v, "kv.pair")?,
-                    },
-                    between: match k.get("between") {
-                        None => vec![" ".to_string()],
-                        v => list(v, "kv.between")?,
-                    },
-                    quotes: text(k, "kv", "quotes")?.unwrap_or("\"").to_string(),
-                })
-            }
+        let shapes = match t.get("kv") {
+            Some(Value::Array(_)) => tables(&t, "kv")?,
+            _ => table(&t, "kv")?
+                .map(|k| ("kv".into(), k))
+                .into_iter()
+                .collect(),
         };
+        let kv = shapes.into_iter().map(|(at, k)| {
+            keys(k, &at, &["regex", "pair", "between", "quotes"])?;
+            let signs = |key: &str, usual: &str| match k.get(key) {
+                None => Ok(vec![usual.to_string()]),
+                v => list(v, &join(&at, key)),
+            };
+            let regex = text(k, &at, "regex")?;
+            Ok(KvShape {
+                regex: regex.map(|r| Expression::new(r, join(&at, "regex"))),
+                pair: signs("pair", "=")?,
+                between: signs("between", " ")?,
+                quotes: text(k, &at, "quotes")?.unwrap_or("\"").to_string(),
+            })
+        });
+        let kv = kv.collect::<Made<Vec<KvShape>>>()?;
         let csv = csv(&t, &mut m, containers.contains(&Container::Csv))?;
         let sniff = sniffs(&t)?;
         let headed = csv.header && containers.contains(&Container::Csv)
