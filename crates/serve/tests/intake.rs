@@ -127,6 +127,34 @@ fn one_thread_is_many_for_every_source() {
     }
 }
 
+/// Many records on one line are proven one by one.
+#[test]
+fn records_of_one_line_have_leaves_of_their_own() {
+    let line = r#"192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] \"GET /p HTTP/1.1\" 200 51 \"-\" \"curl\""#;
+    let hit = format!(r#"{{"_source":{{"message":"{line}"}}}}"#);
+    let answer = format!(r#"{{"hits":{{"hits":[{hit},{hit},{hit}]}}}}"#);
+    for (text, lines) in [
+        // Around and between three records lie four pieces more.
+        (answer.clone(), 7),
+        // An answer a line: a line is what anybody can count.
+        (format!("{answer}\n{answer}\n"), 2),
+        (format!("{hit}\n{hit}\n{hit}"), 3),
+        (hit.clone(), 1),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("case");
+        fs::create_dir_all(root.join("logs")).unwrap();
+        fs::write(root.join("logs/answer.json"), &text).unwrap();
+        let case = Case::open(&root).unwrap();
+        let told = taken(&case, &dir.path().join("lake"), 2);
+        assert!(
+            told[1].contains(&format!(" lines: {lines},")),
+            "{}",
+            told[1]
+        );
+    }
+}
+
 /// A file nobody may open, or a disk that fails, costs that file alone, and is told.
 #[test]
 fn a_file_that_cannot_be_read_leaves_the_others() {

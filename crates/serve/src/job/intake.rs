@@ -271,7 +271,7 @@ impl<'a> Work<'a> {
             start: 0,
             open: None,
             rejects: 0,
-            binary: false,
+            by_records: false,
         };
         let rows = Rows::default();
         let staged = self.staged && self.case.files[file as usize].size >= STAGED_FROM;
@@ -465,8 +465,8 @@ struct Seal<'a> {
     open: Option<RawHalf>,
     /// Rejects of the open segment.
     rejects: u64,
-    /// No lines: records are cut where they begin and end.
-    binary: bool,
+    /// Leaves are cut where records begin and end: there are no lines, or many records on one.
+    by_records: bool,
 }
 
 /// First bytes of a Windows event log file, the one binary format there is.
@@ -549,9 +549,11 @@ impl Seal<'_> {
             }
         };
         if block.end == block.bytes.len() as u64 {
-            self.binary = block.bytes.starts_with(EVTX);
+            let several = block.events.len() + block.rejects.len() > 1;
+            self.by_records =
+                block.bytes.starts_with(EVTX) || several && !block.bytes.contains(&b'\n');
         }
-        if self.binary {
+        if self.by_records {
             half.raw(&block.bytes, Cut::At(&block.places()))?;
         } else {
             half.raw(&block.bytes, Cut::Lines)?;
