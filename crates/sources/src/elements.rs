@@ -1,7 +1,7 @@
 //! Objects of JSON in an array or one behind the other, whatever their layout, each given to the decoder of a source as a line of its
 //! own: the record is the element. The array is the file, or it stands in an object, as interfaces answer: `hits.hits` of Elasticsearch
 //! and OpenSearch, `results` of Splunk, `events` of CloudWatch, `messages` of Graylog, `data.result[].values` of Loki (stamp and line),
-//! `response.authlogs` of Duo; rows whose columns are named before them (`rows`, `datarows`: Log Analytics, Splunk, Graylog). Several
+//! `response.authlogs` of Duo, with the document out of what the store says of it (`_source`, `result`, `message`); rows whose columns are named before them (`rows`, `datarows`: Log Analytics, Splunk, Graylog). Several
 //! answers may follow each other.
 use crate::{Decode, Decoded, Head, Reason, Setting, Source, envelope, reader, scan};
 use memchr::memmem;
@@ -57,7 +57,7 @@ fn is_texts(bytes: &[u8]) -> bool {
 }
 
 /// The keys of arrays that make up most of the object at the front; an empty one where other objects follow it otherwise than on lines
-/// of their own.
+/// of their own, or what it is about is an object in it.
 fn arrays(bytes: &[u8]) -> Vec<String> {
     let mut found: Vec<(String, usize)> = vec![];
     // Of each open bracket, which array it is and where it began.
@@ -113,7 +113,10 @@ fn arrays(bytes: &[u8]) -> Vec<String> {
     let behind = bytes.get(at + 1..).unwrap_or_default();
     let beside = behind.iter().find(|b| !matches!(b, b' ' | b',')) == Some(&b'{');
     let spans = memchr::memchr(b'\n', &bytes[..at.min(bytes.len())]).is_some();
-    if closed && (beside || spans && bytes.get(scan::past_space(bytes, at + 1)) == Some(&b'{')) {
+    let whole = bytes.get(..=at).filter(|_| closed);
+    let holds = whole.is_some_and(|object| kept(object).is_some());
+    let follows = bytes.get(scan::past_space(bytes, at + 1)) == Some(&b'{');
+    if holds || closed && (beside || spans && follows) {
         keys.push(String::new());
     }
     keys
@@ -129,6 +132,67 @@ fn text_end(bytes: &[u8], from: usize) -> Option<usize> {
         }
         at += 2;
     }
+}
+
+enum End {
+    At(usize),
+    /// The next object begins its line there: this one was cut.
+    Cut(usize),
+    More,
+}
+
+/// Where the object or array that begins at `from` ends.
+fn end_of(bytes: &[u8], from: usize) -> End {
+    let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
+    for (i, b) in bytes.iter().enumerate().skip(from) {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'\n' if bytes.get(i + 1) == Some(&b'{') => return End::Cut(i + 1),
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return End::At(i + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    End::More
+}
+
+/// Under what key a store keeps the object it was given.
+const KEPT_UNDER: [&[u8]; 3] = [b"_source", b"result", b"message"];
+
+/// The object a store was given, out of what it says of it.
+fn kept(object: &[u8]) -> Option<&[u8]> {
+    let (mut at, mut depth) = (0, 0u32);
+    while let Some(b) = object.get(at) {
+        match b {
+            b'"' => {
+                let end = text_end(object, at)?;
+                let key = &object[at + 1..end];
+                at = end;
+                if depth == 1 && KEPT_UNDER.contains(&key) {
+                    let sign = scan::past_space(object, end + 1);
+                    let from = scan::past_space(object, sign + 1);
+                    if object.get(sign) == Some(&b':')
+                        && object.get(from) == Some(&b'{')
+                        && let End::At(end) = end_of(object, from)
+                    {
+                        return Some(&object[from..end]);
+                    }
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 /// Behind a key: the place behind the bracket of an array of objects or of arrays. `None`: more bytes may tell.
@@ -210,6 +274,7 @@ fn flat(element: &[u8], columns: &[String]) -> Vec<u8> {
     if let Some(made) = made {
         return format!("{made}\n").into_bytes();
     }
+    let element = kept(element).unwrap_or(element);
     // Line ends stand between the parts of JSON only, never inside a text.
     let mut line: Vec<u8> = (element.iter())
         .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b })
@@ -274,25 +339,10 @@ impl Cut {
                 };
             }
         }
-        let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
-        for (i, b) in bytes[from..].iter().enumerate() {
-            match b {
-                _ if escaped => escaped = false,
-                b'\\' if quoted => escaped = true,
-                b'"' => quoted = !quoted,
-                // The next object begins its line: this one was cut.
-                b'\n' if bytes.get(from + i + 1) == Some(&b'{') => {
-                    return Some(Piece::Waste(from + i + 1, Reason::Truncated));
-                }
-                b'{' | b'[' if !quoted => depth += 1,
-                b'}' | b']' if !quoted => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        return Some(Piece::Element(from, from + i + 1));
-                    }
-                }
-                _ => {}
-            }
+        match end_of(bytes, from) {
+            End::At(end) => return Some(Piece::Element(from, end)),
+            End::Cut(end) => return Some(Piece::Waste(end, Reason::Truncated)),
+            End::More => {}
         }
         last.then_some(Piece::Waste(bytes.len(), Reason::Truncated))
     }
@@ -509,6 +559,34 @@ mod tests {
             )
             .expect("read");
             assert_eq!((r.events, r.rejects), (2, 1), "{answer}");
+        }
+    }
+
+    /// What a store says of a document is not the document.
+    #[test]
+    fn documents_are_taken_out_of_what_a_store_says_of_them() {
+        let document = |user: &str| {
+            format!(
+                r#"{{"time":"2025-03-03T10:00:01+01:00","remote_addr":"192.0.2.8","remote_user":"{user}","request":"GET /a HTTP/1.1","status":200,"body_bytes_sent":7}}"#
+            )
+        };
+        for key in ["_source", "result", "message"] {
+            let hit = |user: &str| format!(r#"{{"_id":"{key}\"{{","{key}": {}}}"#, document(user));
+            for text in [
+                ["a", "b", "c"].map(hit).join("\n"),
+                format!("[{}]", ["a", "b", "c"].map(hit).join(",\n")),
+                format!(
+                    r#"{{"n":3,"hits":[{}]}}"#,
+                    ["a", "b", "c"].map(hit).join(",")
+                ),
+            ] {
+                let mut all = reader::Collect::default();
+                let (setting, limits) = (Setting::default(), reader::Limits::default());
+                let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+                    .expect("read");
+                let found: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
+                assert_eq!((found.join(" "), r.rejects), ("a b c".into(), 0), "{text}");
+            }
         }
     }
 

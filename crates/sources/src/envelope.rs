@@ -2,7 +2,7 @@
 //! line whose source knows none. The record is the outer line; what it tells is the inner one's, but for the time and the machine where
 //! that says none. Docker "json-file" and journald's JSON
 //! export, Elastic Common Schema (`event.original`, `message`), Logstash, Elasticsearch exports (`_source`), GELF 1.1 (`full_message`,
-//! `short_message`), Graylog (`message.message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
+//! `short_message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
 //! OpenTelemetry with one record a line (`body`), Fluentd files; RFC 3164 §4.1, RFC 5424 §6.
 use crate::{
     Confidence, Decode, Decoded, Head, MAPPED, Reason, Setting, Source, lines, mapped, reader,
@@ -14,7 +14,7 @@ use ampleur_event::{Event, Verb, time::NO_TIME};
 use std::{borrow::Cow, cell::OnceCell};
 
 /// Where carriers put the line as it was, the surest first.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 18] = [
     "event.original",
     "_source.event.original",
     "full_message",
@@ -23,7 +23,6 @@ const FIELDS: [&str; 19] = [
     "rawmsg",
     "message",
     "_source.message",
-    "message.message",
     "short_message",
     "payload",
     "line",
@@ -97,7 +96,7 @@ impl Carrier {
     fn of(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Carrier {
         let names: Vec<String> = (pairs.iter())
             .map(|(k, _)| {
-                let around = ["_source.", "result.", "message."];
+                let around = ["_source.", "result."];
                 let bare = around.iter().find_map(|p| k.strip_prefix(p));
                 bare.unwrap_or(k).to_ascii_lowercase()
             })
