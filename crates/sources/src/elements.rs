@@ -136,7 +136,7 @@ fn text_end(bytes: &[u8], from: usize) -> Option<usize> {
 
 enum End {
     At(usize),
-    /// The next object begins its line there: this one was cut.
+    /// What follows can be no part of it: it was cut.
     Cut(usize),
     More,
 }
@@ -144,20 +144,34 @@ enum End {
 /// Where the object or array that begins at `from` ends.
 fn end_of(bytes: &[u8], from: usize) -> End {
     let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
+    // Of the innermost brackets, the last one lowest: a bit for each that is an object's. And what stood last outside of texts.
+    let (mut objects, mut before) = (0u128, 0);
     for (i, b) in bytes.iter().enumerate().skip(from) {
         match b {
+            // No text goes over a line.
+            b'\n' if quoted => return End::Cut(i + 1),
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b'\n' if bytes.get(i + 1) == Some(&b'{') => return End::Cut(i + 1),
-            b'{' | b'[' if !quoted => depth += 1,
-            b'}' | b']' if !quoted => {
+            _ if quoted => continue,
+            b'{' if objects & 1 == 1 && before != b':' && bytes[i - 1] == b'\n' => {
+                return End::Cut(i);
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                objects = objects << 1 | u128::from(*b == b'{');
+            }
+            b'}' | b']' => {
                 depth = depth.saturating_sub(1);
+                objects >>= 1;
                 if depth == 0 {
                     return End::At(i + 1);
                 }
             }
             _ => {}
+        }
+        if !b.is_ascii_whitespace() {
+            before = *b;
         }
     }
     End::More
@@ -559,6 +573,45 @@ mod tests {
             )
             .expect("read");
             assert_eq!((r.events, r.rejects), (2, 1), "{answer}");
+        }
+    }
+
+    proptest::proptest! {
+        /// However JSON is laid out, it ends where it ends; what is cut within a line is seen to be.
+        #[test]
+        fn an_element_ends_where_it_ends(seed in proptest::collection::vec(0usize..9, 1..40), cut in 0usize..1000) {
+            let mut seed = seed.into_iter();
+            let value = serde_json::json!({"a": made(&mut seed, 0), "b": made(&mut seed, 0)});
+            let indent = |text: &str| text.lines().map(|l| format!("{}\n", l.trim_start())).collect::<String>();
+            let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+            for text in [value.to_string(), indent(&pretty).trim_end().to_string(), pretty.clone()] {
+                let found = end_of(text.as_bytes(), 0);
+                proptest::prop_assert!(matches!(found, End::At(n) if n == text.len()), "{}", text);
+                // An object behind one that was cut between two of its fields, or in a text.
+                let cut = 1 + cut % (text.len() - 1);
+                let inside = text.as_bytes()[..cut].iter().filter(|b| **b == b'[').count() == 0;
+                if inside && text.is_char_boundary(cut) && !text[..cut].trim_end().ends_with(':') {
+                    let both = format!("{}\n{text}", &text[..cut]);
+                    let found = end_of(both.as_bytes(), 0);
+                    proptest::prop_assert!(matches!(found, End::Cut(n) if n == cut + 1), "{}", both);
+                }
+            }
+        }
+    }
+
+    /// A value made from numbers.
+    fn made(seed: &mut impl Iterator<Item = usize>, depth: u32) -> serde_json::Value {
+        use serde_json::json;
+        match seed.next() {
+            Some(0 | 1) if depth < 4 => json!([made(seed, depth + 1), made(seed, depth + 1)]),
+            Some(2 | 3) if depth < 4 => {
+                json!({"k": made(seed, depth + 1), "l": made(seed, depth + 1)})
+            }
+            Some(4) => json!("a\"]}{[\\"),
+            Some(5) => json!("é\n{"),
+            Some(6) => json!(17),
+            Some(7) => json!([]),
+            _ => json!(null),
         }
     }
 

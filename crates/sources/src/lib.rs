@@ -31,6 +31,7 @@ mod speakers;
 pub mod syslog;
 mod tables;
 pub mod time;
+mod utmp;
 mod windows_blocks;
 mod windows_security;
 mod windows_shape;
@@ -138,6 +139,7 @@ const CODED: &[&dyn Source] = &[
     &dicom_audit::DicomAudit,
     &postgresql::Postgresql,
     &zeek::Zeek,
+    &utmp::Utmp,
     &http_access::HttpAccess,
 ];
 

@@ -469,8 +469,10 @@ struct Seal<'a> {
     by_records: bool,
 }
 
-/// First bytes of a Windows event log file, the one binary format there is.
-const EVTX: &[u8] = b"ElfFile\0";
+/// Binary formats have no lines: event log files of Windows begin with this, login records of Linux with a small number.
+fn is_binary(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"ElfFile\0") || matches!(bytes, [_, 0, 0, 0, ..])
+}
 
 impl Block {
     /// Where its records begin and end, ascending: one record is proven without its neighbours.
@@ -550,8 +552,7 @@ impl Seal<'_> {
         };
         if block.end == block.bytes.len() as u64 {
             let several = block.events.len() + block.rejects.len() > 1;
-            self.by_records =
-                block.bytes.starts_with(EVTX) || several && !block.bytes.contains(&b'\n');
+            self.by_records = is_binary(&block.bytes) || several && !block.bytes.contains(&b'\n');
         }
         if self.by_records {
             half.raw(&block.bytes, Cut::At(&block.places()))?;
