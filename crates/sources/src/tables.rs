@@ -112,6 +112,8 @@ struct Heading {
     utc: Vec<bool>,
     /// The names folded, where the rows are events of CEF taken apart.
     cef: Option<Vec<String>>,
+    /// It is that of an export known; else what the rows say must make sure.
+    known: bool,
 }
 
 /// Lower case, without accents and signs that people write in two ways.
@@ -150,7 +152,6 @@ impl Heading {
         let utc: Vec<bool> = cells.iter().map(|c| told(c).is_some()).collect();
         let known: Vec<String> = cells.iter().map(|c| plain(told(c).unwrap_or(c))).collect();
         let has = |n: &str| known.iter().any(|k| k == n);
-        let dotted = known.iter().any(|k| k.starts_with("winlog."));
         let event = ["event id", "id de levenement", "id devenement"]
             .iter()
             .any(|n| has(n))
@@ -158,6 +159,10 @@ impl Heading {
             || (has("id") && (has("providername") || has("logname") || has("timecreated")));
         let cef = ["devicevendor", "deviceproduct", "deviceeventclassid"];
         let cef = cef.iter().all(|n| has(n)).then(|| known.clone());
+        // The surest column that keeps lines, under the name the carriers are opened by.
+        let line = LINES.iter().find_map(|l| known.iter().position(|k| k == l));
+        let dotted = known.iter().any(|k| k.starts_with("winlog."));
+        let of_export = event || cef.is_some() || line.is_some() || dotted;
         let names: Vec<String> = if cef.is_some() {
             let name = |c: &String| told(c).unwrap_or(c).to_string();
             cells.iter().map(name).collect()
@@ -171,11 +176,6 @@ impl Heading {
             };
             cells.iter().zip(&known).map(name).collect()
         } else {
-            // The surest column that keeps lines, under the name the carriers are opened by.
-            let line = LINES.iter().find_map(|l| known.iter().position(|k| k == l));
-            if line.is_none() && !dotted {
-                return None;
-            }
             let name = |(i, cell): (usize, &String)| match line {
                 Some(l) if l == i => "event.original".to_string(),
                 _ => told(cell).unwrap_or(cell).to_string(),
@@ -188,6 +188,7 @@ impl Heading {
             names,
             utc,
             cef,
+            known: of_export,
         })
     }
     /// One object on one line; `None` for the heading itself.
@@ -370,6 +371,9 @@ pub(crate) fn open(
         bytes: &within,
         whole: true,
     };
+    if !heading.known && format.is_none() && envelope::likely(&inner, setting).is_none() {
+        return None;
+    }
     let (source, inner) = reader::claim(&inner, setting, format)?;
     Some((
         source,
@@ -492,7 +496,7 @@ pub(crate) fn instant(text: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ampleur_event::{Verb, batch::NONE};
+    use ampleur_event::{Outcome, Verb, batch::NONE};
 
     const LINE: &str = r#"192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] "GET /p?q=a HTTP/1.1" 200 51 "-" "curl/8""#;
 
@@ -624,5 +628,60 @@ mod tests {
         for text in ["", "x", "2024-05-27T02:32:16", "99/99 x", "27/05/2024 x"] {
             assert!(instant(text).is_none_or(|t| !t.contains("9999")), "{text}");
         }
+    }
+
+    /// What is in the columns says whose rows they are, also where no column keeps a line (OfficeActivity and SigninLogs of Log
+    /// Analytics, as the portal exports them).
+    #[test]
+    fn rows_of_log_analytics_are_what_their_columns_say() {
+        let office = "TenantId,\"TimeGenerated [UTC]\",RecordType,Operation,OrganizationId,UserType,UserKey,OfficeWorkload,ResultStatus,OfficeObjectId,UserId,ClientIP,Type\n\
+            2f3c,\"9/1/2025, 10:00:00.000 AM\",ExchangeItemAggregated,MailItemsAccessed,9a,Regular,1003,Exchange,Succeeded,,anne@chu.example,203.0.113.9:50123,OfficeActivity\n\
+            2f3c,\"9/1/2025, 10:01:00.000 AM\",SharePointFileOperation,FileDownloaded,9a,Regular,1003,SharePoint,Succeeded,\"https://s.example/dim/liste, copie.xlsx\",anne@chu.example,203.0.113.9,OfficeActivity\n";
+        let (source, out) = read(office);
+        assert_eq!(
+            (source, out.event_count, out.reject_count),
+            ("office365", 2, 0)
+        );
+        let verbs: Vec<Verb> = out.events.iter().map(|e| e.verb).collect();
+        assert_eq!(verbs, [Verb::Read, Verb::Export]);
+        let e = out.events.get(1);
+        assert_eq!((&*e.user, &*e.src_ip), ("anne@chu.example", "203.0.113.9"));
+        assert_eq!(&*e.object, "https://s.example/dim/liste, copie.xlsx");
+        assert_eq!(e.time, 1_756_720_860_000_000_000);
+        let row = |code: &str, ip: &str| {
+            format!(
+                "2f3c,\"9/1/2025, 8:00:01.250 AM\",\"Sign-in activity\",SignInLogs,{code},Outlook,success,\"9/1/2025, 8:00:00.000 AM\",{ip},\"{{\"\"city\"\":\"\"Rennes\"\",\"\"countryOrRegion\"\":\"\"FR\"\"}}\",\"{{\"\"errorCode\"\":{code}}}\",anne@chu.example,SigninLogs\n"
+            )
+        };
+        let signs = format!(
+            "TenantId,\"TimeGenerated [UTC]\",OperationName,Category,ResultType,AppDisplayName,ConditionalAccessStatus,\"CreatedDateTime [UTC]\",IPAddress,LocationDetails,Status,UserPrincipalName,Type\n{}{}",
+            row("0", "203.0.113.9"),
+            row("50126", "198.51.100.7")
+        );
+        let (source, out) = read(&signs);
+        assert!(source.starts_with("entra-id"), "{source}");
+        assert_eq!((out.event_count, out.reject_count), (2, 0));
+        let found: Vec<_> = (out.events.iter())
+            .map(|e| (e.verb, e.outcome, e.user.to_string(), e.src_ip.to_string()))
+            .collect();
+        let one = |outcome, ip: &str| {
+            let user = "anne@chu.example".to_string();
+            (Verb::Login, outcome, user, ip.to_string())
+        };
+        let both = [
+            one(Outcome::Success, "203.0.113.9"),
+            one(Outcome::Failure, "198.51.100.7"),
+        ];
+        assert_eq!(found, both);
+    }
+
+    #[test]
+    fn a_table_of_anything_is_no_table_of_events() {
+        let text = "id,nom,date,montant\n1,Durand,2025-09-01,3\n2,Martin,2025-09-02,4\n";
+        let head = Head {
+            bytes: text.as_bytes(),
+            whole: true,
+        };
+        assert!(open(&head, &Setting::default(), None).is_none());
     }
 }
