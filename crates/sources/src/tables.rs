@@ -1,7 +1,7 @@
 //! Tables: what a SIEM, PowerShell or Windows' own viewer exports as CSV, one row an event. A row becomes one object with a field for
 //! each column and is read as such, by the source that knows the object or the line in one of its fields. The record is the row, also
 //! where a quoted cell spans lines. RFC 4180; separators `,` `;` tab `|`; Excel's `sep=` and PowerShell's `#TYPE` before the heading.
-use crate::{Decode, Decoded, Head, Reason, Setting, Source, envelope, lines, reader};
+use crate::{Confidence, Decode, Decoded, Head, Reason, Setting, Source, envelope, lines, reader};
 use std::borrow::Cow;
 
 /// Columns in which exports keep the line as it was, in lower case.
@@ -371,7 +371,11 @@ pub(crate) fn open(
         bytes: &within,
         whole: true,
     };
-    if !heading.known && format.is_none() && envelope::likely(&inner, setting).is_none() {
+    let sure = || match format {
+        Some(s) => s.sniff(&inner) >= Confidence::Likely,
+        None => envelope::likely(&inner, setting).is_some(),
+    };
+    if !heading.known && !sure() {
         return None;
     }
     let (source, inner) = reader::claim(&inner, setting, format)?;
@@ -682,6 +686,8 @@ mod tests {
             bytes: text.as_bytes(),
             whole: true,
         };
-        assert!(open(&head, &Setting::default(), None).is_none());
+        for format in [None, crate::by_name("syslog-kv")] {
+            assert!(open(&head, &Setting::default(), format).is_none());
+        }
     }
 }
