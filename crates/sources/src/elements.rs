@@ -1,8 +1,9 @@
 //! Objects of JSON in an array or one behind the other, whatever their layout, each given to the decoder of a source as a line of its
 //! own: the record is the element. The array is the file, or it stands in an object, as interfaces answer: `hits.hits` of Elasticsearch
 //! and OpenSearch, `results` of Splunk, `events` of CloudWatch, `messages` of Graylog, `data.result[].values` of Loki (stamp and line),
-//! `response.authlogs` of Duo, with the document out of what the store says of it (`_source`, `result`, `message`); rows whose columns are named before them (`rows`, `datarows`: Log Analytics, Splunk, Graylog). Several
-//! answers may follow each other.
+//! `response.authlogs` of Duo, with the document out of what the store says of it (`_source`, `result`, `message`); rows whose columns
+//! are named before them (`rows`, `datarows`: Log Analytics, Splunk, Graylog). Several answers may follow each other; an object that is no
+//! answer is a record, and what is no object a reject.
 use crate::{Decode, Decoded, Head, Reason, Setting, Source, envelope, reader, scan};
 use memchr::memmem;
 
@@ -311,6 +312,8 @@ struct Cut {
     /// With its quotes; nothing where the array is the file.
     key: String,
     inside: bool,
+    /// Brackets of the answer that are open; 0 between answers.
+    depth: u32,
 }
 
 impl Cut {
@@ -321,6 +324,7 @@ impl Cut {
                 _ => format!("\"{key}\""),
             },
             inside: key.is_empty(),
+            depth: 0,
         }
     }
     /// The next piece; `None` when more bytes are needed, or nothing is there any more.
@@ -336,6 +340,7 @@ impl Cut {
         match bytes[from] {
             b']' => {
                 self.inside = false;
+                self.depth = self.depth.saturating_sub(1);
                 return Some(Piece::Around(from + 1));
             }
             b'{' | b'[' => {}
@@ -355,27 +360,83 @@ impl Cut {
         }
         match end_of(bytes, from) {
             End::At(end) => return Some(Piece::Element(from, end)),
-            End::Cut(end) => return Some(Piece::Waste(end, Reason::Truncated)),
+            End::Cut(end) => {
+                // What follows may be the next answer.
+                (self.inside, self.depth) = (self.key.is_empty(), 0);
+                return Some(Piece::Waste(end, Reason::Truncated));
+            }
             End::More => {}
         }
         last.then_some(Piece::Waste(bytes.len(), Reason::Truncated))
     }
-    /// To the next array under the key.
+    /// To the next array under the key, or the next object that has none.
     fn before(&mut self, bytes: &[u8], last: bool) -> Option<Piece> {
-        for at in memmem::find_iter(bytes, self.key.as_bytes()) {
-            match array_after(bytes, at + self.key.len()) {
-                Some(None) => {}
-                Some(Some(from)) => {
-                    self.inside = true;
-                    return Some(Piece::Around(from));
-                }
-                None if last => break,
-                None => return (at > 0).then_some(Piece::Around(at)),
+        let mut at = 0;
+        if self.depth == 0 {
+            let between = |b: &u8| matches!(b, b',' | b']' | b'}') || b.is_ascii_whitespace();
+            at = bytes.iter().position(|b| !between(b))?;
+            if bytes[at] != b'{' {
+                return match memchr::memchr(b'\n', &bytes[at..]) {
+                    Some(n) => Some(Piece::Waste(at + n + 1, Reason::Shape)),
+                    None => last.then_some(Piece::Waste(bytes.len(), Reason::Shape)),
+                };
             }
         }
-        let left = if last { 0 } else { self.key.len() };
-        let taken = bytes.len().saturating_sub(left);
-        (taken > 0).then_some(Piece::Around(taken))
+        let (start, mut depth, mut empty) = (at, self.depth, false);
+        while let Some(b) = bytes.get(at) {
+            match b {
+                b'"' => {
+                    let Some(end) = text_end(bytes, at) else {
+                        break;
+                    };
+                    if let Some(n) = memchr::memchr(b'\n', &bytes[at..end]) {
+                        self.depth = 0;
+                        return Some(Piece::Waste(at + n + 1, Reason::Truncated));
+                    }
+                    if &bytes[at..=end] == self.key.as_bytes() {
+                        match array_after(bytes, end + 1) {
+                            Some(Some(from)) => {
+                                (self.inside, self.depth) = (true, depth + 1);
+                                return Some(Piece::Around(from));
+                            }
+                            Some(None) => {
+                                let sign = scan::past_space(bytes, end + 1);
+                                let open = scan::past_space(bytes, sign + 1);
+                                empty |= bytes.get(open) == Some(&b'[');
+                            }
+                            None if last => {}
+                            None => break,
+                        }
+                    }
+                    at = end;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Some(match self.depth == 0 && !empty {
+                            true => Piece::Element(start, at + 1),
+                            false => {
+                                self.depth = 0;
+                                Piece::Around(at + 1)
+                            }
+                        });
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        match (self.depth, last) {
+            (0, true) => Some(Piece::Waste(bytes.len(), Reason::Truncated)),
+            (0, false) => None,
+            // Behind an array.
+            (_, true) => (!bytes.is_empty()).then_some(Piece::Around(bytes.len())),
+            (_, false) => {
+                self.depth = depth;
+                (at > 0).then_some(Piece::Around(at))
+            }
+        }
     }
 }
 
@@ -683,6 +744,63 @@ mod tests {
                 assert_eq!(
                     (found.join(" "), r.rejects, r.skipped),
                     (users.into(), rejects, 0),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    /// Whatever follows an answer is a record or a reject, never nothing.
+    #[test]
+    fn what_stands_around_answers_is_not_lost() {
+        let line = |user: &str| serde_json::Value::String(LINE.replace("marie", user)).to_string();
+        let raw = |user: &str| format!("{{\"_raw\":{}}}", line(user));
+        let answer = |users: &str| {
+            let all: Vec<String> = users.split(' ').map(raw).collect();
+            format!(
+                "{{\"n\":{{\"m\":[1]}},\"results\":[{}],\"end\":true}}",
+                all.join(",")
+            )
+        };
+        for (text, users, rejects) in [
+            (
+                format!("{}\n{}\n{}\n", answer("a b"), raw("c"), raw("d")),
+                "a b c d",
+                0,
+            ),
+            (
+                format!("{}\nwhat is no JSON\n{}\n", answer("a b"), answer("c d")),
+                "a b c d",
+                1,
+            ),
+            (
+                format!("{}\n{{\"results\":[]}}\n{}", answer("a b"), answer("c")),
+                "a b c",
+                0,
+            ),
+            (
+                format!(
+                    "{}\n{}\n",
+                    &answer("a b x")[..answer("a b x").len() - 30],
+                    answer("c d")
+                ),
+                "a b c d",
+                1,
+            ),
+        ] {
+            for block in [1 << 20, 5] {
+                let mut all = reader::Collect::default();
+                let limits = reader::Limits {
+                    block_bytes: block,
+                    ..reader::Limits::default()
+                };
+                let setting = Setting::default();
+                let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+                    .expect("read");
+                let found: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
+                assert_eq!(
+                    (found.join(" "), r.rejects),
+                    (users.into(), rejects),
                     "{text}"
                 );
             }
