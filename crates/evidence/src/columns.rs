@@ -13,7 +13,7 @@ use crate::{
     EvidenceError, Keys,
     error::io,
     keys::ColumnCipher,
-    pages::{Chunk, RowFile, Shape, Wish},
+    pages::{Chunk, Numbered, RowFile, Shape, Wish},
     store::Store,
     stored::{Stored, StoredFile},
 };
@@ -137,9 +137,15 @@ pub(crate) struct ParquetSink {
 #[derive(Default)]
 struct Accounts {
     /// System, length of the domain, domain and user; with the number of the account's key.
-    known: FxHashMap<Box<str>, u32>,
-    keys: Vec<Option<Box<str>>>,
-    login: String,
+    known: FxHashMap<Box<[u8]>, u32>,
+    keys: Vec<Option<Key>>,
+    login: Vec<u8>,
+}
+
+/// An account as compared, and its number in the column's dictionary.
+struct Key {
+    text: Box<str>,
+    numbered: Option<Numbered>,
 }
 
 impl ParquetSink {
@@ -220,25 +226,26 @@ impl Accounts {
         for i in part {
             let (d, u, s) = (domain.get(i), user.get(i), system[i]);
             match self.key(s, d, u) {
-                Some(key) => leaf.bytes(key.as_bytes(), &mut |to| {
-                    to.extend_from_slice(key.as_bytes());
-                }),
+                Some(key) => {
+                    if !key.numbered.is_some_and(|n| leaf.bytes_again(n)) {
+                        key.numbered = leaf.bytes(key.text.as_bytes());
+                    }
+                }
                 None => leaf.absent(1),
             }
         }
     }
-    fn key(&mut self, system: u8, domain: &str, user: &str) -> Option<&str> {
+    fn key(&mut self, system: u8, domain: &str, user: &str) -> Option<&mut Key> {
         if user.is_empty() {
             return None;
         }
         self.login.clear();
-        self.login.push(char::from(system));
+        self.login.push(system);
         // Its length tells where the domain ends, whatever stands in it.
-        for bits in (0..5).map(|n| domain.len() >> (7 * n) & 0x7f) {
-            self.login.push(char::from(bits as u8));
-        }
-        self.login.push_str(domain);
-        self.login.push_str(user);
+        let length = (domain.len() as u64).to_le_bytes();
+        self.login.extend_from_slice(&length);
+        self.login.extend_from_slice(domain.as_bytes());
+        self.login.extend_from_slice(user.as_bytes());
         let number = match self.known.get(&*self.login) {
             Some(number) => *number,
             None => {
@@ -248,12 +255,15 @@ impl Accounts {
                 }
                 let number = self.keys.len() as u32;
                 let key = Account::new(System::from_code(system), domain, user).map(|a| a.key());
-                self.keys.push(key.map(Into::into));
-                self.known.insert(self.login.as_str().into(), number);
+                self.keys.push(key.map(|key| Key {
+                    text: key.into(),
+                    numbered: None,
+                }));
+                self.known.insert(self.login.as_slice().into(), number);
                 number
             }
         };
-        self.keys[number as usize].as_deref()
+        self.keys[number as usize].as_mut()
     }
 }
 

@@ -11,7 +11,6 @@ use crate::{
     siv::{self, TAG},
 };
 use arrow_schema::Schema;
-use hashbrown::HashTable;
 use parquet::{
     arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata},
     basic::{BoundaryOrder, Compression, Encoding, PageType, Type, ZstdLevel},
@@ -158,7 +157,8 @@ impl<W: Write + Send> RowFile<W> {
 /// Values of a column in the order they first came, with their numbers.
 #[derive(Default)]
 struct Dictionary {
-    numbers: HashTable<(Known, u32)>,
+    table: Table,
+    known: Vec<Known>,
     /// The inner parts of those longer than 16 bytes, one behind the other.
     inner: Vec<u8>,
     /// As the dictionary page has them.
@@ -167,7 +167,47 @@ struct Dictionary {
     begins: Vec<usize>,
     /// Places in `stored` that are to be sealed.
     clear: Vec<Range<usize>>,
-    last: Option<(Known, u32)>,
+    last: usize,
+}
+
+/// Numbers by hash, open addressing: as many places as a power of two says, at most half of them taken.
+#[derive(Default)]
+struct Table {
+    /// A number and one more, 0 where there is none; beside it the upper half of its hash.
+    places: Vec<(u32, u32)>,
+}
+
+impl Table {
+    /// The number of which `is` is true, or the place where it would stand.
+    #[inline(always)]
+    fn find(&self, hash: u64, is: impl Fn(usize) -> bool) -> Result<u32, usize> {
+        let (mask, mark) = (self.places.len() - 1, (hash >> 32) as u32);
+        let mut at = hash as usize & mask;
+        loop {
+            match self.places[at & mask] {
+                (0, _) => return Err(at & mask),
+                (n, m) if m == mark && is(n as usize - 1) => return Ok(n - 1),
+                _ => at += 1,
+            }
+        }
+    }
+    /// Room for `n` numbers; `hash` gives that of each there is.
+    #[inline(always)]
+    fn reserve(&mut self, n: usize, hash: impl Fn(usize) -> u64) {
+        if self.places.len() < 2 * n {
+            self.grow(n, &hash);
+        }
+    }
+    #[cold]
+    fn grow(&mut self, n: usize, hash: &dyn Fn(usize) -> u64) {
+        let size = (4 * n).next_power_of_two().max(64);
+        let old = std::mem::replace(&mut self.places, vec![(0, 0); size]);
+        for (n, mark) in old.into_iter().filter(|p| p.0 != 0) {
+            if let Err(at) = self.find(hash(n as usize - 1), |_| false) {
+                self.places[at] = (n, mark);
+            }
+        }
+    }
 }
 
 /// What a value is known by: mostly all of it.
@@ -243,37 +283,42 @@ impl Known {
 
 impl Dictionary {
     fn len(&self) -> usize {
-        self.begins.len()
+        self.known.len()
     }
     /// The number of a value; `store` appends it as it is stored, once.
     #[inline(always)]
     fn number(&mut self, value: &[u8], store: &mut dyn FnMut(&mut Vec<u8>)) -> u32 {
-        let mut known = Known::of(value);
-        let kept = &self.inner;
-        if let Some((last, n)) = &self.last
-            && last.is(&known, value, kept)
+        let known = Known::of(value);
+        if let Some(last) = self.known.get(self.last)
+            && last.is(&known, value, &self.inner)
         {
-            return *n;
+            return self.last as u32;
         }
-        let found = self.numbers.entry(
-            known.hash(Known::inner(value)),
-            |(k, _)| k.is(&known, value, kept),
-            |(k, _)| k.hash(k.kept(kept)),
-        );
-        let found = match found {
-            hashbrown::hash_table::Entry::Occupied(n) => *n.get(),
-            hashbrown::hash_table::Entry::Vacant(place) => {
-                known.inner = self.inner.len() as u32;
-                let n = self.begins.len() as u32;
-                place.insert((known, n));
-                self.inner.extend_from_slice(Known::inner(value));
-                self.begins.push(self.stored.len());
-                store(&mut self.stored);
-                (known, n)
+        let (all, kept) = (&self.known, &self.inner);
+        self.table
+            .reserve(all.len() + 1, |n| all[n].hash(all[n].kept(kept)));
+        let hash = known.hash(Known::inner(value));
+        let n = match self
+            .table
+            .find(hash, |n| all[n].is(&known, value, kept))
+        {
+            Ok(n) => n,
+            Err(place) => {
+                let n = self.known.len() as u32;
+                self.table.places[place] = (n + 1, (hash >> 32) as u32);
+                self.add(known, value, store);
+                n
             }
         };
-        self.last = Some(found);
-        found.1
+        self.last = n as usize;
+        n
+    }
+    fn add(&mut self, known: Known, value: &[u8], store: &mut dyn FnMut(&mut Vec<u8>)) {
+        let inner = self.inner.len() as u32;
+        self.known.push(Known { inner, ..known });
+        self.inner.extend_from_slice(Known::inner(value));
+        self.begins.push(self.stored.len());
+        store(&mut self.stored);
     }
     /// Value `n` as it is stored.
     fn stored(&self, n: usize) -> &[u8] {
@@ -281,13 +326,21 @@ impl Dictionary {
         &self.stored[self.begins[n]..end.unwrap_or(self.stored.len())]
     }
     fn clear(&mut self) {
-        self.numbers.clear();
+        self.table.places.fill((0, 0));
+        self.known.clear();
         self.inner.clear();
         self.stored.clear();
         self.begins.clear();
         self.clear.clear();
-        self.last = None;
+        self.last = 0;
     }
+}
+
+/// The number of a value in one filling of a dictionary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbered {
+    filling: u64,
+    number: u32,
 }
 
 /// A page that is encoded, and packed where its chunk is.
@@ -324,6 +377,8 @@ pub(crate) struct Chunk {
     range: Option<(i64, i64)>,
     /// Of the chunk.
     dictionary: Dictionary,
+    /// How often the dictionary was emptied.
+    filling: u64,
     /// The dictionary was given up.
     given_up: bool,
     greatest_code: u32,
@@ -350,6 +405,7 @@ impl Chunk {
             running: vec![],
             range: None,
             dictionary: Dictionary::default(),
+            filling: 0,
             given_up: false,
             greatest_code: 0,
             filter: None,
@@ -448,12 +504,49 @@ impl Chunk {
     fn numbered(&mut self, n: u32) {
         self.numbers.push(n);
         self.asked += 1;
-        let distinct = self.dictionary.len();
-        if self.dictionary.stored.len() >= DICTIONARY_BYTES
-            || (self.asked == TRIAL && distinct > TRIAL / 2)
-        {
+        if self.is_wasted(self.asked) {
             self.give_up();
         }
+    }
+    /// True of a dictionary that did not pay, after so many values.
+    #[inline(always)]
+    fn is_wasted(&self, asked: usize) -> bool {
+        self.dictionary.stored.len() >= DICTIONARY_BYTES
+            || (asked == TRIAL && self.dictionary.len() > TRIAL / 2)
+    }
+    /// Rows that all have a value and are not sealed, as many as the open page takes; how many.
+    fn fill<'v>(
+        &mut self,
+        values: impl ExactSizeIterator<Item = &'v [u8]>,
+        stored: impl Fn(&[u8], &mut Vec<u8>),
+    ) -> usize {
+        self.begin_row();
+        let room = (PAGE_ROWS - self.rows).min(PAGE_VALUES - self.levels);
+        let mut n = 0;
+        self.numbers.reserve(room.min(values.len()));
+        for v in values.take(room) {
+            n += 1;
+            if self.given_up {
+                self.put(v, &mut |to| stored(v, to));
+                if self.plain.len() >= PAGE_BYTES {
+                    break;
+                }
+                continue;
+            }
+            let number = self.dictionary.number(v, &mut |to| stored(v, to));
+            self.numbers.push(number);
+            self.asked += 1;
+            if self.is_wasted(self.asked) {
+                self.give_up();
+                if self.plain.len() >= PAGE_BYTES {
+                    break;
+                }
+            }
+        }
+        self.filled(n);
+        self.rows += n - 1;
+        self.end_row();
+        n
     }
     /// A text by its number or as it is, under the chunk's cipher.
     #[inline(always)]
@@ -507,42 +600,59 @@ impl Chunk {
             self.dictionary.clear();
         }
     }
-    /// One row of bytes. `stored` appends what is stored for `value`, without its length.
-    #[inline(always)]
-    pub fn bytes(&mut self, value: &[u8], stored: &mut dyn FnMut(&mut Vec<u8>)) {
+    /// One row of bytes, stored as they are; for [`Chunk::bytes_again`] the number of the value, as long as it has one.
+    pub fn bytes(&mut self, value: &[u8]) -> Option<Numbered> {
         self.begin_row();
         self.level(true);
-        self.put(value, &mut |to| sized(to, &mut *stored));
+        let filling = self.filling;
+        self.put(value, &mut |to| sized(to, |to| to.extend_from_slice(value)));
+        let number = self.numbers.last().filter(|_| !self.given_up).copied();
         self.end_row();
+        number.map(|number| Numbered { filling, number })
+    }
+    /// The same of a value numbered before; false when it is to be given anew.
+    #[inline]
+    pub fn bytes_again(&mut self, n: Numbered) -> bool {
+        if self.given_up || n.filling != self.filling {
+            return false;
+        }
+        self.begin_row();
+        self.level(true);
+        self.numbered(n.number);
+        self.end_row();
+        true
     }
     /// Rows of text; empty is absent. `ends` has one end more than `rows`, 0 first or not.
     pub fn texts(&mut self, text: &[u8], ends: &[i32]) {
-        let values = ends.windows(2).map(|e| &text[e[0] as usize..e[1] as usize]);
-        match self.wish.cipher.is_some() {
-            false => {
-                for v in values {
-                    self.text(v, &mut |to| to.extend_from_slice(v));
+        let value = |e: &[i32; 2]| &text[e[0] as usize..e[1] as usize];
+        if self.wish.cipher.is_some() {
+            for v in ends.array_windows().map(value) {
+                if v.is_empty() {
+                    self.absent(1);
+                    continue;
                 }
+                self.begin_row();
+                self.level(true);
+                self.put_sealed(v);
+                self.end_row();
             }
-            true => {
-                for v in values {
-                    if v.is_empty() {
-                        self.absent(1);
-                        continue;
-                    }
-                    self.begin_row();
-                    self.level(true);
-                    self.put_sealed(v);
-                    self.end_row();
-                }
-            }
+            return;
         }
-    }
-    #[inline(always)]
-    fn text(&mut self, v: &[u8], stored: &mut dyn FnMut(&mut Vec<u8>)) {
-        match v.is_empty() {
-            true => self.absent(1),
-            false => self.bytes(v, stored),
+        let mut rest = ends;
+        while rest.len() > 1 {
+            let rows = rest.array_windows();
+            let blank = rows.take_while(|[a, b]| a == b).count();
+            self.absent(blank);
+            rest = &rest[blank..];
+            let rows = rest.array_windows();
+            let some = rows.take_while(|[a, b]| a != b).count();
+            let mut end = some;
+            while end > 0 {
+                let values = rest[..=end].array_windows().map(value);
+                let n = self.fill(values, |v, to| sized(to, |to| to.extend_from_slice(v)));
+                rest = &rest[n..];
+                end -= n;
+            }
         }
     }
     /// Rows of numbers; `none` is absent, unless the column always has one.
@@ -561,15 +671,6 @@ impl Chunk {
     }
     /// Rows of numbers that all stand, as many at a time as the open page takes.
     fn some(&mut self, mut values: impl ExactSizeIterator<Item = u64>) {
-        if self.wish.shape == Shape::Kinds {
-            for v in values {
-                self.begin_row();
-                self.level(true);
-                self.long(v);
-                self.end_row();
-            }
-            return;
-        }
         while values.len() > 0 {
             self.begin_row();
             let room = match self.wish.shape {
@@ -860,6 +961,7 @@ impl Chunk {
         };
         let bloom_filter = self.take_filter()?;
         self.dictionary.clear();
+        self.filling += 1;
         self.given_up = false;
         self.asked = 0;
         self.greatest_code = 0;

@@ -8,7 +8,7 @@
 use crate::{
     Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, lines, net, quick, scan,
     syslog,
-    time::{self, Clock, Stamp},
+    time::{self, CLF, Clock, Minute, Stamp},
 };
 use ampleur_event::{
     Capability, Event, GapSign, Outcome, Proof, Silence, System, Verb,
@@ -64,6 +64,7 @@ impl Source for HttpAccess {
     fn open(&self, _head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
         Box::new(Decoder {
             clock: Clock::new(setting),
+            minute: Minute::default(),
             accounts: setting.accounts.unwrap_or(System::Web),
             layout: setting.layout.as_deref().and_then(Layout::parse),
         })
@@ -72,16 +73,23 @@ impl Source for HttpAccess {
 
 struct Decoder {
     clock: Clock,
+    minute: Minute,
     accounts: System,
     layout: Option<Layout>,
 }
 
 impl Decode for Decoder {
     fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        // Servers write such bytes as `\x00`: here the file is damaged, and what is read around them is somebody else's.
+        let damaged = memchr::memchr(0, bytes).is_some();
         lines::each(bytes, last, out, |line, at, len, finished, out| {
             let text = lines::text(line);
             let mut e = Event::default();
-            match self.event(&text, &mut e) {
+            let read = match damaged && text.contains('\0') {
+                true => Err(Reason::Shape),
+                false => self.event(&text, &mut e),
+            };
+            match read {
                 Ok(()) => out.next(&mut e, at, len),
                 Err(Reason::Shape) if !finished => {
                     out.reject(bytes, at, len, Reason::Truncated);
@@ -96,6 +104,7 @@ impl Decode for Decoder {
     fn apart(&self) -> Option<Box<dyn Decode>> {
         Some(Box::new(Decoder {
             clock: self.clock.apart(),
+            minute: self.minute.clone(),
             accounts: self.accounts,
             layout: self.layout.clone(),
         }))
@@ -108,10 +117,6 @@ impl Decode for Decoder {
 impl Decoder {
     /// Fills an event that is empty so far.
     fn event<'a>(&mut self, text: &'a str, e: &mut Event<'a>) -> Result<(), Reason> {
-        // Servers write such bytes as `\x00`: here the file is damaged, and what is read around them is somebody else's.
-        if memchr::memchr(0, text.as_bytes()).is_some() {
-            return Err(Reason::Shape);
-        }
         match &self.layout {
             Some(layout) => {
                 if let Some(row) = layout.read(text) {
@@ -159,7 +164,9 @@ impl Decoder {
         let b = text.as_bytes();
         let blank = |from: usize| quick::blank(b, from).filter(|i| b[*i] == b' ');
         let client = &text[..blank(0)?];
-        if b.get(client.len()..client.len() + 3)? != b" - " || !net::is_v4(client) {
+        if b.get(client.len()..client.len() + 3)? != b" - "
+            || !net::begins_v4(b.first_chunk()?, client.len())
+        {
             return None;
         }
         let user = client.len() + 3;
@@ -168,10 +175,9 @@ impl Decoder {
         if user.is_empty() || user == "\"\"" || b.get(stamp - 1) != Some(&b'[') {
             return None;
         }
-        let written = b.get(stamp..stamp + CLF)?;
-        let (local, offset, n) = time::clf(written)?;
+        let (local, offset) = self.minute.clf(b.get(stamp..)?.first_chunk()?)?;
         let request = stamp + CLF + 3;
-        if n != CLF || b.get(request - 3..request)? != b"] \"" {
+        if b.get(request - 3..request)? != b"] \"" {
             return None;
         }
         // Ends at the first quote; one behind a backslash may be part of it.
@@ -187,17 +193,20 @@ impl Decoder {
         }
         let status = status.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0'));
         let (size, referer) = (end + 6, blank(end + 6)? + 2);
-        let size = &text[size..referer - 2];
+        let size = &b[size..referer - 2];
         let agent = quoted(referer)? + 3;
         let last = quoted(agent)?;
         if b.get(referer - 1) != Some(&b'"')
             || b.get(agent - 2..agent)? != b" \""
             || last + 1 != b.len()
-            || !(size == "-" || size.bytes().all(|b| b.is_ascii_digit()))
-            || user.chars().any(|c| c.is_control() || c == '[')
+            || !plain_user(user)
         {
             return None;
         }
+        let bytes_in = match size {
+            b"-" => 0,
+            size => whole(size)?,
+        };
         e.verb = Verb::Request;
         e.action = Cow::Borrowed(method);
         e.http_method = Cow::Borrowed(method);
@@ -210,17 +219,29 @@ impl Decoder {
         e.device = Cow::Borrowed(dash(&text[agent..last]));
         e.status = status;
         e.outcome = outcome(status);
-        e.bytes_in = match size {
-            "-" => 0,
-            size => number(size),
-        };
+        e.bytes_in = bytes_in;
         self.clock.stamp(local, offset).put(e);
         Some(())
     }
 }
 
-/// Length of a stamp of the common log format with its zone.
-const CLF: usize = 26;
+/// A number of digits alone, [`NONE`] where it does not fit: [`number`] of these.
+fn whole(digits: &[u8]) -> Option<u64> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(match digits.len() {
+        1..=18 => digits.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')),
+        _ => std::str::from_utf8(digits).map_or(NONE, number),
+    })
+}
+
+/// Without control characters, and without the bracket a stamp begins with.
+fn plain_user(user: &str) -> bool {
+    let odd = |odd: bool, b: &u8| odd | !matches!(b, b' '..=b'~') | (*b == b'[');
+    !user.as_bytes().iter().fold(false, odd)
+        || !user.chars().any(|c| c.is_control() || c == '[')
+}
 
 /// The parts of an access line, as written.
 #[derive(Debug, Default)]
@@ -420,6 +441,9 @@ fn duration(v: &str, unit: Unit) -> u64 {
 /// `GET /path HTTP/1.1` → method and target; what is no request line is given whole as the target.
 #[inline]
 fn request_line(line: &str) -> (&str, &str) {
+    if let Some(parts) = usual(line) {
+        return parts;
+    }
     let Some(sp) = memchr::memchr(b' ', line.as_bytes()) else {
         return ("", dash(line));
     };
@@ -436,6 +460,23 @@ fn request_line(line: &str) -> (&str, &str) {
         Some(i) if rest[i + 1..].starts_with("HTTP/") => (method, rest[..i].trim_end()),
         _ => (method, rest),
     }
+}
+
+/// The short way through `GET /path HTTP/1.1`, with one blank in front of the version.
+#[inline]
+fn usual(line: &str) -> Option<(&str, &str)> {
+    const VERSION: usize = " HTTP/1.1".len();
+    let b = line.as_bytes();
+    let method = b.iter().take(21).take_while(|b| b.is_ascii_uppercase());
+    let (sp, end) = (method.count(), b.len().checked_sub(VERSION)?);
+    let version = &b[end..];
+    let fits = (1..=20).contains(&sp)
+        && sp + 1 < end
+        && b[sp] == b' '
+        && version.starts_with(b" HTTP/")
+        && version[6..].iter().all(u8::is_ascii_graphic)
+        && b[end - 1].is_ascii_graphic();
+    fits.then(|| (&line[..sp], &line[sp + 1..end]))
 }
 
 /// The syslog header some servers put in front (`Sep 24 10:04:52 web1 nginx: `), with its time and host.
@@ -1432,6 +1473,7 @@ mod tests {
         fn the_short_way_reads_what_the_long_way_reads(line in lines()) {
             let decoder = || Decoder {
                 clock: Clock::new(&Setting::default()),
+                minute: Minute::default(),
                 accounts: System::Web,
                 layout: None,
             };
@@ -1448,6 +1490,7 @@ mod tests {
     fn most_lines_go_the_short_way() {
         let mut decoder = Decoder {
             clock: Clock::new(&Setting::default()),
+            minute: Minute::default(),
             accounts: System::Web,
             layout: None,
         };

@@ -78,7 +78,7 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// Bytes as text: UTF-8 where valid, else Windows-1252, which every byte has a meaning in.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
+    match simdutf8::basic::from_utf8(bytes) {
         Ok(s) => Cow::Borrowed(s),
         Err(_) => Cow::Owned(windows_1252(bytes)),
     }

@@ -187,8 +187,9 @@ pub struct Observer {
     /// How often they were forgotten.
     silences: u32,
     host: String,
-    /// Written anew for every row.
+    /// Written anew for every row whose class is not met lately.
     shape: String,
+    met: [Met; 16],
     /// User → hash of its bare name, for each system and domain it came with.
     names: FxHashMap<Box<str>, Vec<Known>>,
     names_kept: usize,
@@ -486,6 +487,7 @@ impl Observer {
             silences: 0,
             host: String::new(),
             shape: String::new(),
+            met: Default::default(),
             names: FxHashMap::default(),
             names_kept: 0,
             classes_known: FxHashSet::default(),
@@ -906,7 +908,30 @@ impl Observer {
         who
     }
 
+    /// What a request asks for, without whom it asks for.
     fn class(&mut self, method: &str, url: &str, verb: Verb) -> u32 {
+        let Some(fixed) = fixed_part(url) else {
+            return self.class_of(method, url, verb);
+        };
+        let mut h = FxHasher::default();
+        h.write(fixed.as_bytes());
+        let at = (h.finish() >> 60) as usize;
+        let met = &self.met[at];
+        if met.whole == (fixed.len() == url.len()) && met.fixed == fixed && met.method == method {
+            return met.class;
+        }
+        let class = self.class_of(method, url, verb);
+        let met = &mut self.met[at];
+        met.whole = fixed.len() == url.len();
+        met.class = class;
+        for (kept, now) in [(&mut met.fixed, fixed), (&mut met.method, method)] {
+            kept.clear();
+            kept.push_str(now);
+        }
+        class
+    }
+
+    fn class_of(&mut self, method: &str, url: &str, verb: Verb) -> u32 {
         let mut shape = std::mem::take(&mut self.shape);
         shape.clear();
         if url.is_empty() {
@@ -1028,6 +1053,41 @@ fn comparable(verb: Verb) -> bool {
     )
 }
 
+/// A class met lately: of requests of this method whose path is `fixed`, with an id behind it unless it is `whole`.
+#[derive(Default)]
+struct Met {
+    fixed: String,
+    method: String,
+    whole: bool,
+    class: u32,
+}
+
+/// What a request without a query has in common with all of its shape: its path, up to the id where it ends with one. `None` of others,
+/// and of what is better not kept.
+fn fixed_part(url: &str) -> Option<&str> {
+    const KEPT: usize = 128;
+    let bytes = url.as_bytes();
+    let ends = |ends: bool, b: &u8| ends | (*b == b'?') | (*b == b'#');
+    if bytes.is_empty() || bytes.len() > KEPT || bytes.iter().fold(false, ends) {
+        return None;
+    }
+    let tail = bytes.iter().rev().take_while(|b| **b != b'/');
+    let (len, digits) = tail.fold((0, 0), |(len, digits), b| {
+        (len + 1, digits + usize::from(b.is_ascii_digit()))
+    });
+    // A path of this one segment is no path before it.
+    let before = bytes.len() - len;
+    match len > 0 && before > 0 && is_id(len, digits) {
+        true => url.get(..before),
+        false => Some(url),
+    }
+}
+
+/// True of a segment that looks like an id, from its bytes and the digits among them.
+fn is_id(len: usize, digits: usize) -> bool {
+    digits * 3 >= len || len > 32
+}
+
 /// The path of a request with everything that looks like an id replaced, at most eight segments; the query is left out.
 fn shape_of(url: &str, out: &mut String) {
     let end = url.bytes().position(|b| matches!(b, b'?' | b'#'));
@@ -1061,7 +1121,7 @@ fn shape_of(url: &str, out: &mut String) {
         if at == 0 {
             out.push('/');
         }
-        if digits * 3 >= len || len > 32 {
+        if is_id(len, digits) {
             out.push_str(&path[from..at]);
             out.push_str("{id}");
             from = at + len;
@@ -1111,6 +1171,17 @@ mod tests {
             let mut out = String::new();
             super::shape_of(&url, &mut out);
             proptest::prop_assert_eq!(out, slow);
+        }
+        #[test]
+        fn a_class_met_lately_is_the_class(
+            urls in proptest::collection::vec("(https?:/{0,2})?(/?(r4|Patient|a|[0-9]{1,3}|[0-9a-f]{30,34}|é1)){0,3}/?[?#]?", 1..40),
+            methods in proptest::collection::vec("(GET|PUT|)", 40),
+        ) {
+            let mut o = Observer::new(0, 0, "");
+            for (url, method) in urls.iter().zip(&methods).cycle().take(80) {
+                let slow = Observer::new(0, 0, "").class_of(method, url, Verb::Request);
+                proptest::prop_assert_eq!(o.class(method, url, Verb::Request), slow);
+            }
         }
     }
     proptest::proptest! {
