@@ -15,7 +15,7 @@ use ampleur_event::{
     time::{HOUR, NO_TIME, Nanos},
 };
 use ampleur_sources::case::{Case, FileId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
@@ -1267,20 +1267,86 @@ impl Words {
 /// Remembers the last rows of a file in bounded memory, to see a line delivered twice near its first place.
 #[derive(Default)]
 struct Recent {
-    now: FxHashSet<u64>,
-    before: FxHashSet<u64>,
+    now: Seen,
+    before: Seen,
 }
+
 impl Recent {
+    const KEPT: usize = 1 << 17;
+
     /// True when the row was not seen lately.
     fn insert(&mut self, h: u64) -> bool {
-        if self.before.contains(&h) || !self.now.insert(h) {
+        if self.before.has(h) || !self.now.insert(h) {
             return false;
         }
-        if self.now.len() >= 1 << 17 {
+        if self.now.count >= Self::KEPT {
             std::mem::swap(&mut self.now, &mut self.before);
-            self.now.clear();
+            self.now.clear(self.before.places.len());
         }
         true
+    }
+}
+
+/// A set of hashes, each at the first free place from the one its lowest bits say on; at most half of the places are taken.
+#[derive(Default)]
+struct Seen {
+    /// As many as a power of two says; 0 is none.
+    places: Vec<u64>,
+    count: usize,
+    zero: bool,
+}
+
+impl Seen {
+    /// The place of a hash, or of none.
+    #[inline]
+    fn find(&self, h: u64) -> usize {
+        let mask = self.places.len() - 1;
+        let mut at = h as usize & mask;
+        while self.places[at] != h && self.places[at] != 0 {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+    #[inline]
+    fn has(&self, h: u64) -> bool {
+        match h {
+            0 => self.zero,
+            h => !self.places.is_empty() && self.places[self.find(h)] == h,
+        }
+    }
+    /// True when it was not there.
+    #[inline]
+    fn insert(&mut self, h: u64) -> bool {
+        if h == 0 {
+            self.count += usize::from(!self.zero);
+            return !std::mem::replace(&mut self.zero, true);
+        }
+        if self.places.len() < 2 * (self.count + 1) {
+            self.grow();
+        }
+        let at = self.find(h);
+        if self.places[at] == h {
+            return false;
+        }
+        self.places[at] = h;
+        self.count += 1;
+        true
+    }
+    #[cold]
+    fn grow(&mut self) {
+        let size = (4 * self.places.len()).max(256);
+        for h in std::mem::replace(&mut self.places, vec![0; size]) {
+            if h != 0 {
+                let at = self.find(h);
+                self.places[at] = h;
+            }
+        }
+    }
+    /// Empties it, with room as it says.
+    fn clear(&mut self, places: usize) {
+        self.places.clear();
+        self.places.resize(places, 0);
+        (self.count, self.zero) = (0, false);
     }
 }
 
@@ -1323,7 +1389,10 @@ fn ask_of(e: &Row<'_>) -> Ask {
     let criteria = if !e.query.is_empty() {
         e.query
     } else {
-        e.url.split_once('?').map_or("", |(_, q)| q)
+        // Most have none.
+        let asks = e.url.bytes().fold(false, |asks, b| asks | (b == b'?'));
+        let query = asks.then(|| e.url.split_once('?')).flatten();
+        query.map_or("", |(_, q)| q)
     };
     if criteria.is_empty() && e.verb != Verb::Query {
         let path = if e.url.is_empty() { e.object } else { e.url };
@@ -1643,6 +1712,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_row_is_seen_as_a_set_sees_it(rows in proptest::collection::vec(0u64..400, 0..2000), spread in 0u32..60) {
+            let (mut recent, mut set) = (Seen::default(), std::collections::HashSet::new());
+            for h in rows.iter().map(|h| h << spread) {
+                prop_assert_eq!(recent.has(h), set.contains(&h));
+                prop_assert_eq!(recent.insert(h), set.insert(h));
+            }
+            prop_assert_eq!(recent.count, set.len());
+        }
         #[test]
         fn the_last_number_is_the_last_that_fits(s in "([a-zé/%]{0,3}[0-9]{0,20}){0,4}[a-zé]{0,2}") {
             let parts = s.rsplit(|c: char| !c.is_ascii_digit());

@@ -113,7 +113,19 @@ impl<T> Sample<T> {
                     return;
                 }
             }
+            if self.items.len() == self.items.capacity() {
+                self.grow();
+            }
             self.items.push((key, item));
+        }
+    }
+    /// A list that is long already will often be full: it gets its place at once, and is not moved again and again. What is not
+    /// filled of it is not taken from the machine.
+    #[cold]
+    fn grow(&mut self) {
+        const LONG: usize = 1 << 14;
+        if self.items.len() >= LONG {
+            self.items.reserve_exact(self.limit.saturating_sub(self.items.len()));
         }
     }
     #[cold]

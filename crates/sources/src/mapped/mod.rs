@@ -14,6 +14,7 @@ mod program;
 mod stamp;
 mod steps;
 mod syslog_mixed;
+mod words;
 
 pub(crate) use decode::host_of;
 pub use plan::MappingError;
@@ -84,7 +85,7 @@ impl Mapped {
 
     /// What files are held against, read without the rest: of the many mappings a case needs few.
     fn heading(&self) -> Option<&'static Heading> {
-        if self.plan.get().is_some() {
+        if self.heading.get().is_none() && self.plan.get().is_some() {
             return None;
         }
         let read = || Heading::read(self.text).map(|h| &*Box::leak(Box::new(h)));
@@ -203,11 +204,13 @@ impl Source for Mapped {
         )
     }
     fn sniff(&self, head: &Head<'_>) -> Confidence {
-        let heading = self.heading();
-        if heading.is_some_and(|h| nowhere(&h.sniff, head.bytes)) {
+        let heading = self.heading().map(|h| &h.sniff);
+        if heading.is_some_and(|h| nowhere(h, head.bytes) || nothing(h, head)) {
             return Confidence::No;
         }
-        self.plan().map_or(Confidence::No, |p| sniff(p, head))
+        self.plan().map_or(Confidence::No, |p| {
+            sniff(p, heading.unwrap_or(&p.sniff), head)
+        })
     }
     fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
         match self.plan() {
@@ -231,16 +234,17 @@ fn spans_lines(bytes: &[u8]) -> bool {
     }
 }
 
-fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
+/// `told` is what the plan says of its files.
+fn sniff(plan: &Plan, told: &[Sniff], head: &Head<'_>) -> Confidence {
     let json = plan.containers.contains(&Container::Json);
     if head.bytes.is_empty() {
         return Confidence::No;
     }
-    if nowhere(&plan.sniff, head.bytes) {
+    if nowhere(told, head.bytes) {
         return Confidence::No;
     }
     if plan.whole_head || json && spans_lines(head.bytes) {
-        return sniff_one(plan, head.bytes);
+        return sniff_one(told, head.bytes);
     }
     let (mut seen, mut hits, mut foreign) = (0usize, 0usize, 0usize);
     let mut best = Confidence::No;
@@ -250,17 +254,7 @@ fn sniff(plan: &Plan, head: &Head<'_>) -> Confidence {
             continue;
         }
         seen += 1;
-        let mut c = sniff_one(plan, line);
-        if c == Confidence::No
-            && line.first() == Some(&b'{')
-            && memchr::memmem::find(line, b"\\").is_some()
-        {
-            // A record inside the JSON of a collector is escaped there.
-            let text = lines::text(line);
-            if let Some(inner) = decode::envelope(&text) {
-                c = sniff_one(plan, inner.as_bytes());
-            }
-        }
+        let c = sniff_line(told, line);
         hits += usize::from(c > Confidence::No);
         foreign += usize::from(c == Confidence::No && is_cef(line));
         best = best.max(c);
@@ -307,13 +301,33 @@ fn goes_on(plan: &Plan, line: &[u8]) -> bool {
             .is_some_and(|b| !b.is_match(&lines::text(line)))
 }
 
-fn sniff_one(plan: &Plan, bytes: &[u8]) -> Confidence {
+/// True when neither the head nor any of its lines is what a mapping is told by, whichever of the two it is held against.
+fn nothing(told: &[Sniff], head: &Head<'_>) -> bool {
+    let no = |c| c == Confidence::No;
+    no(sniff_one(told, head.bytes)) && lines::sample(head).all(|l| no(sniff_line(told, l)))
+}
+
+fn sniff_line(told: &[Sniff], line: &[u8]) -> Confidence {
+    let c = sniff_one(told, line);
+    if c == Confidence::No
+        && line.first() == Some(&b'{')
+        && memchr::memchr(b'\\', line).is_some()
+    {
+        // A record inside the JSON of a collector is escaped there.
+        let text = lines::text(line);
+        if let Some(inner) = decode::envelope(&text) {
+            return sniff_one(told, inner.as_bytes());
+        }
+    }
+    c
+}
+
+fn sniff_one(told: &[Sniff], bytes: &[u8]) -> Confidence {
     let has = |w: &String| memchr::memmem::find(bytes, w.as_bytes()).is_some();
     let mut best = Confidence::No;
-    for s in &plan.sniff {
+    for s in told {
         if s.confidence > best
-            && s.all.iter().all(has)
-            && (s.any.is_empty() || s.any.iter().any(has))
+            && s.is_possible(bytes)
             && !s.not.iter().any(has)
             && (s.regex.as_ref()).is_none_or(|r| r.is_in(lines::text(bytes).as_bytes()))
         {

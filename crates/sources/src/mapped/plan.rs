@@ -4,6 +4,7 @@ use super::{
     program::{self, Program},
     stamp::Layout,
     steps::Step,
+    words::words,
 };
 use crate::{Confidence, Standard};
 use ampleur_event::{
@@ -325,6 +326,8 @@ pub(super) struct Sniff {
     pub any: Vec<String>,
     pub not: Vec<String>,
     pub regex: Option<Sight>,
+    /// Every match of it has one of them; empty where they are not known.
+    pub words: Vec<String>,
 }
 
 impl Sniff {
@@ -334,13 +337,11 @@ impl Sniff {
         let regex = self.regex.as_ref().map(|r| (&r.text, &r.at));
         (self.confidence, &self.all, &self.any, &self.not, regex)
     }
-    /// False when its words are not all in these bytes, or not what every match of its expression has in it.
+    /// False when its words are not all in these bytes, or none of those every match of its expression has one of.
     pub(super) fn is_possible(&self, bytes: &[u8]) -> bool {
         let has = |w: &str| memchr::memmem::find(bytes, w.as_bytes()).is_some();
-        let told = self.regex.as_ref().and_then(|r| r.literal.as_deref());
-        self.all.iter().all(|w| has(w))
-            && (self.any.is_empty() || self.any.iter().any(|w| has(w)))
-            && told.is_none_or(has)
+        let one = |words: &[String]| words.is_empty() || words.iter().any(|w| has(w));
+        self.all.iter().all(|w| has(w)) && one(&self.any) && one(&self.words)
     }
 }
 
@@ -629,8 +630,6 @@ fn system(v: &str, at: &str) -> Made<System> {
 pub(super) struct Expression<R = Regex> {
     text: String,
     at: String,
-    /// ASCII that every match has in it.
-    literal: Option<String>,
     made: OnceLock<Option<R>>,
 }
 
@@ -669,7 +668,6 @@ impl<R: Compiled> Expression<R> {
         Expression {
             text: text.to_string(),
             at,
-            literal: literal(text).filter(|l| l.is_ascii()),
             made: OnceLock::new(),
         }
     }
@@ -1471,7 +1469,9 @@ fn sniffs(t: &Table) -> Made<Vec<Sniff>> {
     for (at, s) in tables(t, "sniff")? {
         keys(s, &at, &["confidence", "all", "any", "not", "regex"])?;
         let c = text(s, &at, "confidence")?.unwrap_or("certain");
+        let regex = text(s, &at, "regex")?;
         let one = Sniff {
+            words: regex.map(words).unwrap_or_default(),
             confidence: word(
                 c,
                 &join(&at, "confidence"),
@@ -1484,7 +1484,7 @@ fn sniffs(t: &Table) -> Made<Vec<Sniff>> {
             all: list(s.get("all"), &join(&at, "all"))?,
             any: list(s.get("any"), &join(&at, "any"))?,
             not: list(s.get("not"), &join(&at, "not"))?,
-            regex: text(s, &at, "regex")?.map(|r| Sight::new(r, join(&at, "regex"))),
+            regex: regex.map(|r| Sight::new(r, join(&at, "regex"))),
         };
         if one.all.is_empty() && one.any.is_empty() && one.regex.is_none() {
             return wrong(&at, "one of `all`, `any`, `regex` is needed");
