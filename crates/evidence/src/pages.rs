@@ -524,24 +524,23 @@ impl Chunk {
         let room = (PAGE_ROWS - self.rows).min(PAGE_VALUES - self.levels);
         let mut n = 0;
         self.numbers.reserve(room.min(values.len()));
-        for v in values.take(room) {
+        let mut values = values.take(room);
+        while !self.given_up
+            && let Some(v) = values.next()
+        {
             n += 1;
-            if self.given_up {
-                self.put(v, &mut |to| stored(v, to));
-                if self.plain.len() >= PAGE_BYTES {
-                    break;
-                }
-                continue;
-            }
             let number = self.dictionary.number(v, &mut |to| stored(v, to));
             self.numbers.push(number);
             self.asked += 1;
             if self.is_wasted(self.asked) {
                 self.give_up();
-                if self.plain.len() >= PAGE_BYTES {
-                    break;
-                }
             }
+        }
+        while self.plain.len() < PAGE_BYTES
+            && let Some(v) = values.next()
+        {
+            n += 1;
+            self.put(v, &mut |to| stored(v, to));
         }
         self.filled(n);
         self.rows += n - 1;
@@ -679,8 +678,20 @@ impl Chunk {
             };
             let room = room.min(PAGE_ROWS - self.rows);
             let n = values.len().min(room).min(PAGE_VALUES - self.levels);
-            for v in values.by_ref().take(n) {
-                self.long(v);
+            let part = values.by_ref().take(n);
+            match (self.wish.shape, self.wish.range) {
+                (Shape::Running, false) => self.running.extend(part.map(|v| v as i64)),
+                (Shape::Running, true) => {
+                    let from = self.running.len();
+                    self.running.extend(part.map(|v| v as i64));
+                    let some = &self.running[from..];
+                    let least = some.iter().copied().min();
+                    let greatest = some.iter().copied().max();
+                    for v in least.into_iter().chain(greatest) {
+                        self.see(v);
+                    }
+                }
+                _ => part.for_each(|v| self.long(v)),
             }
             self.filled(n);
             self.rows += n - 1;

@@ -1312,7 +1312,9 @@ impl Decoder {
             .or_else(|| plan.verbs.get(&*e.action).copied())
             .unwrap_or(plan.verb);
         for (target, ways) in plan.columns.iter().skip(1) {
-            fill(e, target, ways, slots);
+            if !ways.idle(slots) {
+                fill(e, target, ways, slots);
+            }
         }
         e.outcome = outcome.unwrap_or_else(|| {
             let words = plan.outcome_from.iter().map(|p| match p {
@@ -1570,8 +1572,12 @@ fn value<'a>(ways: &'static Ways, slots: &Slots<'a>, action: &str, verb: Verb) -
 /// The first field that is there.
 #[inline]
 fn first<'a>(of: &[u16], slots: &Slots<'a>) -> Cow<'a, str> {
-    let there = of.iter().find(|s| !steps::nothing(slots.get(**s)));
-    there.map_or(Cow::Borrowed(""), |s| slots.cow(*s))
+    for s in of {
+        if !slots.lacks(*s) && !steps::nothing(slots.get(*s)) {
+            return slots.cow(*s);
+        }
+    }
+    Cow::Borrowed("")
 }
 
 fn value_of<'a>(ways: &'static [Way], slots: &Slots<'a>, action: &str, verb: Verb) -> Cow<'a, str> {
@@ -1646,9 +1652,6 @@ fn one<'a>(w: &'static Way, slots: &Slots<'a>, action: &str) -> Cow<'a, str> {
 }
 
 fn fill<'a: 'e, 'e>(e: &mut Event<'e>, target: &Target, ways: &'static Ways, slots: &Slots<'a>) {
-    if ways.idle(slots) {
-        return;
-    }
     let (all, ways) = (ways, &ways.list);
     match target {
         Target::Text(set, Kind::Address) => {
