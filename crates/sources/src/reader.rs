@@ -93,9 +93,10 @@ pub trait FileSink {
     fn soon(&mut self, job: Job) {
         job();
     }
-    /// Calls `wait`, which returns when a job given before is done: whoever works elsewhere may do so meanwhile.
-    fn idle(&mut self, wait: &mut dyn FnMut()) {
-        wait();
+    /// Returns when a job given before is done, which is when `done` says so: whoever has other work may do it meanwhile. What is done
+    /// at once needs nobody to wait.
+    fn idle(&mut self, done: &mut dyn FnMut() -> bool) {
+        done();
     }
 }
 
@@ -858,10 +859,15 @@ impl<'a> Engine<'a> {
 
     /// Waits for a part to be decoded.
     fn came_back(&mut self, given: Given) -> Part {
-        let mut part = given.back.try_recv().ok();
-        if part.is_none() {
-            self.sink.idle(&mut || part = given.back.recv().ok());
-        }
+        let mut part = None;
+        self.sink.idle(&mut || {
+            match given.back.try_recv() {
+                Ok(done) => part = Some(done),
+                Err(mpsc::TryRecvError::Empty) => return false,
+                Err(mpsc::TryRecvError::Disconnected) => {}
+            }
+            true
+        });
         part.expect("a decoder panicked")
     }
 

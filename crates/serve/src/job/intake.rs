@@ -2,11 +2,11 @@
 //!
 //! A file passes through four stages, each strictly in file order: decoding; sealing the bytes; sealing the rows; sessions and
 //! coverage. Stages of one file work side by side, so that one big file keeps every core busy, and nothing depends on their
-//! pace: the same bytes come out on any number of threads. Blocks wait between stages in short queues, which bounds memory.
+//! pace: the same bytes come out on any number of threads. Few blocks are on their way at a time, which bounds memory.
 use super::{
     JobError, Outside, Progress,
-    hands::{Close, Hands},
-    permits::{Permits, at_work, held},
+    crew::{Crew, LAST},
+    permits::held,
 };
 use ampleur_event::{Event, EventBatch, Nanos};
 use ampleur_evidence::{
@@ -20,16 +20,20 @@ use ampleur_sources::{
     case::{Case, FileId},
     reader::{FileReport, FileSink, Job, Limits, Piece, SinkError, read_what_can_be_read},
 };
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-    mpsc::{Receiver, SyncSender, sync_channel},
+use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 /// Files smaller than this go through their stages on one thread: handing blocks over would cost more than it brings.
 const STAGED_FROM: u64 = 256 << 10;
-/// Blocks (1 MiB of evidence and its rows) that may wait before a stage.
-const WAITING: usize = 4;
+/// So much may wait for the stages of a file: a block (1 MiB of evidence and its rows) waits for two of them at a time.
+const WAITING: usize = 12;
 /// A block that grew beyond this is not kept for the next use.
 const KEPT_BYTES: usize = 16 << 20;
 
@@ -94,7 +98,7 @@ pub fn intake_looked_at(
     // The largest files first, so that no worker is left alone with one at the end.
     let mut order: Vec<FileId> = (0..case.files.len() as u32).collect();
     order.sort_by_key(|f| (std::cmp::Reverse(case.files[*f as usize].size), *f));
-    let next = AtomicUsize::new(0);
+    let taken = Mutex::new(Taken::default());
     let done: Mutex<Vec<(FileId, Result<OneFile, JobError>)>> = Mutex::new(Vec::new());
     let gathered = Mutex::new(Gathered::default());
     let threads = threads.clamp(1, 64);
@@ -102,40 +106,45 @@ pub fn intake_looked_at(
         case,
         lake,
         at: outside.now,
-        staged: threads > 1,
-        hands: Hands::new(if threads > 1 { threads } else { 0 }),
-        permits: Permits::new(at_work(threads)),
+        threads,
+        crew: Crew::new(threads),
         spare: Mutex::new(vec![]),
         progress,
         looking,
     };
-    let read_files = || {
-        while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+    let serve = || {
+        let run = |task| work.run(task);
+        loop {
+            if let Some(task) = work.crew.next() {
+                run(task);
+                continue;
+            }
+            let Some(file) = held(&taken).next(&order) else {
+                let all = &mut || held(&taken).is_all(&order);
+                return work.crew.until(false, all, &run);
+            };
+            // Those who wait for the last file are told also where reading it panics.
+            let ended = Ended(&taken, &work.crew);
             let result = work.file(file, salts[file as usize]);
-            let failed = result.is_err();
+            if result.is_err() {
+                held(&taken).stop = true;
+            }
             let result = result.map(|(one, observation)| {
                 held(&gathered).take(observation);
                 one
             });
             held(&done).push((file, result));
-            if failed {
-                break;
-            }
+            drop(ended);
         }
     };
     std::thread::scope(|scope| {
-        let _close = Close(&work.hands);
-        for _ in 0..work.hands.count() {
-            scope.spawn(|| work.hands.work(&work.permits));
-        }
-        // One file more than threads: the end of a file waits for the disk, and the others go on meanwhile.
+        // One more than work at once: the end of a file waits for the disk, and the others go on meanwhile.
         let open = if threads > 1 { threads + 1 } else { 1 };
-        std::thread::scope(|scope| {
-            for _ in 0..open {
-                scope.spawn(read_files);
-            }
-        });
+        for _ in 0..open {
+            scope.spawn(|| work.crew.permits.with(serve));
+        }
     });
+    drop(work);
     let mut files = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     files.sort_by_key(|(file, _)| *file);
     let (mut reports, mut partials, mut segments) = (vec![], vec![], vec![]);
@@ -183,6 +192,38 @@ pub fn intake_looked_at(
     })
 }
 
+/// Files begun, and those of them that are not at their end.
+#[derive(Default)]
+struct Taken {
+    begun: usize,
+    open: usize,
+    /// A file failed: none is begun any more.
+    stop: bool,
+}
+
+impl Taken {
+    fn next(&mut self, order: &[FileId]) -> Option<FileId> {
+        let file = order.get(self.begun).filter(|_| !self.stop)?;
+        self.begun += 1;
+        self.open += 1;
+        Some(*file)
+    }
+    fn is_all(&self, order: &[FileId]) -> bool {
+        self.open == 0 && (self.stop || self.begun == order.len())
+    }
+}
+
+struct Ended<'t, 'a>(&'t Mutex<Taken>, &'t Crew<Task<'a>>);
+impl Drop for Ended<'_, '_> {
+    fn drop(&mut self) {
+        let mut taken = held(self.0);
+        taken.open -= 1;
+        taken.stop |= std::thread::panicking();
+        drop(taken);
+        self.1.changed();
+    }
+}
+
 /// What could not be read of one file: how much, where it begins, and what to do about it. Nothing of the records themselves.
 fn rejected(report: &FileReport) -> Option<String> {
     let first = report.reject_list.first()?;
@@ -224,10 +265,8 @@ struct Work<'a> {
     case: &'a Case,
     lake: &'a Lake,
     at: Nanos,
-    staged: bool,
-    /// Parts of one file decoded at once.
-    hands: Hands,
-    permits: Permits,
+    threads: usize,
+    crew: Crew<Task<'a>>,
     /// Blocks whose memory is used again.
     spare: Mutex<Vec<Block>>,
     progress: &'a dyn Progress,
@@ -263,7 +302,6 @@ impl<'a> Work<'a> {
     }
     fn one_file(&self, file: FileId, salt: [u8; 32]) -> Result<(OneFile, Observation), JobError> {
         let seal = Seal {
-            work: self,
             file,
             salt,
             format: UNKNOWN,
@@ -274,53 +312,54 @@ impl<'a> Work<'a> {
             by_records: false,
         };
         let rows = Rows::default();
-        let staged = self.staged && self.case.files[file as usize].size >= STAGED_FROM;
+        let staged = self.threads > 1 && self.case.files[file as usize].size >= STAGED_FROM;
         let read = |sink: &mut dyn FileSink| {
             read_what_can_be_read(self.case, file, &Limits::default(), sink)
                 .map_err(|e| JobError::file("read", &self.case.files[file as usize].path, e))
         };
         let (report, segments, lookers) = if staged {
-            std::thread::scope(|scope| {
-                let (to_seal, seal_in) = sync_channel(WAITING);
-                let (to_rows, rows_in) = sync_channel(WAITING);
-                let (to_look, look_in) = sync_channel(WAITING);
-                let sealing = scope.spawn(move || seal.run(&seal_in, &to_rows));
-                let writing = scope.spawn(move || rows.run(self, &rows_in));
-                let looking = scope.spawn(move || look(self, file, &look_in));
-                let mut decode = Decode {
-                    work: self,
-                    to_seal,
-                    to_look,
-                    read_before: 0,
-                };
-                let report = self.permits.with(|| read(&mut decode));
-                if let Ok(r) = &report {
-                    // A stage that is gone has failed and says so itself.
-                    drop(decode.to_seal.send(ToSeal::End(r.skipped)));
-                }
-                drop(decode);
-                // The last stage that failed is the cause: those before it only found nobody to hand to.
-                let (lookers, segments, sealed) =
-                    (joined(looking), joined(writing), joined(sealing));
-                let segments = segments?;
-                sealed?;
-                Ok::<_, JobError>((report?, segments, lookers))
-            })?
+            let pipe = Arc::new(Pipe {
+                file,
+                seal: Stage::new(seal),
+                rows: Stage::new(rows),
+                look: Stage::new(None),
+                open: AtomicUsize::new(0),
+                stopped: AtomicBool::new(false),
+                failure: Mutex::new(None),
+            });
+            let mut decode = Decode {
+                work: self,
+                pipe: &pipe,
+                read_before: 0,
+            };
+            let report = read(&mut decode);
+            match &report {
+                Ok(r) => self.to_seal(&pipe, ToSeal::End(r.skipped)),
+                Err(_) => pipe.stopped.store(true, Ordering::Release),
+            }
+            self.until(&pipe, 1);
+            // Why a stage failed is the cause: reading found nobody to hand to.
+            match held(&pipe.failure).take() {
+                Some(Failure::Error(e)) => return Err(e),
+                Some(Failure::Panic(panic)) => resume_unwind(panic),
+                None => {}
+            }
+            let segments = std::mem::take(&mut held(&pipe.rows.state).sealed);
+            let lookers = held(&pipe.look.state).take();
+            (report?, segments, lookers)
         } else {
-            self.permits.with(|| {
-                let mut inline = Inline {
-                    work: self,
-                    file,
-                    seal,
-                    rows,
-                    lookers: None,
-                    read_before: 0,
-                };
-                let report = read(&mut inline)?;
-                let (mut seal, mut rows) = (inline.seal, inline.rows);
-                seal.close(report.skipped, &mut |x| rows.take(self, x))?;
-                Ok::<_, JobError>((report, rows.sealed, inline.lookers))
-            })?
+            let mut inline = Inline {
+                work: self,
+                file,
+                seal,
+                rows,
+                lookers: None,
+                read_before: 0,
+            };
+            let report = read(&mut inline)?;
+            let (mut seal, mut rows) = (inline.seal, inline.rows);
+            seal.close(report.skipped, &mut |x| rows.take(self, x))?;
+            (report, rows.sealed, inline.lookers)
         };
         let counts = Counts {
             records: report.records,
@@ -374,11 +413,170 @@ impl<'a> Work<'a> {
     }
 }
 
-/// A panic of a stage (a violated invariant) goes on in the caller.
-fn joined<T>(stage: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    stage
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// Something to be done by whoever has time.
+enum Task<'a> {
+    /// A part of a file to be decoded.
+    Decode(Job),
+    /// The next that waits for a stage.
+    Seal(Arc<Pipe<'a>>),
+    Rows(Arc<Pipe<'a>>),
+    Look(Arc<Pipe<'a>>),
+}
+
+impl Task<'_> {
+    fn rank(&self) -> usize {
+        match self {
+            Task::Rows(_) => 0,
+            Task::Look(_) => 1,
+            Task::Seal(_) => 2,
+            Task::Decode(_) => LAST,
+        }
+    }
+}
+
+/// The stages of a file behind its decoding.
+struct Pipe<'a> {
+    file: FileId,
+    seal: Stage<ToSeal, Seal>,
+    rows: Stage<ToRows, Rows>,
+    look: Stage<ToLook, Option<Lookers<'a>>>,
+    /// Given to stages and not done.
+    open: AtomicUsize,
+    /// What still waits is dropped.
+    stopped: AtomicBool,
+    failure: Mutex<Option<Failure>>,
+}
+
+enum Failure {
+    Error(JobError),
+    /// A violated invariant: goes on in the thread that reads the file.
+    Panic(Box<dyn Any + Send>),
+}
+
+impl Pipe<'_> {
+    /// The first failure is the cause of the others.
+    fn fail(&self, failure: Failure) {
+        held(&self.failure).get_or_insert(failure);
+        self.stopped.store(true, Ordering::Release);
+    }
+}
+
+/// A stage and what waits for it. One thread at a time is at work in it.
+struct Stage<T, S> {
+    queue: Mutex<Queue<T>>,
+    state: Mutex<S>,
+}
+
+struct Queue<T> {
+    waiting: VecDeque<T>,
+    /// There is a task for it, or somebody at work.
+    called: bool,
+}
+
+impl<T, S> Stage<T, S> {
+    fn new(state: S) -> Stage<T, S> {
+        Stage {
+            queue: Mutex::new(Queue {
+                waiting: VecDeque::new(),
+                called: false,
+            }),
+            state: Mutex::new(state),
+        }
+    }
+    /// True when somebody is to be called for it.
+    fn push(&self, item: T) -> bool {
+        let mut queue = held(&self.queue);
+        queue.waiting.push_back(item);
+        !std::mem::replace(&mut queue.called, true)
+    }
+    /// True when somebody is to be called again.
+    fn goes_on(&self) -> bool {
+        let mut queue = held(&self.queue);
+        queue.called = !queue.waiting.is_empty();
+        queue.called
+    }
+}
+
+impl<'a> Work<'a> {
+    fn give(&self, task: Task<'a>) {
+        self.crew.give(task.rank(), task);
+    }
+    fn to_seal(&self, pipe: &Arc<Pipe<'a>>, what: ToSeal) {
+        pipe.open.fetch_add(1, Ordering::AcqRel);
+        if pipe.seal.push(what) {
+            self.give(Task::Seal(pipe.clone()));
+        }
+    }
+    fn to_rows(&self, pipe: &Arc<Pipe<'a>>, what: ToRows) {
+        pipe.open.fetch_add(1, Ordering::AcqRel);
+        if pipe.rows.push(what) {
+            self.give(Task::Rows(pipe.clone()));
+        }
+    }
+    fn to_look(&self, pipe: &Arc<Pipe<'a>>, what: ToLook) {
+        pipe.open.fetch_add(1, Ordering::AcqRel);
+        if pipe.look.push(what) {
+            self.give(Task::Look(pipe.clone()));
+        }
+    }
+    /// Works until less than so much waits for the stages of a file.
+    fn until(&self, pipe: &Pipe<'a>, less_than: usize) {
+        let mut done = || pipe.open.load(Ordering::Acquire) < less_than;
+        self.crew.until(false, &mut done, &|task| self.run(task));
+    }
+    fn run(&self, task: Task<'a>) {
+        match task {
+            // What a decoder that panics leaves undone is missed by the one who reads.
+            Task::Decode(job) => drop(catch_unwind(AssertUnwindSafe(job))),
+            Task::Seal(pipe) => {
+                let one = |item, seal: &mut Seal| {
+                    seal.item(self, item, &mut |x| {
+                        self.to_rows(&pipe, x);
+                        Ok(())
+                    })
+                };
+                if self.step(&pipe, &pipe.seal, one) {
+                    self.give(Task::Seal(pipe));
+                }
+            }
+            Task::Rows(pipe) => {
+                if self.step(&pipe, &pipe.rows, |item, rows| rows.take(self, item)) {
+                    self.give(Task::Rows(pipe));
+                }
+            }
+            Task::Look(pipe) => {
+                let one = |item, lookers: &mut Option<Lookers<'a>>| {
+                    look(self, pipe.file, lookers, item);
+                    Ok(())
+                };
+                if self.step(&pipe, &pipe.look, one) {
+                    self.give(Task::Look(pipe));
+                }
+            }
+        }
+        self.crew.changed();
+    }
+    /// Does the next that waits for a stage; true when more does.
+    fn step<T, S>(
+        &self,
+        pipe: &Pipe<'a>,
+        stage: &Stage<T, S>,
+        one: impl FnOnce(T, &mut S) -> Result<(), JobError>,
+    ) -> bool {
+        let item = held(&stage.queue).waiting.pop_front();
+        if let Some(item) = item {
+            if !pipe.stopped.load(Ordering::Acquire) {
+                let done = catch_unwind(AssertUnwindSafe(|| one(item, &mut held(&stage.state))));
+                match done {
+                    Ok(Ok(())) => {}
+                    Ok(Err(e)) => pipe.fail(Failure::Error(e)),
+                    Err(panic) => pipe.fail(Failure::Panic(panic)),
+                }
+            }
+            pipe.open.fetch_sub(1, Ordering::AcqRel);
+        }
+        stage.goes_on()
+    }
 }
 
 enum ToSeal {
@@ -402,36 +600,30 @@ enum ToLook {
 }
 
 /// First stage: decoding, on the thread that took the file.
-struct Decode<'a> {
-    work: &'a Work<'a>,
-    to_seal: SyncSender<ToSeal>,
-    to_look: SyncSender<ToLook>,
+struct Decode<'w, 'a> {
+    work: &'w Work<'a>,
+    pipe: &'w Arc<Pipe<'a>>,
     read_before: u64,
 }
 
-impl Decode<'_> {
-    /// Waits without a permit: the others go on meanwhile.
-    fn hand<T>(&self, to: &SyncSender<T>, what: T) -> Result<(), SinkError> {
-        self.work.permits.give();
-        let sent = to.send(what);
-        self.work.permits.take();
-        sent.map_err(|_| "a later stage has stopped".into())
-    }
-}
-
-impl FileSink for Decode<'_> {
+impl FileSink for Decode<'_, '_> {
     fn begin(&mut self, _: FileId, source: Option<&'static dyn Source>) -> Result<(), SinkError> {
         let format = source.map_or(UNKNOWN, |s| s.name());
-        self.hand(&self.to_seal, ToSeal::Begin(format))?;
-        self.hand(&self.to_look, ToLook::Begin(format))
+        self.work.to_seal(self.pipe, ToSeal::Begin(format));
+        self.work.to_look(self.pipe, ToLook::Begin(format));
+        Ok(())
     }
     fn piece(&mut self, piece: Piece<'_>) -> Result<(), SinkError> {
         let read = piece.read;
         let mut block = held(&self.work.spare).pop().unwrap_or_default();
         self.work.fill(&mut block, piece);
         let block = Arc::new(block);
-        self.hand(&self.to_look, ToLook::Block(block.clone()))?;
-        self.hand(&self.to_seal, ToSeal::Block(block))?;
+        self.work.until(self.pipe, WAITING);
+        if self.pipe.stopped.load(Ordering::Acquire) {
+            return Err("a later stage has stopped".into());
+        }
+        (self.work).to_look(self.pipe, ToLook::Block(block.clone()));
+        self.work.to_seal(self.pipe, ToSeal::Block(block));
         self.work
             .progress
             .advance(read.saturating_sub(self.read_before));
@@ -439,23 +631,21 @@ impl FileSink for Decode<'_> {
         Ok(())
     }
     fn hands(&self) -> usize {
-        self.work.hands.count()
+        self.work.threads
     }
     fn soon(&mut self, job: Job) {
-        self.work.hands.give(job);
+        self.work.give(Task::Decode(job));
     }
-    fn idle(&mut self, wait: &mut dyn FnMut()) {
-        self.work.permits.give();
-        wait();
-        self.work.permits.take();
+    fn idle(&mut self, done: &mut dyn FnMut() -> bool) {
+        let run = |task| self.work.run(task);
+        self.work.crew.until(true, done, &run);
     }
 }
 
 const UNKNOWN: &str = "unknown";
 
 /// Second stage: the bytes.
-struct Seal<'a> {
-    work: &'a Work<'a>,
+struct Seal {
     file: FileId,
     salt: [u8; 32],
     format: &'static str,
@@ -489,39 +679,25 @@ impl Block {
     }
 }
 
-impl Seal<'_> {
-    fn run(
-        mut self,
-        input: &Receiver<ToSeal>,
-        to_rows: &SyncSender<ToRows>,
+impl Seal {
+    fn item(
+        &mut self,
+        work: &Work<'_>,
+        item: ToSeal,
+        out: &mut dyn FnMut(ToRows) -> Result<(), JobError>,
     ) -> Result<(), JobError> {
-        while let Ok(next) = input.recv() {
-            let mut out = vec![];
-            self.work.permits.with(|| match next {
-                ToSeal::Begin(format) => {
-                    self.format = format;
-                    Ok(())
-                }
-                ToSeal::Block(block) => self.take(block, &mut |x| {
-                    out.push(x);
-                    Ok(())
-                }),
-                ToSeal::End(skipped) => self.close(skipped, &mut |x| {
-                    out.push(x);
-                    Ok(())
-                }),
-            })?;
-            for x in out {
-                if to_rows.send(x).is_err() {
-                    // It has failed and says so itself.
-                    return Ok(());
-                }
+        match item {
+            ToSeal::Begin(format) => {
+                self.format = format;
+                Ok(())
             }
+            ToSeal::Block(block) => self.take(work, block, out),
+            ToSeal::End(skipped) => self.close(skipped, out),
         }
-        Ok(())
     }
     fn take(
         &mut self,
+        work: &Work<'_>,
         block: Arc<Block>,
         out: &mut dyn FnMut(ToRows) -> Result<(), JobError>,
     ) -> Result<(), JobError> {
@@ -529,7 +705,7 @@ impl Seal<'_> {
             Some(half) => half,
             None => {
                 let meta = SegmentMeta {
-                    file: self.work.case.files[self.file as usize].rel.clone(),
+                    file: work.case.files[self.file as usize].rel.clone(),
                     format: if self.format == UNKNOWN {
                         String::new()
                     } else {
@@ -537,14 +713,14 @@ impl Seal<'_> {
                     },
                     part: self.part,
                     start: self.start,
-                    at: self.work.at,
+                    at: work.at,
                 };
                 let mut salt = self.salt;
                 for (s, p) in salt.iter_mut().zip(self.part.to_le_bytes()) {
                     *s ^= p;
                 }
-                let settings = self.work.settings(self.file, self.format);
-                let writer = self.work.lake.begin_again(meta, salt, &settings)?;
+                let settings = work.settings(self.file, self.format);
+                let writer = work.lake.begin_again(meta, salt, &settings)?;
                 let (half, rows) = writer.split();
                 out(ToRows::Begin(Box::new(rows)))?;
                 half
@@ -600,16 +776,6 @@ struct Rows {
 }
 
 impl Rows {
-    fn run(
-        mut self,
-        work: &Work<'_>,
-        input: &Receiver<ToRows>,
-    ) -> Result<Vec<SealedSegment>, JobError> {
-        while let Ok(next) = input.recv() {
-            work.permits.with(|| self.take(work, next))?;
-        }
-        Ok(self.sealed)
-    }
     /// With a permit.
     fn take(&mut self, work: &Work<'_>, next: ToRows) -> Result<(), JobError> {
         match (next, &mut self.half) {
@@ -622,9 +788,9 @@ impl Rows {
                 if let Some(half) = open.take() {
                     let writer = SegmentWriter::join(*raw, half);
                     // The end of a segment mostly waits for the disk: the others go on meanwhile.
-                    work.permits.give();
+                    work.crew.permits.give();
                     let sealed = writer.finish(rejects, skipped);
-                    work.permits.take();
+                    work.crew.permits.take();
                     self.sealed.push(sealed?);
                 }
             }
@@ -643,20 +809,16 @@ struct Lookers<'a> {
     other: Option<Box<dyn Looker + 'a>>,
 }
 
-fn look<'a>(work: &Work<'a>, file: FileId, input: &Receiver<ToLook>) -> Option<Lookers<'a>> {
-    let mut lookers = None;
-    while let Ok(next) = input.recv() {
-        work.permits.with(|| match next {
-            ToLook::Begin(format) => lookers = Some(work.lookers(file, format)),
-            ToLook::Block(block) => {
-                if let Some(lookers) = &mut lookers {
-                    see(lookers, &block);
-                }
-                work.release(block);
+fn look<'a>(work: &Work<'a>, file: FileId, lookers: &mut Option<Lookers<'a>>, item: ToLook) {
+    match item {
+        ToLook::Begin(format) => *lookers = Some(work.lookers(file, format)),
+        ToLook::Block(block) => {
+            if let Some(lookers) = lookers {
+                see(lookers, &block);
             }
-        });
+            work.release(block);
+        }
     }
-    lookers
 }
 
 fn see(lookers: &mut Lookers<'_>, block: &Block) {
@@ -679,7 +841,7 @@ fn see(lookers: &mut Lookers<'_>, block: &Block) {
 struct Inline<'w, 'a> {
     work: &'w Work<'a>,
     file: FileId,
-    seal: Seal<'w>,
+    seal: Seal,
     rows: Rows,
     lookers: Option<Lookers<'a>>,
     read_before: u64,
@@ -699,7 +861,7 @@ impl FileSink for Inline<'_, '_> {
             see(lookers, &block);
         }
         let (seal, rows, work) = (&mut self.seal, &mut self.rows, self.work);
-        seal.take(Arc::new(block), &mut |x| rows.take(work, x))?;
+        seal.take(work, Arc::new(block), &mut |x| rows.take(work, x))?;
         self.work
             .progress
             .advance(read.saturating_sub(self.read_before));

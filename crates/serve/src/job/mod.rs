@@ -1,11 +1,11 @@
 //! One file per job. A job takes plain options, reports progress through [`Progress`], and returns what happened.
 mod apart;
+mod crew;
 #[cfg(feature = "sigma")]
 mod findings;
 #[cfg(not(feature = "sigma"))]
 #[path = "no_findings.rs"]
 mod findings;
-mod hands;
 mod intake;
 mod inventory;
 mod investigate;

@@ -5,18 +5,7 @@ pub(super) fn held<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stages that may work at once. Where the operator gave every core, one more: between giving a permit back and the next stage
-/// waking up a core would be idle, an eighth of the time.
-pub(super) fn at_work(threads: usize) -> usize {
-    let cores = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
-    if threads > 1 && threads >= cores {
-        threads + 1
-    } else {
-        threads
-    }
-}
-
-/// As many stages work at once as there are permits, however many are open.
+/// As many threads work at once as there are permits, however many there are.
 pub(super) struct Permits {
     free: Mutex<usize>,
     freed: Condvar,
@@ -50,7 +39,7 @@ impl Permits {
     }
 }
 
-/// Given back also when a stage panics, so that the others come to their end.
+/// Given back also when its holder panics, so that the others come to their end.
 struct Permit<'a>(&'a Permits);
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
