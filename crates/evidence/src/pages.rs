@@ -298,10 +298,7 @@ impl Dictionary {
         self.table
             .reserve(all.len() + 1, |n| all[n].hash(all[n].kept(kept)));
         let hash = known.hash(Known::inner(value));
-        let n = match self
-            .table
-            .find(hash, |n| all[n].is(&known, value, kept))
-        {
+        let n = match self.table.find(hash, |n| all[n].is(&known, value, kept)) {
             Ok(n) => n,
             Err(place) => {
                 let n = self.known.len() as u32;

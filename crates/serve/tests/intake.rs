@@ -1,7 +1,8 @@
 //! Intake on many threads is intake on one: for every source, the same records, places, rejects, sessions, coverage and root.
+use ampleur_event::Event;
 use ampleur_evidence::{Keys, Lake};
-use ampleur_serve::job::{Outside, Quiet, intake};
-use ampleur_sources::{Case, SOURCES};
+use ampleur_serve::job::{Looker, Looking, Outside, Quiet, intake, intake_looked_at};
+use ampleur_sources::{Case, SOURCES, case::FileId};
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
@@ -205,4 +206,61 @@ fn a_file_that_cannot_be_read_leaves_the_others() {
             .count(),
         2
     );
+}
+
+/// Looks on, and breaks down at a row of one file.
+struct Breaks;
+impl Looking for Breaks {
+    fn file<'a>(&'a self, file: FileId, _: &str) -> Option<Box<dyn Looker + 'a>> {
+        (file == 1).then(|| Box::new(After(20_000)) as Box<dyn Looker>)
+    }
+}
+
+struct After(u32);
+impl Looker for After {
+    fn row(&mut self, _: &Event<'_>) {
+        self.0 -= 1;
+        assert!(self.0 > 0, "it broke down");
+    }
+    fn end(self: Box<Self>) {}
+}
+
+/// Whatever breaks in a stage of one file, nobody waits for it for ever: the cause is told.
+#[test]
+fn what_breaks_in_a_stage_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("case");
+    fs::create_dir_all(root.join("logs/web")).unwrap();
+    let line =
+        "192.0.2.9 - marie [14/Sep/2025:01:00:36 +0200] \"GET /p HTTP/1.1\" 200 51 \"-\" \"x\"\n";
+    for name in ["a.log", "b.log", "c.log"] {
+        fs::write(root.join("logs/web").join(name), line.repeat(80_000)).unwrap();
+    }
+    let case = Case::open(&root).unwrap();
+    for threads in [1, 2, 5] {
+        let take = |name: &str, looking: Option<&dyn Looking>, break_lake: bool| {
+            let path = dir.path().join(format!("{name}-{threads}"));
+            let mut random = |bytes: &mut [u8]| bytes.fill(7);
+            let keys = Keys::generate(&mut random).0;
+            let mut lake = Lake::create(&path, &keys, 0).unwrap();
+            if break_lake {
+                fs::remove_dir_all(path.join("tmp")).unwrap();
+                fs::write(path.join("tmp"), "in the way").unwrap();
+            }
+            let mut outside = Outside {
+                now: 0,
+                actor: "test".into(),
+                random: &mut random,
+            };
+            let done = intake_looked_at(&case, &mut lake, threads, &mut outside, &Quiet, looking);
+            done.map(|d| d.reports.iter().map(|r| r.events).sum::<u64>())
+        };
+        assert_eq!(take("whole", None, false).unwrap(), 240_000);
+        let told = take("full", None, true).unwrap_err().to_string();
+        assert!(told.contains("tmp"), "{told}");
+        let broken = || drop(take("broken", Some(&Breaks), false));
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(broken)).unwrap_err();
+        let told = panic.downcast_ref::<&str>().copied().unwrap_or("");
+        assert!(told.contains("thread panicked"), "{told}");
+    }
 }

@@ -239,8 +239,7 @@ fn whole(digits: &[u8]) -> Option<u64> {
 /// Without control characters, and without the bracket a stamp begins with.
 fn plain_user(user: &str) -> bool {
     let odd = |odd: bool, b: &u8| odd | !matches!(b, b' '..=b'~') | (*b == b'[');
-    !user.as_bytes().iter().fold(false, odd)
-        || !user.chars().any(|c| c.is_control() || c == '[')
+    !user.as_bytes().iter().fold(false, odd) || !user.chars().any(|c| c.is_control() || c == '[')
 }
 
 /// The parts of an access line, as written.

@@ -125,7 +125,8 @@ impl<T> Sample<T> {
     fn grow(&mut self) {
         const LONG: usize = 1 << 14;
         if self.items.len() >= LONG {
-            self.items.reserve_exact(self.limit.saturating_sub(self.items.len()));
+            self.items
+                .reserve_exact(self.limit.saturating_sub(self.items.len()));
         }
     }
     #[cold]

@@ -309,10 +309,7 @@ fn nothing(told: &[Sniff], head: &Head<'_>) -> bool {
 
 fn sniff_line(told: &[Sniff], line: &[u8]) -> Confidence {
     let c = sniff_one(told, line);
-    if c == Confidence::No
-        && line.first() == Some(&b'{')
-        && memchr::memchr(b'\\', line).is_some()
-    {
+    if c == Confidence::No && line.first() == Some(&b'{') && memchr::memchr(b'\\', line).is_some() {
         // A record inside the JSON of a collector is escaped there.
         let text = lines::text(line);
         if let Some(inner) = decode::envelope(&text) {

@@ -44,7 +44,11 @@ impl Reader<'_> {
         }
         all.sort_unstable();
         all.dedup();
-        Ok(if known && all.len() <= MOST { all } else { vec![] })
+        Ok(if known && all.len() <= MOST {
+            all
+        } else {
+            vec![]
+        })
     }
 
     /// One of the alternatives: the best of its parts.
@@ -179,7 +183,10 @@ mod tests {
     #[test]
     fn words_are_read_as_written() {
         for (pattern, want) in [
-            (r"^Accepted (?P<m>\w+) for (?P<user>\S+)", &["Accepted "][..]),
+            (
+                r"^Accepted (?P<m>\w+) for (?P<user>\S+)",
+                &["Accepted "][..],
+            ),
             (r"a+b?cdef\[x\]", &["cdef[x]"]),
             (r"(^|\s)(named|dhcpd)(\[\d+\])?: ", &["dhcpd", "named"]),
             (r"one|two", &["one", "two"]),
@@ -226,7 +233,10 @@ mod tests {
             // Places are not made, only what stands between them.
             let plain = pattern.replace("(^|", "(|").replace("|^)", "|)");
             let plain = plain.trim_start_matches('^').trim_end_matches('$');
-            let plain = plain.replace(r"\b", "").replace("|$)", "|)").replace("|^", "|");
+            let plain = plain
+                .replace(r"\b", "")
+                .replace("|$)", "|)")
+                .replace("|^", "|");
             let (Ok(whole), Ok(texts)) = (regex::Regex::new(&pattern), string_regex(&plain)) else {
                 continue;
             };
@@ -234,11 +244,17 @@ mod tests {
                 let text = texts.new_tree(&mut runner).expect("a text").current();
                 if whole.is_match(&text) {
                     made += 1;
-                    assert!(words.iter().any(|w| text.contains(w)), "{pattern}: {text:?}");
+                    assert!(
+                        words.iter().any(|w| text.contains(w)),
+                        "{pattern}: {text:?}"
+                    );
                 }
             }
         }
-        assert!(with > 1000 && made > 20_000, "{with} expressions, {made} texts");
+        assert!(
+            with > 1000 && made > 20_000,
+            "{with} expressions, {made} texts"
+        );
     }
 
     proptest! {
