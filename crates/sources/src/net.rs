@@ -164,4 +164,18 @@ mod tests {
         }
         assert!(is_address("10.0.0.1") && !is_address("10.0.0.1:1") && !is_address(""));
     }
+    proptest::proptest! {
+        #[test]
+        fn sixteen_bytes_at_once_are_read_as_one_by_one(
+            text in "([0-9]{1,3}|25[0-9]|0[0-9]|[a./]?)(\\.([0-9]{1,3}|2[0-9]{2}|[0-9]?)){2,4}[ -]?",
+            len in 0usize..18,
+        ) {
+            let padded = format!("{text:<16}");
+            let sixteen = padded.as_bytes().first_chunk().expect("sixteen bytes");
+            for len in [len, text.len()] {
+                let one_by_one = padded.get(..len).is_some_and(is_v4);
+                proptest::prop_assert_eq!(begins_v4(sixteen, len), one_by_one, "{} {}", text, len);
+            }
+        }
+    }
 }

@@ -580,6 +580,21 @@ mod tests {
         rfc3339(l - i64::from(o.unwrap_or(0)) * SECOND)
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2048))]
+        #[test]
+        fn a_minute_read_before_is_read_the_same(stamps in proptest::collection::vec(
+            "(01|31)/(Sep|Feb)/20(24|25):(00|23|24):(00|59)[:.]([0-5][0-9]|60|61|5|1 )(\\.1|,5)?( [+-]0[0-2]00|Z| GMT| \\+02:0|\\.12345)", 1..12,
+        )) {
+            let mut minute = Minute::default();
+            for stamp in &stamps {
+                let padded = format!("{stamp:<26}");
+                let written = padded.as_bytes().first_chunk().expect("so many bytes");
+                let slow = clf(written).filter(|c| c.2 == CLF).map(|c| (c.0, c.1));
+                proptest::prop_assert_eq!(minute.clf(written), slow, "{}", stamp);
+            }
+        }
+    }
     #[test]
     fn every_layout_gives_its_instant() {
         let same = "2025-09-13T23:00:36.000Z";
