@@ -128,6 +128,9 @@ pub struct RawHalf {
     raw: Raw,
 }
 
+/// From so many bytes on, the two files of a segment are brought to their ends side by side.
+const SIDE_BY_SIDE: u64 = 4 << 20;
+
 enum Raw {
     Write(Box<RawWriter>),
     /// Sealed by a run that was stopped: the bytes are only held against what is there.
@@ -374,16 +377,23 @@ impl SegmentWriter {
             }
         };
         let given = writer.seen().position();
-        let raw = writer.finish()?;
+        let rows = self.rows.rows;
+        let (raw, rows) = match given < SIDE_BY_SIDE {
+            true => (writer.finish(), rows.map(ParquetSink::finish).transpose()),
+            // Each of the two packs its end and waits for the disk.
+            false => std::thread::scope(|scope| {
+                let raw = scope.spawn(|| writer.finish());
+                let rows = rows.map(ParquetSink::finish).transpose();
+                let raw = raw.join();
+                (raw.unwrap_or_else(|p| std::panic::resume_unwind(p)), rows)
+            }),
+        };
+        let (raw, rows) = (raw?, rows?);
         invariant::check(
             raw.lines.bytes == given,
             invariant::EV_1,
             "every byte is in a line",
         );
-        let rows = match self.rows.rows {
-            Some(sink) => Some(sink.finish()?),
-            None => None,
-        };
         let mut sums = vec![];
         for stored in [Some(&raw.stored), rows.as_ref()].into_iter().flatten() {
             for block in &stored.blocks {

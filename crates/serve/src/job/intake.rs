@@ -33,7 +33,7 @@ use std::{
 /// Files smaller than this go through their stages on one thread: handing blocks over would cost more than it brings.
 const STAGED_FROM: u64 = 256 << 10;
 /// So much may wait for the stages of a file: a block (1 MiB of evidence and its rows) waits for two of them at a time.
-const WAITING: usize = 12;
+const WAITING: usize = 8;
 /// A block that grew beyond this is not kept for the next use.
 const KEPT_BYTES: usize = 16 << 20;
 
@@ -323,6 +323,7 @@ impl<'a> Work<'a> {
                 seal: Stage::new(seal),
                 rows: Stage::new(rows),
                 look: Stage::new(None),
+                sealed: Mutex::new(vec![]),
                 open: AtomicUsize::new(0),
                 stopped: AtomicBool::new(false),
                 failure: Mutex::new(None),
@@ -344,7 +345,9 @@ impl<'a> Work<'a> {
                 Some(Failure::Panic(panic)) => resume_unwind(panic),
                 None => {}
             }
-            let segments = std::mem::take(&mut held(&pipe.rows.state).sealed);
+            let mut segments = std::mem::take(&mut *held(&pipe.sealed));
+            segments.sort_by_key(|(place, _)| *place);
+            let segments = segments.into_iter().map(|(_, s)| s).collect();
             let lookers = held(&pipe.look.state).take();
             (report?, segments, lookers)
         } else {
@@ -353,13 +356,19 @@ impl<'a> Work<'a> {
                 file,
                 seal,
                 rows,
+                sealed: vec![],
                 lookers: None,
                 read_before: 0,
             };
             let report = read(&mut inline)?;
             let (mut seal, mut rows) = (inline.seal, inline.rows);
-            seal.close(report.skipped, &mut |x| rows.take(self, x))?;
-            (report, rows.sealed, inline.lookers)
+            let mut sealed = inline.sealed;
+            seal.close(report.skipped, &mut |x| {
+                let whole = rows.take(self, x)?;
+                sealed.extend(whole.map(|w| w.finish(self)).transpose()?);
+                Ok(())
+            })?;
+            (report, sealed, inline.lookers)
         };
         let counts = Counts {
             records: report.records,
@@ -421,12 +430,13 @@ enum Task<'a> {
     Seal(Arc<Pipe<'a>>),
     Rows(Arc<Pipe<'a>>),
     Look(Arc<Pipe<'a>>),
+    Finish(Arc<Pipe<'a>>, Whole),
 }
 
 impl Task<'_> {
     fn rank(&self) -> usize {
         match self {
-            Task::Rows(_) => 0,
+            Task::Finish(..) | Task::Rows(_) => 0,
             Task::Look(_) => 1,
             Task::Seal(_) => 2,
             Task::Decode(_) => LAST,
@@ -440,6 +450,8 @@ struct Pipe<'a> {
     seal: Stage<ToSeal, Seal>,
     rows: Stage<ToRows, Rows>,
     look: Stage<ToLook, Option<Lookers<'a>>>,
+    /// Segments at their end, by their places.
+    sealed: Mutex<Vec<(usize, SealedSegment)>>,
     /// Given to stages and not done.
     open: AtomicUsize,
     /// What still waits is dropped.
@@ -540,10 +552,23 @@ impl<'a> Work<'a> {
                 }
             }
             Task::Rows(pipe) => {
-                if self.step(&pipe, &pipe.rows, |item, rows| rows.take(self, item)) {
+                let one = |item, rows: &mut Rows| {
+                    if let Some(whole) = rows.take(self, item)? {
+                        pipe.open.fetch_add(1, Ordering::AcqRel);
+                        self.give(Task::Finish(pipe.clone(), whole));
+                    }
+                    Ok(())
+                };
+                if self.step(&pipe, &pipe.rows, one) {
                     self.give(Task::Rows(pipe));
                 }
             }
+            Task::Finish(pipe, whole) => self.guarded(&pipe, || {
+                let place = whole.place;
+                let sealed = whole.finish(self)?;
+                held(&pipe.sealed).push((place, sealed));
+                Ok(())
+            }),
             Task::Look(pipe) => {
                 let one = |item, lookers: &mut Option<Lookers<'a>>| {
                     look(self, pipe.file, lookers, item);
@@ -565,17 +590,20 @@ impl<'a> Work<'a> {
     ) -> bool {
         let item = held(&stage.queue).waiting.pop_front();
         if let Some(item) = item {
-            if !pipe.stopped.load(Ordering::Acquire) {
-                let done = catch_unwind(AssertUnwindSafe(|| one(item, &mut held(&stage.state))));
-                match done {
-                    Ok(Ok(())) => {}
-                    Ok(Err(e)) => pipe.fail(Failure::Error(e)),
-                    Err(panic) => pipe.fail(Failure::Panic(panic)),
-                }
-            }
-            pipe.open.fetch_sub(1, Ordering::AcqRel);
+            self.guarded(pipe, || one(item, &mut held(&stage.state)));
         }
         stage.goes_on()
+    }
+    /// Does one of what is open, unless the file is given up.
+    fn guarded(&self, pipe: &Pipe<'a>, one: impl FnOnce() -> Result<(), JobError>) {
+        if !pipe.stopped.load(Ordering::Acquire) {
+            match catch_unwind(AssertUnwindSafe(one)) {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => pipe.fail(Failure::Error(e)),
+                Err(panic) => pipe.fail(Failure::Panic(panic)),
+            }
+        }
+        pipe.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -772,12 +800,13 @@ impl Seal {
 #[derive(Default)]
 struct Rows {
     half: Option<RowHalf>,
-    sealed: Vec<SealedSegment>,
+    /// Segments whose rows are all there.
+    whole: usize,
 }
 
 impl Rows {
-    /// With a permit.
-    fn take(&mut self, work: &Work<'_>, next: ToRows) -> Result<(), JobError> {
+    /// Whatever comes last in a segment gives it whole.
+    fn take(&mut self, work: &Work<'_>, next: ToRows) -> Result<Option<Whole>, JobError> {
         match (next, &mut self.half) {
             (ToRows::Begin(half), open) => *open = Some(*half),
             (ToRows::Block(block), Some(half)) => {
@@ -786,17 +815,41 @@ impl Rows {
             }
             (ToRows::Seal(raw, rejects, skipped), open) => {
                 if let Some(half) = open.take() {
-                    let writer = SegmentWriter::join(*raw, half);
-                    // The end of a segment mostly waits for the disk: the others go on meanwhile.
-                    work.crew.permits.give();
-                    let sealed = writer.finish(rejects, skipped);
-                    work.crew.permits.take();
-                    self.sealed.push(sealed?);
+                    self.whole += 1;
+                    return Ok(Some(Whole {
+                        place: self.whole,
+                        writer: Box::new(SegmentWriter::join(*raw, half)),
+                        rejects,
+                        skipped,
+                    }));
                 }
             }
             (ToRows::Block(block), None) => work.release(block),
         }
-        Ok(())
+        Ok(None)
+    }
+}
+
+/// A segment to be brought to its end.
+struct Whole {
+    /// Which of the file.
+    place: usize,
+    writer: Box<SegmentWriter>,
+    rejects: u64,
+    skipped: u64,
+}
+
+impl Whole {
+    /// With a permit, given back meanwhile: the end of a segment mostly waits for the disk, and the others go on.
+    fn finish(self, work: &Work<'_>) -> Result<SealedSegment, JobError> {
+        let Whole {
+            writer,
+            rejects,
+            skipped,
+            ..
+        } = self;
+        let finish = || writer.finish(rejects, skipped);
+        Ok(work.crew.permits.without(finish)?)
     }
 }
 
@@ -843,6 +896,7 @@ struct Inline<'w, 'a> {
     file: FileId,
     seal: Seal,
     rows: Rows,
+    sealed: Vec<SealedSegment>,
     lookers: Option<Lookers<'a>>,
     read_before: u64,
 }
@@ -861,7 +915,12 @@ impl FileSink for Inline<'_, '_> {
             see(lookers, &block);
         }
         let (seal, rows, work) = (&mut self.seal, &mut self.rows, self.work);
-        seal.take(work, Arc::new(block), &mut |x| rows.take(work, x))?;
+        let sealed = &mut self.sealed;
+        seal.take(work, Arc::new(block), &mut |x| {
+            let whole = rows.take(work, x)?;
+            sealed.extend(whole.map(|w| w.finish(work)).transpose()?);
+            Ok(())
+        })?;
         self.work
             .progress
             .advance(read.saturating_sub(self.read_before));

@@ -32,6 +32,18 @@ impl Permits {
         *held(&self.free) += 1;
         self.freed.notify_one();
     }
+    /// Gives the caller's own back meanwhile.
+    pub fn without<T>(&self, f: impl FnOnce() -> T) -> T {
+        struct Taken<'a>(&'a Permits);
+        impl Drop for Taken<'_> {
+            fn drop(&mut self) {
+                self.0.take();
+            }
+        }
+        self.give();
+        let _taken = Taken(self);
+        f()
+    }
     pub fn with<T>(&self, f: impl FnOnce() -> T) -> T {
         self.take();
         let _permit = Permit(self);
