@@ -1,5 +1,5 @@
 //! RFC 6962 §2.1 hashes, trees and inclusion paths, for the two logs and for the lines of a segment.
-use crate::pairs;
+use crate::sha256;
 use sha2::{Digest, Sha256};
 
 pub type Hash = [u8; 32];
@@ -146,7 +146,7 @@ impl Blocks {
         let first = self.open.is_empty();
         self.open.push(leaf);
         if self.open.len() == BLOCK {
-            self.roots.push(pairs::root_of_complete(&mut self.open));
+            self.roots.push(sha256::root_of_complete(&mut self.open));
             self.open.clear();
         }
         first

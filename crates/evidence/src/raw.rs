@@ -17,7 +17,7 @@ use crate::{
     EvidenceError,
     error::{corrupt, io},
     merkle::{BLOCK, Blocks, Hash, Tree, leaf_hash, root_of},
-    pairs,
+    sha256,
     store::Store,
     stored::{Stored, StoredFile},
 };
@@ -126,7 +126,7 @@ impl Lines {
                 break;
             }
             hashes.clear();
-            pairs::leaf_hashes(&group[..n], &mut hashes);
+            sha256::leaf_hashes(&group[..n], &mut hashes);
             for (line, hash) in group[..n].iter().zip(&hashes) {
                 self.close(*hash, line.len() as u64);
             }
