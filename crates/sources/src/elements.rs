@@ -456,13 +456,7 @@ impl Decode for Elements {
                     let element = flat(&bytes[at + from..at + to], &self.columns);
                     self.inner.decode(&element, true, &mut found);
                     self.inner.finish(&mut found);
-                    match (found.events.iter().next(), found.rejects.first()) {
-                        (Some(e), _) => out.event(e, at + from, to - from),
-                        (None, Some(r)) => {
-                            out.reject_at(bytes, at + from, to - from, r.reason, r.time);
-                        }
-                        (None, None) => out.skip(),
-                    }
+                    out.carried(&found, (bytes, at + from, to - from), |_| {});
                     at += to;
                 }
                 Some(Piece::Around(to)) => at += to,

@@ -510,15 +510,7 @@ impl Decode for Enveloped {
                 };
                 return out.reject(bytes, at, len, reason);
             };
-            // One record, whatever it holds.
-            if let Some(mut e) = found.events.iter().next() {
-                held.fill(&mut e, &mut self.clock);
-                return out.event(e, at, len);
-            }
-            match found.rejects.first() {
-                Some(r) => out.reject_at(bytes, at, len, r.reason, r.time),
-                None => out.skip(),
-            }
+            out.carried(&found, (bytes, at, len), |e| held.fill(e, &mut self.clock));
         })
     }
 }
@@ -661,6 +653,55 @@ mod tests {
         assert_eq!(users, ["marie", "g.jacquemin", "marie", "", "marie"]);
         assert_eq!((out.records, out.reject_count), (6, 1));
         assert!(out.balanced());
+    }
+
+    /// Collectors send lines in batches: each of a message is a record, at the place of what carried it.
+    #[test]
+    fn no_line_of_a_batch_is_lost() {
+        let other = LINE
+            .replace("marie", "paul")
+            .replace("192.0.2.9", "192.0.2.10");
+        let message = |text: &str| {
+            let text = serde_json::Value::String(text.into());
+            format!("{{\"@timestamp\":\"2025-09-13T23:00:36Z\",\"message\":{text}}}")
+        };
+        let single = message(LINE);
+        let batch = message(&format!("{LINE}\n{other}\nnothing of the kind\n\n{LINE}\n"));
+        let lines = format!("{single}\n{batch}\n{single}\n");
+        let array = format!("[{single},{batch},{single}]");
+        let table = format!(
+            "time;message\n2025-09-13T23:00:36Z;\"{0}\"\n2025-09-13T23:00:36Z;\"{0}\n{1}\"\n",
+            LINE.replace('"', "\"\""),
+            other.replace('"', "\"\"")
+        );
+        let expected = "marie marie paul marie marie";
+        for (text, users, rejects) in [
+            (lines, expected, 1),
+            (array, expected, 1),
+            (table, "marie marie paul", 0),
+        ] {
+            for block in [1 << 20, 5] {
+                let mut all = reader::Collect::default();
+                let limits = reader::Limits {
+                    block_bytes: block,
+                    ..reader::Limits::default()
+                };
+                let setting = Setting::default();
+                let r = reader::read_bytes(text.as_bytes(), 0, None, &setting, &limits, &mut all)
+                    .expect("read");
+                let found: Vec<&str> = all.events.iter().map(|e| &*e.user).collect();
+                assert_eq!(
+                    (found.join(" ").as_str(), r.rejects),
+                    (users, rejects),
+                    "{text}"
+                );
+                assert_eq!(r.records, r.events + r.rejects + r.skipped);
+                let paul = all.events.iter().find(|e| e.user == "paul").expect("paul");
+                let (from, len) = (paul.offset as usize, paul.len as usize);
+                assert!(text[from..from + len].contains("nothing of") || rejects == 0);
+                assert!(text[from..from + len].contains("marie"));
+            }
+        }
     }
 
     /// A source that reads several shapes gets a decoder for the one that is there, also where other programs spoke first.

@@ -117,6 +117,26 @@ impl Decoded {
         event.len = len as u64;
         self.events.push(event);
     }
+    /// Accepts what stood inside one record of a carrier, at `at` for `len`: a batch of lines is as many records, all at its place, and
+    /// so is each of them that is not understood. What tells nothing at all is one record. Each event goes through `fill` first.
+    pub(crate) fn carried(
+        &mut self,
+        found: &Decoded,
+        (bytes, at, len): (&[u8], usize, usize),
+        mut fill: impl FnMut(&mut Event<'_>),
+    ) {
+        for mut e in found.events.iter() {
+            fill(&mut e);
+            self.event(e, at, len);
+        }
+        let most = if found.event_count > 0 { usize::MAX } else { 1 };
+        for r in found.rejects.iter().take(most) {
+            self.reject_at(bytes, at, len, r.reason, r.time);
+        }
+        if found.event_count + found.reject_count == 0 {
+            self.skip();
+        }
+    }
     /// Counts the next record as undecodable.
     pub fn reject(&mut self, bytes: &[u8], at: usize, len: usize, reason: Reason) {
         self.reject_at(bytes, at, len, reason, None)

@@ -425,11 +425,7 @@ impl Decode for Rows {
                     let mut found = Decoded::default();
                     self.inner.decode(&object, true, &mut found);
                     self.inner.finish(&mut found);
-                    match (found.events.iter().next(), found.rejects.first()) {
-                        (Some(e), _) => out.event(e, at, len),
-                        (None, Some(r)) => out.reject_at(bytes, at, len, r.reason, r.time),
-                        (None, None) => out.skip(),
-                    }
+                    out.carried(&found, (bytes, at, len), |_| {});
                 }
             }
             at += len;
