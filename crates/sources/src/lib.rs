@@ -29,6 +29,7 @@ mod scan;
 pub mod sink;
 mod speakers;
 pub mod syslog;
+mod systemd_journal;
 mod tables;
 pub mod time;
 mod utmp;
@@ -140,6 +141,7 @@ const CODED: &[&dyn Source] = &[
     &postgresql::Postgresql,
     &zeek::Zeek,
     &utmp::Utmp,
+    &systemd_journal::SystemdJournal,
     &http_access::HttpAccess,
 ];
 

@@ -1,5 +1,5 @@
 //! Where decoders put what they found: events as columns, rejects, counts.
-use ampleur_event::{Event, EventBatch};
+use ampleur_event::{Event, EventBatch, Verb};
 
 /// Why a record could not be decoded. No value of the record is ever part of the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,20 +117,27 @@ impl Decoded {
         event.len = len as u64;
         self.events.push(event);
     }
-    /// Accepts what stood inside one record of a carrier, at `at` for `len`: a batch of lines is as many records, all at its place, and
-    /// so is each of them that is not understood. What tells nothing at all is one record. Each event goes through `fill` first.
+    /// Accepts what stood inside one record of a carrier, at `at` for `len`. A batch of lines is as many records, all at its place, and
+    /// so is each of them that is not understood; lines of which none tells anything, behind one that is merely kept, are one text.
+    /// Each event goes through `fill` first.
     pub(crate) fn carried(
         &mut self,
         found: &Decoded,
         (bytes, at, len): (&[u8], usize, usize),
         mut fill: impl FnMut(&mut Event<'_>),
     ) {
-        for mut e in found.events.iter() {
+        let told = found.events.verbs().iter().any(|v| *v != Verb::Other as u8);
+        let batch = told || found.reject_count == 0;
+        let (events, rejects) = match (batch, found.events.is_empty()) {
+            (true, _) => (usize::MAX, usize::MAX),
+            (false, false) => (1, 0),
+            (false, true) => (0, 1),
+        };
+        for mut e in found.events.iter().take(events) {
             fill(&mut e);
             self.event(e, at, len);
         }
-        let most = if found.event_count > 0 { usize::MAX } else { 1 };
-        for r in found.rejects.iter().take(most) {
+        for r in found.rejects.iter().take(rejects) {
             self.reject_at(bytes, at, len, r.reason, r.time);
         }
         if found.event_count + found.reject_count == 0 {

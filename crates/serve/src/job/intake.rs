@@ -687,9 +687,11 @@ struct Seal {
     by_records: bool,
 }
 
-/// Binary formats have no lines: event log files of Windows begin with this, login records of Linux with a small number.
+/// Binary formats have no lines: event log files of Windows and journals of systemd begin with these, login records of Linux with a
+/// small number.
 fn is_binary(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"ElfFile\0") || matches!(bytes, [_, 0, 0, 0, ..])
+    let signed = [b"ElfFile\0", b"LPKSHHRH"];
+    signed.iter().any(|s| bytes.starts_with(*s)) || matches!(bytes, [_, 0, 0, 0, ..])
 }
 
 impl Block {

@@ -1,0 +1,337 @@
+//! Files of the systemd journal as they lie (`/var/log/journal/*/*.journal`), whoever spoke in them: the text of each entry is read by
+//! the source that knows its program or its shape, the rest is kept. Standard: the Journal File Format of systemd, regular and compact,
+//! with hashes of either kind, values packed with xz, lz4 or zstd.
+//!
+//! An entry names its values by their places in the file, and values lie before the first entry that has them. So the file is read once,
+//! from its beginning, and what entries may still name is kept. The record is the entry with all that was written since the one before;
+//! a value an earlier entry had too is further up in the file.
+use crate::{
+    Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, envelope,
+    mapped,
+};
+use ampleur_event::Event;
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value};
+use std::io::Read;
+
+pub(crate) struct SystemdJournal;
+
+const SIGNATURE: &[u8; 8] = b"LPKSHHRH";
+/// Bytes of the oldest header, and of what stands before each object.
+const HEADER: usize = 208;
+const OBJECT: usize = 16;
+/// Kinds of objects.
+const DATA: u8 = 1;
+const ENTRY: u8 = 3;
+const LAST_KIND: u8 = 7;
+/// `incompatible_flags` of the header: objects name others with four bytes.
+const COMPACT: u32 = 16;
+/// Flags of an object: how its value is packed.
+const XZ: u8 = 1;
+const LZ4: u8 = 2;
+const ZSTD: u8 = 4;
+/// Longest value that is kept, longest entry that is read, and bytes of values kept at a time. Journal files are rotated at 128 MiB.
+const VALUE: usize = 1 << 20;
+const LONGEST: usize = 1 << 20;
+const KEPT: usize = 192 << 20;
+/// What is said of an entry; all else in it is passed over.
+const FIELDS: [&str; 7] = [
+    "MESSAGE",
+    "SYSLOG_IDENTIFIER",
+    "_COMM",
+    "SYSLOG_PID",
+    "_PID",
+    "_HOSTNAME",
+    "_SOURCE_REALTIME_TIMESTAMP",
+];
+
+impl Source for SystemdJournal {
+    fn name(&self) -> &'static str {
+        "systemd-journal"
+    }
+    fn about(&self) -> &'static str {
+        "systemd journal files as they lie (.journal); each entry is read by the source that knows its program, the rest is kept"
+    }
+    fn standard(&self) -> Standard {
+        Standard {
+            name: "systemd Journal File Format",
+            section: "objects",
+        }
+    }
+    fn capability(&self) -> Capability {
+        mapped::SyslogMixed.capability()
+    }
+    fn sniff(&self, head: &Head<'_>) -> Confidence {
+        match head.bytes.starts_with(SIGNATURE) {
+            true => Confidence::Certain,
+            false => Confidence::No,
+        }
+    }
+    fn open(&self, _head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
+        let nothing = Head {
+            bytes: b"",
+            whole: true,
+        };
+        Box::new(Decoder {
+            inner: envelope::of_anything(setting),
+            rest: mapped::SyslogMixed.open(&nothing, setting),
+            compact: None,
+            at: 0,
+            over: 0,
+            begun: 0,
+            damaged: 0,
+            values: FxHashMap::default(),
+            kept: 0,
+        })
+    }
+}
+
+struct Decoder {
+    inner: Box<dyn Decode>,
+    rest: Box<dyn Decode>,
+    /// How entries name values; `None` before the header was read.
+    compact: Option<bool>,
+    /// Place in the file of the next byte.
+    at: u64,
+    /// Bytes still to be passed over.
+    over: u64,
+    /// Where the record begins that the next entry ends.
+    begun: u64,
+    /// Bytes before `at` that are no object.
+    damaged: u64,
+    /// Values by the places of their objects: which of [`FIELDS`], and the text.
+    values: FxHashMap<u64, (u8, Box<str>)>,
+    kept: usize,
+}
+
+fn four(bytes: &[u8], at: usize) -> u32 {
+    let four = bytes.get(at..).and_then(|b| b.first_chunk());
+    four.map_or(0, |b| u32::from_le_bytes(*b))
+}
+fn eight(bytes: &[u8], at: usize) -> u64 {
+    let eight = bytes.get(at..).and_then(|b| b.first_chunk());
+    eight.map_or(0, |b| u64::from_le_bytes(*b))
+}
+
+/// The kind and the length of the object that begins here; `None` where none does.
+fn object(bytes: &[u8]) -> Option<(u8, u64)> {
+    let (kind, size) = (bytes[0], eight(bytes, 8));
+    let plain = (1..=LAST_KIND).contains(&kind) && bytes[1] <= (XZ | LZ4 | ZSTD);
+    let quiet = bytes[2..8] == [0; 6];
+    (plain && quiet && (24..1 << 40).contains(&size)).then_some((kind, size))
+}
+
+/// What was packed, as far as a value may be long.
+fn unpacked(flags: u8, value: &[u8]) -> Option<Vec<u8>> {
+    let mut out = vec![];
+    match flags {
+        0 => out.extend_from_slice(value),
+        XZ => {
+            let xz = lzma_rust2::XzReader::new(value, false);
+            xz.take(VALUE as u64).read_to_end(&mut out).ok()?;
+        }
+        LZ4 => {
+            let len = eight(value, 0);
+            if len > VALUE as u64 {
+                return None;
+            }
+            out = lz4_flex::block::decompress(value.get(8..)?, len as usize).ok()?;
+        }
+        ZSTD => {
+            let zstd = zstd::stream::read::Decoder::new(value).ok()?;
+            zstd.take(VALUE as u64).read_to_end(&mut out).ok()?;
+        }
+        _ => return None,
+    }
+    Some(out)
+}
+
+impl Decoder {
+    /// Keeps the value of a `DATA` object that lies at `place`.
+    fn keep(&mut self, place: u64, object: &[u8]) {
+        let from = if self.compact == Some(true) { 72 } else { 64 };
+        let Some(value) = object.get(from..).and_then(|v| unpacked(object[1], v)) else {
+            return;
+        };
+        let Some(cut) = memchr::memchr(b'=', &value) else {
+            return;
+        };
+        let (name, text) = (&value[..cut], &value[cut + 1..]);
+        let Some(field) = FIELDS.iter().position(|f| f.as_bytes() == name) else {
+            return;
+        };
+        if self.kept > KEPT {
+            // Entries that name one of these again are told to be undecodable.
+            self.values.clear();
+            self.kept = 0;
+        }
+        self.kept += text.len() + 48;
+        let text = String::from_utf8_lossy(text).into();
+        self.values.insert(place, (field as u8, text));
+    }
+    /// What an `ENTRY` object says, as the journal's own export to JSON has it.
+    fn said(&self, entry: &[u8]) -> Map<String, Value> {
+        let mut said = Map::new();
+        said.insert(
+            "__REALTIME_TIMESTAMP".into(),
+            eight(entry, 24).to_string().into(),
+        );
+        let items = &entry[64.min(entry.len())..];
+        let mut name = |place: u64| {
+            if let Some((field, text)) = self.values.get(&place) {
+                let field = FIELDS[usize::from(*field)];
+                said.insert(field.into(), Value::from(&**text));
+            }
+        };
+        if self.compact == Some(true) {
+            let places = items.as_chunks().0.iter();
+            places.for_each(|p| name(u64::from(u32::from_le_bytes(*p))));
+        } else {
+            let places = items.as_chunks::<16>().0.iter();
+            places.for_each(|item| name(eight(item, 0)));
+        }
+        if let (false, Some(program)) = (
+            said.contains_key("SYSLOG_IDENTIFIER"),
+            said.get("_COMM").cloned(),
+        ) {
+            said.insert("SYSLOG_IDENTIFIER".into(), program);
+        }
+        said
+    }
+    /// The entry, the bytes of its object at `at` of `bytes`, which lies at `self.at`.
+    fn entry(&mut self, bytes: &[u8], (at, len): (usize, usize), out: &mut Decoded) {
+        let end = self.at + len as u64;
+        // The record began before these bytes when what was written for it is long.
+        let from = self.begun.max(self.at - at as u64);
+        let place = at - (self.at - from) as usize;
+        let size = (end - from) as usize;
+        self.begun = end;
+        let said = self.said(&bytes[at..at + len]);
+        let text = |field: &str| said.get(field).and_then(Value::as_str).unwrap_or_default();
+        if text("MESSAGE").is_empty() {
+            return out.reject(bytes, place, size, Reason::Field("MESSAGE"));
+        }
+        // An entry is one text, however many lines it has: as rsyslog writes it.
+        let message = text("MESSAGE").replace('\n', "#012");
+        let mut carrier = said.clone();
+        carrier.insert("MESSAGE".into(), message.as_str().into());
+        let line = Value::Object(carrier).to_string() + "\n";
+        let mut found = Decoded::default();
+        self.inner.decode(line.as_bytes(), true, &mut found);
+        self.inner.finish(&mut found);
+        if found.event_count == 0 {
+            let at = envelope::moment(text("__REALTIME_TIMESTAMP"), true);
+            let word = |v: &str| match v.contains(char::is_whitespace) || v.is_empty() {
+                true => "-".to_string(),
+                false => v.to_string(),
+            };
+            let line = format!(
+                "<14>1 {} {} {} {} - - {message}\n",
+                at.unwrap_or("-".into()),
+                word(text("_HOSTNAME")),
+                word(text("SYSLOG_IDENTIFIER")),
+                word(text("_PID")),
+            );
+            found = Decoded::default();
+            self.rest.decode(line.as_bytes(), true, &mut found);
+            self.rest.finish(&mut found);
+        }
+        out.carried(&found, (bytes, place, size), |_: &mut Event<'_>| {});
+    }
+    /// One reject for what is no object before the one at `self.at`.
+    fn end_damage(&mut self, bytes: &[u8], at: usize, out: &mut Decoded) {
+        if self.damaged > 0 {
+            let len = (self.damaged as usize).min(at);
+            out.reject(bytes, at - len, len, Reason::Damaged);
+            self.damaged = 0;
+            self.begun = self.at;
+        }
+    }
+}
+
+impl Decode for Decoder {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let mut at = 0;
+        loop {
+            let rest = &bytes[at..];
+            if self.over > 0 {
+                let n = self.over.min(rest.len() as u64);
+                self.over -= n;
+                self.at += n;
+                at += n as usize;
+                if self.over > 0 {
+                    return at;
+                }
+                continue;
+            }
+            if self.compact.is_none() {
+                if rest.len() < HEADER {
+                    if last && !rest.is_empty() {
+                        out.reject(bytes, at, rest.len(), Reason::Truncated);
+                        return bytes.len();
+                    }
+                    return at;
+                }
+                self.compact = Some(four(rest, 12) & COMPACT > 0);
+                self.over = eight(rest, 88).clamp(HEADER as u64, 1 << 16);
+                self.begun = self.over;
+                continue;
+            }
+            if rest.len() < OBJECT {
+                if last {
+                    // Less than any object; places that were not written yet are zero.
+                    self.at += rest.len() as u64;
+                    if rest.iter().any(|b| *b != 0) {
+                        self.damaged += rest.len() as u64;
+                    }
+                    self.end_damage(bytes, bytes.len(), out);
+                    return bytes.len();
+                }
+                return at;
+            }
+            let Some((kind, size)) = object(rest) else {
+                // Objects begin at every eighth byte.
+                let (eight, _) = rest.split_at(8);
+                if self.damaged > 0 || eight.iter().any(|b| *b != 0) {
+                    self.damaged += 8;
+                }
+                self.at += 8;
+                at += 8;
+                if self.damaged as usize >= LONGEST {
+                    self.end_damage(bytes, at, out);
+                }
+                continue;
+            };
+            self.end_damage(bytes, at, out);
+            let padded = size.next_multiple_of(8);
+            let read = kind == ENTRY || kind == DATA && size <= VALUE as u64;
+            if !read || size > LONGEST as u64 {
+                if kind == ENTRY {
+                    // Damage: no entry has so many values.
+                    self.damaged += 8;
+                    self.at += 8;
+                    at += 8;
+                } else {
+                    self.over = padded;
+                }
+                continue;
+            }
+            let size = size as usize;
+            if rest.len() < size {
+                if !last {
+                    return at;
+                }
+                out.reject(bytes, at, rest.len(), Reason::Truncated);
+                return bytes.len();
+            }
+            match kind {
+                DATA => self.keep(self.at, &rest[..size]),
+                _ => self.entry(bytes, (at, size), out),
+            }
+            self.over = padded;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
