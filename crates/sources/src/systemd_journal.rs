@@ -9,7 +9,7 @@ use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, envelope,
     mapped,
 };
-use ampleur_event::Event;
+use ampleur_event::{Event, Verb, batch::NONE};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -198,18 +198,18 @@ impl Decoder {
         }
         said
     }
-    /// The entry, the bytes of its object at `at` of `bytes`, which lies at `self.at`.
-    fn entry(&mut self, bytes: &[u8], (at, len): (usize, usize), out: &mut Decoded) {
-        let end = self.at + len as u64;
-        // The record began before these bytes when what was written for it is long.
-        let from = self.begun.max(self.at - at as u64);
-        let place = at - (self.at - from) as usize;
-        let size = (end - from) as usize;
+    /// An entry, its object at `self.at`.
+    fn entry(&mut self, object: &[u8], out: &mut Decoded) {
+        let end = self.at + object.len() as u64;
+        let (begun, size) = (self.begun, (end - self.begun) as usize);
         self.begun = end;
-        let said = self.said(&bytes[at..at + len]);
+        let said = self.said(object);
         let text = |field: &str| said.get(field).and_then(Value::as_str).unwrap_or_default();
         if text("MESSAGE").is_empty() {
-            return out.reject(bytes, place, size, Reason::Field("MESSAGE"));
+            let reject = |out: &mut Decoded, at| {
+                out.refuse(b"", at, size, Reason::Field("MESSAGE"), None);
+            };
+            return at_place(begun, out, reject);
         }
         // An entry is one text, however many lines it has: as rsyslog writes it.
         let message = text("MESSAGE").replace('\n', "#012");
@@ -236,17 +236,33 @@ impl Decoder {
             self.rest.decode(line.as_bytes(), true, &mut found);
             self.rest.finish(&mut found);
         }
-        out.carried(&found, (bytes, place, size), |_: &mut Event<'_>| {});
+        let name = |e: &mut Event<'_>| {
+            if e.verb == Verb::Other && e.process.is_empty() {
+                e.process = text("SYSLOG_IDENTIFIER").to_string().into();
+                e.pid = text("_PID").parse().unwrap_or(NONE);
+            }
+        };
+        at_place(begun, out, |out, at| {
+            out.carried(&found, (b"", at, size), name)
+        });
     }
     /// One reject for what is no object before the one at `self.at`.
-    fn end_damage(&mut self, bytes: &[u8], at: usize, out: &mut Decoded) {
+    fn end_damage(&mut self, out: &mut Decoded) {
         if self.damaged > 0 {
-            let len = (self.damaged as usize).min(at);
-            out.reject(bytes, at - len, len, Reason::Damaged);
-            self.damaged = 0;
+            let len = std::mem::take(&mut self.damaged);
+            at_place(self.at - len, out, |out, at| {
+                out.refuse(b"", at, len as usize, Reason::Damaged, None);
+            });
             self.begun = self.at;
         }
     }
+}
+
+/// Gives `out` a record by its place in the file, which may lie before the bytes at hand.
+fn at_place(place: u64, out: &mut Decoded, give: impl FnOnce(&mut Decoded, usize)) {
+    let base = std::mem::take(&mut out.base);
+    give(out, place as usize);
+    out.base = base;
 }
 
 impl Decode for Decoder {
@@ -284,7 +300,7 @@ impl Decode for Decoder {
                     if rest.iter().any(|b| *b != 0) {
                         self.damaged += rest.len() as u64;
                     }
-                    self.end_damage(bytes, bytes.len(), out);
+                    self.end_damage(out);
                     return bytes.len();
                 }
                 return at;
@@ -298,11 +314,11 @@ impl Decode for Decoder {
                 self.at += 8;
                 at += 8;
                 if self.damaged as usize >= LONGEST {
-                    self.end_damage(bytes, at, out);
+                    self.end_damage(out);
                 }
                 continue;
             };
-            self.end_damage(bytes, at, out);
+            self.end_damage(out);
             let padded = size.next_multiple_of(8);
             let read = kind == ENTRY || kind == DATA && size <= VALUE as u64;
             if !read || size > LONGEST as u64 {
@@ -326,7 +342,7 @@ impl Decode for Decoder {
             }
             match kind {
                 DATA => self.keep(self.at, &rest[..size]),
-                _ => self.entry(bytes, (at, size), out),
+                _ => self.entry(&rest[..size], out),
             }
             self.over = padded;
         }
