@@ -34,6 +34,8 @@ const ZSTD: u8 = 4;
 const VALUE: usize = 1 << 20;
 const LONGEST: usize = 1 << 20;
 const KEPT: usize = 192 << 20;
+/// What a kept value takes beside its text, about.
+const BESIDE: usize = 48;
 /// What is said of an entry; all else in it is passed over.
 const FIELDS: [&str; 7] = [
     "MESSAGE",
@@ -44,6 +46,8 @@ const FIELDS: [&str; 7] = [
     "_HOSTNAME",
     "_SOURCE_REALTIME_TIMESTAMP",
 ];
+/// Those of [`FIELDS`] that many entries have in common.
+const SHARED: std::ops::Range<u8> = 1..6;
 
 impl Source for SystemdJournal {
     fn name(&self) -> &'static str {
@@ -161,11 +165,16 @@ impl Decoder {
             return;
         };
         if self.kept > KEPT {
-            // Entries that name one of these again are told to be undecodable.
-            self.values.clear();
-            self.kept = 0;
+            // Who speaks is said once and named ever after, unless somebody made it up. An entry whose text is gone is told to be
+            // undecodable.
+            self.values.retain(|_, (field, _)| SHARED.contains(field));
+            self.kept = self.values.values().map(|v| v.1.len() + BESIDE).sum();
+            if self.kept > KEPT / 2 {
+                self.values.clear();
+                self.kept = 0;
+            }
         }
-        self.kept += text.len() + 48;
+        self.kept += text.len() + BESIDE;
         let text = String::from_utf8_lossy(text).into();
         self.values.insert(place, (field as u8, text));
     }
