@@ -1,13 +1,14 @@
-//! Files of the systemd journal as they lie (`/var/log/journal/*/*.journal`), whoever spoke in them: the text of each entry is read by
-//! the source that knows its program or its shape, the rest is kept. Standard: the Journal File Format of systemd, regular and compact,
-//! with hashes of either kind, values packed with xz, lz4 or zstd.
+//! The systemd journal, whoever spoke in it: the text of each entry is read by the source that knows its program or its shape, the rest
+//! is kept. Files as they lie (`/var/log/journal/*/*.journal`): the Journal File Format of systemd, regular and compact, with hashes of
+//! either kind, values packed with xz, lz4 or zstd. What `journalctl` gives with `-o export` (Journal Export Formats) and `-o json`; of
+//! the latter what no other source takes for its own.
 //!
-//! An entry names its values by their places in the file, and values lie before the first entry that has them. So the file is read once,
-//! from its beginning, and what entries may still name is kept. The record is the entry with all that was written since the one before;
-//! a value an earlier entry had too is further up in the file.
+//! In a file an entry names its values by their places, and values lie before the first entry that has them. So it is read once, from
+//! its beginning, and what entries may still name is kept. The record is the entry with all that was written since the one before; a
+//! value an earlier entry had too is further up in the file.
 use crate::{
     Capability, Confidence, Decode, Decoded, Head, Reason, Setting, Source, Standard, envelope,
-    mapped,
+    lines, mapped,
 };
 use ampleur_event::{Event, Verb, batch::NONE};
 use rustc_hash::FxHashMap;
@@ -54,45 +55,268 @@ impl Source for SystemdJournal {
         "systemd-journal"
     }
     fn about(&self) -> &'static str {
-        "systemd journal files as they lie (.journal); each entry is read by the source that knows its program, the rest is kept"
+        "systemd journal: files as they lie (.journal), exports, JSON; each entry is read by the source that knows its program, the rest is kept"
     }
     fn standard(&self) -> Standard {
         Standard {
-            name: "systemd Journal File Format",
-            section: "objects",
+            name: "systemd Journal File Format, Journal Export Formats",
+            section: "objects, fields",
         }
     }
     fn capability(&self) -> Capability {
         mapped::SyslogMixed.capability()
     }
     fn sniff(&self, head: &Head<'_>) -> Confidence {
-        match head.bytes.starts_with(SIGNATURE) {
-            true => Confidence::Certain,
-            false => Confidence::No,
+        match Form::of(head.bytes) {
+            Some(Form::File | Form::Export) => Confidence::Certain,
+            Some(Form::Json) => Confidence::Maybe,
+            None => Confidence::No,
         }
     }
-    fn open(&self, _head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
+    fn open(&self, head: &Head<'_>, setting: &Setting) -> Box<dyn Decode> {
         let nothing = Head {
             bytes: b"",
             whole: true,
         };
-        Box::new(Decoder {
+        let teller = Teller {
             inner: envelope::of_anything(setting),
             rest: mapped::SyslogMixed.open(&nothing, setting),
-            compact: None,
-            at: 0,
-            over: 0,
-            begun: 0,
-            damaged: 0,
-            values: FxHashMap::default(),
-            kept: 0,
+        };
+        match Form::of(head.bytes) {
+            Some(Form::Json) => Box::new(Json { teller }),
+            Some(Form::Export) => Box::new(Export { teller }),
+            _ => Box::new(Decoder {
+                teller,
+                compact: None,
+                at: 0,
+                over: 0,
+                begun: 0,
+                damaged: 0,
+                values: FxHashMap::default(),
+                kept: 0,
+            }),
+        }
+    }
+}
+
+enum Form {
+    File,
+    Export,
+    Json,
+}
+
+impl Form {
+    fn of(head: &[u8]) -> Option<Form> {
+        let has = |words: &str| memchr::memmem::find(head, words.as_bytes()).is_some();
+        match head.trim_ascii_start() {
+            b if head.starts_with(SIGNATURE) || b.starts_with(SIGNATURE) => Some(Form::File),
+            b if b.starts_with(b"__CURSOR=") || b.starts_with(b"__REALTIME_TIMESTAMP=") => {
+                Some(Form::Export)
+            }
+            [b'{', ..] if has("\"__REALTIME_TIMESTAMP\"") && has("\"MESSAGE\"") => Some(Form::Json),
+            _ => None,
+        }
+    }
+}
+
+/// What the text of an entry tells.
+struct Teller {
+    inner: Box<dyn Decode>,
+    rest: Box<dyn Decode>,
+}
+
+impl Teller {
+    /// An entry that lies at `place` of the file, for `len`.
+    fn tell(&mut self, said: &Map<String, Value>, (place, len): (u64, u64), out: &mut Decoded) {
+        let text = |field: &str| said.get(field).and_then(Value::as_str).unwrap_or_default();
+        if text("MESSAGE").is_empty() {
+            return at_place(place, out, |out, at| {
+                out.refuse(b"", at, len as usize, Reason::Field("MESSAGE"), None);
+            });
+        }
+        // An entry is one text, however many lines it has: as rsyslog writes it.
+        let message = text("MESSAGE").replace('\n', "#012");
+        let program = match text("SYSLOG_IDENTIFIER") {
+            "" => text("_COMM"),
+            program => program,
+        };
+        let mut carrier = said.clone();
+        carrier.insert("MESSAGE".into(), message.as_str().into());
+        carrier.insert("SYSLOG_IDENTIFIER".into(), program.into());
+        let line = Value::Object(carrier).to_string() + "\n";
+        let mut found = Decoded::default();
+        self.inner.decode(line.as_bytes(), true, &mut found);
+        self.inner.finish(&mut found);
+        if found.event_count == 0 {
+            let at = envelope::moment(text("__REALTIME_TIMESTAMP"), true);
+            let word = |v: &str| match v.contains(char::is_whitespace) || v.is_empty() {
+                true => "-".to_string(),
+                false => v.to_string(),
+            };
+            let line = format!(
+                "<14>1 {} {} {} {} - - {message}\n",
+                at.unwrap_or("-".into()),
+                word(text("_HOSTNAME")),
+                word(program),
+                word(text("_PID")),
+            );
+            found = Decoded::default();
+            self.rest.decode(line.as_bytes(), true, &mut found);
+            self.rest.finish(&mut found);
+        }
+        let name = |e: &mut Event<'_>| {
+            if e.verb == Verb::Other && e.process.is_empty() {
+                e.process = program.to_string().into();
+                e.pid = text("_PID").parse().unwrap_or(NONE);
+            }
+        };
+        at_place(place, out, |out, at| {
+            out.carried(&found, (b"", at, len as usize), name)
+        });
+    }
+}
+
+/// Gives `out` a record by its place in the file, which may lie before the bytes at hand.
+fn at_place(place: u64, out: &mut Decoded, give: impl FnOnce(&mut Decoded, usize)) {
+    let base = std::mem::take(&mut out.base);
+    give(out, place as usize);
+    out.base = base;
+}
+
+/// `journalctl -o json`: an object a line. A value that is no text is a list of its bytes, one that came twice a list of texts.
+struct Json {
+    teller: Teller,
+}
+
+impl Decode for Json {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        lines::each(bytes, last, out, |line, at, len, finished, out| {
+            let Ok(mut object) = serde_json::from_slice::<Map<String, Value>>(line) else {
+                let reason = if finished {
+                    Reason::Shape
+                } else {
+                    Reason::Truncated
+                };
+                return out.reject(bytes, at, len, reason);
+            };
+            let mut said = Map::new();
+            for field in FIELDS.into_iter().chain(["__REALTIME_TIMESTAMP"]) {
+                let text = match object.remove(field) {
+                    Some(Value::Array(list)) => {
+                        let byte = |v: &Value| u8::try_from(v.as_u64()?).ok();
+                        let raw: Option<Vec<u8>> = list.iter().map(byte).collect();
+                        let raw = raw.map(|r| String::from_utf8_lossy(&r).into_owned().into());
+                        raw.or_else(|| list.into_iter().next())
+                    }
+                    other => other,
+                };
+                if let Some(text @ Value::String(_)) = text {
+                    said.insert(field.into(), text);
+                }
+            }
+            let place = out.base + at as u64;
+            self.teller.tell(&said, (place, len as u64), out);
         })
     }
 }
 
+/// `journalctl -o export`: a field a line, an empty line behind each entry. A value that is no plain text stands behind its length, eight
+/// bytes, little-endian.
+struct Export {
+    teller: Teller,
+}
+
+/// One entry of an export.
+enum Entry {
+    /// With the bytes it takes, the empty line behind it included.
+    Whole(Map<String, Value>, usize),
+    /// It goes on behind these bytes.
+    Open,
+    Bad,
+}
+
+impl Entry {
+    fn of(bytes: &[u8]) -> Entry {
+        let mut said = Map::new();
+        let (mut at, mut pointed) = (0, false);
+        loop {
+            let begin = at;
+            let Some(end) = memchr::memchr(b'\n', &bytes[at..]).map(|n| at + n) else {
+                return Entry::Open;
+            };
+            let line = &bytes[at..end];
+            at = end + 1;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.is_empty() {
+                return Entry::Whole(said, at);
+            }
+            let (name, text) = match memchr::memchr(b'=', line) {
+                Some(cut) => (&line[..cut], &line[cut + 1..]),
+                None => {
+                    let Some(len) = bytes.get(at..at + 8).map(|b| eight(b, 0)) else {
+                        return Entry::Open;
+                    };
+                    if len > VALUE as u64 {
+                        return Entry::Bad;
+                    }
+                    let (from, to) = (at + 8, at + 8 + len as usize);
+                    match bytes.get(to) {
+                        Some(b'\n') => at = to + 1,
+                        Some(_) => return Entry::Bad,
+                        None => return Entry::Open,
+                    }
+                    (line, &bytes[from..to])
+                }
+            };
+            // The next entry, behind one that lost its empty line.
+            let cursor = name == b"__CURSOR" && std::mem::replace(&mut pointed, true);
+            let time = name == b"__REALTIME_TIMESTAMP" && said.contains_key("__REALTIME_TIMESTAMP");
+            if cursor || time {
+                return Entry::Whole(said, begin);
+            }
+            let fields = FIELDS.into_iter().chain(["__REALTIME_TIMESTAMP"]);
+            if let Some(field) = { fields }.find(|f| f.as_bytes() == name) {
+                said.insert(field.into(), String::from_utf8_lossy(text).into());
+            }
+        }
+    }
+}
+
+impl Decode for Export {
+    fn decode(&mut self, bytes: &[u8], last: bool, out: &mut Decoded) -> usize {
+        let mut at = 0;
+        while at < bytes.len() {
+            if let [b'\n', ..] | [b'\r', b'\n', ..] = bytes[at..] {
+                out.skip();
+                at += if bytes[at] == b'\n' { 1 } else { 2 };
+                continue;
+            }
+            let (len, reason) = match Entry::of(&bytes[at..]) {
+                Entry::Whole(said, len) => {
+                    let place = out.base + at as u64;
+                    self.teller.tell(&said, (place, len as u64), out);
+                    at += len;
+                    continue;
+                }
+                Entry::Open if !last => return at,
+                Entry::Open => (bytes.len() - at, Reason::Truncated),
+                // What follows may be whole again behind the next empty line.
+                Entry::Bad => match memchr::memmem::find(&bytes[at..], b"\n\n") {
+                    Some(n) => (n + 2, Reason::Damaged),
+                    None if !last && bytes.len() - at < LONGEST => return at,
+                    None => (bytes.len() - at, Reason::Damaged),
+                },
+            };
+            out.reject(bytes, at, len, reason);
+            at += len;
+        }
+        at
+    }
+}
+
+/// A file as it lies.
 struct Decoder {
-    inner: Box<dyn Decode>,
-    rest: Box<dyn Decode>,
+    teller: Teller,
     /// How entries name values; `None` before the header was read.
     compact: Option<bool>,
     /// Place in the file of the next byte.
@@ -199,61 +423,15 @@ impl Decoder {
             let places = items.as_chunks::<16>().0.iter();
             places.for_each(|item| name(eight(item, 0)));
         }
-        if let (false, Some(program)) = (
-            said.contains_key("SYSLOG_IDENTIFIER"),
-            said.get("_COMM").cloned(),
-        ) {
-            said.insert("SYSLOG_IDENTIFIER".into(), program);
-        }
         said
     }
     /// An entry, its object at `self.at`.
     fn entry(&mut self, object: &[u8], out: &mut Decoded) {
         let end = self.at + object.len() as u64;
-        let (begun, size) = (self.begun, (end - self.begun) as usize);
+        let (begun, size) = (self.begun, end - self.begun);
         self.begun = end;
         let said = self.said(object);
-        let text = |field: &str| said.get(field).and_then(Value::as_str).unwrap_or_default();
-        if text("MESSAGE").is_empty() {
-            let reject = |out: &mut Decoded, at| {
-                out.refuse(b"", at, size, Reason::Field("MESSAGE"), None);
-            };
-            return at_place(begun, out, reject);
-        }
-        // An entry is one text, however many lines it has: as rsyslog writes it.
-        let message = text("MESSAGE").replace('\n', "#012");
-        let mut carrier = said.clone();
-        carrier.insert("MESSAGE".into(), message.as_str().into());
-        let line = Value::Object(carrier).to_string() + "\n";
-        let mut found = Decoded::default();
-        self.inner.decode(line.as_bytes(), true, &mut found);
-        self.inner.finish(&mut found);
-        if found.event_count == 0 {
-            let at = envelope::moment(text("__REALTIME_TIMESTAMP"), true);
-            let word = |v: &str| match v.contains(char::is_whitespace) || v.is_empty() {
-                true => "-".to_string(),
-                false => v.to_string(),
-            };
-            let line = format!(
-                "<14>1 {} {} {} {} - - {message}\n",
-                at.unwrap_or("-".into()),
-                word(text("_HOSTNAME")),
-                word(text("SYSLOG_IDENTIFIER")),
-                word(text("_PID")),
-            );
-            found = Decoded::default();
-            self.rest.decode(line.as_bytes(), true, &mut found);
-            self.rest.finish(&mut found);
-        }
-        let name = |e: &mut Event<'_>| {
-            if e.verb == Verb::Other && e.process.is_empty() {
-                e.process = text("SYSLOG_IDENTIFIER").to_string().into();
-                e.pid = text("_PID").parse().unwrap_or(NONE);
-            }
-        };
-        at_place(begun, out, |out, at| {
-            out.carried(&found, (b"", at, size), name)
-        });
+        self.teller.tell(&said, (begun, size), out);
     }
     /// One reject for what is no object before the one at `self.at`.
     fn end_damage(&mut self, out: &mut Decoded) {
@@ -265,13 +443,6 @@ impl Decoder {
             self.begun = self.at;
         }
     }
-}
-
-/// Gives `out` a record by its place in the file, which may lie before the bytes at hand.
-fn at_place(place: u64, out: &mut Decoded, give: impl FnOnce(&mut Decoded, usize)) {
-    let base = std::mem::take(&mut out.base);
-    give(out, place as usize);
-    out.base = base;
 }
 
 impl Decode for Decoder {

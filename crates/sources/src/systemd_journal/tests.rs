@@ -170,6 +170,90 @@ fn entries_are_read_by_whoever_knows_their_program() {
     }
 }
 
+/// What `journalctl` gives: fields in lines, texts that are none behind their length; objects in lines.
+#[test]
+fn exports_say_what_the_files_say() {
+    let entries = [
+        ("kernel", "usb 1-1: new device"),
+        (
+            "sshd",
+            "Accepted publickey for adurand from 203.0.113.8 port 50011 ssh2: RSA SHA256:abc",
+        ),
+        ("dpi-app", "Exception\n\n  at first\n"),
+        (
+            "sshd",
+            "Failed password for paul from 198.51.100.7 port 40022 ssh2",
+        ),
+    ];
+    let (mut export, mut json) = (vec![], String::new());
+    for (i, (program, text)) in entries.into_iter().enumerate() {
+        let time = (1_757_811_636_000_000u64 + i as u64).to_string();
+        export.extend(format!("__CURSOR=s=1;i={i}\n__REALTIME_TIMESTAMP={time}\n").bytes());
+        export.extend(format!("_HOSTNAME=srv2\n_PID=71\nSYSLOG_IDENTIFIER={program}\n").bytes());
+        match text.contains('\n') {
+            true => {
+                export.extend(b"MESSAGE\n");
+                export.extend((text.len() as u64).to_le_bytes());
+            }
+            false => export.extend(b"MESSAGE="),
+        }
+        export.extend(text.bytes().chain(*b"\n\n"));
+        let text = match i {
+            0 => serde_json::json!(text.as_bytes()),
+            1 => serde_json::json!([text, "again"]),
+            _ => serde_json::json!(text),
+        };
+        let object = serde_json::json!({
+            "__REALTIME_TIMESTAMP": time, "_HOSTNAME": "srv2", "_PID": "71", "SYSLOG_IDENTIFIER": program, "MESSAGE": text,
+        });
+        json += &format!("{object}\n");
+    }
+    for (text, all) in [(export.as_slice(), 4), (json.as_bytes(), 4)] {
+        for block in [1 << 20, 5] {
+            let (found, report) = read(text, block);
+            assert_eq!((report.events, report.rejects, report.skipped), (all, 0, 0));
+            let users: Vec<&str> = found.events.iter().map(|e| &*e.user).collect();
+            assert_eq!(users, ["", "adurand", "", "paul"]);
+            assert_eq!(found.events[3].time, 1_757_811_636_000_003_000);
+            assert!(found.events.iter().all(|e| e.host == "srv2"));
+        }
+    }
+    // Cut in a field, in a value behind its length; damaged there.
+    let (found, report) = read(&export[..export.len() - 20], 1 << 20);
+    assert_eq!((found.events.len(), report.rejects), (3, 1));
+    let at = memchr::memmem::find(&export, b"MESSAGE\n").expect("a length") + 8;
+    assert_eq!(read(&export[..at + 4], 1 << 20).1.rejects, 1);
+    for more in [1, 3] {
+        let mut hurt = export.clone();
+        hurt[at] += more;
+        let (found, report) = read(&hurt, 1 << 20);
+        assert_eq!(found.events.last().map(|e| &*e.user), Some("paul"));
+        // One more is the empty line behind the entry: nothing is lost.
+        assert_eq!(
+            (report.events == 4, report.rejects > 0),
+            (more == 1, more > 1)
+        );
+    }
+}
+
+/// A machine that starts says much before anybody comes.
+#[test]
+fn who_comes_late_is_seen() {
+    let line = |program: &str, text: &str| {
+        format!(
+            "{{\"__REALTIME_TIMESTAMP\":\"1757811636000000\",\"SYSLOG_IDENTIFIER\":\"{program}\",\"MESSAGE\":\"{text}\"}}\n"
+        )
+    };
+    let boot = line("dpi-app", &format!("device {}", "x".repeat(200))).repeat(6000);
+    let late = line(
+        "sshd",
+        "Accepted password for late from 203.0.113.8 port 50011 ssh2",
+    );
+    let (found, report) = read((boot + &late).as_bytes(), 1 << 20);
+    assert_eq!((report.format, report.rejects), ("systemd-journal", 0));
+    assert_eq!(found.events.last().map(|e| &*e.user), Some("late"));
+}
+
 /// Nine entries brought into a file by `systemd-journal-remote` 252: tables of their real size, one text packed.
 #[test]
 fn a_file_written_by_systemd_is_read() {
