@@ -1,6 +1,6 @@
 //! Lines of a log inside what carried them: one object of JSON a line with the line itself in one field, or a syslog header before a
 //! line whose source knows none. The record is the outer line; what it tells is the inner one's, but for the time and the machine where
-//! that says none. Docker "json-file" and journald's JSON
+//! that says none. A batch of lines in one field is as many records. Docker "json-file" and journald's JSON
 //! export, Elastic Common Schema (`event.original`, `message`), Logstash, Elasticsearch exports (`_source`), GELF 1.1 (`full_message`,
 //! `short_message`), Kafka (`payload`), Loki (`line`), Splunk (`_raw`), Sentinel (`SyslogMessage`), rsyslog (`msg`, `rawmsg`),
 //! OpenTelemetry with one record a line (`body`), Fluentd files; RFC 3164 §4.1, RFC 5424 §6.
@@ -477,11 +477,10 @@ impl Enveloped {
             let program = if v == 2 { held.program() } else { "" };
             let by_name = mapped::claims().get(program);
             let by_name = by_name.map(|i| &MAPPED[usize::from(*i)] as &'static dyn Source);
-            let mut by_shape = || {
-                self.tries += 1;
-                (self.tries <= TRIES).then(|| likely(&head, &self.setting))?
-            };
-            let Some(source) = by_name.or_else(&mut by_shape) else {
+            let looked_at = by_name.is_some() || self.tries < TRIES;
+            self.tries += u32::from(by_name.is_none() && looked_at);
+            let by_shape = || looked_at.then(|| likely(&head, &self.setting))?;
+            let Some(source) = by_name.or_else(by_shape) else {
                 continue;
             };
             // One source may read several shapes, each with a decoder of its own.
