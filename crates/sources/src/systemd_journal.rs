@@ -33,8 +33,12 @@ const LZ4: u8 = 2;
 const ZSTD: u8 = 4;
 /// Longest value that is kept, longest entry that is read, and bytes of values kept at a time. Journal files are rotated at 128 MiB.
 const VALUE: usize = 1 << 20;
-const LONGEST: usize = 1 << 20;
+const LONGEST: u64 = 1 << 20;
 const KEPT: usize = 192 << 20;
+/// What unpacking may take: KiB of xz, whose writer asks for its dictionary of 8 MiB whatever the value, and the window of zstd, a power
+/// of two.
+const XZ_KIB: u32 = 16 << 10;
+const ZSTD_WINDOW: u32 = 23;
 /// What a kept value takes beside its text, about.
 const BESIDE: usize = 48;
 /// What is said of an entry; all else in it is passed over.
@@ -92,6 +96,8 @@ impl Source for SystemdJournal {
                 over: 0,
                 begun: 0,
                 damaged: 0,
+                missing: 0,
+                hurt: false,
                 values: FxHashMap::default(),
                 kept: 0,
             }),
@@ -299,12 +305,12 @@ impl Decode for Export {
                     continue;
                 }
                 Entry::Open if !last => return at,
-                Entry::Open => (bytes.len() - at, Reason::Truncated),
                 // What follows may be whole again behind the next empty line.
-                Entry::Bad => match memchr::memmem::find(&bytes[at..], b"\n\n") {
-                    Some(n) => (n + 2, Reason::Damaged),
-                    None if !last && bytes.len() - at < LONGEST => return at,
-                    None => (bytes.len() - at, Reason::Damaged),
+                entry => match (memchr::memmem::find(&bytes[at..], b"\n\n"), entry) {
+                    (Some(n), _) => (n + 2, Reason::Damaged),
+                    (None, Entry::Open) => (bytes.len() - at, Reason::Truncated),
+                    (None, _) if !last && ((bytes.len() - at) as u64) < LONGEST => return at,
+                    (None, _) => (bytes.len() - at, Reason::Damaged),
                 },
             };
             out.reject(bytes, at, len, reason);
@@ -327,6 +333,10 @@ struct Decoder {
     begun: u64,
     /// Bytes before `at` that are no object.
     damaged: u64,
+    /// Entries the header counts and no object was one of yet.
+    missing: u64,
+    /// Something was told to be damaged or cut.
+    hurt: bool,
     /// Values by the places of their objects: which of [`FIELDS`], and the text.
     values: FxHashMap<u64, (u8, Box<str>)>,
     kept: usize,
@@ -341,22 +351,23 @@ fn eight(bytes: &[u8], at: usize) -> u64 {
     eight.map_or(0, |b| u64::from_le_bytes(*b))
 }
 
-/// The kind and the length of the object that begins here; `None` where none does.
+/// The kind and the length in bytes of the object that begins here; `None` where none does. No entry has so many values as to be long.
 fn object(bytes: &[u8]) -> Option<(u8, u64)> {
     let (kind, size) = (bytes[0], eight(bytes, 8));
     let plain = (1..=LAST_KIND).contains(&kind) && bytes[1] <= (XZ | LZ4 | ZSTD);
     let quiet = bytes[2..8] == [0; 6];
-    (plain && quiet && (24..1 << 40).contains(&size)).then_some((kind, size))
+    let most = if kind == ENTRY { LONGEST } else { 1 << 40 };
+    (plain && quiet && (24..=most).contains(&size)).then_some((kind, size))
 }
 
-/// What was packed, as far as a value may be long.
+/// What was packed; `None` where it is damaged, longer than a value may be, or asks for more memory than that takes.
 fn unpacked(flags: u8, value: &[u8]) -> Option<Vec<u8>> {
     let mut out = vec![];
     match flags {
         0 => out.extend_from_slice(value),
         XZ => {
-            let xz = lzma_rust2::XzReader::new(value, false);
-            xz.take(VALUE as u64).read_to_end(&mut out).ok()?;
+            let xz = lzma_rust2::XzReader::new_mem_limit(value, false, XZ_KIB);
+            xz.take(VALUE as u64 + 1).read_to_end(&mut out).ok()?;
         }
         LZ4 => {
             let len = eight(value, 0);
@@ -366,12 +377,13 @@ fn unpacked(flags: u8, value: &[u8]) -> Option<Vec<u8>> {
             out = lz4_flex::block::decompress(value.get(8..)?, len as usize).ok()?;
         }
         ZSTD => {
-            let zstd = zstd::stream::read::Decoder::new(value).ok()?;
-            zstd.take(VALUE as u64).read_to_end(&mut out).ok()?;
+            let mut zstd = zstd::stream::read::Decoder::new(value).ok()?;
+            zstd.window_log_max(ZSTD_WINDOW).ok()?;
+            zstd.take(VALUE as u64 + 1).read_to_end(&mut out).ok()?;
         }
         _ => return None,
     }
-    Some(out)
+    (out.len() <= VALUE).then_some(out)
 }
 
 impl Decoder {
@@ -430,6 +442,7 @@ impl Decoder {
         let end = self.at + object.len() as u64;
         let (begun, size) = (self.begun, end - self.begun);
         self.begun = end;
+        self.missing = self.missing.saturating_sub(1);
         let said = self.said(object);
         self.teller.tell(&said, (begun, size), out);
     }
@@ -441,7 +454,15 @@ impl Decoder {
                 out.refuse(b"", at, len as usize, Reason::Damaged, None);
             });
             self.begun = self.at;
+            self.hurt = true;
         }
+    }
+    /// One reject for what lies behind the last entry.
+    fn rest_is(&mut self, reason: Reason, out: &mut Decoded) {
+        // The header itself may be cut.
+        let from = if self.begun > self.at { 0 } else { self.begun };
+        let len = (self.at - from) as usize;
+        at_place(from, out, |out, at| out.refuse(b"", at, len, reason, None));
     }
 }
 
@@ -455,10 +476,14 @@ impl Decode for Decoder {
                 self.over -= n;
                 self.at += n;
                 at += n as usize;
-                if self.over > 0 {
-                    return at;
+                if self.over == 0 {
+                    continue;
                 }
-                continue;
+                if last {
+                    self.hurt = true;
+                    self.rest_is(Reason::Truncated, out);
+                }
+                return at;
             }
             if self.compact.is_none() {
                 if rest.len() < HEADER {
@@ -469,6 +494,7 @@ impl Decode for Decoder {
                     return at;
                 }
                 self.compact = Some(four(rest, 12) & COMPACT > 0);
+                self.missing = eight(rest, 152);
                 self.over = eight(rest, 88).clamp(HEADER as u64, 1 << 16);
                 self.begun = self.over;
                 continue;
@@ -481,6 +507,10 @@ impl Decode for Decoder {
                         self.damaged += rest.len() as u64;
                     }
                     self.end_damage(out);
+                    if self.missing > 0 && !self.hurt {
+                        // Some length led past them.
+                        self.rest_is(Reason::Damaged, out);
+                    }
                     return bytes.len();
                 }
                 return at;
@@ -493,23 +523,15 @@ impl Decode for Decoder {
                 }
                 self.at += 8;
                 at += 8;
-                if self.damaged as usize >= LONGEST {
+                if self.damaged >= LONGEST {
                     self.end_damage(out);
                 }
                 continue;
             };
             self.end_damage(out);
             let padded = size.next_multiple_of(8);
-            let read = kind == ENTRY || kind == DATA && size <= VALUE as u64;
-            if !read || size > LONGEST as u64 {
-                if kind == ENTRY {
-                    // Damage: no entry has so many values.
-                    self.damaged += 8;
-                    self.at += 8;
-                    at += 8;
-                } else {
-                    self.over = padded;
-                }
+            if kind != ENTRY && (kind != DATA || size > VALUE as u64) {
+                self.over = padded;
                 continue;
             }
             let size = size as usize;

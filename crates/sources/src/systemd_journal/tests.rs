@@ -301,6 +301,26 @@ fn what_is_cut_or_damaged_is_told_and_the_rest_is_read() {
 }
 
 #[test]
+fn what_a_length_leads_past_is_told() {
+    let (mut file, _) = journal(false, &["a", "b", "c"].map(login));
+    file[152..160].copy_from_slice(&3u64.to_le_bytes());
+    assert_eq!(read(&file, 1 << 20).1.rejects, 0);
+    // The object behind the first entry: over the second one, over the end.
+    let second = memchr::memmem::find(&file, b"MESSAGE=Accepted publickey for b").expect("b");
+    let object = second - 64;
+    for (size, users) in [(1200, "a"), (1 << 30, "a")] {
+        let mut hurt = file.clone();
+        hurt[object] = 7;
+        hurt[object + 8..object + 16].copy_from_slice(&(size as u64).to_le_bytes());
+        let (found, report) = read(&hurt, 300);
+        assert_eq!(found.events.first().map(|e| &*e.user), Some(users));
+        assert!(found.events.len() < 3 && report.rejects == 1, "{size}");
+    }
+    // Cut in the tables, before any entry.
+    assert_eq!(read(&file[..3000], 1 << 20).1.rejects, 1);
+}
+
+#[test]
 fn a_text_that_cannot_be_had_is_a_reject() {
     let mut entries = vec![login("a"), login("b"), login("c")];
     entries[1][4].bytes = [b"MESSAGE=".as_slice(), &vec![b'x'; VALUE]].concat();
