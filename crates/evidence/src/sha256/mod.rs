@@ -1,8 +1,8 @@
 //! SHA-256 of many short messages at once, for the leaves and nodes of a segment's tree.
 //!
-//! One message is a chain: each step waits for the one before. Messages side by side do not wait for each other. Where the
-//! processor has instructions for SHA-256 two of them keep it busy ([`pairs`]); where it only has wide registers, one message
-//! goes in each of their lanes ([`abreast`]). A line, or the two halves of a node, need no buffer in between. The hashes are
+//! One message is a chain: each step waits for the one before. Messages side by side do not wait for each other. One goes in each
+//! lane of wide registers where there are enough of them ([`abreast`]); of a few two at a time keep the processor's instructions
+//! for SHA-256 busy, where it has any ([`pairs`]). A line, or the two halves of a node, need no buffer in between. The hashes are
 //! those of [`crate::merkle`], which the tests hold every way to; a processor without any takes them one by one.
 use crate::merkle::{Hash, leaf_hash, node_hash};
 
@@ -13,7 +13,7 @@ mod pairs;
 
 /// [`leaf_hash`] of each line, in order, behind what is in `out`.
 pub(crate) fn leaf_hashes(lines: &[&[u8]], out: &mut Vec<Hash>) {
-    match way() {
+    match way(lines.len()) {
         Some(way) => way(0, lines, out),
         None => out.extend(lines.iter().map(|l| leaf_hash(l))),
     }
@@ -34,7 +34,7 @@ pub(crate) fn root_of_complete(nodes: &mut Vec<Hash>) -> Hash {
 /// [`node_hash`] of each two neighbours.
 fn node_hashes(children: &[Hash], out: &mut Vec<Hash>) {
     let pairs = children.as_flattened().as_chunks::<64>().0;
-    if let Some(way) = way() {
+    if let Some(way) = way(pairs.len()) {
         let mut group: [&[u8]; 128] = [&[]; 128];
         for some in pairs.chunks(group.len()) {
             for (to, pair) in group.iter_mut().zip(some) {
@@ -55,14 +55,20 @@ fn node_hashes(children: &[Hash], out: &mut Vec<Hash>) {
 /// `SHA-256(prefix || message)` of each message, in order, behind what is in the list.
 type Way = fn(u8, &[&[u8]], &mut Vec<Hash>);
 
-/// The quickest this processor has.
-fn way() -> Option<Way> {
+/// The quickest this processor has for so many messages.
+fn way(messages: usize) -> Option<Way> {
     #[cfg(target_arch = "x86_64")]
-    return [pairs::way, abreast::of_sixteen, abreast::of_eight]
-        .into_iter()
-        .find_map(|w| w());
+    return if messages < abreast::SIXTEEN {
+        pairs::way().or_else(abreast::of_sixteen)
+    } else {
+        abreast::of_sixteen().or_else(pairs::way)
+    }
+    .or_else(abreast::of_eight);
     #[cfg(not(target_arch = "x86_64"))]
-    None
+    {
+        let _ = messages;
+        None
+    }
 }
 
 /// First words of the fractions of the square roots of the first eight primes: FIPS 180-4, 5.3.3.
