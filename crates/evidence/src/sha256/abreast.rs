@@ -1,5 +1,5 @@
-//! A message in each lane of wide registers: sixteen with AVX-512, which is quicker than a processor's own instructions for SHA-256,
-//! eight with AVX2, for those that have none.
+//! A message in each lane of wide registers: sixteen with AVX-512, which is quicker than a processor's own instructions for SHA-256
+//! when all lanes are busy, eight with AVX2, for those that have none.
 use super::{INITIAL, Message, ROUNDS, Way};
 use crate::merkle::Hash;
 
@@ -173,7 +173,7 @@ mod sixteen {
     fn down<const BY: u32>(x: __m512i) -> __m512i {
         _mm512_srli_epi32::<BY>(x)
     }
-    /// The words of a block of each message: the first of all, the second of all.
+    /// The words of a block of each message, big-endian as SHA-256 reads them: the first of all, the second of all.
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
     fn words(text: &[&[u8; 64]; LANES]) -> [__m512i; 16] {
@@ -287,7 +287,7 @@ mod eight {
     fn down<const BY: i32>(x: __m256i) -> __m256i {
         _mm256_srli_epi32::<BY>(x)
     }
-    /// The words of a block of each message: the first of all, the second of all.
+    /// The words of a block of each message, big-endian as SHA-256 reads them: the first of all, the second of all.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn words(text: &[&[u8; 64]; LANES]) -> [__m256i; 16] {

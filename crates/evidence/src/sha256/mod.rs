@@ -1,7 +1,7 @@
 //! SHA-256 of many short messages at once, for the leaves and nodes of a segment's tree.
 //!
 //! One message is a chain: each step waits for the one before. Messages side by side do not wait for each other. One goes in each
-//! lane of wide registers where there are enough of them ([`abreast`]); of a few two at a time keep the processor's instructions
+//! lane of wide registers where they fill them ([`abreast`]); otherwise two at a time keep the processor's instructions
 //! for SHA-256 busy, where it has any ([`pairs`]). A line, or the two halves of a node, need no buffer in between. The hashes are
 //! those of [`crate::merkle`], which the tests hold every way to; a processor without any takes them one by one.
 use crate::merkle::{Hash, leaf_hash, node_hash};
@@ -13,7 +13,10 @@ mod pairs;
 
 /// [`leaf_hash`] of each line, in order, behind what is in `out`.
 pub(crate) fn leaf_hashes(lines: &[&[u8]], out: &mut Vec<Hash>) {
-    match way(lines.len()) {
+    let (longest, all) = lines.iter().fold((0, 0), |(longest, all), l| {
+        (l.len().max(longest), all + l.len())
+    });
+    match way(longest, all) {
         Some(way) => way(0, lines, out),
         None => out.extend(lines.iter().map(|l| leaf_hash(l))),
     }
@@ -34,7 +37,7 @@ pub(crate) fn root_of_complete(nodes: &mut Vec<Hash>) -> Hash {
 /// [`node_hash`] of each two neighbours.
 fn node_hashes(children: &[Hash], out: &mut Vec<Hash>) {
     let pairs = children.as_flattened().as_chunks::<64>().0;
-    if let Some(way) = way(pairs.len()) {
+    if let Some(way) = way(64, pairs.len() * 64) {
         let mut group: [&[u8]; 128] = [&[]; 128];
         for some in pairs.chunks(group.len()) {
             for (to, pair) in group.iter_mut().zip(some) {
@@ -55,10 +58,11 @@ fn node_hashes(children: &[Hash], out: &mut Vec<Hash>) {
 /// `SHA-256(prefix || message)` of each message, in order, behind what is in the list.
 type Way = fn(u8, &[&[u8]], &mut Vec<Hash>);
 
-/// The quickest this processor has for so many messages.
-fn way(messages: usize) -> Option<Way> {
+/// The quickest this processor has for messages of so many bytes, the longest and all: sixteen abreast where the longest does not
+/// keep the others' lanes waiting.
+fn way(longest: usize, all: usize) -> Option<Way> {
     #[cfg(target_arch = "x86_64")]
-    return if messages < abreast::SIXTEEN {
+    return if all / abreast::SIXTEEN < longest {
         pairs::way().or_else(abreast::of_sixteen)
     } else {
         abreast::of_sixteen().or_else(pairs::way)
@@ -66,7 +70,7 @@ fn way(messages: usize) -> Option<Way> {
     .or_else(abreast::of_eight);
     #[cfg(not(target_arch = "x86_64"))]
     {
-        let _ = messages;
+        let _ = (longest, all);
         None
     }
 }
